@@ -1,0 +1,115 @@
+"""Scale-modulated encoder: features on the input grid, steered by the scale factor.
+
+Strictly local: every layer sees a fixed neighbourhood, nothing sees the whole input, so that a tile equals the whole.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+# input cells that one residual block (two 3x3) and one aggregation (3x3) can see on each side
+BLOCK_REACH, AGGREGATION_REACH = 2, 1
+
+
+class ScaleCode(nn.Module):
+    """Learnable code of the scale factor: (1/sy, 1/sx) and sin/cos octaves of them -> (code,).
+
+    Relative to the input cell, never to the patch's size: a patch and a globe at one scale get one code.
+    """
+
+    def __init__(self, octaves: int, code: int) -> None:
+        super().__init__()
+        self.octaves = octaves
+        self.mlp = nn.Sequential(nn.Linear(2 + 4 * octaves, code), nn.GELU(), nn.Linear(code, code))
+
+    def forward(self, cell: Tensor) -> Tensor:
+        """cell (2,) = (1/sy, 1/sx) -> (code,)."""
+        angles = math.pi * cell[:, None] * 2.0 ** torch.arange(self.octaves, device=cell.device)
+        features = torch.cat([cell, angles.sin().flatten(), angles.cos().flatten()])
+        out: Tensor = self.mlp(features)
+        return out
+
+
+class Modulator(nn.Module):
+    """Turns the scale code into one factor a channel, near 1 at the start: x -> x * (1 + gain(code))."""
+
+    def __init__(self, code: int, channels: int) -> None:
+        super().__init__()
+        self.gain = nn.Linear(code, channels)
+        nn.init.normal_(self.gain.weight, std=0.01)
+        nn.init.zeros_(self.gain.bias)
+
+    def forward(self, x: Tensor, code: Tensor) -> Tensor:
+        """x (B, C, H, W), code (code,) -> (B, C, H, W)."""
+        return x * (1.0 + self.gain(code)).view(1, -1, 1, 1)
+
+
+class ModulatedResidualBlock(nn.Module):
+    """Residual block whose input and output the modulator scales."""
+
+    def __init__(self, channels: int, code: int) -> None:
+        super().__init__()
+        self.before = Modulator(code, channels)
+        self.conv1 = nn.Conv2d(channels, channels, 3, padding=1)
+        self.conv2 = nn.Conv2d(channels, channels, 3, padding=1)
+        self.after = Modulator(code, channels)
+        with torch.no_grad():
+            self.conv2.weight.mul_(0.1)  # near identity at the start: no normalisation layers are needed
+
+    def forward(self, x: Tensor, code: Tensor) -> Tensor:
+        """(B, C, H, W) -> (B, C, H, W)."""
+        y = self.conv2(F.gelu(self.conv1(self.before(x, code))))
+        out: Tensor = x + self.after(y, code)
+        return out
+
+
+class DynamicPixelFeatureAggregation(nn.Module):
+    """Aggregates each pixel's 3x3 neighbourhood with kernels of its own, made from its features and the scale code."""
+
+    def __init__(self, channels: int, code: int, groups: int) -> None:
+        super().__init__()
+        self.groups = groups
+        self.modulator = Modulator(code, channels)
+        self.kernel = nn.Conv2d(channels, 9 * groups, 1)
+        self.project = nn.Conv2d(channels, channels, 1)
+
+    def forward(self, x: Tensor, code: Tensor) -> Tensor:
+        """(B, C, H, W) -> (B, C, H, W)."""
+        b, c, h, w = x.shape
+        kernels = self.kernel(self.modulator(x, code)).view(b, self.groups, 1, 9, h, w).softmax(dim=3)
+        neighbours = F.unfold(x, 3, padding=1).view(b, self.groups, c // self.groups, 9, h, w)
+        aggregated = (neighbours * kernels).sum(dim=3).view(b, c, h, w)
+        out: Tensor = x + self.project(aggregated - x)
+        return out
+
+
+class ScaleModulatedEncoder(nn.Module):
+    """3x3 convolution, then residual blocks; every `aggregate_every`-th is followed by a dynamic aggregation."""
+
+    def __init__(
+        self, inputs: int, channels: int, blocks: int, aggregate_every: int, groups: int, code: int
+    ) -> None:
+        super().__init__()
+        self.head = nn.Conv2d(inputs, channels, 3, padding=1)
+        self.blocks = nn.ModuleList()
+        self.reach = 2  # head and tail
+        for i in range(blocks):
+            self.blocks.append(ModulatedResidualBlock(channels, code))
+            self.reach += BLOCK_REACH
+            if (i + 1) % aggregate_every == 0:
+                self.blocks.append(DynamicPixelFeatureAggregation(channels, code, groups))
+                self.reach += AGGREGATION_REACH
+        self.tail = nn.Conv2d(channels, channels, 3, padding=1)
+
+    def forward(self, x: Tensor, code: Tensor) -> Tensor:
+        """x (B, inputs, H, W), code (code,) -> features (B, C, H, W)."""
+        features = self.head(x)
+        y = features
+        for block in self.blocks:
+            y = block(y, code)
+        out: Tensor = self.tail(y) + features
+        return out

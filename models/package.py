@@ -1,0 +1,118 @@
+"""A model package: a folder with weights, metadata, statistics and card, proved by sha-256 before use."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file, save_file
+
+from models.downscaler import Downscaler
+from models.inr import INR, INRConfig
+from models.statistics import Statistics
+
+FORMAT = 1
+SUMS = "SHA256SUMS"
+FILES = ("weights.safetensors", "model.json", "stats.json", "CARD.md")
+
+
+class PackageError(ValueError):
+    """A package that must not be used: incomplete, changed, or of another format."""
+
+
+def sha256(path: Path) -> str:
+    """Hex digest of a file."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+@dataclass(frozen=True)
+class ModelPackage:
+    """A package whose files were checked against their sums."""
+
+    folder: Path
+    metadata: dict[str, Any]
+    statistics: Statistics
+    digest: str  # sha-256 of SHA256SUMS, which holds every other file's: one number for the whole package
+
+    @property
+    def model_id(self) -> str:
+        """Name of the package, and of its folder."""
+        return self.folder.name
+
+    @property
+    def variables(self) -> list[str]:
+        """Variables in the network's order."""
+        return self.statistics.names
+
+    @property
+    def halo(self) -> int:
+        """Input cells around a region that its result is allowed to depend on (measured, see CARD.md)."""
+        return int(self.metadata["halo"])
+
+    @property
+    def scale_range(self) -> tuple[float, float]:
+        """Scale factors that the network was trained on."""
+        low, high = self.metadata["scale_range"]
+        return float(low), float(high)
+
+    @classmethod
+    def open(cls, folder: Path) -> ModelPackage:
+        """Check and read a package folder; PackageError says which file is wrong and what to do."""
+        repair = "restore it from the repository or reinstall finescale"
+        if not (folder / SUMS).is_file():
+            raise PackageError(f"model package {folder}: {SUMS} is missing; {repair}")
+        sums = dict(reversed(line.split()) for line in (folder / SUMS).read_text().splitlines())
+        for name in FILES:
+            if name not in sums or not (folder / name).is_file():
+                raise PackageError(f"model package {folder.name}: {name} is missing; {repair}")
+            if sha256(folder / name) != sums[name]:
+                raise PackageError(f"model package {folder.name}: {name} is not the file that was released; {repair}")
+        metadata = json.loads((folder / "model.json").read_text())
+        if metadata["format"] != FORMAT:
+            raise PackageError(
+                f"model package {folder.name}: format {metadata['format']}, this finescale reads {FORMAT}; "
+                "use a package of that format"
+            )
+        statistics = Statistics.load(folder / "stats.json")
+        return cls(folder, metadata, statistics, sha256(folder / SUMS))
+
+    def load(self, device: str = "cpu") -> Downscaler:
+        """The network with its weights, ready for inference."""
+        network = INR(INRConfig(**self.metadata["network"]))
+        network.load_state_dict(load_file(self.folder / "weights.safetensors"))
+        return Downscaler(network, self.statistics).to(device).eval()
+
+
+def write(
+    folder: Path, downscaler: Downscaler, *, halo: int, scale_range: tuple[float, float], card: str, **facts: Any
+) -> None:
+    """Write a package folder; `facts` (versions, training figures) go into model.json as they are."""
+    folder.mkdir(parents=True, exist_ok=True)
+    network = downscaler.network
+    state = {k: v.detach().float().contiguous().cpu() for k, v in network.state_dict().items()}
+    save_file(state, folder / "weights.safetensors")
+    metadata = {
+        "format": FORMAT,
+        "network": network.config.to_dict(),
+        "parameters": sum(p.numel() for p in network.parameters()),
+        "variables": downscaler.statistics.names,
+        "statics": ["height"],
+        "scale_range": list(scale_range),
+        "halo": halo,
+        "receptive_field": downscaler.reach,
+        "torch": torch.__version__.split("+")[0],
+        **facts,
+    }
+    (folder / "model.json").write_text(json.dumps(metadata, indent=2) + "\n")
+    downscaler.statistics.save(folder / "stats.json")
+    (folder / "CARD.md").write_text(card)
+    seal(folder)
+
+
+def seal(folder: Path) -> None:
+    """Write the sums of a package's files as they are now."""
+    (folder / SUMS).write_text("".join(f"{sha256(folder / name)}  {name}\n" for name in FILES))
