@@ -19,6 +19,9 @@ from models.interpolation import INTERPOLATION_HALO, conservative_bicubic
 from models.statistics import Statistics
 
 HEIGHT_UNIT, HEIGHT_DIFFERENCE_UNIT = 1000.0, 200.0  # m; bring both near 1
+LAPSE_WINDOW = 5  # input cells a side, over which a field's own lapse rate is regressed on height
+LAPSE_SHRINKAGE = 0.05**2  # km2: flat land (relief below 50 m in the window) has no lapse rate of its own
+LAPSE_LIMIT = 30.0  # residual sigmas at x4 per km; 20 K/km for temperature: steeper is noise
 FINE_MARGIN = TerrainBranch.REACH  # query cells of height needed beyond each edge
 
 
@@ -36,6 +39,7 @@ class NetworkInputs:
     fields: Tensor  # (B, V, H, W) normalised
     coarse: Tensor  # (B, 2, H, W)
     fine: Tensor  # (B, 3, Qy + 4, Qx + 4)
+    lapse: Tensor  # (B, V, Qy, Qx) own lapse rate times height difference, in sigmas
     base: Tensor  # (B, V, Qy, Qx) conservative bicubic, physical units
     sigma: Tensor  # (B, V, Qy, Qx) or broadcastable, physical units
 
@@ -74,6 +78,7 @@ class Downscaler(nn.Module):
         b, _, h, w = x.shape
         if z_coarse is None or z_fine is None:
             coarse = x.new_zeros(b, 2, h, w)
+            lapse = torch.zeros_like(base)
             fine = x.new_zeros(b, 3, len(rows) + 2 * FINE_MARGIN, len(cols) + 2 * FINE_MARGIN)
         else:
             difference = z_fine - conservative_bicubic(z_coarse, with_margin(rows), with_margin(cols))
@@ -81,7 +86,24 @@ class Downscaler(nn.Module):
             fine = torch.cat(
                 [difference / HEIGHT_DIFFERENCE_UNIT, z_fine / HEIGHT_UNIT, torch.ones_like(z_fine)], dim=1
             )
-        return NetworkInputs(fields, coarse, fine, base, torch.stack(sigmas, dim=1))
+            m = FINE_MARGIN
+            lapse = self._lapse(fields, z_coarse, scale, rows, cols) * difference[:, :, m:-m, m:-m] / HEIGHT_UNIT
+        return NetworkInputs(fields, coarse, fine, lapse, base, torch.stack(sigmas, dim=1))
+
+    def _lapse(self, fields: Tensor, z: Tensor, scale: float, rows: Axis, cols: Axis) -> Tensor:
+        """Lapse rates of the coarse fields around each query, sigmas per km: (B, V, Qy, Qx)."""
+        mean = lambda t: F.avg_pool2d(  # noqa: E731
+            F.pad(t, (LAPSE_WINDOW // 2,) * 4, mode="replicate"), LAPSE_WINDOW, stride=1
+        )
+        height = z / HEIGHT_UNIT
+        variance = mean(height * height) - mean(height) ** 2
+        covariance = mean(fields * height) - mean(fields) * mean(height)
+        rate = covariance / (variance.clamp(min=0) + LAPSE_SHRINKAGE)  # standard deviations per km
+        all_stats = self.statistics.variables.values()
+        std = x_like(fields, [0.0 if s.amount else s.std for s in all_stats])
+        limit = x_like(fields, [LAPSE_LIMIT * s.sigma(4.0) for s in all_stats])
+        sigma = x_like(fields, [s.sigma(scale) for s in all_stats])
+        return bilinear(torch.clamp(rate * std, -limit, limit) / sigma, rows, cols)
 
     def forward(
         self, x: Tensor, present: Tensor, z_coarse: Tensor | None, z_fine: Tensor | None, rows: Axis, cols: Axis
@@ -92,8 +114,13 @@ class Downscaler(nn.Module):
         z_fine (B, 1, Qy + 4, Qx + 4) heights in m, or None; -> (B, V, Qy, Qx) float32.
         """
         p = self.prepare(x, present, z_coarse, z_fine, rows, cols)
-        residual = self.network(p.fields, present, p.coarse, p.fine, rows, cols)
+        residual = self.network(p.fields, present, p.coarse, p.fine, p.lapse, rows, cols)
         return p.base + p.sigma * residual.float()
+
+
+def x_like(x: Tensor, per_variable: list[float]) -> Tensor:
+    """One number a variable, shaped to multiply (B, V, H, W)."""
+    return torch.tensor(per_variable, dtype=x.dtype, device=x.device).view(1, -1, 1, 1)
 
 
 def bilinear(x: Tensor, rows: Axis, cols: Axis) -> Tensor:

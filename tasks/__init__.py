@@ -1,0 +1,1 @@
+"""The five steps: acquire, prepare, downscale, validate, publish. They share only the modules at this level."""

@@ -39,6 +39,23 @@ class INRConfig:
         return asdict(self)
 
 
+class TerrainRegression(nn.Module):
+    """Linear in the height difference, and in it times the coarse field's own lapse rates; starts at zero.
+
+    What a regression on terrain would say, so that the rest of the network only learns what is not linear in height.
+    """
+
+    def __init__(self, variables: int) -> None:
+        super().__init__()
+        self.coefficients = nn.Conv2d(variables + 1, variables, 1, bias=False)
+        nn.init.zeros_(self.coefficients.weight)
+
+    def forward(self, difference: Tensor, lapse: Tensor) -> Tensor:
+        """difference (B, 1, Qy, Qx), lapse (B, V, Qy, Qx) -> (B, V, Qy, Qx)."""
+        out: Tensor = self.coefficients(torch.cat([difference, lapse], dim=1))
+        return out
+
+
 class INR(nn.Module):
     """Scale-modulated encoder and continuous decoder; any scale factor, also different in y and x."""
 
@@ -54,7 +71,8 @@ class INR(nn.Module):
         self.nonlinear = NeighbourhoodNonlinearBranch(c, config.heads)
         self.fusion = AttentionFusion(c, config.heads)
         self.terrain = TerrainBranch(FINE_STATICS, config.terrain_channels)
-        self.hidden1 = nn.Conv2d(c + config.terrain_channels + FINE_STATICS, config.hidden, 1)
+        self.regression = TerrainRegression(v)
+        self.hidden1 = nn.Conv2d(c + config.terrain_channels + FINE_STATICS + v, config.hidden, 1)
         self.hidden2 = nn.Conv2d(config.hidden, config.hidden, 1)
         # per variable an offset and a local lapse rate: what multiplies the height difference
         self.head = nn.Conv2d(config.hidden, 2 * v, 1)
@@ -67,11 +85,14 @@ class INR(nn.Module):
         """Input cells that one query can see on each side: encoder, then the decoder's 3x3."""
         return self.encoder.reach + 2
 
-    def forward(self, fields: Tensor, present: Tensor, coarse: Tensor, fine: Tensor, rows: Axis, cols: Axis) -> Tensor:
+    def forward(
+        self, fields: Tensor, present: Tensor, coarse: Tensor, fine: Tensor, lapse: Tensor, rows: Axis, cols: Axis
+    ) -> Tensor:
         """Residual in units of its standard deviation.
 
         fields (B, V, H, W) normalised, zeros where absent; present (B, V) 1 or 0; coarse (B, COARSE_STATICS, H, W);
-        fine (B, FINE_STATICS, Qy + 4, Qx + 4), first channel the height difference; -> (B, V, Qy, Qx) float32.
+        fine (B, FINE_STATICS, Qy + 4, Qx + 4), first channel the height difference; lapse (B, V, Qy, Qx) the coarse
+        fields' own lapse rates times the height difference; -> (B, V, Qy, Qx) float32.
         """
         cell = torch.tensor([rows.width, cols.width], dtype=torch.float32, device=fields.device)
         code = self.scale_code(cell)
@@ -83,9 +104,10 @@ class INR(nn.Module):
         margin = TerrainBranch.REACH
         here = fine[:, :, margin:-margin, margin:-margin]
         terrain = self.terrain(fine)
-        y = F.gelu(self.hidden1(torch.cat([fused, terrain, here.to(fused.dtype)], dim=1)))
+        y = F.gelu(self.hidden1(torch.cat([fused, terrain, here.to(fused.dtype), lapse.to(fused.dtype)], dim=1)))
         y = F.gelu(self.hidden2(y))
         with torch.autocast(y.device.type, enabled=False):
-            offset, lapse = self.head(y.float()).chunk(2, dim=1)
-            out: Tensor = offset + lapse * here[:, :1].float()
+            difference = here[:, :1].float()
+            offset, gradient = self.head(y.float()).chunk(2, dim=1)
+            out: Tensor = offset + gradient * difference + self.regression(difference, lapse.float())
         return out

@@ -1,0 +1,105 @@
+"""Step 2, prepare: raw files in, checked fields on the region's input grid with halo out.
+
+Normalisation is not here: it is part of the model package, so that training and daily use share it.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+
+from prefect import task
+from pydantic import BaseModel
+
+from tasks.errors import RegionOutsideInput
+from tasks.fields import DecodedField
+from tasks.grid import Grid, lattice
+from tasks.prepare.assemble import Assembled, assemble
+from tasks.prepare.decode import decode
+from tasks.prepare.regrid import clip_to, covers
+from tasks.prepare.terrain import heights
+from tasks.prepared import Prepared
+from tasks.region import Region
+from tasks.storage import write_json, join
+
+log = logging.getLogger(__name__)
+
+
+class PreparedInfo(BaseModel):
+    """What the fields are, without the fields."""
+
+    uri: str
+    init: str  # UTC
+    lead_hours: list[float]
+    variables: list[str]
+    absent: list[str]
+    origin: str
+    expver: str
+    grid: str
+    halo: int  # input cells around the region that the input really has; fewer than the model's are repeated edges
+
+
+def input_grid(region: Region, source: Grid, halo: int) -> Grid:
+    """The region's input grid with halo, cut to what the source has; RegionOutsideInput if that lacks the region."""
+    if not covers(source, region.target):
+        raise RegionOutsideInput(f"region {region.name} ({region.target}) is not inside the input ({source})")
+    box, d = region.box, region.input_spacing
+    inner = lattice(
+        box.north + d * 0.999, box.south - d * 0.999, box.west - d * 0.999, box.east + d * 0.999, d
+    )  # every cell that the region touches
+    top = min(halo, int((90.0 - inner.north) / d + 1e-6))
+    bottom = min(halo, int((90.0 + inner.south) / d + 1e-6))
+    return clip_to(inner.extended(top, bottom, halo, halo), source)
+
+
+def _halo_of(grid: Grid, region: Region) -> int:
+    rows, cols = region.target.axes_in(grid)
+    return int(
+        min(rows.centres[0], grid.rows - 1 - rows.centres[-1], cols.centres[0], grid.cols - 1 - cols.centres[-1])
+    )
+
+
+def prepare_files(files: list[str], region: Region, halo: int) -> tuple[Assembled, Prepared]:
+    """Decode, check and regrid files for a region."""
+
+    def decoded() -> Iterator[DecodedField]:
+        for file in files:
+            yield from decode(Path(file), set(region.variables))
+
+    assert region.required is not None
+    assembled = assemble(
+        decoded(), lambda grid: input_grid(region, grid, halo), list(region.variables), region.required
+    )
+    terrain = None
+    if region.terrain_file is not None:
+        terrain = heights(region.terrain_file, assembled.grid, region.target, region.target)
+    return assembled, Prepared(assembled.fields, assembled.grid, terrain)
+
+
+@task(name="prepare", task_run_name="prepare {region.name}", retries=0, timeout_seconds=3600)
+def prepare(files: list[str], region: Region, workspace: str, halo: int) -> PreparedInfo:
+    """Raw files -> fields.zarr in the workspace."""
+    assembled, prepared = prepare_files(files, region, halo)
+    available = _halo_of(assembled.grid, region)
+    if available < halo:
+        log.warning("input reaches %d of %d cells beyond %s: its edge is repeated", available, halo, region.name)
+    if assembled.absent:
+        log.warning("not in the input, left out of the product: %s", ", ".join(assembled.absent))
+    if prepared.heights is None:
+        log.warning("region %s names no terrain file: the product will not know its mountains", region.name)
+    hours = (assembled.fields.step.values / 3.6e12).astype(float).tolist()
+    log.info("prepare: %d variables, %d lead times on %s", len(assembled.fields.data_vars), len(hours), assembled.grid)
+    info = PreparedInfo(
+        uri=prepared.save(workspace),
+        init=f"{assembled.init:%Y-%m-%dT%H}",
+        lead_hours=hours,
+        variables=[n for n in region.variables if n not in assembled.absent],
+        absent=assembled.absent,
+        origin=assembled.origin,
+        expver=assembled.expver,
+        grid=str(assembled.grid),
+        halo=available,
+    )
+    write_json(join(workspace, "prepared.json"), info.model_dump())
+    return info

@@ -1,0 +1,61 @@
+"""A cycle: where a forecast comes from and when it starts. Its text form names runs, folders and ledger entries."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+
+from pydantic import BaseModel, ConfigDict
+
+from tasks.errors import BadInput
+
+_TEXT = re.compile(r"(?:(?P<source>[a-z0-9]+)/)?(?P<time>\d{4}-\d{2}-\d{2}T\d{2})(?::?00)?Z?")
+
+# where the fields come from -> what their licence asks products to say
+ATTRIBUTION = {
+    "ifs": "Contains ECMWF open data, (c) ECMWF, CC-BY-4.0; modified by finescale",
+    "era5": "Contains modified Copernicus Climate Change Service information; neither the European Commission nor "
+    "ECMWF is responsible for any use of it",
+    "unknown": "Made by finescale from a file whose origin is not stated in it",
+}
+
+
+class Cycle(BaseModel):
+    """Source and initial time, e.g. ifs/2026-11-22T00."""
+
+    model_config = ConfigDict(frozen=True)
+
+    source: str
+    time: datetime  # UTC, timezone-aware
+
+    def __str__(self) -> str:
+        return f"{self.source}/{self.stamp}"
+
+    @property
+    def stamp(self) -> str:
+        """Initial time as in file names: 2026-11-22T00."""
+        return self.time.strftime("%Y-%m-%dT%H")
+
+    @classmethod
+    def parse(cls, text: str, source: str) -> Cycle:
+        """From `ifs/2026-11-22T00` or `2026-11-22T00`; BadInput if it is neither or names another source."""
+        match = _TEXT.fullmatch(text.strip())
+        if match is None:
+            raise BadInput(f"--cycle {text!r} is not a cycle; write it like 2026-11-22T00 or {source}/2026-11-22T00")
+        if match["source"] not in (None, source):
+            raise BadInput(f"--cycle {text!r} names source {match['source']}, but --source is {source}")
+        try:
+            time = datetime.strptime(match["time"], "%Y-%m-%dT%H").replace(tzinfo=UTC)
+        except ValueError as error:
+            raise BadInput(f"--cycle {text!r}: {error}") from None
+        return cls(source=source, time=time)
+
+
+class RawFile(BaseModel):
+    """One fetched or handed-in file, and the proof of what it held."""
+
+    model_config = ConfigDict(frozen=True)
+
+    uri: str
+    sha256: str
+    size: int

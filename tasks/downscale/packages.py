@@ -1,0 +1,51 @@
+"""Finding model packages and choosing how to super-resolve: a trained network, or plain interpolation."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from models.baselines.bicubic import Bicubic, ConservativeBicubic
+from models.downscaler import Downscaler
+from models.package import SUMS, ModelPackage, PackageError
+from tasks.errors import BadInput, ModelMismatch
+
+SHIPPED = Path(__file__).parents[2] / "models" / "pretrained"
+SEARCH_PATH_VARIABLE = "FINESCALE_MODELS"  # folders with packages in them, before the shipped ones
+
+Method = Downscaler | Bicubic | ConservativeBicubic
+INTERPOLATIONS: dict[str, type[Bicubic] | type[ConservativeBicubic]] = {
+    "bicubic": Bicubic,
+    "bicubic-conservative": ConservativeBicubic,
+}
+METHODS = ("inr", *INTERPOLATIONS)
+
+
+def search_path() -> list[Path]:
+    """Folders that hold packages; the first hit wins."""
+    extra = [Path(p) for p in os.environ.get(SEARCH_PATH_VARIABLE, "").split(os.pathsep) if p]
+    return [*extra, SHIPPED]
+
+
+def names() -> list[str]:
+    """Every package that can be named."""
+    return sorted({f.parent.name for folder in search_path() for f in folder.glob(f"*/{SUMS}")})
+
+
+def open_package(name: str) -> ModelPackage:
+    """A package by name, or by the path of its folder; ModelMismatch if it must not be used."""
+    candidates = [Path(name)] if os.sep in name else [folder / name for folder in search_path()]
+    for folder in candidates:
+        if folder.is_dir():
+            try:
+                return ModelPackage.open(folder.resolve())
+            except PackageError as error:
+                raise ModelMismatch(str(error)) from None
+    raise ModelMismatch(f"unknown model {name!r}; known are: {', '.join(names()) or 'none'}")
+
+
+def interpolation(name: str) -> Method:
+    """An interpolation by its name on the command line."""
+    if name not in INTERPOLATIONS:
+        raise BadInput(f"unknown method {name!r}; known are: {', '.join(METHODS)}")
+    return INTERPOLATIONS[name]()

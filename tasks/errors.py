@@ -1,0 +1,75 @@
+"""What can go wrong, as types; each message says where, what, and what to do. `exit_code` is the command line's."""
+
+from __future__ import annotations
+
+
+class FinescaleError(Exception):
+    """Base of every error that is shown as one line instead of a traceback."""
+
+    exit_code = 1
+
+
+class BadInput(FinescaleError):
+    """Something that was handed in cannot be used: a file, an option, a name."""
+
+    exit_code = 2
+
+
+class UnknownRegion(BadInput):
+    """No folder of that name under the regions' folders."""
+
+
+class InvalidRegion(BadInput):
+    """A region.yaml, or a file that it names, that must not be used."""
+
+
+class UnknownVariable(BadInput):
+    """A variable that finescale or the model package does not know."""
+
+
+class UnreadableFile(BadInput):
+    """A file that is missing, empty, truncated or not of the kind its user thinks."""
+
+
+class CorruptField(BadInput):
+    """A decoded field that cannot be true: NaN holes, values outside physical range, jumps."""
+
+
+class MissingField(BadInput):
+    """A needed parameter or lead time that is not in the input."""
+
+
+class MixedCycles(BadInput):
+    """Forecasts of more than one cycle in what should be one."""
+
+
+class RegionOutsideInput(BadInput):
+    """The input does not cover the region."""
+
+
+class ModelMismatch(BadInput):
+    """A model package that is unknown, changed, or does not fit the request."""
+
+
+class StoreNotWritable(BadInput):
+    """The place where products go cannot be written."""
+
+
+class SourceUnavailable(BadInput):
+    """A source that this version cannot reach."""
+
+
+class CycleNotReady(FinescaleError):
+    """The cycle asked for is not complete yet."""
+
+    exit_code = 3
+
+
+class IncompleteDownload(FinescaleError):
+    """Fetched bytes are not what the index or the checksum promised."""
+
+
+class GateRefused(FinescaleError):
+    """The product failed a hard check and was not published."""
+
+    exit_code = 4

@@ -1,0 +1,171 @@
+"""Decoded fields -> one data set of one cycle: lead times in order, amounts between them, nothing missing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import numpy as np
+import xarray as xr
+
+from tasks.errors import BadInput, CorruptField, MissingField, MixedCycles
+from tasks.fields import DecodedField
+from tasks.grid import Grid
+from tasks.prepare.checks import AMOUNT_NOISE, assert_complete, assert_physical, assert_smooth
+from tasks.prepare.regrid import regrid
+from tasks.variables import VARIABLES
+
+
+@dataclass(frozen=True)
+class _Piece:
+    start: datetime
+    values: np.ndarray
+    where: str
+
+
+def _amounts(name: str, pieces: dict[datetime, _Piece]) -> dict[datetime, _Piece]:
+    """Accumulations from one start -> amounts since the previous lead time; separate intervals stay as they are."""
+    out: dict[datetime, _Piece] = {}
+    previous: tuple[datetime, _Piece] | None = None
+    for valid in sorted(pieces):
+        piece = pieces[valid]
+        start, values = piece.start, piece.values
+        if previous is not None and previous[1].start == piece.start:
+            start, values = previous[0], piece.values - previous[1].values
+            if float(values.min()) < AMOUNT_NOISE:
+                raise CorruptField(
+                    f"{piece.where}: {name} accumulated to {valid:%Y-%m-%dT%H} is {-float(values.min()):.3g} m below "
+                    f"that to {previous[0]:%Y-%m-%dT%H}; one of the two messages is wrong: fetch them again"
+                )
+        out[valid] = _Piece(start, np.maximum(values, 0.0), piece.where)
+        previous = (valid, piece)
+    return out
+
+
+@dataclass(frozen=True)
+class Assembled:
+    """A cycle's fields on one grid; `absent` variables were wanted but are not in the input."""
+
+    fields: xr.Dataset
+    grid: Grid
+    init: datetime
+    origin: str
+    expver: str
+    absent: list[str]
+
+
+def _lead(valid: datetime, init: datetime) -> str:
+    return f"{(valid - init).total_seconds() / 3600:g} h"
+
+
+def _check_cycle(inits: dict[datetime, str], analysis: bool) -> None:
+    if not analysis and len(inits) > 1:
+        first, second = sorted(inits)[:2]
+        raise MixedCycles(
+            f"{len(inits)} cycles in the input: {inits[first]} starts {first:%Y-%m-%dT%H}, {inits[second]} starts "
+            f"{second:%Y-%m-%dT%H}; hand in the files of one cycle"
+        )
+
+
+def _check_matrix(pieces: dict[str, dict[datetime, _Piece]], init: datetime, analysis: bool) -> None:
+    """Every variable at every lead time; a forecast has no amount at its start, that becomes zero."""
+    valids = sorted({v for per_time in pieces.values() for v in per_time})
+    for name, per_time in pieces.items():
+        for valid in valids:
+            if valid in per_time:
+                continue
+            if VARIABLES[name].amount and valid == init and not analysis:
+                like = next(iter(per_time.values()))
+                per_time[valid] = _Piece(init, np.zeros_like(like.values), "start of the forecast")
+                continue
+            raise MissingField(
+                f"{name} is missing at lead time {_lead(valid, init)} (valid {valid:%Y-%m-%dT%H}), where other fields "
+                "are there; fetch that message"
+            )
+
+
+def assemble(
+    decoded: Iterable[DecodedField], target_of: Callable[[Grid], Grid], wanted: list[str], required: list[str]
+) -> Assembled:
+    """Check, regrid and order fields; `target_of` gives the grid to use for a source grid (the same: no regridding)."""
+    pieces: dict[str, dict[datetime, _Piece]] = {}
+    inits: dict[datetime, str] = {}
+    origins, expvers = set(), set()
+    grid: Grid | None = None
+    analysis = True
+    for field in decoded:
+        name = field.variable.name
+        assert_physical(field)
+        assert_smooth(field)
+        target = target_of(field.grid)
+        if grid is not None and target != grid:
+            raise BadInput(f"{field.where}: on {field.grid}, unlike the fields before it; hand in fields of one area")
+        grid = target
+        values = field.values
+        if target != field.grid:
+            values = regrid(values, field.grid, target, conservative=field.variable.amount)
+        assert_complete(field, values, target)
+        per_time = pieces.setdefault(name, {})
+        if field.valid in per_time and not np.array_equal(per_time[field.valid].values, values):
+            raise MixedCycles(
+                f"{field.where} and {per_time[field.valid].where}: two different {name} fields valid at "
+                f"{field.valid:%Y-%m-%dT%H}; hand in one"
+            )
+        per_time[field.valid] = _Piece(field.start, values, field.where)
+        origins.add(field.origin)
+        expvers.add(field.expver)
+        analysis = analysis and field.analysis
+        if not field.analysis:
+            inits.setdefault(field.init, field.where)
+    if grid is None:
+        raise MissingField(f"none of {', '.join(wanted)} is in the input")
+    lacking = [n for n in required if n not in pieces]
+    if lacking:
+        raise MissingField(
+            f"{', '.join(lacking)} not in the input (found: {', '.join(pieces)}); fetch them, or leave them out of "
+            "`required` in the region's YAML"
+        )
+    _check_cycle(inits, analysis)
+    states = [v for n, per_time in pieces.items() if not VARIABLES[n].amount for v in per_time]
+    init = min(inits) if inits else min(states or [v for per_time in pieces.values() for v in per_time])
+    _check_matrix(pieces, init, analysis)
+    for name in pieces:
+        if VARIABLES[name].amount:
+            pieces[name] = _amounts(name, pieces[name])
+    ordered = {n: pieces[n] for n in wanted if n in pieces}
+    return Assembled(
+        fields=_dataset(ordered, grid, init),
+        grid=grid,
+        init=init,
+        origin=origins.pop() if len(origins) == 1 else "unknown",
+        expver="+".join(sorted(e for e in expvers if e)),
+        absent=[n for n in wanted if n not in pieces],
+    )
+
+
+def _hours(delta: timedelta) -> np.timedelta64:
+    return np.timedelta64(round(delta.total_seconds()), "s").astype("timedelta64[ns]")
+
+
+def _dataset(pieces: dict[str, dict[datetime, _Piece]], grid: Grid, init: datetime) -> xr.Dataset:
+    valids = sorted(next(iter(pieces.values())))
+    steps = np.array([_hours(v - init) for v in valids])
+    start = np.datetime64(init.replace(tzinfo=None), "ns")
+    coords = {
+        "step": steps,
+        "latitude": grid.latitude,
+        "longitude": grid.longitude,
+        "time": start,
+        "valid_time": ("step", start + steps),
+    }
+    arrays = {
+        n: (("step", "latitude", "longitude"), np.stack([per_time[v].values for v in valids]).astype(np.float32))
+        for n, per_time in pieces.items()
+    }
+    ds = xr.Dataset(arrays, coords)
+    for name, per_time in pieces.items():
+        if VARIABLES[name].amount:  # the interval that each amount belongs to
+            bounds = [[_hours(per_time[v].start - init), _hours(v - init)] for v in valids]
+            ds["step_bounds"] = (("step", "bounds"), np.array(bounds))
+    return ds

@@ -1,0 +1,45 @@
+"""Any input file -> decoded fields; tells GRIB, NetCDF and Zarr by content, not by name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import xarray as xr
+
+from tasks.errors import UnreadableFile
+from tasks.fields import DecodedField
+from tasks.prepare.decode_grib import decode_grib, is_grib
+from tasks.prepare.decode_xarray import decode_xarray
+
+NETCDF_MAGIC = (b"CDF\x01", b"CDF\x02", b"CDF\x05", b"\x89HDF")
+
+
+def open_dataset(path: Path) -> xr.Dataset:
+    """A NetCDF file or Zarr store; UnreadableFile says what it is instead."""
+    if not path.exists():
+        raise UnreadableFile(f"{path}: no such file")
+    if path.is_dir():
+        try:
+            return xr.open_zarr(path, chunks=None)
+        except Exception as error:
+            raise UnreadableFile(f"{path}: a folder that does not open as Zarr ({error})") from None
+    if path.stat().st_size == 0:
+        raise UnreadableFile(f"{path}: empty file; fetch it again")
+    with path.open("rb") as file:
+        magic = file.read(4)
+    if magic not in NETCDF_MAGIC:
+        raise UnreadableFile(f"{path}: neither GRIB nor NetCDF nor a Zarr store (it starts with {magic!r})")
+    try:
+        return xr.open_dataset(path)
+    except Exception as error:
+        raise UnreadableFile(f"{path}: does not open as NetCDF ({error}); fetch it again") from None
+
+
+def decode(path: Path, wanted: set[str]) -> Iterator[DecodedField]:
+    """Every wanted field of a file or Zarr store."""
+    if path.is_file() and is_grib(path):
+        yield from decode_grib(path, wanted)
+        return
+    with open_dataset(path) as ds:
+        yield from decode_xarray(ds, wanted, path.name)

@@ -1,0 +1,157 @@
+"""GRIB 1 and 2 -> decoded fields. Decides by key, never by order; every byte of the file must belong to a message."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import eccodes
+import numpy as np
+
+from tasks.errors import CorruptField, UnreadableFile
+from tasks.fields import DecodedField
+from tasks.grid import Canonical, canonical
+from tasks.variables import Variable, by_param_id
+
+ORIGINS = {"od": "ifs", "ea": "era5"}
+SURFACE_LEVELS = {"surface", "meanSea", "heightAboveGround"}
+
+
+def is_grib(path: Path) -> bool:
+    """True if the file starts as a GRIB message does."""
+    with path.open("rb") as file:
+        return file.read(4) == b"GRIB"
+
+
+def _messages(path: Path) -> Iterator[tuple[int, int]]:
+    """(number, eccodes handle) of every message; UnreadableFile on bytes that belong to none."""
+    size, expected, number = path.stat().st_size, 0, 0
+    with path.open("rb") as file:
+        while expected < size:
+            number += 1
+            file.seek(expected)
+            try:
+                handle = eccodes.codes_grib_new_from_file(file)
+            except eccodes.CodesInternalError as error:
+                raise UnreadableFile(
+                    f"{path.name}: message {number} at byte {expected} of {size} is truncated or broken ({error}); "
+                    "fetch the file again"
+                ) from None
+            if handle is None:
+                raise UnreadableFile(f"{path.name}: bytes {expected}..{size} are not GRIB; fetch the file again")
+            try:
+                offset = int(eccodes.codes_get(handle, "offset"))
+                if offset != expected:
+                    raise UnreadableFile(
+                        f"{path.name}: bytes {expected}..{offset} before message {number} are not GRIB; "
+                        "fetch the file again"
+                    )
+                expected += int(eccodes.codes_get(handle, "totalLength"))
+                yield number, handle
+            finally:
+                eccodes.codes_release(handle)
+
+
+@lru_cache(maxsize=16)
+def _canonical(
+    first: float, last: float, nj: int, west: float, east: float, ni: int, south_to_north: int, east_to_west: int
+) -> Canonical:
+    """Canonical form of one GRIB grid definition."""
+    rising = last > first
+    if rising != bool(south_to_north):
+        raise UnreadableFile(f"GRIB grid: latitudes {first:g}..{last:g} contradict the scanning mode")
+    if east_to_west:
+        west, east = east, west
+    if east <= west:
+        east += 360.0
+    longitude = np.linspace(west, east, ni)
+    return canonical(np.linspace(first, last, nj), longitude[::-1] if east_to_west else longitude, "GRIB grid")
+
+
+def _grid(handle: int, where: str) -> Canonical:
+    get = eccodes.codes_get
+    if get(handle, "gridType") != "regular_ll":
+        raise UnreadableFile(f"{where}: grid {get(handle, 'gridType')}; only regular latitude-longitude grids are read")
+    if get(handle, "alternativeRowScanning"):
+        raise UnreadableFile(f"{where}: rows scanned in alternating directions are not read")
+    return _canonical(
+        get(handle, "latitudeOfFirstGridPointInDegrees"),
+        get(handle, "latitudeOfLastGridPointInDegrees"),
+        get(handle, "Nj"),
+        get(handle, "longitudeOfFirstGridPointInDegrees"),
+        get(handle, "longitudeOfLastGridPointInDegrees"),
+        get(handle, "Ni"),
+        get(handle, "jScansPositively"),
+        get(handle, "iScansNegatively"),
+    )
+
+
+def _values(handle: int, layout: Canonical, where: str) -> np.ndarray:
+    eccodes.codes_set(handle, "missingValue", 1e20)
+    try:
+        flat = eccodes.codes_get_array(handle, "values")
+    except eccodes.CodesInternalError as error:
+        raise CorruptField(f"{where}: data section does not decode ({error}); fetch the file again") from None
+    ni, nj = eccodes.codes_get(handle, "Ni"), eccodes.codes_get(handle, "Nj")
+    if flat.size != ni * nj:
+        raise CorruptField(f"{where}: {flat.size} values for a grid of {nj}x{ni}; fetch the file again")
+    flat = np.where(flat >= 1e20, np.nan, flat)
+    if eccodes.codes_get(handle, "jPointsAreConsecutive"):
+        return layout(flat.reshape(ni, nj).T)
+    return layout(flat.reshape(nj, ni))
+
+
+def _get(handle: int, key: str, default: Any = "") -> Any:
+    """A key that not every GRIB has."""
+    return eccodes.codes_get(handle, key) if eccodes.codes_is_defined(handle, key) else default
+
+
+def _time(handle: int, date_key: str, time_key: str) -> datetime:
+    date, time = eccodes.codes_get(handle, date_key), eccodes.codes_get(handle, time_key)
+    return datetime.strptime(f"{date:08d}{time:04d}", "%Y%m%d%H%M").replace(tzinfo=UTC)
+
+
+def _decode(handle: int, variable: Variable, where: str) -> DecodedField:
+    layout = _grid(handle, where)
+    init, valid = _time(handle, "dataDate", "dataTime"), _time(handle, "validityDate", "validityTime")
+    start = valid
+    if variable.amount:
+        eccodes.codes_set(handle, "stepUnits", 1)
+        start = init + timedelta(hours=int(eccodes.codes_get(handle, "startStep")))
+    grib_class = _get(handle, "class")
+    values = _values(handle, layout, where)
+    if eccodes.codes_get(handle, "paramId") == 228228:  # total precipitation in kg m-2
+        values = values / 1000.0
+    return DecodedField(
+        variable=variable,
+        init=init,
+        start=start,
+        valid=valid,
+        analysis=grib_class == "ea" or _get(handle, "type") == "an",
+        origin=ORIGINS.get(grib_class, "unknown"),
+        expver=str(_get(handle, "expver")),
+        grid=layout.grid,
+        values=values.astype(np.float32),
+        where=where,
+    )
+
+
+def decode_grib(path: Path, wanted: set[str]) -> Iterator[DecodedField]:
+    """Every wanted surface field of a file; other fields are skipped without being decoded."""
+    for number, handle in _messages(path):
+        try:
+            variable = by_param_id(int(eccodes.codes_get(handle, "paramId")))
+            if variable is None or variable.name not in wanted:
+                continue
+            if eccodes.codes_get(handle, "typeOfLevel") not in SURFACE_LEVELS:
+                continue
+            if int(_get(handle, "perturbationNumber", 0)) != 0:
+                continue
+            yield _decode(handle, variable, f"{path.name} message {number} ({variable.name})")
+        except (eccodes.CodesInternalError, ValueError) as error:
+            raise CorruptField(
+                f"{path.name} message {number}: header does not decode ({error}); fetch the file again"
+            ) from None

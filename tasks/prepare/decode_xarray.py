@@ -1,0 +1,98 @@
+"""NetCDF and Zarr -> decoded fields: any names and units that the table of variables knows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from tasks.errors import MixedCycles, UnreadableFile
+from tasks.fields import DecodedField
+from tasks.grid import Canonical, canonical
+from tasks.variables import CONVERSIONS, Variable, by_name
+
+LATITUDES, LONGITUDES = ("latitude", "lat", "y"), ("longitude", "lon", "x")
+TIMES = ("valid_time", "time")
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)  # of files that do not say when: `finescale field` takes them
+
+
+def _first(names: tuple[str, ...], ds: xr.Dataset, what: str, where: str) -> str:
+    for name in names:
+        if name in ds.variables and ds[name].ndim == 1:
+            return name
+    raise UnreadableFile(f"{where}: no one-dimensional {what}; looked for {', '.join(names)}")
+
+
+def layout(ds: xr.Dataset, where: str) -> tuple[str, str, Canonical]:
+    """Names of the latitude and longitude dimensions, and the canonical form of the grid."""
+    lat, lon = _first(LATITUDES, ds, "latitude", where), _first(LONGITUDES, ds, "longitude", where)
+    return lat, lon, canonical(ds[lat].values, ds[lon].values, where)
+
+
+def to_si(field: xr.DataArray, variable: Variable, values: np.ndarray, where: str) -> np.ndarray:
+    """Values in the table's unit; UnreadableFile if the file's unit cannot become it."""
+    written = str(field.attrs.get("units", variable.units)).strip()
+    unit, factor, offset = CONVERSIONS.get(written, (written, 1.0, 0.0))
+    if unit != variable.units:
+        raise UnreadableFile(
+            f"{where}: {variable.name} has units {written!r}; expected {variable.units} or one that converts to it"
+        )
+    return np.asarray(values, dtype=np.float32) if (factor, offset) == (1.0, 0.0) else (
+        np.asarray(values, dtype=np.float64) * factor + offset
+    ).astype(np.float32)
+
+
+def _utc(value: Any) -> datetime:
+    stamp = pd.Timestamp(value)
+    return stamp.to_pydatetime(warn=False).replace(tzinfo=UTC)
+
+
+def _slices(field: xr.DataArray, where: str) -> Iterator[tuple[datetime, datetime, bool, xr.DataArray]]:
+    """(init, valid, analysis, two-dimensional slice) for every time or lead time of a variable."""
+    steps = next((d for d in ("step", "prediction_timedelta") if d in field.dims), None)
+    time = next((t for t in TIMES if t in field.dims), None)
+    if steps is not None:
+        if time is not None and field.sizes[time] > 1:
+            raise MixedCycles(f"{where}: {field.sizes[time]} cycles in one file; hand in one, e.g. .isel({time}=0)")
+        start = field["time"].values if "time" in field.coords else np.datetime64(EPOCH.replace(tzinfo=None), "ns")
+        init = _utc(np.atleast_1d(start)[0])
+        flat = field.isel({time: 0}) if time is not None else field
+        for i, step in enumerate(np.atleast_1d(flat[steps].values)):
+            yield init, init + pd.Timedelta(step).to_pytimedelta(), False, flat.isel({steps: i})
+    elif time is not None:
+        for i, value in enumerate(field[time].values):
+            yield _utc(value), _utc(value), True, field.isel({time: i})
+    else:
+        scalars = [t for t in TIMES if t in field.coords and field[t].ndim == 0]
+        valid = _utc(field[scalars[0]].values) if scalars else EPOCH
+        init = _utc(field["time"].values) if "time" in scalars else valid
+        yield init, valid, init == valid, field
+
+
+def decode_xarray(ds: xr.Dataset, wanted: set[str], where: str) -> Iterator[DecodedField]:
+    """Every wanted field. Amounts: since the cycle's start if there is a `step`, else of the preceding interval."""
+    lat, lon, to_canonical = layout(ds, where)
+    for name in ds.data_vars:
+        variable = by_name(str(name))
+        if variable is None or variable.name not in wanted:
+            continue
+        field = ds[name]
+        if lat not in field.dims or lon not in field.dims:
+            raise UnreadableFile(f"{where}: {name} has dimensions {field.dims}, without {lat} and {lon}")
+        odd = [str(d) for d in field.dims if field.sizes[d] > 1 and d not in (lat, lon, *TIMES, "step", "prediction_timedelta")]
+        if odd:
+            raise UnreadableFile(f"{where}: {name} has a dimension {odd[0]}; select one member of it first")
+        history = str(ds.attrs) + str(field.attrs)
+        origin = "era5" if "reanalysis" in history or "'ea'" in history else "unknown"
+        for init, valid, analysis, piece in _slices(field, where):
+            flat = piece.transpose(..., lat, lon).values
+            values = to_si(field, variable, flat.reshape(flat.shape[-2:]), where)
+            start = init if variable.amount and not analysis else valid
+            label = f"{where} {name} at {valid:%Y-%m-%dT%H:%M}"
+            yield DecodedField(
+                variable, init, start, valid, analysis, origin, "", to_canonical.grid, to_canonical(values), label
+            )

@@ -1,0 +1,107 @@
+"""Height of the terrain on the input grid and on the target grid, from one file with geopotential or elevation."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+import xarray as xr
+
+from models.downscaler import FINE_MARGIN
+from models.interpolation import area_mean
+from tasks.errors import CorruptField, RegionOutsideInput, UnreadableFile
+from tasks.grid import Grid, pad
+from tasks.prepare.decode import open_dataset
+from tasks.prepare.decode_grib import is_grib
+from tasks.prepare.decode_xarray import layout
+from tasks.prepare.regrid import clip_to, covers, regrid
+from tasks.prepared import Heights
+
+GRAVITY = 9.80665  # m s-2, WMO's standard: surface geopotential -> height
+NAMES = ("z", "elevation", "height", "orog", "topo")
+GEOPOTENTIAL_UNITS = {"m2 s-2", "m**2 s**-2", "m^2/s^2", "m2/s2", "gpm2"}
+HEIGHT_UNITS = {"m", "metre", "meter", "metres", "meters", "gpm"}
+
+
+def margin_for(scale: float) -> int:
+    """Target cells around the target grid that are computed too: the input cells it cuts, whole, and the network's."""
+    return int(np.ceil(scale)) + FINE_MARGIN
+
+
+def read_heights(path: Path) -> tuple[np.ndarray, Grid]:
+    """Heights in m (rows, cols) and their grid."""
+    if path.is_file() and is_grib(path):
+        ds = xr.open_dataset(path, engine="cfgrib", backend_kwargs={"indexpath": ""})
+    else:
+        ds = open_dataset(path)
+    with ds:
+        name = next((n for n in NAMES if n in ds.data_vars), None)
+        if name is None:
+            raise UnreadableFile(f"{path}: no terrain in it; looked for {', '.join(NAMES)}")
+        field = ds[name]
+        lat, lon, to_canonical = layout(ds, path.name)
+        extra = [d for d in field.dims if d not in (lat, lon)]
+        values = to_canonical(field.isel(dict.fromkeys(extra, 0)).transpose(lat, lon).values.astype(np.float64))
+        units = str(field.attrs.get("units", "")).strip()
+    if units in GEOPOTENTIAL_UNITS:
+        values = values / GRAVITY
+    elif units not in HEIGHT_UNITS:
+        raise UnreadableFile(
+            f"{path}: {name} has units {units!r}; expected m2 s-2 (geopotential) or m (height above the sea)"
+        )
+    known = values[np.isfinite(values)]
+    if known.size == 0 or known.min() < -500 or known.max() > 9000:
+        raise CorruptField(f"{path}: heights {values.min():.6g}..{values.max():.6g} m are not on Earth (units {units!r})")
+    return np.nan_to_num(values, nan=0.0).astype(np.float32), to_canonical.grid
+
+
+def heights(path: Path, coarse: Grid, target: Grid, must_cover: Grid) -> Heights:
+    """Heights on both grids. Beyond the file's edge the edge is repeated, but `must_cover` has to lie inside."""
+    values, source = read_heights(path)
+    if not covers(source, must_cover):
+        raise RegionOutsideInput(f"terrain {path.name} covers {source}, needed are {must_cover}")
+    rows, cols = target.axes_in(coarse)
+    scale = max(rows.scale, cols.scale)
+    margin = margin_for(scale)
+    # target lattice over the whole input grid, so that coarse heights are means of fine ones, as in training
+    top = int(np.ceil((rows.centres[0] + 0.5) / rows.width)) + margin
+    bottom = int(np.ceil((coarse.rows - 0.5 - rows.centres[-1]) / rows.width)) + margin
+    left = int(np.ceil((cols.centres[0] + 0.5) / cols.width)) + margin
+    right = int(np.ceil((coarse.cols - 0.5 - cols.centres[-1]) / cols.width)) + margin
+    if coarse.wraps:
+        left = right = margin
+    lattice = target.extended(top, bottom, left, right)
+    fine = _on(values, source, lattice)
+    fine_rows, fine_cols = lattice.axes_in(coarse)
+    inside = slice(left, left + target.cols) if coarse.wraps else slice(None)
+    cells = fine_cols.part(left, left + target.cols) if coarse.wraps else fine_cols
+    mean = area_mean(torch.from_numpy(fine[:, inside]).double(), fine_rows, cells, coarse.rows, coarse.cols).numpy()
+    part = fine[
+        top - margin : top + target.rows + margin, left - margin : left + target.cols + margin
+    ]
+    return Heights(mean.astype(np.float32), np.ascontiguousarray(part), margin)
+
+
+def _on(values: np.ndarray, source: Grid, lattice: Grid) -> np.ndarray:
+    """Heights on a lattice that may reach beyond the source: over poles and 0/360, or edges repeated."""
+    reach_rows = int(np.ceil(max(lattice.north - source.north, source.south - lattice.south, 0) / source.dlat)) + 2
+    if source.wraps:
+        # around the Earth columns are periodic by themselves; only rows beyond the poles are needed
+        values = pad(values, source, top=reach_rows, bottom=reach_rows, left=0, right=0)
+        source = source.extended(reach_rows, reach_rows, 0, 0)
+    else:
+        inner = clip_to(lattice, source)
+        north = round((lattice.north - inner.north) / lattice.dlat)
+        west = round((inner.west - lattice.west) / lattice.dlon)
+        part = regrid(values, source, inner, conservative=_finer(source, lattice))
+        return np.pad(
+            part,
+            ((north, lattice.rows - inner.rows - north), (west, lattice.cols - inner.cols - west)),
+            mode="edge",
+        )
+    return regrid(values, source, lattice, conservative=_finer(source, lattice))
+
+
+def _finer(source: Grid, target: Grid) -> bool:
+    return target.dlat > source.dlat * 1.001

@@ -1,0 +1,194 @@
+"""A region: one YAML that says what to make for whom. Refused with key, value and what is allowed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from pathlib import Path
+from typing import Annotated, Any
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, field_validator, model_validator
+
+from tasks.errors import InvalidRegion, UnknownRegion
+from tasks.grid import Grid, lattice
+from tasks.variables import VARIABLES
+
+SHIPPED = Path(__file__).parents[1] / "deployments" / "regions"
+SEARCH_PATH_VARIABLE = "FINESCALE_REGIONS"  # folders with region folders in them, before the shipped ones
+
+Positive = Annotated[float, Field(gt=0)]
+
+
+class Box(BaseModel):
+    """Bounding box of the target grid's points, degrees."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    north: Annotated[float, Field(ge=-90, le=90)]
+    south: Annotated[float, Field(ge=-90, le=90)]
+    west: Annotated[float, Field(ge=-180, le=180)]
+    east: Annotated[float, Field(ge=-180, le=540, description="larger than west; above 180 across the date line")]
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Box:
+        if self.north <= self.south:
+            raise ValueError(f"north {self.north:g} must be above south {self.south:g}")
+        if not 0 < self.east - self.west <= 360:
+            raise ValueError(f"east {self.east:g} must be 0 to 360 degrees east of west {self.west:g}")
+        return self
+
+
+class LeadTimes(BaseModel):
+    """Lead times asked of a forecast source, hours: start, start + step, ..., stop."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    start: Annotated[int, Field(ge=0)] = 0
+    stop: Annotated[int, Field(ge=0, le=360)] = 144
+    step: Annotated[int, Field(ge=1, le=24)] = 3
+
+    def hours(self) -> list[int]:
+        """All of them."""
+        return list(range(self.start, self.stop + 1, self.step))
+
+
+class GateLimits(BaseModel):
+    """Hard limits of the gate; a product outside is not published."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    recoarsening: Positive = 0.01  # of the input's standard deviation: product averaged back against its input
+    seam: Positive = 1.5  # mean jump across tile borders over mean jump elsewhere
+
+
+class Region(BaseModel):
+    """What to make: box, spacing, variables, lead times, files, limits."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$", description="lower case, digits and dashes")]
+    title: str
+    box: Box
+    spacing: Annotated[float, Field(gt=0, le=1)] = 0.05
+    input_spacing: Annotated[float, Field(gt=0, le=5)] = 0.25
+    variables: Annotated[list[str], Field(min_length=1)]
+    required: list[str] | None = None  # of `variables`: without these there is no product; default all
+    lead_times: LeadTimes = LeadTimes()
+    terrain: str | None = None  # file in the region's folder
+    boundary: str | None = None
+    model: str = "inr-hres"
+    gate: GateLimits = GateLimits()
+
+    _folder: Path = PrivateAttr(default=Path())
+
+    @field_validator("variables", "required")
+    @classmethod
+    def _known(cls, names: list[str] | None) -> list[str] | None:
+        for name in names or []:
+            if name not in VARIABLES:
+                raise ValueError(f"{name!r} is not one of {', '.join(VARIABLES)}")
+        return names
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Region:
+        if self.required is None:
+            self.required = list(self.variables)
+        for name in self.required:
+            if name not in self.variables:
+                raise ValueError(f"required: {name!r} is not among variables")
+        if self.spacing > self.input_spacing:
+            raise ValueError(f"spacing {self.spacing:g} must not be above input_spacing {self.input_spacing:g}")
+        return self
+
+    @property
+    def folder(self) -> Path:
+        """Where region.yaml lies."""
+        return self._folder
+
+    @property
+    def target(self) -> Grid:
+        """The product's grid."""
+        return lattice(self.box.north, self.box.south, self.box.west, self.box.east, self.spacing)
+
+    @property
+    def terrain_file(self) -> Path | None:
+        """Path of the terrain file, if there is one."""
+        return self._folder / self.terrain if self.terrain else None
+
+    @property
+    def boundary_file(self) -> Path | None:
+        """Path of the boundary file, if there is one."""
+        return self._folder / self.boundary if self.boundary else None
+
+    @property
+    def fingerprint(self) -> str:
+        """Short hash of all that shapes a product: the YAML's content and the terrain file."""
+        digest = hashlib.sha256(json.dumps(self.model_dump(), sort_keys=True).encode())
+        if self.terrain_file is not None:
+            digest.update(self.terrain_file.read_bytes())
+        return digest.hexdigest()[:16]
+
+    def with_spacing(self, spacing: float) -> Region:
+        """The same region on another target grid; InvalidRegion if the spacing is not allowed."""
+        return parse(self.model_dump() | {"spacing": spacing}, self._folder, "--spacing")
+
+
+def _explain(error: ValidationError, where: str) -> InvalidRegion:
+    """One line for the first of pydantic's complaints: key, value, what is allowed."""
+    first = error.errors()[0]
+    key = ".".join(str(part) for part in first["loc"]) or "region"
+    value: Any = first["input"]
+    said = first["msg"].removeprefix("Value error, ")
+    if first["type"] == "extra_forbidden":
+        said = f"unknown key; allowed are: {', '.join(Region.model_fields)}" if "." not in key else "unknown key"
+    shown = "" if isinstance(value, dict) else f" = {value!r}"
+    return InvalidRegion(f"{where}: {key}{shown}: {said}")
+
+
+def parse(data: Any, folder: Path, where: str) -> Region:
+    """A region from plain data; InvalidRegion names key, value and what is allowed."""
+    if not isinstance(data, dict):
+        raise InvalidRegion(f"{where}: expected keys and values, found {type(data).__name__}")
+    try:
+        region = Region.model_validate(data)
+    except ValidationError as error:
+        raise _explain(error, where) from None
+    region._folder = folder
+    for key in ("terrain", "boundary"):
+        file = getattr(region, f"{key}_file")
+        if file is not None and not file.is_file():
+            raise InvalidRegion(f"{where}: {key} = {getattr(region, key)!r}: no such file in {folder}")
+    return region
+
+
+def search_path() -> list[Path]:
+    """Folders that hold region folders; the first hit wins."""
+    extra = [Path(p) for p in os.environ.get(SEARCH_PATH_VARIABLE, "").split(os.pathsep) if p]
+    return [*extra, SHIPPED]
+
+
+def names() -> list[str]:
+    """Every region that can be named."""
+    return sorted({f.parent.name for folder in search_path() for f in folder.glob("*/region.yaml")})
+
+
+def load(name: str) -> Region:
+    """A region by name, or by the path of its folder."""
+    candidates = [folder / name for folder in search_path()]
+    if os.sep in name:
+        candidates = [Path(name)]
+    for folder in candidates:
+        file = folder / "region.yaml"
+        if file.is_file():
+            try:
+                data = yaml.safe_load(file.read_text(encoding="utf-8"))
+            except yaml.YAMLError as error:
+                line = str(error).replace("\n", " ")
+                raise InvalidRegion(f"{file}: not valid YAML: {line}") from None
+            return parse(data, folder.resolve(), str(file))
+    raise UnknownRegion(
+        f"unknown region {name!r}; known are: {', '.join(names()) or 'none'}. "
+        f"A region is a folder with a region.yaml, in {' or '.join(str(p) for p in search_path())}"
+    )

@@ -1,0 +1,119 @@
+"""Local folders and object stores through one door: fsspec URIs, Zarr in and out, atomic small files."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import fsspec
+import xarray as xr
+import zarr
+
+from tasks.errors import StoreNotWritable
+
+
+def is_remote(uri: str) -> bool:
+    """True for s3:// and the like, False for a local path."""
+    return "://" in uri and not uri.startswith("file://")
+
+
+def join(base: str, *parts: str) -> str:
+    """URI of something under a base; local bases become absolute."""
+    if not is_remote(base):
+        return str(Path(base.removeprefix("file://")).expanduser().absolute().joinpath(*parts))
+    return "/".join([base.rstrip("/"), *parts])
+
+
+def filesystem(uri: str) -> tuple[fsspec.AbstractFileSystem, str]:
+    """(file system, path in it) of a URI."""
+    fs, path = fsspec.core.url_to_fs(uri)
+    return fs, path
+
+
+def zarr_store(uri: str) -> Any:
+    """What zarr and xarray take as a store."""
+    if not is_remote(uri):
+        return uri
+    return zarr.storage.FsspecStore.from_url(uri)
+
+
+def write_zarr(ds: xr.Dataset, uri: str, **options: Any) -> None:
+    """Write a data set whole, replacing what is there."""
+    ds.to_zarr(zarr_store(uri), mode="w", zarr_format=3, consolidated=True, **options)
+
+
+def open_zarr(uri: str) -> xr.Dataset:
+    """Open a store lazily, without dask."""
+    return xr.open_zarr(zarr_store(uri), chunks=None, consolidated=True)
+
+
+def exists(uri: str) -> bool:
+    """True if there is a file or folder."""
+    fs, path = filesystem(uri)
+    return bool(fs.exists(path))
+
+
+def read_json(uri: str) -> Any | None:
+    """Parsed content of a JSON file, None if there is none."""
+    fs, path = filesystem(uri)
+    try:
+        return json.loads(fs.cat_file(path))
+    except FileNotFoundError:
+        return None
+
+
+def write_bytes(uri: str, data: bytes) -> None:
+    """Write a small file so that a reader sees the old one or the new one, never a part."""
+    fs, path = filesystem(uri)
+    if is_remote(uri):
+        fs.pipe_file(path, data)  # one PUT: atomic at object stores
+        return
+    target = Path(path)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    partial = target.with_name(f".{target.name}.{uuid4().hex[:8]}.partial")
+    try:
+        partial.write_bytes(data)
+        os.replace(partial, target)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def write_json(uri: str, data: Any) -> None:
+    """Write JSON as `write_bytes` does."""
+    write_bytes(uri, (json.dumps(data, indent=2, ensure_ascii=False) + "\n").encode())
+
+
+def move(source: str, target: str) -> None:
+    """Move a folder into place: a rename locally, copy and delete at object stores."""
+    fs, source_path = filesystem(source)
+    _, target_path = filesystem(target)
+    if not is_remote(target):
+        Path(target_path).parent.mkdir(parents=True, exist_ok=True)
+        os.rename(source_path, target_path)
+        return
+    for file in sorted(fs.find(source_path), key=lambda f: f.endswith("/zarr.json")):  # metadata last
+        fs.copy(file, target_path + file[len(source_path) :])
+    fs.rm(source_path, recursive=True)
+
+
+def remove(uri: str) -> None:
+    """Remove a file or folder if it is there."""
+    fs, path = filesystem(uri)
+    if fs.exists(path):
+        fs.rm(path, recursive=True)
+
+
+def assert_writable(store: str) -> None:
+    """StoreNotWritable, before any work, if products cannot be put there."""
+    probe = join(store, "_staging", f"probe-{uuid4().hex[:8]}")
+    try:
+        write_bytes(probe, b"finescale\n")
+        remove(probe)
+    except Exception as error:
+        raise StoreNotWritable(
+            f"store {store}: cannot be written ({type(error).__name__}: {error}); "
+            "choose another with --store, or mend its permissions"
+        ) from None

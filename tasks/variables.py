@@ -1,0 +1,112 @@
+"""The table of variables: how inputs name them, what they may hold, how products describe them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tasks.errors import UnknownVariable
+
+
+@dataclass(frozen=True)
+class Variable:
+    """One field. Names follow cfgrib, units are SI, metadata is CF-1.11.
+
+    `low`, `high`: no value outside is physical on Earth (records with room: WMO extremes archive). `jump`: no two
+    neighbours 0.25 degree apart differ by more; catches broken decoding inside the range, set to about twice the
+    largest step found in global IFS and ERA5 fields, Andes and Himalaya included.
+    """
+
+    name: str
+    param: str  # short name in ECMWF's indices
+    param_ids: tuple[int, ...]
+    units: str
+    standard_name: str
+    long_name: str
+    low: float
+    high: float
+    jump: float
+    amount: bool = False  # a sum over time: regridded conservatively, never below zero
+    component: str = ""  # u or v: changes sign across a pole
+    aliases: tuple[str, ...] = ()
+    significant: float = 0.0  # smallest difference that a user can see; display only
+    display_units: str = ""
+    display_scale: float = 1.0
+    display_offset: float = 0.0
+    colours: str = "viridis"
+
+
+VARIABLES: dict[str, Variable] = {
+    v.name: v
+    for v in (
+        Variable(
+            "t2m", "2t", (167,), "K", "air_temperature", "2 metre temperature", 173.0, 335.0, 45.0,
+            aliases=("2t", "t2", "tas"), display_units="°C", display_offset=-273.15, colours="RdYlBu_r",
+        ),
+        Variable(
+            "d2m", "2d", (168,), "K", "dew_point_temperature", "2 metre dewpoint temperature", 150.0, 315.0, 45.0,
+            aliases=("2d",), display_units="°C", display_offset=-273.15, colours="BrBG",
+        ),
+        Variable(
+            "u10", "10u", (165,), "m s-1", "eastward_wind", "10 metre U wind component", -100.0, 100.0, 40.0,
+            component="u", aliases=("10u",), display_units="m/s", colours="PuOr",
+        ),
+        Variable(
+            "v10", "10v", (166,), "m s-1", "northward_wind", "10 metre V wind component", -100.0, 100.0, 40.0,
+            component="v", aliases=("10v",), display_units="m/s", colours="PuOr",
+        ),
+        Variable(
+            "sp", "sp", (134,), "Pa", "surface_air_pressure", "Surface pressure", 30000.0, 111000.0, 25000.0,
+            display_units="hPa", display_scale=0.01, colours="cividis",
+        ),
+        Variable(
+            "msl", "msl", (151,), "Pa", "air_pressure_at_mean_sea_level", "Mean sea level pressure",
+            85000.0, 111000.0, 2500.0, aliases=("prmsl",), display_units="hPa", display_scale=0.01, colours="Spectral_r",
+        ),
+        Variable(
+            "tp", "tp", (228, 228228), "m", "lwe_thickness_of_precipitation_amount",
+            "Total precipitation since the previous lead time", 0.0, 3.0, 1.0,
+            amount=True, display_units="mm", display_scale=1000.0, colours="GnBu",
+        ),
+    )
+}  # fmt: skip
+
+_BY_PARAM_ID = {i: v for v in VARIABLES.values() for i in v.param_ids}
+_BY_NAME = {n: v for v in VARIABLES.values() for n in (v.name, *v.aliases)}
+
+# unit as written in files -> (unit here, factor, offset)
+CONVERSIONS: dict[str, tuple[str, float, float]] = {
+    "K": ("K", 1.0, 0.0),
+    "kelvin": ("K", 1.0, 0.0),
+    "degC": ("K", 1.0, 273.15),
+    "celsius": ("K", 1.0, 273.15),
+    "°C": ("K", 1.0, 273.15),
+    "C": ("K", 1.0, 273.15),
+    "Pa": ("Pa", 1.0, 0.0),
+    "hPa": ("Pa", 100.0, 0.0),
+    "mbar": ("Pa", 100.0, 0.0),
+    "m": ("m", 1.0, 0.0),
+    "mm": ("m", 1e-3, 0.0),
+    "kg m-2": ("m", 1e-3, 0.0),
+    "kg m**-2": ("m", 1e-3, 0.0),
+    "m s-1": ("m s-1", 1.0, 0.0),
+    "m s**-1": ("m s-1", 1.0, 0.0),
+    "m/s": ("m s-1", 1.0, 0.0),
+}
+
+
+def by_param_id(param_id: int) -> Variable | None:
+    """The variable of an ECMWF paramId, or None if it is not ours."""
+    return _BY_PARAM_ID.get(param_id)
+
+
+def by_name(name: str) -> Variable | None:
+    """The variable of a NetCDF or Zarr name, or None if it is not ours."""
+    return _BY_NAME.get(name)
+
+
+def known(names: list[str]) -> list[Variable]:
+    """The variables of these names; UnknownVariable if one is not in the table."""
+    for name in names:
+        if name not in VARIABLES:
+            raise UnknownVariable(f"unknown variable {name!r}; known are: {', '.join(VARIABLES)}")
+    return [VARIABLES[n] for n in names]
