@@ -6,11 +6,26 @@ from dataclasses import dataclass
 
 import numpy as np
 import xarray as xr
+from pydantic import BaseModel
 
 from tasks.grid import Grid
 from tasks.storage import join, open_zarr, write_zarr
 
 HEIGHT, HEIGHT_TARGET = "height", "height_target"
+
+
+class PreparedInfo(BaseModel):
+    """What the fields are, without the fields."""
+
+    uri: str
+    init: str  # UTC
+    lead_hours: list[float]
+    variables: list[str]
+    absent: list[str]
+    origin: str
+    expver: str
+    grid: str
+    halo: int  # input cells around the region that the input really has; fewer than the model's are repeated edges
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from prefect import task
-from pydantic import BaseModel
 
 from tasks.errors import RegionOutsideInput
 from tasks.fields import DecodedField
@@ -19,25 +18,11 @@ from tasks.prepare.assemble import Assembled, assemble
 from tasks.prepare.decode import decode
 from tasks.prepare.regrid import clip_to, covers
 from tasks.prepare.terrain import heights
-from tasks.prepared import Prepared
+from tasks.prepared import Prepared, PreparedInfo
 from tasks.region import Region
-from tasks.storage import write_json, join
+from tasks.storage import join, write_json
 
 log = logging.getLogger(__name__)
-
-
-class PreparedInfo(BaseModel):
-    """What the fields are, without the fields."""
-
-    uri: str
-    init: str  # UTC
-    lead_hours: list[float]
-    variables: list[str]
-    absent: list[str]
-    origin: str
-    expver: str
-    grid: str
-    halo: int  # input cells around the region that the input really has; fewer than the model's are repeated edges
 
 
 def input_grid(region: Region, source: Grid, halo: int) -> Grid:

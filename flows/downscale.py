@@ -1,0 +1,147 @@
+"""The daily job: one cycle of one region, from files to published product. Deployment downscale/hubei."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+import shutil
+import time
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from prefect import flow
+from prefect.runtime import flow_run
+from pydantic import BaseModel
+
+from tasks import region as regions
+from tasks.acquire import acquire, acquire_files, choose_cycle, open_source
+from tasks.cycle import Cycle, RawFile
+from tasks.downscale import downscale as downscale_step
+from tasks.downscale.packages import open_package
+from tasks.errors import BadInput
+from tasks.prepare import prepare
+from tasks.prepared import PreparedInfo
+from tasks.publish import publish
+from tasks.publish.ledger import LedgerEntry, fingerprint, read_entry
+from tasks.region import Region
+from tasks.storage import assert_writable, exists, join
+from tasks.validate import validate
+from tasks.version import VERSION
+
+log = logging.getLogger(__name__)
+
+STORE_VARIABLE, DEFAULT_STORE = "FINESCALE_STORE", "products"
+WORKSPACE_VARIABLE, DEFAULT_WORKSPACE = "FINESCALE_WORKSPACE", "workspace"
+
+
+class Outcome(BaseModel):
+    """What a run did."""
+
+    store: str
+    entry: LedgerEntry
+    made: bool  # False: the same product was there already
+
+    @property
+    def product(self) -> str:
+        """URI of the product."""
+        return join(self.store, *self.entry.product.split("/"))
+
+
+def default_store() -> str:
+    """Where products go when nobody says."""
+    return os.environ.get(STORE_VARIABLE, DEFAULT_STORE)
+
+
+class Stopwatch:
+    """Seconds spent in each step."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+        self._last = time.monotonic()
+
+    def lap(self, step: str) -> None:
+        """The time since the last lap belongs to `step`."""
+        now = time.monotonic()
+        self.seconds[step] = round(now - self._last, 3)
+        self._last = now
+
+
+def _run_name() -> str:
+    given: dict[str, Any] = dict(flow_run.parameters)
+    what = "files" if given.get("inputs") else f"{given.get('source', '')} {given.get('cycle') or 'latest'}"
+    return f"{given.get('region', '')} {what}"
+
+
+def _input_cycle(info: PreparedInfo) -> Cycle:
+    return Cycle(source="file", time=datetime.fromisoformat(f"{info.init}:00+00:00"))
+
+
+def _done(store: str, region: Region, cycle: Cycle, mark: str) -> LedgerEntry | None:
+    """The ledger entry of an identical product that is still there."""
+    entry = read_entry(store, region.name, cycle)
+    if entry is not None and entry.fingerprint == mark and exists(join(store, *entry.product.split("/"))):
+        return entry
+    return None
+
+
+@flow(name="downscale", flow_run_name=_run_name, timeout_seconds=4 * 3600, validate_parameters=True)
+def downscale(
+    region: str,
+    source: str = "ifs",
+    cycle: str | None = None,
+    inputs: list[str] | None = None,
+    store: str | None = None,
+    model: str | None = None,
+    spacing: float | None = None,
+    force: bool = False,
+) -> Outcome:
+    """Make and publish one cycle's product; an identical one that is published already is left as it is."""
+    watch = Stopwatch()
+    store = join(store or default_store())
+    place = regions.load(region)
+    if spacing is not None:
+        place = place.with_spacing(spacing)
+    package = open_package(model or place.model)
+    assert_writable(store)
+    chosen: Cycle | None = None
+    truth: str | None = None
+    if not inputs:
+        service = open_source(source)
+        chosen, truth = choose_cycle(service, place, cycle), service.truth
+    elif cycle is not None:
+        raise BadInput("--cycle and --input exclude each other: a file says itself which cycle it is")
+    base = os.environ.get(WORKSPACE_VARIABLE, DEFAULT_WORKSPACE)
+    workspace = join(base, place.name, *((chosen.source, chosen.stamp) if chosen else ("file", _token(inputs or []))))
+
+    files: list[RawFile] = acquire(chosen, place, workspace) if chosen else acquire_files(inputs or [])
+    watch.lap("acquire")
+    mark = fingerprint(files, package.digest, place.fingerprint, VERSION)
+    if chosen is not None and not force and (entry := _done(store, place, chosen, mark)):
+        log.info("%s %s is published already: nothing to do", place.name, chosen)
+        return Outcome(store=store, entry=entry, made=False)
+
+    info = prepare([f.uri for f in files], place, workspace, package.halo)
+    watch.lap("prepare")
+    if chosen is None:
+        chosen = _input_cycle(info)
+        if not force and (entry := _done(store, place, chosen, mark)):
+            log.info("%s %s is published already: nothing to do", place.name, chosen)
+            return Outcome(store=store, entry=entry, made=False)
+    product = downscale_step(info.uri, workspace, str(package.folder), place.target)
+    watch.lap("downscale")
+    scorecard = validate(str(chosen), product, info.uri, place.target, place.gate, truth)
+    watch.lap("validate")
+    entry = publish(
+        store, place, chosen, info, product, files, package.model_id, package.digest, mark, scorecard, watch.seconds
+    )
+    watch.lap("publish")
+    entry.timings.update(watch.seconds)
+    shutil.rmtree(Path(workspace), ignore_errors=True)
+    return Outcome(store=store, entry=entry, made=True)
+
+
+def _token(inputs: list[str]) -> str:
+    """Workspace folder of handed-in files."""
+    return hashlib.sha256("\n".join(inputs).encode()).hexdigest()[:12]

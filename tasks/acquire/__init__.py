@@ -1,0 +1,92 @@
+"""Step 1, acquire: which cycle is complete, and its files, proved whole, in the workspace."""
+
+from __future__ import annotations
+
+import logging
+from datetime import UTC, datetime
+from typing import Any, Protocol
+
+from prefect import task
+from prefect.states import State
+
+from tasks.acquire.demo import DemoSource
+from tasks.acquire.files import local_files
+from tasks.cycle import Cycle, RawFile
+from tasks.errors import BadInput, SourceUnavailable
+from tasks.region import Region
+from tasks.storage import join
+
+log = logging.getLogger(__name__)
+
+ALIASES = {"hres": "ifs"}  # ECMWF's product of that name ended with IFS cycle 50r1 (2026-05-12); people still say it
+COMING = {
+    "ifs": "ECMWF open data comes with the next version; until then use --source demo, or --input FILE with its GRIB",
+    "era5": "the CDS comes with the next version; until then use --source demo, or --input FILE with its GRIB",
+}
+
+
+class Source(Protocol):
+    """Where cycles come from."""
+
+    name: str
+    truth: str | None  # a finer field of the same time to score against, where there is one
+
+    def latest(self, region: Region, now: datetime) -> Cycle:
+        """The newest complete cycle."""
+
+    def fetch(self, cycle: Cycle, region: Region, folder: str) -> list[RawFile]:
+        """The cycle's files for a region, proved whole."""
+
+
+SOURCES: dict[str, type[Source]] = {"demo": DemoSource}
+
+
+def open_source(name: str) -> Source:
+    """A source by name or alias; SourceUnavailable for one that is not built yet."""
+    name = ALIASES.get(name, name)
+    if name in COMING:
+        raise SourceUnavailable(f"source {name}: {COMING[name]}")
+    if name not in SOURCES:
+        raise BadInput(f"unknown source {name!r}; known are: {', '.join([*SOURCES, *COMING, *ALIASES])}")
+    return SOURCES[name]()
+
+
+def choose_cycle(source: Source, region: Region, cycle: str | None) -> Cycle:
+    """The cycle asked for, or the source's latest."""
+    if cycle is not None:
+        return Cycle.parse(cycle, source.name)
+    return source.latest(region, datetime.now(UTC))
+
+
+def worth_retrying(_task: Any, _run: Any, state: State[Any]) -> bool:
+    """Trying again does not mend bad input."""
+    try:
+        state.result()
+    except BadInput:
+        return False
+    except Exception:
+        return True
+    return False
+
+
+@task(
+    name="acquire",
+    task_run_name="acquire {cycle}",
+    retries=3,
+    retry_delay_seconds=[5, 30, 120],
+    timeout_seconds=7200,
+    retry_condition_fn=worth_retrying,
+)
+def acquire(cycle: Cycle, region: Region, workspace: str) -> list[RawFile]:
+    """A cycle's files in the workspace's raw/."""
+    files = open_source(cycle.source).fetch(cycle, region, join(workspace, "raw"))
+    log.info("acquire: %s, %d files, %.1f kB", cycle, len(files), sum(f.size for f in files) / 1e3)
+    return files
+
+
+@task(name="acquire-files", task_run_name="acquire files", retries=0, timeout_seconds=600)
+def acquire_files(names: list[str]) -> list[RawFile]:
+    """Files handed in, hashed."""
+    files = local_files(names)
+    log.info("acquire: %d files handed in, %.1f kB", len(files), sum(f.size for f in files) / 1e3)
+    return files

@@ -1,0 +1,42 @@
+"""Files that a user hands in (`--input`): proved to be there, hashed, left where they are."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+from tasks.cycle import RawFile
+from tasks.errors import UnreadableFile
+
+
+def _sha256(path: Path) -> tuple[str, int]:
+    """Digest and size of a file, or of a Zarr store's files in order of name."""
+    digest, size = hashlib.sha256(), 0
+    for file in sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]:
+        if path.is_dir():
+            digest.update(str(file.relative_to(path)).encode())
+        with file.open("rb") as stream:
+            while block := stream.read(1 << 20):
+                digest.update(block)
+                size += len(block)
+    return digest.hexdigest(), size
+
+
+def local_files(names: list[str]) -> list[RawFile]:
+    """The files as inputs; UnreadableFile for one that is missing, empty or may not be read."""
+    out = []
+    for name in names:
+        path = Path(name).expanduser().absolute()
+        if not path.exists():
+            raise UnreadableFile(f"{name}: no such file")
+        try:
+            digest, size = _sha256(path)
+        except OSError as error:
+            raise UnreadableFile(f"{name}: cannot be read ({error.strerror})") from None
+        if size == 0:
+            raise UnreadableFile(f"{name}: empty file; fetch it again")
+        beside = path.with_name(path.name + ".sha256")
+        if beside.is_file() and beside.read_text().split()[0] != digest:
+            raise UnreadableFile(f"{name}: is not the file that {beside.name} was made for; fetch it again")
+        out.append(RawFile(uri=str(path), sha256=digest, size=size))
+    return out

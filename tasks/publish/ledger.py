@@ -1,0 +1,93 @@
+"""The ledger: one JSON a cycle that alone answers "is this done?"; and `latest.json`, which readers start from.
+
+    {store}/{region}/{source}/latest.json
+    {store}/{region}/{source}/{YYYY}/{MM}/{cycle}.json       ledger entry
+    {store}/{region}/{source}/{YYYY}/{MM}/{cycle}.zarr       product; {cycle}-r2.zarr when a cycle is made again
+    {store}/{region}/{source}/{YYYY}/{MM}/{cycle}.png        quick-look
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from datetime import datetime
+from typing import Any
+
+from pydantic import BaseModel
+
+from tasks.cycle import Cycle, RawFile
+from tasks.scorecard import Scorecard
+from tasks.storage import filesystem, join, read_json, write_json
+
+
+class LedgerEntry(BaseModel):
+    """All there is to know of one published cycle; paths are relative to the store."""
+
+    region: str
+    cycle: str
+    state: str  # published
+    quality: str
+    product: str
+    quicklook: str
+    revision: int
+    fingerprint: str
+    published_at: datetime
+    lead_hours: list[float]
+    variables: list[str]
+    absent: list[str]
+    inputs: list[RawFile]
+    origin: str
+    expver: str
+    model: str
+    model_sha256: str
+    code_version: str
+    region_fingerprint: str
+    spacing: float
+    timings: dict[str, float]  # seconds by step
+    scorecard: Scorecard
+
+
+def fingerprint(inputs: list[RawFile], model_sha256: str, region_fingerprint: str, code_version: str) -> str:
+    """Hash of all that shapes a product: two runs that share it would make the same one."""
+    parts = [sorted(f.sha256 for f in inputs), model_sha256, region_fingerprint, code_version]
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
+
+
+def folder(store: str, region: str, cycle: Cycle) -> str:
+    """Where a cycle's entry and product lie."""
+    return join(store, region, cycle.source, f"{cycle.time:%Y}", f"{cycle.time:%m}")
+
+
+def entry_uri(store: str, region: str, cycle: Cycle) -> str:
+    """URI of a ledger entry."""
+    return join(folder(store, region, cycle), f"{cycle.stamp}.json")
+
+
+def latest_uri(store: str, region: str, source: str) -> str:
+    """URI of latest.json."""
+    return join(store, region, source, "latest.json")
+
+
+def read_entry(store: str, region: str, cycle: Cycle) -> LedgerEntry | None:
+    """The entry of a cycle, None if it was never published."""
+    data = read_json(entry_uri(store, region, cycle))
+    return LedgerEntry.model_validate(data) if data else None
+
+
+def write_entry(store: str, cycle: Cycle, entry: LedgerEntry) -> None:
+    """Write a cycle's entry, then `latest.json` unless a later cycle is published already."""
+    write_json(entry_uri(store, entry.region, cycle), entry.model_dump(mode="json"))
+    uri = latest_uri(store, entry.region, cycle.source)
+    newest: dict[str, Any] | None = read_json(uri)
+    if newest is None or newest["cycle"] <= entry.cycle:
+        keys = {"region", "cycle", "quality", "product", "quicklook", "published_at", "lead_hours", "variables", "model"}
+        write_json(uri, entry.model_dump(mode="json", include=keys))
+
+
+def entries(store: str, region: str) -> list[LedgerEntry]:
+    """Every entry of a region, oldest cycle first within each source."""
+    fs, path = filesystem(join(store, region))
+    if not fs.exists(path):
+        return []
+    files = sorted(f for f in fs.glob(f"{path.rstrip('/')}/*/[0-9][0-9][0-9][0-9]/[0-9][0-9]/*.json"))
+    return [LedgerEntry.model_validate_json(fs.cat_file(f)) for f in files]
