@@ -7,6 +7,7 @@ import logging
 import os
 import shutil
 import time
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -15,12 +16,14 @@ from prefect import flow
 from prefect.runtime import flow_run
 from pydantic import BaseModel
 
+from models.package import ModelPackage
 from tasks import region as regions
-from tasks.acquire import acquire, acquire_files, choose_cycle, open_source
+from tasks.acquire import Source, acquire, acquire_files, choose_cycle, open_source
+from tasks.acquire.files import assert_present
 from tasks.cycle import Cycle, RawFile
 from tasks.downscale import downscale as downscale_step
 from tasks.downscale.packages import open_package
-from tasks.errors import BadInput
+from tasks.errors import BadInput, ModelMismatch
 from tasks.prepare import prepare
 from tasks.prepared import PreparedInfo
 from tasks.publish import publish
@@ -47,6 +50,49 @@ class Outcome(BaseModel):
     def product(self) -> str:
         """URI of the product."""
         return join(self.store, *self.entry.product.split("/"))
+
+    @property
+    def quicklook(self) -> str:
+        """URI of the picture."""
+        return join(self.store, *self.entry.quicklook.split("/"))
+
+
+@dataclass(frozen=True)
+class Request:
+    """A run's parameters, looked up: nothing in it is a name any more."""
+
+    region: Region
+    package: ModelPackage
+    source: Source | None  # None: files are handed in
+    cycle: Cycle | None  # None: the files say which
+
+
+def resolve(
+    region: str,
+    source: str,
+    cycle: str | None,
+    inputs: list[str] | None,
+    model: str | None,
+    spacing: float | None,
+) -> Request:
+    """Look up every name and file; the first that is wrong is an error, before anything is started."""
+    place = regions.load(region)
+    if spacing is not None:
+        place = place.with_spacing(spacing)
+    package = open_package(model or place.model)
+    unknown = [v for v in place.variables if v not in package.variables]
+    if unknown:
+        raise ModelMismatch(
+            f"model {package.model_id} does not know {', '.join(unknown)} of region {place.name}; "
+            f"it knows {', '.join(package.variables)}"
+        )
+    if inputs:
+        if cycle is not None:
+            raise BadInput("--cycle and --input exclude each other: a file says itself which cycle it is")
+        assert_present(inputs)
+        return Request(place, package, None, None)
+    service = open_source(source)
+    return Request(place, package, service, choose_cycle(service, place, cycle))
 
 
 def default_store() -> str:
@@ -100,18 +146,9 @@ def downscale(
     """Make and publish one cycle's product; an identical one that is published already is left as it is."""
     watch = Stopwatch()
     store = join(store or default_store())
-    place = regions.load(region)
-    if spacing is not None:
-        place = place.with_spacing(spacing)
-    package = open_package(model or place.model)
+    request = resolve(region, source, cycle, inputs, model, spacing)
+    place, package, chosen = request.region, request.package, request.cycle
     assert_writable(store)
-    chosen: Cycle | None = None
-    truth: str | None = None
-    if not inputs:
-        service = open_source(source)
-        chosen, truth = choose_cycle(service, place, cycle), service.truth
-    elif cycle is not None:
-        raise BadInput("--cycle and --input exclude each other: a file says itself which cycle it is")
     base = os.environ.get(WORKSPACE_VARIABLE, DEFAULT_WORKSPACE)
     workspace = join(base, place.name, *((chosen.source, chosen.stamp) if chosen else ("file", _token(inputs or []))))
 
@@ -131,6 +168,7 @@ def downscale(
             return Outcome(store=store, entry=entry, made=False)
     product = downscale_step(info.uri, workspace, str(package.folder), place.target)
     watch.lap("downscale")
+    truth = request.source.truth if request.source else None
     scorecard = validate(str(chosen), product, info.uri, place.target, place.gate, truth)
     watch.lap("validate")
     entry = publish(

@@ -22,13 +22,19 @@ def _sha256(path: Path) -> tuple[str, int]:
     return digest.hexdigest(), size
 
 
+def assert_present(names: list[str]) -> None:
+    """UnreadableFile for the first that is not there."""
+    for name in names:
+        if not Path(name).expanduser().exists():
+            raise UnreadableFile(f"{name}: no such file")
+
+
 def local_files(names: list[str]) -> list[RawFile]:
     """The files as inputs; UnreadableFile for one that is missing, empty or may not be read."""
+    assert_present(names)
     out = []
     for name in names:
         path = Path(name).expanduser().absolute()
-        if not path.exists():
-            raise UnreadableFile(f"{name}: no such file")
         try:
             digest, size = _sha256(path)
         except OSError as error:

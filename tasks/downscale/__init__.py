@@ -12,7 +12,7 @@ import torch
 import xarray as xr
 from prefect import task
 
-from tasks.downscale.limits import Limits
+from tasks.downscale.limits import Fields, Limits, crop
 from tasks.downscale.packages import Method, open_package
 from tasks.downscale.predict import Plan, make_plan, super_resolve
 from tasks.downscale.tiles import borders
@@ -52,9 +52,10 @@ def check_scale(plan: Plan, scale_range: tuple[float, float], model: str) -> Non
         )
 
 
-def downscale_fields(prepared: Prepared, plan: Plan, method: Method, names: list[str]) -> xr.Dataset:
-    """Every lead time through the method, held to the physical limits; dimensions as in the design."""
-    limits = Limits(plan)
+def _run(
+    prepared: Prepared, plan: Plan, method: Method, names: list[str], finish: Callable[[Fields, Fields], Fields]
+) -> xr.Dataset:
+    """Every lead time through the method and `finish`, on the target grid."""
     count = prepared.fields.sizes["step"]
     here = [n for n in names if n in prepared.fields]
     out = {n: np.empty((count, plan.target.rows, plan.target.cols), dtype=np.float32) for n in here}
@@ -62,7 +63,7 @@ def downscale_fields(prepared: Prepared, plan: Plan, method: Method, names: list
         for i in range(count):
             fine = super_resolve(method, names, prepared, slice(i, i + 1), plan, tick)
             coarse = {n: prepared.fields[n].values[i : i + 1] for n in fine}
-            for n, field in limits.hold(fine, coarse).items():
+            for n, field in finish(fine, coarse).items():
                 out[n][i] = field[0]
     coords = {
         k: v for k, v in prepared.fields.coords.items() if "latitude" not in v.dims and "longitude" not in v.dims
@@ -71,11 +72,23 @@ def downscale_fields(prepared: Prepared, plan: Plan, method: Method, names: list
     ds = xr.Dataset({n: (("step", "latitude", "longitude"), v) for n, v in out.items()}, coords)
     if "step_bounds" in prepared.fields:
         ds["step_bounds"] = prepared.fields["step_bounds"]
+    return ds
+
+
+def downscale_fields(prepared: Prepared, plan: Plan, method: Method, names: list[str]) -> xr.Dataset:
+    """Every lead time through the network, held to the physical limits; dimensions as in the design."""
+    ds = _run(prepared, plan, method, names, Limits(plan).hold)
     rows, cols = borders(plan.tiling)
     e = plan.edge
     ds.attrs["tile_rows"] = [r - e for r in rows if 0 < r - e < plan.target.rows]
     ds.attrs["tile_cols"] = [c - e for c in cols if 0 < c - e < plan.target.cols]
     return ds
+
+
+def interpolate_fields(prepared: Prepared, plan: Plan, method: Method) -> xr.Dataset:
+    """Every lead time through an interpolation, as it is: nothing is held to limits."""
+    names = [str(n) for n in prepared.fields.data_vars if n in VARIABLES]
+    return _run(prepared, plan, method, names, lambda fine, _: crop(fine, plan))
 
 
 @task(name="downscale", task_run_name="downscale {model}", retries=0, timeout_seconds=3600)

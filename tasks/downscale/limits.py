@@ -14,6 +14,15 @@ from tasks.variables import VARIABLES
 ROUNDS = 3  # clipping moves cell means, restoring them can cross a limit again: three rounds settle it
 
 
+Fields = dict[str, np.ndarray]  # variable -> (lead times, rows, cols)
+
+
+def crop(fine: Fields, plan: Plan) -> Fields:
+    """Fields on `plan.work` -> on `plan.target`."""
+    e = plan.edge
+    return {n: np.ascontiguousarray(f[..., e : f.shape[-2] - e, e : f.shape[-1] - e]) for n, f in fine.items()}
+
+
 class Recoarsen:
     """Averages a fine field over the input cells that it covers whole."""
 
@@ -56,7 +65,7 @@ class Limits:
         rows, cols = self.rows.shifted(inside_rows[0] - h), self.cols.shifted(inside_cols[0] - h)
         return conservative_bicubic(torch.from_numpy(around), rows, cols).numpy()
 
-    def _restore_means(self, fine: dict[str, np.ndarray], coarse: dict[str, np.ndarray]) -> None:
+    def _restore_means(self, fine: Fields, coarse: Fields) -> None:
         for name, field in fine.items():
             gap = self.recoarsen.select(coarse[name]).astype(np.float64) - self.recoarsen(field)
             field += self._interpolate(name, gap.astype(np.float32))
@@ -71,14 +80,14 @@ class Limits:
         col = np.minimum(col_of.astype(int), factor.shape[-1] - 1)
         field *= factor[..., row, :][..., col].astype(np.float32)
 
-    def _clip(self, fine: dict[str, np.ndarray]) -> None:
+    def _clip(self, fine: Fields) -> None:
         for name, field in fine.items():
             if VARIABLES[name].amount:
                 np.maximum(field, 0.0, out=field)
         if "t2m" in fine and "d2m" in fine:
             np.minimum(fine["d2m"], fine["t2m"], out=fine["d2m"])
 
-    def hold(self, fine: dict[str, np.ndarray], coarse: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    def hold(self, fine: Fields, coarse: Fields) -> dict[str, np.ndarray]:
         """Fields on `plan.work` -> fields on `plan.target` within the limits; `coarse` are the input fields."""
         for _ in range(ROUNDS):
             self._restore_means(fine, coarse)
@@ -86,5 +95,4 @@ class Limits:
         for name, field in fine.items():
             if VARIABLES[name].amount:
                 self._scale_amounts(name, field, coarse[name])
-        e = self.plan.edge
-        return {n: np.ascontiguousarray(f[..., e : f.shape[-2] - e, e : f.shape[-1] - e]) for n, f in fine.items()}
+        return crop(fine, self.plan)

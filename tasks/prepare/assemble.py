@@ -53,6 +53,7 @@ class Assembled:
     origin: str
     expver: str
     absent: list[str]
+    analysis: bool  # a time series, not a forecast
 
 
 def _lead(valid: datetime, init: datetime) -> str:
@@ -141,6 +142,7 @@ def assemble(
         origin=origins.pop() if len(origins) == 1 else "unknown",
         expver="+".join(sorted(e for e in expvers if e)),
         absent=[n for n in wanted if n not in pieces],
+        analysis=analysis,
     )
 
 

@@ -11,7 +11,7 @@ import xarray as xr
 from models.downscaler import FINE_MARGIN
 from models.interpolation import area_mean
 from tasks.errors import CorruptField, RegionOutsideInput, UnreadableFile
-from tasks.grid import Grid, pad
+from tasks.grid import Grid
 from tasks.prepare.decode import open_dataset
 from tasks.prepare.decode_grib import is_grib
 from tasks.prepare.decode_xarray import layout
@@ -62,46 +62,29 @@ def heights(path: Path, coarse: Grid, target: Grid, must_cover: Grid) -> Heights
     if not covers(source, must_cover):
         raise RegionOutsideInput(f"terrain {path.name} covers {source}, needed are {must_cover}")
     rows, cols = target.axes_in(coarse)
-    scale = max(rows.scale, cols.scale)
-    margin = margin_for(scale)
-    # target lattice over the whole input grid, so that coarse heights are means of fine ones, as in training
+    margin = margin_for(max(rows.scale, cols.scale))
+    if coarse.wraps:
+        fine = _on(values, source, target.extended(margin, margin, margin, margin))
+        return Heights(_on(values, source, coarse), fine, margin)
+    # the target's lattice over the whole input grid, so that coarse heights are means of fine ones, as in training
     top = int(np.ceil((rows.centres[0] + 0.5) / rows.width)) + margin
     bottom = int(np.ceil((coarse.rows - 0.5 - rows.centres[-1]) / rows.width)) + margin
     left = int(np.ceil((cols.centres[0] + 0.5) / cols.width)) + margin
     right = int(np.ceil((coarse.cols - 0.5 - cols.centres[-1]) / cols.width)) + margin
-    if coarse.wraps:
-        left = right = margin
     lattice = target.extended(top, bottom, left, right)
-    fine = _on(values, source, lattice)
-    fine_rows, fine_cols = lattice.axes_in(coarse)
-    inside = slice(left, left + target.cols) if coarse.wraps else slice(None)
-    cells = fine_cols.part(left, left + target.cols) if coarse.wraps else fine_cols
-    mean = area_mean(torch.from_numpy(fine[:, inside]).double(), fine_rows, cells, coarse.rows, coarse.cols).numpy()
-    part = fine[
-        top - margin : top + target.rows + margin, left - margin : left + target.cols + margin
-    ]
-    return Heights(mean.astype(np.float32), np.ascontiguousarray(part), margin)
+    everywhere = _on(values, source, lattice)
+    mean = area_mean(
+        torch.from_numpy(everywhere).double(), *lattice.axes_in(coarse), coarse.rows, coarse.cols
+    ).numpy()
+    fine = everywhere[top - margin : top + target.rows + margin, left - margin : left + target.cols + margin]
+    return Heights(mean.astype(np.float32), np.ascontiguousarray(fine), margin)
 
 
 def _on(values: np.ndarray, source: Grid, lattice: Grid) -> np.ndarray:
-    """Heights on a lattice that may reach beyond the source: over poles and 0/360, or edges repeated."""
-    reach_rows = int(np.ceil(max(lattice.north - source.north, source.south - lattice.south, 0) / source.dlat)) + 2
-    if source.wraps:
-        # around the Earth columns are periodic by themselves; only rows beyond the poles are needed
-        values = pad(values, source, top=reach_rows, bottom=reach_rows, left=0, right=0)
-        source = source.extended(reach_rows, reach_rows, 0, 0)
-    else:
-        inner = clip_to(lattice, source)
-        north = round((lattice.north - inner.north) / lattice.dlat)
-        west = round((inner.west - lattice.west) / lattice.dlon)
-        part = regrid(values, source, inner, conservative=_finer(source, lattice))
-        return np.pad(
-            part,
-            ((north, lattice.rows - inner.rows - north), (west, lattice.cols - inner.cols - west)),
-            mode="edge",
-        )
-    return regrid(values, source, lattice, conservative=_finer(source, lattice))
-
-
-def _finer(source: Grid, target: Grid) -> bool:
-    return target.dlat > source.dlat * 1.001
+    """Heights on a lattice: means where it is coarser than the source, bilinear where finer, edges repeated."""
+    inner = clip_to(lattice, source)
+    north = round((lattice.north - inner.north) / lattice.dlat)
+    west = round((inner.west - lattice.west) / lattice.dlon)
+    part = regrid(values, source, inner, conservative=lattice.dlat > source.dlat * 1.001)
+    below, right = lattice.rows - inner.rows - north, lattice.cols - inner.cols - west
+    return np.pad(part, ((north, below), (west, right)), mode="edge")

@@ -1,0 +1,37 @@
+# make run: set up and make the demo product. make test: set up and test. make lint: style, types, layers.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.PHONY: run test lint format accuracy clean
+
+$(STAMP): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "finescale needs Python 3.11 or newer; try: make PYTHON=python3.11"; exit 1; }
+	@echo "set-up: installing pinned packages into $(VENV), a few minutes the first time"
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[s3,dev]'
+	@touch $@
+
+run: $(STAMP)
+	@$(BIN)/finescale run hubei --source demo
+
+test: $(STAMP)
+	@$(BIN)/pytest
+
+lint: $(STAMP)
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+format: $(STAMP)
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+accuracy: $(STAMP)
+	@$(BIN)/python -m benchmarks.test_box
+
+clean:
+	rm -rf $(VENV) workspace .pytest_cache .mypy_cache .ruff_cache

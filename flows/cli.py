@@ -1,0 +1,236 @@
+"""`finescale ...`: parses, calls, prints; no logic."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Annotated
+
+import typer
+
+# Before Prefect is imported: nothing is sent anywhere, and its own log stays quiet beside ours.
+os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
+os.environ.setdefault("DO_NOT_TRACK", "1")
+os.environ.setdefault("PREFECT_LOGGING_LEVEL", "CRITICAL")
+os.environ.setdefault("PREFECT_LOGGING_TO_API_ENABLED", "true")
+
+app = typer.Typer(
+    name="finescale",
+    help="High-resolution weather fields from ECMWF forecasts and reanalyses.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+models_app = typer.Typer(help="Model packages: list them, look into one, prove one.", no_args_is_help=True)
+regions_app = typer.Typer(help="Regions: list them, check one.", no_args_is_help=True)
+app.add_typer(models_app, name="models")
+app.add_typer(regions_app, name="regions")
+
+
+def _show_steps() -> None:
+    """One line a step on standard error."""
+    handler = logging.StreamHandler(sys.stderr)
+    style = "%(message)s" if sys.stderr.isatty() else "%(asctime)s %(levelname)s %(message)s"
+    handler.setFormatter(logging.Formatter(style))
+    for name in ("tasks", "flows"):
+        logger = logging.getLogger(name)
+        logger.handlers = [handler]
+        logger.setLevel(logging.INFO)
+        logger.propagate = False
+
+
+@contextmanager
+def _one_line_errors() -> Iterator[None]:
+    """Errors of ours become one line and their exit code; anything else is a bug and keeps its traceback."""
+    from tasks.errors import FinescaleError
+
+    try:
+        yield
+    except FinescaleError as error:
+        typer.echo(f"finescale: {error}", err=True)
+        raise typer.Exit(error.exit_code) from None
+
+
+def _table(header: list[str], rows: list[list[str]]) -> None:
+    """Plain columns, those of numbers to the right."""
+    columns = list(zip(*[header, *rows], strict=True))
+    shown = []
+    for cells in columns:
+        width = max(map(len, cells))
+        numbers = bool(cells[1:]) and all(c.replace(".", "").replace("e-", "").isdigit() for c in cells[1:])
+        shown.append([c.rjust(width) if numbers else c.ljust(width) for c in cells])
+    for row in zip(*shown, strict=True):
+        typer.echo("  " + "  ".join(row).rstrip())
+
+
+Region = Annotated[str, typer.Argument(help="Name of a region (`finescale regions list`), or path of its folder.")]
+
+
+@app.command()
+def run(
+    region: Region,
+    source: Annotated[str, typer.Option(help="Where the cycle comes from: ifs (alias hres), era5 or demo.")] = "ifs",
+    cycle: Annotated[str | None, typer.Option(help="Cycle, like 2026-11-22T00; default: the latest complete.")] = None,
+    input: Annotated[list[str] | None, typer.Option(help="GRIB or NetCDF file instead of a source; repeatable.")] = None,
+    store: Annotated[str | None, typer.Option(help="Where products go: folder or s3://; $FINESCALE_STORE.")] = None,
+    model: Annotated[str | None, typer.Option(help="Model package; default: the region's.")] = None,
+    spacing: Annotated[float | None, typer.Option(help="Target spacing in degrees; default: the region's.")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Make it again although it is published.")] = False,
+) -> None:
+    """Make and publish the high-resolution product of one cycle of a region."""
+    _show_steps()
+    with _one_line_errors():
+        began = time.monotonic()
+        from flows.downscale import downscale, resolve
+
+        resolve(region, source, cycle, input, model, spacing)  # a typing error should not cost Prefect's start
+        outcome = downscale(
+            region=region, source=source, cycle=cycle, inputs=input, store=store, model=model, spacing=spacing,
+            force=force,
+        )  # fmt: skip
+        total = time.monotonic() - began
+    entry = outcome.entry
+    if not outcome.made:
+        typer.echo(f"published already, nothing to do (--force makes it again)\nproduct     {outcome.product}")
+        return
+    job = sum(entry.timings.values())
+    parts = ", ".join(f"{k} {v:.1f}" for k, v in entry.timings.items())
+    typer.echo(f"product     {outcome.product}")
+    typer.echo(f"quick-look  {outcome.quicklook}")
+    typer.echo(f"quality     {entry.quality}; {len(entry.scorecard.checks)} checks passed")
+    typer.echo(f"time        {job:.1f} s the job ({parts}), {total - job:.1f} s imports and Prefect")
+    if entry.absent:
+        typer.echo(f"left out    {', '.join(entry.absent)}: not in the input")
+    if entry.scorecard.truth:
+        typer.echo("RMSE against the 0.1 degree forecast that the input was averaged from:")
+        rows = [
+            [s.variable, f"{s.product:.4g}", f"{s.bicubic:.4g}", f"{s.conservative:.4g}", s.units]
+            for s in entry.scorecard.truth
+        ]
+        _table(["", "product", "bicubic", "back-projected bicubic", "unit"], rows)
+
+
+@app.command()
+def field(
+    input: Annotated[str, typer.Argument(help="NetCDF, Zarr or GRIB file on a latitude-longitude grid.")],
+    output: Annotated[str, typer.Argument(help="File to write, .nc or .zarr.")],
+    scale: Annotated[str | None, typer.Option(help="Subdivide cells: 2, 2.5, or 2x3 for y and x.")] = None,
+    spacing: Annotated[float | None, typer.Option(help="Points at whole multiples of this many degrees.")] = None,
+    like: Annotated[str | None, typer.Option(help="Take the coordinates of this file.")] = None,
+    variables: Annotated[str | None, typer.Option(help="Comma-separated, like t2m,d2m; default: all known.")] = None,
+    terrain: Annotated[
+        str | None, typer.Option(help="File with z in m2 s-2 or an elevation in m that covers the domain.")
+    ] = None,
+    method: Annotated[str, typer.Option(help="inr, bicubic or bicubic-conservative.")] = "inr",
+    model: Annotated[str, typer.Option(help="Model package for --method inr.")] = "inr-hres",
+) -> None:
+    """Super-resolve a file on its own whole domain, global ones with the wrap-around included."""
+    _show_steps()
+    with _one_line_errors():
+        began = time.monotonic()
+        from flows.field import super_resolve_file
+
+        names = [v.strip() for v in variables.split(",")] if variables else None
+        report = super_resolve_file(
+            input, output, scale=scale, spacing=spacing, like=like, variables=names, terrain=terrain, method=method,
+            model=model,
+        )  # fmt: skip
+    typer.echo(f"{report.output}: {', '.join(report.variables)}; {report.lead_times} times; {report.target}")
+    typer.echo(f"scale {report.scale[0]:g} x {report.scale[1]:g} from {report.coarse}")
+    typer.echo(f"{time.monotonic() - began:.1f} s")
+
+
+@app.command()
+def status(
+    region: Region,
+    store: Annotated[str | None, typer.Option(help="Where products are; $FINESCALE_STORE.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+) -> None:
+    """What is published for a region, the newest cycle of each source first."""
+    with _one_line_errors():
+        from flows.status import region_status
+
+        found = region_status(region, store)
+    if as_json:
+        typer.echo(json.dumps(found, indent=2, ensure_ascii=False))
+        return
+    if not found["cycles"]:
+        typer.echo(f"{region}: nothing published in {found['store']}")
+        return
+    rows = [
+        [c["cycle"], c["quality"], f"{c['lead_times']}", c["age"], c["model"], c["product"]] for c in found["cycles"]
+    ]
+    _table(["cycle", "quality", "lead times", "published", "model", "product"], rows)
+
+
+@models_app.command("list")
+def models_list() -> None:
+    """Every model package that can be named."""
+    with _one_line_errors():
+        from tasks.downscale.packages import names, open_package
+
+        rows = []
+        for name in names():
+            package = open_package(name)
+            low, high = package.scale_range
+            rows.append([name, ",".join(package.variables), f"{low:g}-{high:g}", f"{package.metadata['parameters']}"])
+    _table(["package", "variables", "scales", "parameters"], rows)
+
+
+@models_app.command("info")
+def models_info(name: Annotated[str, typer.Argument(help="Name of a package, or path of its folder.")]) -> None:
+    """The card of a package: what it was trained on, how good it is, what it cannot do."""
+    with _one_line_errors():
+        from tasks.downscale.packages import open_package
+
+        package = open_package(name)
+    typer.echo((package.folder / "CARD.md").read_text().rstrip())
+    typer.echo(f"\nsha-256 {package.digest}")
+
+
+@models_app.command("check")
+def models_check(name: Annotated[str, typer.Argument(help="Name of a package, or path of its folder.")]) -> None:
+    """Prove every file of a package by its sha-256 and load its weights."""
+    with _one_line_errors():
+        from tasks.downscale.packages import open_package
+
+        package = open_package(name)
+        package.load()
+    typer.echo(f"{name}: files as released, weights load; sha-256 {package.digest}")
+
+
+@regions_app.command("list")
+def regions_list() -> None:
+    """Every region that can be named."""
+    with _one_line_errors():
+        from tasks import region as regions
+
+        rows = [[r.name, str(r.target), r.title] for r in map(regions.load, regions.names())]
+    _table(["region", "target grid", "title"], rows)
+
+
+@regions_app.command("check")
+def regions_check(region: Region) -> None:
+    """Check a region's YAML and files, and print what was checked."""
+    with _one_line_errors():
+        from flows.check_region import check_region
+
+        rows, passed = check_region(region)
+    _table(["checked", "found", ""], [[r.what, r.found, "ok" if r.passed else "WRONG"] for r in rows])
+    if not passed:
+        raise typer.Exit(2)
+
+
+def main() -> None:
+    """Entry point."""
+    app()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,48 @@
+"""What the ledger knows of a region, for people and programs."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from flows.downscale import default_store
+from tasks import region as regions
+from tasks.publish.ledger import entries, latest_uri
+from tasks.storage import join, read_json
+
+
+def _age(since: timedelta) -> str:
+    hours = since.total_seconds() / 3600
+    if hours < 1:
+        return f"{hours * 60:.0f} min ago"
+    return f"{hours:.0f} h ago" if hours < 72 else f"{hours / 24:.0f} d ago"
+
+
+def region_status(name: str, store: str | None) -> dict[str, Any]:
+    """Store, latest product of each source, and every published cycle, newest first."""
+    region = regions.load(name)
+    place = join(store or default_store())
+    found = sorted(entries(place, region.name), key=lambda e: (e.cycle.split("/")[1], e.cycle), reverse=True)
+    sources = sorted({e.cycle.split("/")[0] for e in found})
+    now = datetime.now(UTC)
+    return {
+        "region": region.name,
+        "store": place,
+        "latest": {s: read_json(latest_uri(place, region.name, s)) for s in sources},
+        "cycles": [
+            {
+                "cycle": e.cycle,
+                "state": e.state,
+                "quality": e.quality,
+                "product": join(place, *e.product.split("/")),
+                "published_at": e.published_at.isoformat(),
+                "age": _age(now - e.published_at),
+                "lead_times": len(e.lead_hours),
+                "variables": e.variables,
+                "absent": e.absent,
+                "model": e.model,
+                "seconds": round(sum(e.timings.values()), 3),
+            }
+            for e in found
+        ],
+    }
