@@ -1,0 +1,69 @@
+"""Shared by all tests: one Prefect server for the session, the demo GRIB, regions to spoil, the command line."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+
+os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
+os.environ.setdefault("DO_NOT_TRACK", "1")
+
+ROOT = Path(__file__).parents[1]
+DEMO_GRIB = ROOT / "tasks/acquire/demo_cycle/20211210/12z/ifs/0p25/oper/20211210120000-8h-oper-fc.grib2"
+TRUTH = ROOT / "tasks/acquire/demo_cycle/truth_0p1.nc"
+HUBEI = ROOT / "deployments/regions/hubei"
+
+
+@pytest.fixture(scope="session")
+def prefect_server() -> Iterator[None]:
+    """A real Prefect server in a temporary home, once a session."""
+    from prefect.testing.utilities import prefect_test_harness
+
+    with prefect_test_harness(server_startup_timeout=120):
+        yield
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The team's folder of real data; the test is skipped where it is missing."""
+    folder = ROOT.parent / "shared" / "data"
+    if not folder.is_dir():
+        pytest.skip(f"{folder} is not on this machine")
+    return folder
+
+
+@pytest.fixture
+def demo_grib(tmp_path: Path) -> Path:
+    """A copy of the demo cycle's GRIB that may be spoiled."""
+    return Path(shutil.copy(DEMO_GRIB, tmp_path / "demo.grib2"))
+
+
+RegionMaker = Callable[..., Path]
+
+
+@pytest.fixture
+def make_region(tmp_path: Path) -> RegionMaker:
+    """Hubei's region folder with some keys changed (None removes one); returns the folder."""
+
+    def make(**changes: object) -> Path:
+        folder = tmp_path / "regions" / str(changes.get("name", "hubei"))
+        shutil.copytree(HUBEI, folder, dirs_exist_ok=True)
+        data = yaml.safe_load((folder / "region.yaml").read_text()) | changes
+        data = {k: v for k, v in data.items() if v is not None}
+        (folder / "region.yaml").write_text(yaml.safe_dump(data))
+        return folder
+
+    return make
+
+
+@pytest.fixture
+def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Runs keep their scratch files here."""
+    folder = tmp_path / "workspace"
+    monkeypatch.setenv("FINESCALE_WORKSPACE", str(folder))
+    return folder
