@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
 
+import numpy as np
 import xarray as xr
 
 from models.geometry import subdivide
@@ -64,6 +65,9 @@ def subdivided(coarse: Grid, scale: tuple[float, float]) -> Grid:
         len(rows),
         len(cols),
     )
+    if coarse.wraps and grid.west < -180.0:  # around the Earth any column can be the first
+        grid = grid.extended(0, 0, -int(np.ceil((-180.0 - grid.west) / dlon - 1e-9)), 0)
+        grid = grid.extended(0, 0, 0, len(cols) - grid.cols)
     over_north = int((grid.latitude > 90 + 1e-9).sum())
     over_south = int((grid.latitude < -90 - 1e-9).sum())
     return grid.extended(-over_north, -over_south, 0, 0)

@@ -46,6 +46,7 @@ class Experiment:
     era5_share: float = 0.15
     precision: str = "float32"  # or bfloat16: several times faster with AMX or CUDA, several times slower without
     report_every: int = 250
+    statistics_windows: int = 64
     network: INRConfig = INRConfig()
     batch: BatchSettings = BatchSettings()
 
@@ -58,7 +59,7 @@ class Experiment:
         return cls(data, out, network=network, batch=batch, **config)
 
 
-def fit_statistics(dataset: Dataset, rng: np.random.Generator, windows: int = 64) -> Statistics:
+def fit_statistics(dataset: Dataset, rng: np.random.Generator, windows: int) -> Statistics:
     """Mean, standard deviation and residual law of every variable, from random windows of the training data."""
     scales = (1.5, 2.0, 3.0, 4.0, 6.0, 8.0)
     patch, margin = 24, 6
@@ -134,7 +135,7 @@ class Trainer:
         if statistics_path.exists():
             self.statistics = Statistics.load(statistics_path)
         else:
-            self.statistics = fit_statistics(self.hres, self.rng)
+            self.statistics = fit_statistics(self.hres, self.rng, experiment.statistics_windows)
             experiment.out.mkdir(parents=True, exist_ok=True)
             self.statistics.save(statistics_path)
         self.model = Downscaler(INR(experiment.network), self.statistics).to(memory_format=torch.channels_last)
