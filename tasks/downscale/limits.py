@@ -70,14 +70,19 @@ class Limits:
             gap = self.recoarsen.select(coarse[name]).astype(np.float64) - self.recoarsen(field)
             field += self._interpolate(name, gap.astype(np.float32))
 
+    @staticmethod
+    def _owner(axis: Axis, inside: np.ndarray, *, wraps: bool) -> np.ndarray:
+        """Which covered input cell each query belongs to; those outside belong to the nearest."""
+        first, count = int(np.flatnonzero(inside)[0]), int(inside.sum())
+        index = np.floor(axis.centres + 0.5 + 1e-9).astype(int) - first
+        return index % count if wraps else np.clip(index, 0, count - 1)
+
     def _scale_amounts(self, name: str, field: np.ndarray, coarse: np.ndarray) -> None:
         """Multiply each input cell's queries so that their mean is the cell's: exact where cells tile, never negative."""
         wanted, found = self.recoarsen.select(coarse).astype(np.float64), self.recoarsen(field)
         factor = np.divide(wanted, found, out=np.ones_like(found), where=found > 1e-9)
-        row_of = np.clip(np.floor(self.rows.centres + 0.5) - np.flatnonzero(self.recoarsen.inside_rows)[0], 0, None)
-        col_of = np.clip(np.floor(self.cols.centres + 0.5) - np.flatnonzero(self.recoarsen.inside_cols)[0], 0, None)
-        row = np.minimum(row_of.astype(int), factor.shape[-2] - 1)
-        col = np.minimum(col_of.astype(int), factor.shape[-1] - 1)
+        row = self._owner(self.rows, self.recoarsen.inside_rows, wraps=False)
+        col = self._owner(self.cols, self.recoarsen.inside_cols, wraps=self.plan.coarse.wraps)
         field *= factor[..., row, :][..., col].astype(np.float32)
 
     def _clip(self, fine: Fields) -> None:

@@ -1,0 +1,194 @@
+"""Tiles, seams and limits: the pieces are the whole, the globe closes, physics holds."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import numpy as np
+import pytest
+import torch
+import xarray as xr
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from models.downscaler import Downscaler
+from models.geometry import subdivide
+from models.inr import INR, INRConfig
+from models.statistics import Statistics, VariableStatistics
+from tasks.downscale import downscale_fields, interpolate_fields
+from tasks.downscale.limits import Limits
+from tasks.downscale.packages import interpolation, names, open_package
+from tasks.downscale.predict import make_plan, super_resolve
+from tasks.downscale.tiles import borders, tiles
+from tasks.errors import BadInput, ModelMismatch
+from tasks.grid import Grid
+from tasks.prepare.terrain import margin_for
+from tasks.prepared import Heights, Prepared
+
+VARIABLES = ("t2m", "d2m", "u10", "v10", "tp")
+
+
+def network() -> Downscaler:
+    """A small network with random weights everywhere, also in the head, and a short reach."""
+    torch.manual_seed(5)
+    laws = {
+        "t2m": VariableStatistics(280.0, 15.0, (0.3, 0.8)),
+        "d2m": VariableStatistics(275.0, 15.0, (0.3, 0.8)),
+        "u10": VariableStatistics(0.0, 5.0, (0.2, 0.9)),
+        "v10": VariableStatistics(0.0, 5.0, (0.2, 0.9)),
+        "tp": VariableStatistics(1.0, 1.2, (2e-4, 0.6), amount=True),
+    }
+    config = INRConfig(variables=5, channels=8, blocks=2, aggregate_every=2, hidden=16, heads=2, terrain_channels=4)
+    model = Downscaler(INR(config), Statistics(laws)).eval()
+    for module in (model.network.head, model.network.regression.coefficients):
+        torch.nn.init.normal_(module.weight, std=0.3)
+    return model
+
+
+def prepared(grid: Grid, target: Grid | None = None, steps: int = 1, seed: int = 0) -> Prepared:
+    """Rough seeded fields on a grid, with heights if a target is given."""
+    rng = np.random.default_rng(seed)
+    shape = (steps, grid.rows, grid.cols)
+    t2m = rng.normal(280, 8, shape)
+    fields = {
+        "t2m": t2m,
+        "d2m": t2m - rng.exponential(1.0, shape),
+        "u10": rng.normal(0, 5, shape),
+        "v10": rng.normal(0, 5, shape),
+        "tp": np.maximum(rng.normal(0, 2e-3, shape), 0),
+    }
+    hours = np.arange(1, steps + 1).astype("timedelta64[h]").astype("timedelta64[ns]")
+    coords = {"step": hours, "latitude": grid.latitude, "longitude": grid.longitude}
+    ds = xr.Dataset({n: (("step", "latitude", "longitude"), f.astype(np.float32)) for n, f in fields.items()}, coords)
+    start = np.datetime64(datetime(2026, 1, 1, tzinfo=UTC).replace(tzinfo=None), "ns")
+    ds = ds.assign_coords(time=start, valid_time=("step", start + hours))
+    heights = None
+    if target is not None:
+        rows, cols = target.axes_in(grid)
+        margin = margin_for(max(rows.scale, cols.scale))
+        fine = rng.uniform(0, 2000, (target.rows + 2 * margin, target.cols + 2 * margin))
+        coarse = rng.uniform(0, 2000, (grid.rows, grid.cols))
+        heights = Heights(coarse.astype(np.float32), fine.astype(np.float32), margin)
+    return Prepared(ds, grid, heights)
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.integers(5, 60), st.integers(5, 60), st.floats(1, 6), st.floats(1, 6), st.integers(1, 40), st.integers(0, 9)
+)
+def test_tiles_cover_every_query_once_and_hold_their_halo(
+    height: int, width: int, sy: float, sx: float, size: int, halo: int
+) -> None:
+    rows, cols = subdivide(height, sy), subdivide(width, sx)
+    seen = np.zeros((len(rows), len(cols)), dtype=int)
+    for t in tiles(rows, cols, height, width, size=size, halo=halo):
+        seen[t.rows, t.cols] += 1
+        assert t.rows.stop - t.rows.start <= size
+        assert t.cols.stop - t.cols.start <= size
+        for axis, queries, window, n in (
+            (rows, t.rows, t.window_rows, height),
+            (cols, t.cols, t.window_cols, width),
+        ):
+            nearest = axis.part(queries.start, queries.stop).nearest(n)
+            assert window.start <= max(nearest[0] - halo, 0)
+            assert window.stop >= min(nearest[-1] + halo + 1, n)
+    assert (seen == 1).all()
+
+
+@pytest.mark.parametrize(("dlat", "dlon"), [(0.1, 0.1), (0.125, 0.05), (0.07, 0.11)])
+def test_tiled_equals_whole(dlat: float, dlon: float) -> None:
+    grid = Grid(40.0, 100.0, 0.25, 0.25, 40, 44)
+    target = Grid(38.0, 102.0, dlat, dlon, 60, 70)
+    model, data = network(), prepared(grid, target)
+    halo = model.reach
+    whole = make_plan(grid, target, halo=halo, reach=halo, tile=10_000)
+    pieces = make_plan(grid, target, halo=halo, reach=halo, tile=17)
+    assert (len(whole.tiling), len(pieces.tiling) > 12) == (1, True)
+    a = super_resolve(model, list(VARIABLES), data, slice(0, 1), whole)
+    b = super_resolve(model, list(VARIABLES), data, slice(0, 1), pieces)
+    for name in VARIABLES:
+        assert np.abs(a[name] - b[name]).max() <= 1e-5 * max(1.0, np.abs(a[name]).max())
+
+
+def test_tile_borders_are_where_new_tiles_start() -> None:
+    tiling = tiles(subdivide(10, 3), subdivide(10, 2), 10, 10, size=12, halo=2)
+    assert borders(tiling) == ([10, 20], [10])
+
+
+def globe(rows: int = 46, cols: int = 90) -> Grid:
+    return Grid(90.0, -180.0, 180.0 / (rows - 1), 360.0 / cols, rows, cols)
+
+
+def test_globe_has_no_seam_at_the_date_line_or_anywhere() -> None:
+    grid = globe()
+    target = Grid(88.0, -180.0, 2.0, 2.0, 89, 180)
+    model, data = network(), prepared(grid)
+    rolled = {n: np.roll(f.values, 37, axis=2) for n, f in data.fields.items()}
+    turned = Prepared(data.fields.copy(data=rolled), grid, None)
+    plan = make_plan(grid, target, halo=model.reach, reach=model.reach, tile=64)
+    a = downscale_fields(data, plan, model, list(VARIABLES))
+    b = downscale_fields(turned, plan, model, list(VARIABLES))
+    for name in VARIABLES:  # where the map is cut open must not matter
+        shift = np.roll(a[name].values, 74, axis=2)
+        assert np.abs(shift - b[name].values).max() <= 1e-4 * max(1.0, np.abs(shift).max())
+
+
+def test_fields_continue_over_the_poles() -> None:
+    grid = globe()
+    lat, lon = np.meshgrid(np.deg2rad(grid.latitude), np.deg2rad(grid.longitude), indexing="ij")
+    # a temperature linear in Cartesian coordinates, and the u, v of a uniform flow across the pole
+    smooth = 280 + 20 * np.cos(lat) * np.cos(lon) + 10 * np.sin(lat)
+    u, v = -5 * np.sin(lon), -5 * np.sin(lat) * np.cos(lon)
+    data = prepared(grid)
+    for name, field in (("t2m", smooth), ("u10", u), ("v10", v)):
+        data.fields[name].values[0] = field
+    target = Grid(89.0, -179.0, 2.0, 2.0, 90, 180)
+    method = interpolation("bicubic-conservative")
+    plan = make_plan(grid, target, halo=method.reach, reach=method.reach)
+    fine = interpolate_fields(data, plan, method)
+    lat, lon = np.meshgrid(np.deg2rad(target.latitude), np.deg2rad(target.longitude), indexing="ij")
+    wanted = {
+        "t2m": 280 + 20 * np.cos(lat) * np.cos(lon) + 10 * np.sin(lat),
+        "u10": -5 * np.sin(lon),
+        "v10": -5 * np.sin(lat) * np.cos(lon),
+    }
+    for name, field in wanted.items():
+        assert np.abs(fine[name].values[0] - field).max() < 0.02
+
+
+def test_limits_hold_and_the_product_averages_to_its_input() -> None:
+    grid = Grid(40.0, 100.0, 0.25, 0.25, 40, 44)
+    target = Grid(37.1, 103.1, 0.05, 0.05, 75, 90)
+    model, data = network(), prepared(grid, target, steps=2)
+    plan = make_plan(grid, target, halo=model.reach, reach=model.reach)
+    fine = super_resolve(model, list(VARIABLES), data, slice(0, 2), plan)
+    assert (fine["d2m"] > fine["t2m"]).any(), "the raw network breaks a limit, or this test shows nothing"
+    assert (fine["tp"] < 0).any()
+    limits = Limits(plan)
+    coarse = {n: data.fields[n].values for n in fine}
+    held = limits.hold(fine, coarse)
+    assert (held["d2m"] <= held["t2m"]).all()
+    assert (held["tp"] >= 0).all()
+    for name, field in fine.items():  # `hold` works on the whole cells of plan.work in place
+        gap = limits.recoarsen(field) - limits.recoarsen.select(coarse[name])
+        relative = float(np.sqrt((gap**2).mean()) / coarse[name].std())
+        # random weights drive half of all dew points above the temperature: a hard case for both limits at once
+        assert relative < (0.05 if name == "d2m" else 2e-3), name
+    assert held["t2m"].shape == (2, target.rows, target.cols)
+
+
+def test_absent_variables_are_left_out() -> None:
+    grid = Grid(40.0, 100.0, 0.25, 0.25, 30, 30)
+    target = Grid(38.0, 102.0, 0.1, 0.1, 20, 20)
+    model, data = network(), prepared(grid)
+    data = Prepared(data.fields[["t2m", "tp"]], grid, None)
+    plan = make_plan(grid, target, halo=8, reach=model.reach)
+    assert list(downscale_fields(data, plan, model, list(VARIABLES)).data_vars) == ["t2m", "tp"]
+
+
+def test_unknown_packages_and_methods_are_refused() -> None:
+    with pytest.raises(ModelMismatch, match="inr-hres"):
+        open_package("nothing-here")
+    with pytest.raises(BadInput, match="bicubic-conservative"):
+        interpolation("nearest")
+    assert "inr-hres" in names()

@@ -1,0 +1,106 @@
+"""Each hard check fires on what it is for, and only then; truth scores are what a plain loop says."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from tasks.errors import GateRefused
+from tasks.grid import Grid, canonical
+from tasks.prepared import Prepared
+from tasks.region import GateLimits
+from tasks.scorecard import Scorecard
+from tasks.validate import assert_passed
+from tasks.validate.checks import check, recoarsening_error, seam_ratio
+from tasks.validate.truth import score_against
+from tests.conftest import TRUTH
+
+COARSE = Grid(33.0, 110.0, 0.25, 0.25, 12, 14)
+FINE = Grid(33.1, 109.9, 0.05, 0.05, 60, 70)
+
+
+def product(seed: int = 0) -> tuple[xr.Dataset, xr.Dataset]:
+    """A t2m product whose cell means are its input."""
+    rng = np.random.default_rng(seed)
+    coarse = rng.normal(285, 5, (1, 12, 14))
+    noise = rng.normal(0, 1, (1, 12, 5, 14, 5))
+    noise -= noise.mean(axis=(2, 4), keepdims=True)
+    fine = (coarse[:, :, None, :, None] + noise).reshape(1, 60, 70)
+    dims = ("step", "latitude", "longitude")
+    coords = {"latitude": FINE.latitude, "longitude": FINE.longitude}
+    return xr.Dataset({"t2m": (dims, fine.astype(np.float32))}, coords), xr.Dataset({"t2m": (dims, coarse)})
+
+
+def failed(fine: xr.Dataset, coarse: xr.Dataset) -> set[str]:
+    return {c.name for c in check(fine, FINE, coarse, COARSE, GateLimits()) if not c.passed}
+
+
+def test_a_good_product_passes_every_check() -> None:
+    fine, coarse = product()
+    assert failed(fine, coarse) == set()
+
+
+def test_one_nan_fails() -> None:
+    fine, coarse = product()
+    fine["t2m"][0, 3, 3] = np.nan
+    assert "finite share" in failed(fine, coarse)
+
+
+def test_values_out_of_range_fail() -> None:
+    fine, coarse = product()
+    fine["t2m"][0, 3, 3], fine["t2m"][0, 4, 4] = 400.0, 100.0
+    assert failed(fine, coarse) >= {"highest value", "lowest value"}
+
+
+def test_a_constant_field_fails() -> None:
+    fine, coarse = product()
+    fine["t2m"][:] = 285.0
+    assert "constant lead times" in failed(fine, coarse)
+
+
+def test_a_shifted_product_fails_recoarsening() -> None:
+    fine, coarse = product()
+    fine["t2m"][:] = np.roll(fine["t2m"].values, 2, axis=2)
+    assert failed(fine, coarse) == {"re-coarsening error"}
+
+
+def test_recoarsening_error_is_the_added_error() -> None:
+    fine, coarse = product()
+    want = 0.5 / float(coarse["t2m"].values.std())
+    assert recoarsening_error(fine["t2m"].values + 0.5, FINE, coarse["t2m"].values, COARSE) == pytest.approx(want, 1e-3)
+
+
+def test_a_step_at_a_tile_border_is_a_seam() -> None:
+    rng = np.random.default_rng(0)
+    field = rng.normal(0, 1, (80, 80)).cumsum(axis=0).cumsum(axis=1) / 20
+    assert seam_ratio(field, [40], [40]) < 1.5
+    stepped = field.copy()
+    stepped[40:] += 10
+    assert seam_ratio(stepped, [40], []) > 3
+
+
+def test_gate_names_the_check_that_failed() -> None:
+    fine, coarse = product()
+    fine["t2m"][0, 0, 0] = 400.0
+    card = Scorecard(quality="unverified", checks=check(fine, FINE, coarse, COARSE, GateLimits()))
+    with pytest.raises(GateRefused, match=r"demo/2021.*t2m: highest value 400"):
+        assert_passed(card, "demo/2021-12-10T12")
+
+
+def test_truth_scores_are_those_of_a_plain_loop() -> None:
+    with xr.open_dataset(TRUTH) as truth:
+        to_canonical = canonical(truth.latitude.values, truth.longitude.values, "truth")
+        part = truth["t2m"].sel(latitude=slice(33.05, 29.95), longitude=slice(109.95, 113.05))
+        target = Grid(33.0, 110.0, 0.1, 0.1, 31, 31)
+        off = part.values + 0.25
+    assert to_canonical.grid.dlat == pytest.approx(0.1)
+    fine = xr.Dataset({"t2m": (("step", "latitude", "longitude"), off[None].astype(np.float32))})
+    coarse_grid = Grid(34.0, 109.0, 0.25, 0.25, 22, 22)
+    coarse = xr.Dataset({"t2m": (("step", "latitude", "longitude"), np.full((1, 22, 22), 280.0, np.float32))})
+    score = score_against(Path(TRUTH), fine, target, Prepared(coarse, coarse_grid, None))[0]
+    assert score.product == pytest.approx(0.25, abs=2e-3)
+    assert score.count == 31 * 31
+    assert score.bicubic == pytest.approx(float(np.sqrt(((part.values - 280) ** 2).mean())), rel=1e-3)
