@@ -157,6 +157,8 @@ def super_resolve_file(
     """Read `source`, evaluate it on the grid asked for, write `output` (.nc or .zarr)."""
     if Path(output).suffix not in SUFFIXES:
         raise BadInput(f"{output}: unknown kind of output; end it with one of {', '.join(SUFFIXES)}")
+    if not Path(output).parent.is_dir():
+        raise StoreNotWritable(f"{output}: cannot be written, {Path(output).parent} is not a folder")
     if scale is not None:
         parse_scale(scale)  # before anything is read
     package = open_package(model) if method == "inr" else None

@@ -15,6 +15,7 @@ from models.geometry import Axis
 from tasks.errors import UnreadableFile
 
 TOLERANCE = 0.02  # of a spacing: float32 and millidegree coordinates (GRIB1) are off the lattice by up to this
+MILLIDEGREE_NOISE = 1.1e-3  # degree, between two coordinates that are rounded to 0.001
 
 
 @dataclass(frozen=True)
@@ -128,9 +129,13 @@ def _spacing(values: np.ndarray, what: str, where: str) -> float:
     if len(values) < 2:
         raise UnreadableFile(f"{where}: {len(values)} {what}; a grid needs at least 2")
     step = float(values[-1] - values[0]) / (len(values) - 1)
-    if step <= 0 or np.abs(values - values[0] - step * np.arange(len(values))).max() > max(step * TOLERANCE, 1.1e-3):
+    off = float(np.abs(values - values[0] - step * np.arange(len(values))).max())
+    if not (step > 0 and off <= max(step * TOLERANCE, MILLIDEGREE_NOISE)):  # so written, NaN is refused
         raise UnreadableFile(f"{where}: {what}s are not evenly spaced; only regular latitude-longitude grids are read")
-    return step
+    for plain in (round(step, 3), 1.0 / max(1, round(1.0 / step))):  # 0.1, 0.25 or a twelfth, written in few digits
+        if abs(plain - step) * (len(values) - 1) < min(step * TOLERANCE, MILLIDEGREE_NOISE):
+            return plain
+    return round(step, 6)
 
 
 def _snap(value: float, step: float) -> float:
@@ -144,20 +149,20 @@ def canonical(latitude: np.ndarray, longitude: np.ndarray, where: str) -> Canoni
     lat = np.asarray(latitude, dtype=np.float64)
     flip = bool(lat[0] < lat[-1])
     falling = lat[::-1] if flip else lat
-    dlat = round(_spacing(-falling, "latitude", where), 6)
+    dlat = _spacing(-falling, "latitude", where)
     if falling[0] > 90 + 1e-3 or falling[-1] < -90 - 1e-3:
         raise UnreadableFile(f"{where}: latitudes {falling[-1]:g}..{falling[0]:g} leave the Earth")
     east = (np.asarray(longitude, dtype=np.float64) + 180.0) % 360.0 - 180.0
     east = np.where(east > 180.0 - 1e-6, east - 360.0, east)
     _, columns = np.unique(np.round(east, 5), return_index=True)  # sorted, a repeated 0/360 column dropped
     lon = east[columns]
-    if len(lon) > 2:
+    if len(lon) > 1:
         gaps = np.diff(np.append(lon, lon[0] + 360.0))
         widest = int(gaps.argmax())
         if gaps[widest] > 1.5 * np.median(gaps) and widest != len(lon) - 1:  # crosses the date line: start after the gap
             lon = np.concatenate([lon[widest + 1 :], lon[: widest + 1] + 360.0])
             columns = np.concatenate([columns[widest + 1 :], columns[: widest + 1]])
-    dlon = round(_spacing(lon, "longitude", where), 6)
+    dlon = _spacing(lon, "longitude", where)
     if abs(round(360.0 / dlon) * dlon - 360.0) < 1e-3:
         dlon = 360.0 / round(360.0 / dlon)
     grid = Grid(_snap(float(falling[0]), dlat), _snap(float(lon[0]), dlon), dlat, dlon, len(lat), len(lon))

@@ -135,6 +135,9 @@ class Region(BaseModel):
         return parse(self.model_dump() | {"spacing": spacing}, self._folder, "--spacing")
 
 
+PARTS: dict[str, type[BaseModel]] = {"box": Box, "lead_times": LeadTimes, "gate": GateLimits}
+
+
 def _explain(error: ValidationError, where: str) -> InvalidRegion:
     """One line for the first of pydantic's complaints: key, value, what is allowed."""
     first = error.errors()[0]
@@ -142,7 +145,8 @@ def _explain(error: ValidationError, where: str) -> InvalidRegion:
     value: Any = first["input"]
     said = first["msg"].removeprefix("Value error, ")
     if first["type"] == "extra_forbidden":
-        said = f"unknown key; allowed are: {', '.join(Region.model_fields)}" if "." not in key else "unknown key"
+        allowed = Region if len(first["loc"]) == 1 else PARTS[str(first["loc"][0])]
+        said = f"unknown key; allowed are: {', '.join(allowed.model_fields)}"
     shown = "" if isinstance(value, dict) else f" = {value!r}"
     return InvalidRegion(f"{where}: {key}{shown}: {said}")
 
@@ -187,6 +191,8 @@ def load(name: str) -> Region:
             except yaml.YAMLError as error:
                 line = str(error).replace("\n", " ")
                 raise InvalidRegion(f"{file}: not valid YAML: {line}") from None
+            except UnicodeDecodeError as error:
+                raise InvalidRegion(f"{file}: not UTF-8 text ({error.reason}); save it as UTF-8") from None
             return parse(data, folder.resolve(), str(file))
     raise UnknownRegion(
         f"unknown region {name!r}; known are: {', '.join(names()) or 'none'}. "

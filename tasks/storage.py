@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import warnings
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -13,6 +14,9 @@ import xarray as xr
 import zarr
 
 from tasks.errors import StoreNotWritable
+
+# Said at every write, of what xarray and zarrita both read; it would bury the steps on standard error.
+warnings.filterwarnings("ignore", message="Consolidated metadata is currently not part", category=UserWarning)
 
 
 def is_remote(uri: str) -> bool:

@@ -74,7 +74,8 @@ def prepare(files: list[str], region: Region, workspace: str, halo: int) -> Prep
     if prepared.heights is None:
         log.warning("region %s names no terrain file: the product will not know its mountains", region.name)
     hours = (assembled.fields.step.values / 3.6e12).astype(float).tolist()
-    log.info("prepare: %d variables, %d lead times on %s", len(assembled.fields.data_vars), len(hours), assembled.grid)
+    variables = len(region.variables) - len(assembled.absent)
+    log.info("prepare: %d variables, %d lead times on %s", variables, len(hours), assembled.grid)
     info = PreparedInfo(
         uri=prepared.save(workspace),
         init=f"{assembled.init:%Y-%m-%dT%H}",

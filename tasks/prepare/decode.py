@@ -21,7 +21,7 @@ def open_dataset(path: Path) -> xr.Dataset:
         raise UnreadableFile(f"{path}: no such file")
     if path.is_dir():
         try:
-            return xr.open_zarr(path, chunks=None)
+            return xr.open_zarr(path, chunks=None, decode_timedelta=True)
         except Exception as error:
             raise UnreadableFile(f"{path}: a folder that does not open as Zarr ({error})") from None
     if path.stat().st_size == 0:
@@ -31,7 +31,7 @@ def open_dataset(path: Path) -> xr.Dataset:
     if magic not in NETCDF_MAGIC:
         raise UnreadableFile(f"{path}: neither GRIB nor NetCDF nor a Zarr store (it starts with {magic!r})")
     try:
-        return xr.open_dataset(path)
+        return xr.open_dataset(path, decode_timedelta=True)  # lead times in hours, as older files have them
     except Exception as error:
         raise UnreadableFile(f"{path}: does not open as NetCDF ({error}); fetch it again") from None
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
+from io import RawIOBase
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,11 @@ from tasks.variables import Variable, by_param_id
 
 ORIGINS = {"od": "ifs", "ea": "era5"}
 SURFACE_LEVELS = {"surface", "meanSea", "heightAboveGround"}
+ARCHIVE_BLOCK = 120  # bytes: ECMWF's archive fills each GRIB 1 message with zeros to a multiple of this
+
+# ecCodes writes to standard error what it raises as well; kept open for as long as ecCodes may write to it
+_NOWHERE = open(os.devnull, "w")  # noqa: SIM115
+eccodes.codes_context_set_logging(_NOWHERE)
 
 
 def is_grib(path: Path) -> bool:
@@ -26,30 +33,37 @@ def is_grib(path: Path) -> bool:
         return file.read(4) == b"GRIB"
 
 
+def _assert_padding(file: RawIOBase, start: int, stop: int, path: Path) -> None:
+    """Bytes between messages are zeros and fewer than the archive's block, or UnreadableFile.
+
+    More zeros are what a download leaves that reserved its space and stopped.
+    """
+    file.seek(start)
+    if stop - start >= ARCHIVE_BLOCK or any(file.read(stop - start) or b""):
+        raise UnreadableFile(f"{path.name}: bytes {start}..{stop} are not GRIB; fetch the file again")
+
+
 def _messages(path: Path) -> Iterator[tuple[int, int]]:
     """(number, eccodes handle) of every message; UnreadableFile on bytes that belong to none."""
     size, expected, number = path.stat().st_size, 0, 0
-    with path.open("rb") as file:
+    with path.open("rb", buffering=0) as file:  # eccodes reads from the descriptor: a buffer would hide seeks from it
         while expected < size:
             number += 1
             file.seek(expected)
             try:
                 handle = eccodes.codes_grib_new_from_file(file)
+                if handle is None:
+                    _assert_padding(file, expected, size, path)
+                    return
+                offset, length = int(eccodes.codes_get(handle, "offset")), int(eccodes.codes_get(handle, "totalLength"))
             except eccodes.CodesInternalError as error:
                 raise UnreadableFile(
                     f"{path.name}: message {number} at byte {expected} of {size} is truncated or broken ({error}); "
                     "fetch the file again"
                 ) from None
-            if handle is None:
-                raise UnreadableFile(f"{path.name}: bytes {expected}..{size} are not GRIB; fetch the file again")
             try:
-                offset = int(eccodes.codes_get(handle, "offset"))
-                if offset != expected:
-                    raise UnreadableFile(
-                        f"{path.name}: bytes {expected}..{offset} before message {number} are not GRIB; "
-                        "fetch the file again"
-                    )
-                expected += int(eccodes.codes_get(handle, "totalLength"))
+                _assert_padding(file, expected, offset, path)
+                expected = offset + length
                 yield number, handle
             finally:
                 eccodes.codes_release(handle)
@@ -71,19 +85,41 @@ def _canonical(
     return canonical(np.linspace(first, last, nj), longitude[::-1] if east_to_west else longitude, "GRIB grid")
 
 
+def _assert_increments(handle: int, where: str) -> None:
+    """First point, last point and increment agree: a wrong byte in one of them would move the field."""
+    get = eccodes.codes_get
+    unit = 1e-3 if get(handle, "edition") == 1 else 1e-6  # degree, in which the edition writes coordinates
+    for axis, n, which in (("i", "Ni", "longitude"), ("j", "Nj", "latitude")):
+        if not get(handle, f"{axis}DirectionIncrementGiven") or get(handle, n) < 2:
+            continue
+        first, last = (float(get(handle, f"{which}Of{end}GridPointInDegrees")) for end in ("First", "Last"))
+        extent = abs(last - first)
+        step = float(get(handle, f"{axis}DirectionIncrementInDegrees"))
+        extents = [extent, 360.0 - extent] if axis == "i" else [extent]
+        if all(abs(e / (get(handle, n) - 1) - step) > 2 * unit for e in extents):
+            raise CorruptField(
+                f"{where}: {get(handle, n)} points of {step:g} degree do not fit {which}s {first:g} to {last:g}; "
+                "fetch the file again"
+            )
+
+
 def _grid(handle: int, where: str) -> Canonical:
     get = eccodes.codes_get
     if get(handle, "gridType") != "regular_ll":
         raise UnreadableFile(f"{where}: grid {get(handle, 'gridType')}; only regular latitude-longitude grids are read")
     if get(handle, "alternativeRowScanning"):
         raise UnreadableFile(f"{where}: rows scanned in alternating directions are not read")
+    ni, nj, points = get(handle, "Ni"), get(handle, "Nj"), get(handle, "numberOfDataPoints")
+    if ni * nj != points:  # before coordinates are made: one wrong byte in Ni asks for gigabytes of them
+        raise CorruptField(f"{where}: {points} points for a grid of {nj}x{ni}; fetch the file again")
+    _assert_increments(handle, where)
     return _canonical(
         get(handle, "latitudeOfFirstGridPointInDegrees"),
         get(handle, "latitudeOfLastGridPointInDegrees"),
-        get(handle, "Nj"),
+        nj,
         get(handle, "longitudeOfFirstGridPointInDegrees"),
         get(handle, "longitudeOfLastGridPointInDegrees"),
-        get(handle, "Ni"),
+        ni,
         get(handle, "jScansPositively"),
         get(handle, "iScansNegatively"),
     )
@@ -91,13 +127,14 @@ def _grid(handle: int, where: str) -> Canonical:
 
 def _values(handle: int, layout: Canonical, where: str) -> np.ndarray:
     eccodes.codes_set(handle, "missingValue", 1e20)
+    ni, nj = eccodes.codes_get(handle, "Ni"), eccodes.codes_get(handle, "Nj")
     try:
+        count = eccodes.codes_get_size(handle, "values")
+        if count != ni * nj:  # before memory is taken for them
+            raise CorruptField(f"{where}: {count} values for a grid of {nj}x{ni}; fetch the file again")
         flat = eccodes.codes_get_array(handle, "values")
     except eccodes.CodesInternalError as error:
         raise CorruptField(f"{where}: data section does not decode ({error}); fetch the file again") from None
-    ni, nj = eccodes.codes_get(handle, "Ni"), eccodes.codes_get(handle, "Nj")
-    if flat.size != ni * nj:
-        raise CorruptField(f"{where}: {flat.size} values for a grid of {nj}x{ni}; fetch the file again")
     flat = np.where(flat >= 1e20, np.nan, flat)
     if eccodes.codes_get(handle, "jPointsAreConsecutive"):
         return layout(flat.reshape(ni, nj).T)
@@ -121,6 +158,11 @@ def _decode(handle: int, variable: Variable, where: str) -> DecodedField:
     if variable.amount:
         eccodes.codes_set(handle, "stepUnits", 1)
         start = init + timedelta(hours=int(eccodes.codes_get(handle, "startStep")))
+    if not init <= start <= valid:
+        raise CorruptField(
+            f"{where}: valid from {start:%Y-%m-%dT%H} to {valid:%Y-%m-%dT%H}, initial time {init:%Y-%m-%dT%H}; "
+            "fetch the file again"
+        )
     grib_class = _get(handle, "class")
     values = _values(handle, layout, where)
     if eccodes.codes_get(handle, "paramId") == 228228:  # total precipitation in kg m-2

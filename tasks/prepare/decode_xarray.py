@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,7 @@ from tasks.variables import CONVERSIONS, Variable, by_name
 
 LATITUDES, LONGITUDES = ("latitude", "lat", "y"), ("longitude", "lon", "x")
 TIMES = ("valid_time", "time")
+STEPS = ("step", "prediction_timedelta")
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)  # of files that do not say when: `finescale field` takes them
 
 
@@ -51,9 +52,17 @@ def _utc(value: Any) -> datetime:
     return stamp.to_pydatetime(warn=False).replace(tzinfo=UTC)
 
 
+def _delta(step: xr.DataArray, where: str) -> timedelta:
+    """One lead time; UnreadableFile for a number without a unit."""
+    if step.dtype.kind != "m":
+        raise UnreadableFile(f"{where}: {step.name} {step.values!s} has no unit of time; write it with units 'hours'")
+    delta: timedelta = pd.Timedelta(step.values).to_pytimedelta()
+    return delta
+
+
 def _slices(field: xr.DataArray, where: str) -> Iterator[tuple[datetime, datetime, bool, xr.DataArray]]:
     """(init, valid, analysis, two-dimensional slice) for every time or lead time of a variable."""
-    steps = next((d for d in ("step", "prediction_timedelta") if d in field.dims), None)
+    steps = next((d for d in STEPS if d in field.dims), None)
     time = next((t for t in TIMES if t in field.dims), None)
     if steps is not None:
         if time is not None and field.sizes[time] > 1:
@@ -61,15 +70,19 @@ def _slices(field: xr.DataArray, where: str) -> Iterator[tuple[datetime, datetim
         start = field["time"].values if "time" in field.coords else np.datetime64(EPOCH.replace(tzinfo=None), "ns")
         init = _utc(np.atleast_1d(start)[0])
         flat = field.isel({time: 0}) if time is not None else field
-        for i, step in enumerate(np.atleast_1d(flat[steps].values)):
-            yield init, init + pd.Timedelta(step).to_pytimedelta(), False, flat.isel({steps: i})
-    elif time is not None:
+        for i, step in enumerate(flat[steps]):
+            yield init, init + _delta(step, where), False, flat.isel({steps: i})
+        return
+    scalar_step = next((field[d] for d in STEPS if d in field.coords and field[d].ndim == 0), None)
+    lead = _delta(scalar_step, where) if scalar_step is not None else timedelta()
+    if time is not None:
         for i, value in enumerate(field[time].values):
-            yield _utc(value), _utc(value), True, field.isel({time: i})
+            init = _utc(value) - (lead if time == "valid_time" else timedelta())
+            yield init, init + lead, not lead, field.isel({time: i})
     else:
-        scalars = [t for t in TIMES if t in field.coords and field[t].ndim == 0]
-        valid = _utc(field[scalars[0]].values) if scalars else EPOCH
-        init = _utc(field["time"].values) if "time" in scalars else valid
+        scalars = {t: _utc(field[t].values) for t in TIMES if t in field.coords and field[t].ndim == 0}
+        valid = scalars.get("valid_time", scalars.get("time", EPOCH) + lead)
+        init = scalars.get("time", valid - lead)
         yield init, valid, init == valid, field
 
 
@@ -83,16 +96,19 @@ def decode_xarray(ds: xr.Dataset, wanted: set[str], where: str) -> Iterator[Deco
         field = ds[name]
         if lat not in field.dims or lon not in field.dims:
             raise UnreadableFile(f"{where}: {name} has dimensions {field.dims}, without {lat} and {lon}")
-        odd = [str(d) for d in field.dims if field.sizes[d] > 1 and d not in (lat, lon, *TIMES, "step", "prediction_timedelta")]
+        odd = [str(d) for d in field.dims if field.sizes[d] > 1 and d not in (lat, lon, *TIMES, *STEPS)]
         if odd:
             raise UnreadableFile(f"{where}: {name} has a dimension {odd[0]}; select one member of it first")
         history = str(ds.attrs) + str(field.attrs)
         origin = "era5" if "reanalysis" in history or "'ea'" in history else "unknown"
         for init, valid, analysis, piece in _slices(field, where):
-            flat = piece.transpose(..., lat, lon).values
+            label = f"{where} {name} at {valid:%Y-%m-%dT%H:%M}"
+            try:
+                flat = piece.transpose(..., lat, lon).values
+            except Exception as error:  # of whichever library reads the chunk
+                raise UnreadableFile(f"{label}: does not decode ({error}); fetch it again") from None
             values = to_si(field, variable, flat.reshape(flat.shape[-2:]), where)
             start = init if variable.amount and not analysis else valid
-            label = f"{where} {name} at {valid:%Y-%m-%dT%H:%M}"
             yield DecodedField(
                 variable, init, start, valid, analysis, origin, "", to_canonical.grid, to_canonical(values), label
             )

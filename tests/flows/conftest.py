@@ -1,0 +1,63 @@
+"""The command line in process, and GRIB files made from the demo cycle's messages."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Protocol
+
+import eccodes
+import pytest
+from typer.testing import CliRunner, Result
+
+from flows.cli import app
+
+CommandLine = Callable[..., Result]
+
+
+class GribMaker(Protocol):
+    """Writes the demo's messages anew: `change` gets each message's short name and handle, False leaves it out."""
+
+    def __call__(
+        self, source: Path, target: Path, change: Callable[[str, int], bool | None], *, backwards: bool = False
+    ) -> Path: ...
+
+
+@pytest.fixture
+def finescale(workspace: Path) -> Iterable[CommandLine]:
+    """`finescale ...` in this process; its log handlers end with the test, as their stream does."""
+    loggers = [logging.getLogger(name) for name in ("tasks", "flows")]
+    before = [(logger.handlers, logger.level, logger.propagate) for logger in loggers]
+    runner = CliRunner()
+    yield lambda *arguments: runner.invoke(app, [str(a) for a in arguments])
+    for logger, (handlers, level, propagate) in zip(loggers, before, strict=True):
+        logger.handlers, logger.propagate = handlers, propagate
+        logger.setLevel(level)
+
+
+def messages(path: Path) -> list[bytes]:
+    """The GRIB messages of a file."""
+    out = []
+    with path.open("rb") as file:
+        while (handle := eccodes.codes_grib_new_from_file(file)) is not None:
+            out.append(eccodes.codes_get_message(handle))
+            eccodes.codes_release(handle)
+    return out
+
+
+@pytest.fixture(scope="session")
+def rewrite() -> GribMaker:
+    """Writes a GRIB file's messages anew, changed through ecCodes."""
+
+    def make(source: Path, target: Path, change: Callable[[str, int], bool | None], *, backwards: bool = False) -> Path:
+        changed = []
+        for message in messages(source):
+            handle = eccodes.codes_new_from_message(message)
+            if change(eccodes.codes_get(handle, "shortName"), handle) is not False:
+                changed.append(eccodes.codes_get_message(handle))
+            eccodes.codes_release(handle)
+        target.write_bytes(b"".join(changed[::-1] if backwards else changed))
+        return target
+
+    return make

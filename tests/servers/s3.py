@@ -1,0 +1,83 @@
+"""A real S3 server on loopback: SeaweedFS from PyPI, signatures checked, started and ended by the tests."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+BUCKET, KEY, SECRET = "products", "finescale-test", "not-a-secret"
+
+
+@dataclass(frozen=True)
+class S3Server:
+    """Where the server is and what opens it."""
+
+    endpoint: str
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """Variables that s3fs and botocore read."""
+        return {
+            "AWS_ENDPOINT_URL": self.endpoint,
+            "AWS_ACCESS_KEY_ID": KEY,
+            "AWS_SECRET_ACCESS_KEY": SECRET,
+            "AWS_DEFAULT_REGION": "us-east-1",
+        }
+
+
+def _free_ports(count: int) -> list[int]:
+    """Ports below 22768, so that port + 10000, which weed opens too, is a port and below the ephemeral range."""
+    found: list[int] = []
+    for port in range(15000, 22768):
+        taken = False
+        for candidate in (port, port + 10000):
+            with socket.socket() as probe:
+                taken = taken or probe.connect_ex(("127.0.0.1", candidate)) == 0
+        if not taken:
+            found.append(port)
+        if len(found) == count:
+            return found
+    raise RuntimeError("no free ports on loopback")
+
+
+def _answers(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+@contextmanager
+def s3_server(folder: Path) -> Iterator[S3Server]:
+    """Start the server on a folder; killed at the end, since it ends slowly by itself."""
+    binary = shutil.which("weed") or str(Path(sys.executable).with_name("weed"))
+    s3, master, volume, filer = _free_ports(4)
+    config = folder / "s3.json"
+    actions = ["Admin", "Read", "Write", "List", "Tagging"]
+    credentials = [{"accessKey": KEY, "secretKey": SECRET}]
+    config.write_text(json.dumps({"identities": [{"name": "test", "credentials": credentials, "actions": actions}]}))
+    data = folder / "data"
+    data.mkdir()
+    command = [
+        binary, "server", f"-dir={data}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-filer", "-s3", f"-s3.port={s3}",
+        f"-s3.config={config}", "-volume.max=0", "-master.volumeSizeLimitMB=64", "-master.telemetry=false",
+        f"-master.port={master}", f"-volume.port={volume}", f"-filer.port={filer}",
+    ]  # fmt: skip
+    with (folder / "weed.log").open("wb") as log:
+        server = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
+        try:
+            deadline = time.monotonic() + 60
+            while not (_answers(s3) and _answers(volume) and _answers(filer)):
+                if server.poll() is not None or time.monotonic() > deadline:
+                    raise RuntimeError(f"S3 server did not start: {(folder / 'weed.log').read_text()[-2000:]}")
+                time.sleep(0.2)
+            yield S3Server(f"http://127.0.0.1:{s3}")
+        finally:
+            server.kill()
+            server.wait()
