@@ -159,7 +159,8 @@ def canonical(latitude: np.ndarray, longitude: np.ndarray, where: str) -> Canoni
     if len(lon) > 1:
         gaps = np.diff(np.append(lon, lon[0] + 360.0))
         widest = int(gaps.argmax())
-        if gaps[widest] > 1.5 * np.median(gaps) and widest != len(lon) - 1:  # crosses the date line: start after the gap
+        if gaps[widest] > 1.5 * np.median(gaps) and widest != len(lon) - 1:
+            # crosses the date line: start after the gap
             lon = np.concatenate([lon[widest + 1 :], lon[: widest + 1] + 360.0])
             columns = np.concatenate([columns[widest + 1 :], columns[: widest + 1]])
     dlon = _spacing(lon, "longitude", where)

@@ -32,7 +32,10 @@ def margin_for(scale: float) -> int:
 def read_heights(path: Path) -> tuple[np.ndarray, Grid]:
     """Heights in m (rows, cols) and their grid."""
     if path.is_file() and is_grib(path):
-        ds = xr.open_dataset(path, engine="cfgrib", backend_kwargs={"indexpath": ""})
+        try:
+            ds = xr.open_dataset(path, engine="cfgrib", backend_kwargs={"indexpath": ""})
+        except Exception as error:
+            raise UnreadableFile(f"{path}: does not open as GRIB ({error}); fetch it again") from None
     else:
         ds = open_dataset(path)
     with ds:
@@ -52,7 +55,9 @@ def read_heights(path: Path) -> tuple[np.ndarray, Grid]:
         )
     known = values[np.isfinite(values)]
     if known.size == 0 or known.min() < -500 or known.max() > 9000:
-        raise CorruptField(f"{path}: heights {values.min():.6g}..{values.max():.6g} m are not on Earth (units {units!r})")
+        raise CorruptField(
+            f"{path}: heights {values.min():.6g}..{values.max():.6g} m are not on Earth (units {units!r})"
+        )
     return np.nan_to_num(values, nan=0.0).astype(np.float32), to_canonical.grid
 
 
@@ -73,9 +78,7 @@ def heights(path: Path, coarse: Grid, target: Grid, must_cover: Grid) -> Heights
     right = int(np.ceil((coarse.cols - 0.5 - cols.centres[-1]) / cols.width)) + margin
     lattice = target.extended(top, bottom, left, right)
     everywhere = _on(values, source, lattice)
-    mean = area_mean(
-        torch.from_numpy(everywhere).double(), *lattice.axes_in(coarse), coarse.rows, coarse.cols
-    ).numpy()
+    mean = area_mean(torch.from_numpy(everywhere).double(), *lattice.axes_in(coarse), coarse.rows, coarse.cols).numpy()
     fine = everywhere[top - margin : top + target.rows + margin, left - margin : left + target.cols + margin]
     return Heights(mean.astype(np.float32), np.ascontiguousarray(fine), margin)
 

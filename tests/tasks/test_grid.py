@@ -150,7 +150,9 @@ def test_millidegree_coordinates_of_a_twelfth_of_a_degree_are_regular() -> None:
         pytest.param([60.0, 59.0], [0.0, float("nan"), 2.0], "evenly spaced", id="NaN longitude"),
     ],
 )
-def test_irregular_grid_is_refused_with_the_file_named(latitude: list[float], longitude: list[float], said: str) -> None:
+def test_irregular_grid_is_refused_with_the_file_named(
+    latitude: list[float], longitude: list[float], said: str
+) -> None:
     with pytest.raises(UnreadableFile, match=rf"^odd\.nc: .*{said}"):
         canonical(np.array(latitude), np.array(longitude), "odd.nc")
 
@@ -214,7 +216,8 @@ def test_padding_of_a_region_repeats_its_edges() -> None:
     field = np.random.default_rng(5).normal(size=(4, 5))
     region = Grid(34.0, 108.0, 0.25, 0.25, 4, 5)
     np.testing.assert_array_equal(
-        pad(field, region, top=1, bottom=2, left=3, right=4, component=True), np.pad(field, ((1, 2), (3, 4)), mode="edge")
+        pad(field, region, top=1, bottom=2, left=3, right=4, component=True),
+        np.pad(field, ((1, 2), (3, 4)), mode="edge"),
     )
 
 

@@ -43,14 +43,14 @@ BOX = {"north": 33.4, "south": 29.0, "west": 108.3, "east": 116.2}
 @pytest.mark.parametrize(
     ("changes", "told"),
     [
-        pytest.param(
-            {"spacng": 0.1}, ["spacng = 0.1", "unknown key", "spacing, input_spacing"], id="unknown key"
-        ),
+        pytest.param({"spacng": 0.1}, ["spacng = 0.1", "unknown key", "spacing, input_spacing"], id="unknown key"),
         pytest.param(
             {"box": BOX | {"nort": 1}}, ["box.nort = 1", "unknown key", "north, south, west, east"], id="in the box"
         ),
         pytest.param(
-            {"gate": {"seams": 1}}, ["gate.seams = 1", "unknown key", "recoarsening, seam"], id="unknown key in the gate"
+            {"gate": {"seams": 1}},
+            ["gate.seams = 1", "unknown key", "recoarsening, seam"],
+            id="unknown key in the gate",
         ),
         pytest.param({"spacing": "wide"}, ["spacing = 'wide'", "valid number"], id="text for a number"),
         pytest.param({"variables": "t2m"}, ["variables = 't2m'", "valid list"], id="text for a list"),
@@ -68,9 +68,7 @@ BOX = {"north": 33.4, "south": 29.0, "west": 108.3, "east": 116.2}
         pytest.param(
             {"variables": ["t2m"], "required": ["sp"]}, ["required", "'sp'", "not among variables"], id="not asked for"
         ),
-        pytest.param(
-            {"spacing": 0.5}, ["spacing 0.5", "not be above input_spacing 0.25"], id="coarser than the input"
-        ),
+        pytest.param({"spacing": 0.5}, ["spacing 0.5", "not be above input_spacing 0.25"], id="coarser than the input"),
         pytest.param({"terrain": "alps.nc"}, ["terrain = 'alps.nc'", "no such file"], id="missing terrain"),
         pytest.param({"boundary": "alps.geojson"}, ["boundary = 'alps.geojson'", "no such file"], id="no boundary"),
         pytest.param({"name": "Hu Bei"}, ["name = 'Hu Bei'", "[a-z0-9]"], id="name that is no folder"),

@@ -1,4 +1,4 @@
-"""Files of every kind, one field: rewritten GRIB, NetCDF and Zarr decode to the same values, broken ones are refused."""
+"""Files of every kind: rewritten GRIB, NetCDF and Zarr decode to the same fields, broken ones are refused."""
 
 from __future__ import annotations
 
@@ -21,7 +21,6 @@ from tests.conftest import DEMO_GRIB
 NAMES = list(VARIABLES)
 INIT, VALID = datetime(2021, 12, 10, 12, tzinfo=UTC), datetime(2021, 12, 10, 20, tzinfo=UTC)
 PACKING = {"t2m": 5e-3, "d2m": 5e-3, "u10": 5e-3, "v10": 5e-3, "sp": 1.0, "msl": 1.0, "tp": 1e-6}  # 16 bits of range
-
 
 
 def same(values: np.ndarray) -> np.ndarray:
@@ -290,11 +289,11 @@ def test_flipped_bits_in_a_messages_frame_are_refused(offset: int, number: int, 
     data = bytearray(demo_grib.read_bytes())
     data[STARTS[number - 1] + offset] ^= 0x55
     demo_grib.write_bytes(data)
-    with pytest.raises((UnreadableFile, CorruptField), match="demo.grib2"):
+    with pytest.raises((UnreadableFile, CorruptField), match=r"demo\.grib2"):
         list(decode(demo_grib, set(NAMES)))
 
 
-@pytest.mark.parametrize("seed", range(40))
+@pytest.mark.parametrize("seed", range(25))
 def test_a_damaged_header_never_ends_in_anything_but_a_refusal_or_fields(seed: int, demo_grib: Path) -> None:
     rng = np.random.default_rng(seed)
     data = bytearray(demo_grib.read_bytes())

@@ -158,7 +158,12 @@ def test_weights_are_made_once_for_equal_grids() -> None:
     target = Grid(34.4, 104.4, 0.05, 0.05, 5, 6)
     first = weights(SOURCE, target, False)
     before = weights.cache_info()
-    regrid(np.zeros((81, 101)), Grid(40.0, 100.0, 0.25, 0.25, 81, 101), Grid(34.4, 104.4, 0.05, 0.05, 5, 6), conservative=False)
+    regrid(
+        np.zeros((81, 101)),
+        Grid(40.0, 100.0, 0.25, 0.25, 81, 101),
+        Grid(34.4, 104.4, 0.05, 0.05, 5, 6),
+        conservative=False,
+    )
     after = weights.cache_info()
     assert (after.hits, after.misses) == (before.hits + 1, before.misses)
     assert weights(SOURCE, target, True) is not first

@@ -1,0 +1,188 @@
+"""Heights on the input grid and on the target grid."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import eccodes
+import numpy as np
+import pytest
+import xarray as xr
+
+from tasks import region
+from tasks.errors import CorruptField, RegionOutsideInput, UnreadableFile
+from tasks.grid import Grid, lattice
+from tasks.prepare.terrain import GRAVITY, heights, margin_for, read_heights
+from tests.conftest import DEMO_GRIB
+
+TARGET = lattice(33.0, 31.0, 110.0, 113.0, 0.05)
+COARSE = lattice(34.5, 29.5, 108.5, 114.5, 0.25)
+
+
+def hills(latitude: np.ndarray, longitude: np.ndarray) -> np.ndarray:
+    """Heights in m between 200 and 1800."""
+    return 1000.0 + 800.0 * np.sin(2.1 * latitude)[:, None] * np.cos(1.7 * longitude)[None, :]
+
+
+def terrain(
+    path: Path,
+    *,
+    units: str = "m",
+    name: str = "elevation",
+    factor: float = 1.0,
+    grid: Grid | None = None,
+) -> Path:
+    """A terrain file of the hills, by default 0.05 degree and larger than the coarse grid."""
+    grid = grid or lattice(36.0, 28.0, 107.0, 116.0, 0.05)
+    values = hills(grid.latitude, grid.longitude) * factor
+    coords = {"latitude": grid.latitude, "longitude": grid.longitude}
+    xr.Dataset({name: (("latitude", "longitude"), values, {"units": units})}, coords).to_netcdf(path)
+    return path
+
+
+@pytest.mark.parametrize("units", ["m2 s-2", "m**2 s**-2"])
+def test_geopotential_and_metres_give_the_same_heights(units: str, tmp_path: Path) -> None:
+    metres, grid = read_heights(terrain(tmp_path / "metres.nc"))
+    from_geopotential, same = read_heights(terrain(tmp_path / "z.nc", units=units, name="z", factor=GRAVITY))
+    assert grid == same
+    assert metres.dtype == np.float32
+    np.testing.assert_allclose(from_geopotential, metres, rtol=1e-6)
+    np.testing.assert_allclose(metres, hills(grid.latitude, grid.longitude), rtol=1e-6)
+
+
+@pytest.mark.parametrize("units", ["", "km", "ft", "Pa"])
+def test_units_that_are_no_height_are_refused(units: str, tmp_path: Path) -> None:
+    with pytest.raises(UnreadableFile) as refused:
+        read_heights(terrain(tmp_path / "odd.nc", units=units))
+    for part in ("odd.nc", "elevation", repr(units), "m2 s-2", "or m "):
+        assert part in str(refused.value)
+
+
+def test_geopotential_labelled_as_metres_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(CorruptField, match=r"wrong\.nc: heights .* m are not on Earth \(units 'm'\)"):
+        read_heights(terrain(tmp_path / "wrong.nc", factor=GRAVITY))
+
+
+def test_file_without_terrain_is_refused_with_the_names_looked_for(tmp_path: Path) -> None:
+    with pytest.raises(UnreadableFile, match=r"sea\.nc: no terrain in it; looked for z, elevation"):
+        read_heights(terrain(tmp_path / "sea.nc", name="depth"))
+
+
+def test_nothing_but_missing_values_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(CorruptField, match=r"void\.nc"):
+        read_heights(terrain(tmp_path / "void.nc", factor=float("nan")))
+
+
+def test_missing_heights_are_the_sea(tmp_path: Path) -> None:
+    path = terrain(tmp_path / "coast.nc")
+    with xr.open_dataset(path) as ds:
+        ds.where(ds.longitude > 112).to_netcdf(tmp_path / "holed.nc")
+    values, grid = read_heights(tmp_path / "holed.nc")
+    assert (values[:, grid.longitude <= 112] == 0).all()
+    assert np.isfinite(values).all()
+
+
+@pytest.mark.parametrize("rows_first", [True, False])
+def test_other_orders_and_a_time_dimension_are_read(rows_first: bool, tmp_path: Path) -> None:
+    with xr.open_dataset(terrain(tmp_path / "plain.nc")) as ds:
+        turned = ds.isel(latitude=slice(None, None, -1)).assign_coords(longitude=ds.longitude + 360.0)
+        turned = turned.expand_dims(time=[0])
+        turned = turned if rows_first else turned.transpose("longitude", "time", "latitude")
+        turned.to_netcdf(tmp_path / "turned.nc")
+    values, grid = read_heights(tmp_path / "turned.nc")
+    np.testing.assert_allclose(values, hills(grid.latitude, grid.longitude), rtol=1e-6)
+    assert grid.west == 107.0
+
+
+def grib_terrain(path: Path) -> Path:
+    """The demo's first message as geopotential of hills."""
+    with DEMO_GRIB.open("rb") as file:
+        handle = eccodes.codes_grib_new_from_file(file)
+    eccodes.codes_set(handle, "paramId", 129)
+    values = hills(40.0 - 0.25 * np.arange(81), 100.0 + 0.25 * np.arange(101)) * GRAVITY
+    eccodes.codes_set_values(handle, values.ravel())
+    path.write_bytes(eccodes.codes_get_message(handle))
+    eccodes.codes_release(handle)
+    return path
+
+
+def test_geopotential_in_grib_is_read(tmp_path: Path) -> None:
+    values, grid = read_heights(grib_terrain(tmp_path / "z.grib2"))
+    assert grid == lattice(40.0, 20.0, 100.0, 125.0, 0.25)
+    np.testing.assert_allclose(values, hills(grid.latitude, grid.longitude), atol=0.05)
+
+
+@pytest.mark.parametrize("kept", [4, 100, -1])
+def test_truncated_grib_terrain_is_refused(kept: int, tmp_path: Path) -> None:
+    path = grib_terrain(tmp_path / "z.grib2")
+    path.write_bytes(path.read_bytes()[:kept])
+    with pytest.raises(UnreadableFile, match=r"z\.grib2"):
+        read_heights(path)
+
+
+def test_coarse_height_is_the_mean_of_the_fine_heights_in_its_cell(tmp_path: Path) -> None:
+    found = heights(terrain(tmp_path / "terrain.nc"), COARSE, TARGET, TARGET)
+    fine = TARGET.extended(*[found.margin] * 4)
+    row, col = COARSE.latitude.tolist().index(32.0), COARSE.longitude.tolist().index(111.5)
+    rows = np.abs(fine.latitude - 32.0) < 0.125
+    cols = np.abs(fine.longitude - 111.5) < 0.125
+    assert (rows.sum(), cols.sum()) == (5, 5)
+    assert found.coarse[row, col] == pytest.approx(found.fine[np.ix_(rows, cols)].mean(), rel=1e-6)
+    inner = [i for i, v in enumerate(COARSE.latitude) if fine.south + 0.1 <= v <= fine.north - 0.1]
+    means = [found.fine[np.abs(fine.latitude - COARSE.latitude[i]) < 0.125][:, cols].mean() for i in inner]
+    np.testing.assert_allclose(found.coarse[inner, col], means, rtol=1e-6)
+
+
+def test_fine_heights_are_those_of_the_file_with_a_margin_on_every_side(tmp_path: Path) -> None:
+    found = heights(terrain(tmp_path / "terrain.nc"), COARSE, TARGET, TARGET)
+    assert found.margin == margin_for(5.0)
+    fine = TARGET.extended(*[found.margin] * 4)
+    assert found.fine.shape == (fine.rows, fine.cols)
+    assert found.coarse.shape == (COARSE.rows, COARSE.cols)
+    assert found.fine.dtype == found.coarse.dtype == np.float32
+    np.testing.assert_allclose(found.fine, hills(fine.latitude, fine.longitude), rtol=1e-5)
+
+
+@pytest.mark.parametrize("scale", [1.0, 2.5, 5.0, 7.3])
+def test_margin_holds_the_input_cells_that_the_target_cuts(scale: float) -> None:
+    assert margin_for(scale) >= scale
+    assert margin_for(scale + 1) == margin_for(scale) + 1
+
+
+def test_finer_terrain_is_averaged_over_the_targets_cells(tmp_path: Path) -> None:
+    fine = lattice(36.0, 28.0, 107.0, 116.0, 0.01)
+    checkerboard = (np.indices((fine.rows, fine.cols)).sum(axis=0) % 2) * 1000.0
+    coords = {"latitude": fine.latitude, "longitude": fine.longitude}
+    xr.Dataset({"z": (("latitude", "longitude"), checkerboard, {"units": "m"})}, coords).to_netcdf(tmp_path / "fine.nc")
+    found = heights(tmp_path / "fine.nc", COARSE, TARGET, TARGET)
+    np.testing.assert_allclose(found.fine, 500.0, atol=25.0)
+    np.testing.assert_allclose(found.coarse, 500.0, atol=5.0)
+
+
+def test_terrain_that_ends_inside_the_halo_repeats_its_edge(tmp_path: Path) -> None:
+    short = terrain(tmp_path / "short.nc", grid=lattice(33.2, 30.8, 109.8, 113.2, 0.05))
+    found = heights(short, COARSE, TARGET, TARGET)
+    assert np.isfinite(found.coarse).all()
+    m = found.margin
+    np.testing.assert_allclose(found.fine[m:-m, m:-m], hills(TARGET.latitude, TARGET.longitude), rtol=1e-5)
+    assert found.coarse[0, 0] == pytest.approx(found.coarse[1, 0], rel=1e-6)
+
+
+def test_terrain_that_does_not_cover_is_refused_with_both_areas(tmp_path: Path) -> None:
+    short = terrain(tmp_path / "short.nc", grid=lattice(32.5, 30.0, 109.0, 114.0, 0.05))
+    with pytest.raises(RegionOutsideInput) as refused:
+        heights(short, COARSE, TARGET, TARGET)
+    for part in ("short.nc", "30..32.5N", "31..33N"):
+        assert part in str(refused.value)
+
+
+def test_shipped_terrain_fits_the_shipped_region() -> None:
+    hubei = region.load("hubei")
+    assert hubei.terrain_file is not None
+    coarse = lattice(36.0, 26.0, 105.0, 119.0, 0.25)
+    found = heights(hubei.terrain_file, coarse, hubei.target, hubei.target)
+    m = found.margin
+    inside = found.fine[m:-m, m:-m]
+    assert inside.shape == (hubei.target.rows, hubei.target.cols)
+    assert -30 < inside.min() < 50  # the Yangtze's plain, with the ripples of a spectral model's terrain
+    assert 1800 < inside.max() < 3200  # Shennongjia
