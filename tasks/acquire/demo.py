@@ -33,6 +33,7 @@ class DemoSource:
             raise BadInput(f"{cycle}: the demo has one cycle, demo/{TIME:%Y-%m-%dT%H}")
         for line in (FOLDER / "SHA256SUMS").read_text().splitlines():
             expected, name = line.split()
-            if hashlib.sha256((FOLDER / name).read_bytes()).hexdigest() != expected:
+            file = FOLDER / name
+            if not file.is_file() or hashlib.sha256(file.read_bytes()).hexdigest() != expected:
                 raise IncompleteDownload(f"{cycle}: {name} is not the file that was released; reinstall finescale")
         return [fetch_lead_time(str(FOLDER), cycle, STEP, known(region.variables), folder)]

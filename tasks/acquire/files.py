@@ -42,7 +42,7 @@ def local_files(names: list[str]) -> list[RawFile]:
         if size == 0:
             raise UnreadableFile(f"{name}: empty file; fetch it again")
         beside = path.with_name(path.name + ".sha256")
-        if beside.is_file() and beside.read_text().split()[0] != digest:
+        if beside.is_file() and beside.read_text(errors="replace").lower().split()[:1] != [digest]:
             raise UnreadableFile(f"{name}: is not the file that {beside.name} was made for; fetch it again")
         out.append(RawFile(uri=str(path), sha256=digest, size=size))
     return out

@@ -59,6 +59,8 @@ def assert_is_message(data: bytes, variable: Variable, cycle: Cycle, step: int, 
                 f"{where}: the index is wrong, the message there is {get('shortName')} of {time:%Y-%m-%dT%H} "
                 f"+{get('endStep')} h; {remedy}"
             )
+    except (eccodes.CodesInternalError, ValueError) as error:
+        raise IncompleteDownload(f"{where}: header does not decode ({error}); {remedy}") from None
     finally:
         eccodes.codes_release(handle)
 
@@ -72,6 +74,10 @@ def fetch_lead_time(root: str, cycle: Cycle, step: int, variables: list[Variable
         entries = {e.param: e for e in read_index(fs.cat_file(path + ".index").decode()) if e.levtype == "sfc"}
     except FileNotFoundError:
         raise IncompleteDownload(f"{where}: no index at {base}.index; wait for the cycle to be complete") from None
+    except (ValueError, KeyError, TypeError) as error:  # not text, not JSON, not these keys
+        raise IncompleteDownload(
+            f"{where}: {base}.index is cut or no index ({error}); fetch it again, or from another mirror"
+        ) from None
     messages = []
     for variable in variables:
         entry = entries.get(variable.param)
@@ -79,7 +85,12 @@ def fetch_lead_time(root: str, cycle: Cycle, step: int, variables: list[Variable
             if variable.amount and step == 0:
                 continue  # nothing has fallen yet: the services leave it out
             raise IncompleteDownload(f"{where}: {variable.param} is not in the index; wait for it, or another mirror")
-        data = fs.cat_file(path + ".grib2", start=entry.offset, end=entry.offset + entry.length)
+        try:
+            data = fs.cat_file(path + ".grib2", start=entry.offset, end=entry.offset + entry.length)
+        except FileNotFoundError:
+            raise IncompleteDownload(
+                f"{where}: no file at {base}.grib2, though there is an index; wait for it"
+            ) from None
         assert_is_message(data, variable, cycle, step, entry.length, f"{where} {variable.param}")
         messages.append(data)
     whole = b"".join(messages)
