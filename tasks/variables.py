@@ -12,8 +12,8 @@ class Variable:
     """One field. Names follow cfgrib, units are SI, metadata is CF-1.11.
 
     `low`, `high`: no value outside is physical on Earth (records with room: WMO extremes archive). `jump`: no two
-    neighbours 0.25 degree apart differ by more; catches broken decoding inside the range, set to about twice the
-    largest step found in global IFS and ERA5 fields, Andes and Himalaya included.
+    neighbours 0.25 degree apart differ by more; at least twice the largest step in the few global IFS and ERA5 fields
+    measured (JUMPS_SEEN). It catches gross damage inside the range, not a field shifted by less than the limit.
     """
 
     name: str
@@ -35,15 +35,21 @@ class Variable:
     colours: str = "viridis"
 
 
+# Largest step between neighbours in global 0.25 degree fields: IFS 2025-01-15 (two runs), 2026-07-16 (rain, 24 h), HRES
+# 2021-12-10 averaged from 0.1 degree, ERA5 2012-12-01. Temperature and surface pressure: Andes and Himalaya. The limits
+# of wind and sea-level pressure leave more room: no typhoon was in these fields, and in its wall 40 m/s and 4000 Pa a
+# step are possible. That of rain too: what is checked is summed over up to 15 days.
+JUMPS_SEEN = {"t2m": 29.5, "d2m": 31.3, "u10": 14.3, "v10": 12.0, "sp": 25300.0, "msl": 1790.0, "tp": 0.25}
+
 VARIABLES: dict[str, Variable] = {
     v.name: v
     for v in (
         Variable(
-            "t2m", "2t", (167,), "K", "air_temperature", "2 metre temperature", 173.0, 335.0, 45.0,
+            "t2m", "2t", (167,), "K", "air_temperature", "2 metre temperature", 173.0, 335.0, 60.0,
             aliases=("2t", "t2", "tas"), display_units="°C", display_offset=-273.15, colours="RdYlBu_r",
         ),
         Variable(
-            "d2m", "2d", (168,), "K", "dew_point_temperature", "2 metre dewpoint temperature", 150.0, 315.0, 45.0,
+            "d2m", "2d", (168,), "K", "dew_point_temperature", "2 metre dewpoint temperature", 150.0, 315.0, 65.0,
             aliases=("2d",), display_units="°C", display_offset=-273.15, colours="BrBG",
         ),
         Variable(
@@ -55,12 +61,13 @@ VARIABLES: dict[str, Variable] = {
             component="v", aliases=("10v",), display_units="m/s", colours="PuOr",
         ),
         Variable(
-            "sp", "sp", (134,), "Pa", "surface_air_pressure", "Surface pressure", 30000.0, 111000.0, 25000.0,
+            "sp", "sp", (134,), "Pa", "surface_air_pressure", "Surface pressure", 30000.0, 111000.0, 51000.0,
             display_units="hPa", display_scale=0.01, colours="cividis",
         ),
         Variable(
             "msl", "msl", (151,), "Pa", "air_pressure_at_mean_sea_level", "Mean sea level pressure",
-            85000.0, 111000.0, 2500.0, aliases=("prmsl",), display_units="hPa", display_scale=0.01, colours="Spectral_r",
+            85000.0, 111000.0, 5000.0,
+            aliases=("prmsl",), display_units="hPa", display_scale=0.01, colours="Spectral_r",
         ),
         Variable(
             "tp", "tp", (228, 228228), "m", "lwe_thickness_of_precipitation_amount",
