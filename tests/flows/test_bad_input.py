@@ -333,7 +333,7 @@ def test_a_process_of_its_own_ends_with_one_line_and_exit_code_2() -> None:
 
 def test_the_grib_library_adds_no_lines_of_its_own(demo_grib: Path, tmp_path: Path) -> None:
     data = bytearray(demo_grib.read_bytes())
-    data[54 + 3] ^= 0x01  # a section's length: ecCodes complains of it on standard error as well
+    data[54] ^= 0x01  # highest byte of a section's length: ecCodes writes of it to standard error as well
     demo_grib.write_bytes(data)
     done = in_a_process_of_its_own("field", demo_grib, tmp_path / "fine.nc", "--scale", "2")
     assert done.returncode == 2
