@@ -30,7 +30,7 @@ def main() -> None:
     method = package.load()
     source = file_uri(str(FOLDER), TIME, STEP) + ".grib2"
 
-    def product(halo: int):  # noqa: ANN202
+    def product(halo: int):
         _, prepared = prepare_files([source], hubei, halo)
         plan = make_plan(prepared.grid, hubei.target, halo=halo, reach=method.reach)
         return downscale_fields(prepared, plan, method, package.variables), prepared

@@ -64,14 +64,14 @@ def main() -> None:
     text = (
         "# Accuracy\n\n"
         "Written by `make accuracy`; do not edit.\n\n"
-        "RMSE over the test box (20-40N 100-125E, all 201 x 251 points) of one HRES forecast, 2021-12-10 12 UTC + 8 h:\n"
-        "0.25 degree area means in, 0.1 degree out (scale 2.5), against the forecast itself. The box and its margin were\n"
-        "not in training, but the rest of the same forecast was: one time of one day. `ratio` is finescale over the\n"
-        "better of the other two; below 1 is better.\n\n"
+        "RMSE over the test box (20-40N 100-125E, all 201 x 251 points) of one HRES forecast, 2021-12-10 12 UTC\n"
+        "+ 8 h: 0.25 degree area means in, 0.1 degree out (scale 2.5), against the forecast itself. The box and its\n"
+        "margin were not in training, but the rest of the same forecast was: one time of one day. `ratio` is\n"
+        "finescale over the better of the other two; below 1 is better.\n\n"
         f"{table(scores(args.model))}\n"
         f"Model {package.model_id}, sha-256 {package.digest[:16]}, {package.metadata['parameters']} parameters;\n"
-        f"finescale {VERSION}. Plain bicubic evaluates Keys' kernel at the points; back-projected bicubic conserves cell\n"
-        "means exactly and knows no terrain.\n"
+        f"finescale {VERSION}. Plain bicubic evaluates Keys' kernel at the points; back-projected bicubic conserves\n"
+        "cell means exactly. Neither knows terrain.\n"
     )
     if not args.no_page:
         PAGE.write_text(text)

@@ -81,7 +81,11 @@ def check_region(name: str) -> tuple[list[Row], bool]:
         Row("target grid", str(region.target), True),
         Row("input grid", f"{region.input_spacing:g} degree", True),
         Row("required", ", ".join(region.required or []), True),
-        Row("lead times", f"{len(region.lead_times.hours())}, +{region.lead_times.start}..{region.lead_times.stop} h", True),
+        Row(
+            "lead times",
+            f"{len(region.lead_times.hours())}, +{region.lead_times.start}..{region.lead_times.stop} h",
+            True,
+        ),
         _terrain(region),
         _boundary(region),
         *_model(region),

@@ -79,7 +79,9 @@ def run(
     region: Region,
     source: Annotated[str, typer.Option(help="Where the cycle comes from: ifs (alias hres), era5 or demo.")] = "ifs",
     cycle: Annotated[str | None, typer.Option(help="Cycle, like 2026-11-22T00; default: the latest complete.")] = None,
-    input: Annotated[list[str] | None, typer.Option(help="GRIB or NetCDF file instead of a source; repeatable.")] = None,
+    input: Annotated[
+        list[str] | None, typer.Option(help="GRIB or NetCDF file instead of a source; repeatable.")
+    ] = None,
     store: Annotated[str | None, typer.Option(help="Where products go: folder or s3://; $FINESCALE_STORE.")] = None,
     model: Annotated[str | None, typer.Option(help="Model package; default: the region's.")] = None,
     spacing: Annotated[float | None, typer.Option(help="Target spacing in degrees; default: the region's.")] = None,

@@ -17,7 +17,7 @@ MISSING = -32768  # int16 code of a missing value
 
 @dataclass(frozen=True)
 class Dataset:
-    """Fields of one grid and time: `fields` name -> (H, W) int16; latitude falls from `north`, longitude from `west`."""
+    """Fields of one grid and time: name -> (H, W) int16; latitude falls from `north`, longitude rises from `west`."""
 
     name: str
     fields: dict[str, np.ndarray]

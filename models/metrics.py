@@ -12,8 +12,9 @@ def rmse(forecast: Tensor, truth: Tensor) -> Tensor:
 
 
 def charbonnier(error: Tensor, epsilon: float = 0.5) -> Tensor:
-    """Smooth absolute error, sqrt(e^2 + epsilon^2), elementwise (Charbonnier et al. 1994, doi:10.1109/ICIP.1994.413553).
+    """Smooth absolute error, sqrt(e^2 + epsilon^2), elementwise.
 
+    Charbonnier et al. 1994, doi:10.1109/ICIP.1994.413553.
     e is in residual sigmas. Quadratic up to about half a sigma: with a small epsilon calm seas, where errors are tiny
     and many, pull as hard as mountains do, and wind learns nothing.
     """

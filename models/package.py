@@ -65,7 +65,8 @@ class ModelPackage:
         repair = "restore it from the repository or reinstall finescale"
         if not (folder / SUMS).is_file():
             raise PackageError(f"model package {folder}: {SUMS} is missing; {repair}")
-        sums = dict(reversed(line.split()) for line in (folder / SUMS).read_text().splitlines())
+        lines = [line.split() for line in (folder / SUMS).read_text().splitlines()]
+        sums = {name: digest for digest, name in lines}
         for name in FILES:
             if name not in sums or not (folder / name).is_file():
                 raise PackageError(f"model package {folder.name}: {name} is missing; {repair}")

@@ -10,7 +10,7 @@ import json
 import math
 import time
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -47,8 +47,8 @@ class Experiment:
     precision: str = "float32"  # or bfloat16: several times faster with AMX or CUDA, several times slower without
     report_every: int = 250
     statistics_windows: int = 64
-    network: INRConfig = INRConfig()
-    batch: BatchSettings = BatchSettings()
+    network: INRConfig = field(default_factory=INRConfig)
+    batch: BatchSettings = field(default_factory=BatchSettings)
 
     @classmethod
     def read(cls, path: Path) -> Experiment:
@@ -138,7 +138,8 @@ class Trainer:
             self.statistics = fit_statistics(self.hres, self.rng, experiment.statistics_windows)
             experiment.out.mkdir(parents=True, exist_ok=True)
             self.statistics.save(statistics_path)
-        self.model = Downscaler(INR(experiment.network), self.statistics).to(memory_format=torch.channels_last)
+        self.model = Downscaler(INR(experiment.network), self.statistics)
+        self.model = self.model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.average = Downscaler(INR(experiment.network), self.statistics)
         self.average.load_state_dict(self.model.state_dict())
         self.optimiser = torch.optim.Adam(self.model.parameters(), lr=experiment.learning_rate)
@@ -190,7 +191,7 @@ class Trainer:
         with torch.autocast(batch.x.device.type, dtype=torch.bfloat16, enabled=reduced):
             loss = loss_of(self.model, batch)
         self.optimiser.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
         self.optimiser.step()
         self.step += 1

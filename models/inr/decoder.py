@@ -14,7 +14,7 @@ from models.geometry import Axis
 
 
 def _take(x: Tensor, rows: np.ndarray, cols: np.ndarray) -> Tensor:
-    """x (B, C, H, W) at rows x cols -> (B, C, len(rows), len(cols)); indices beyond the edge repeat the edge."""
+    """X (B, C, H, W) at rows x cols -> (B, C, len(rows), len(cols)); indices beyond the edge repeat the edge."""
     r = torch.from_numpy(np.clip(rows, 0, x.shape[-2] - 1)).to(x.device)
     c = torch.from_numpy(np.clip(cols, 0, x.shape[-1] - 1)).to(x.device)
     return x.index_select(-2, r).index_select(-1, c)
@@ -33,7 +33,7 @@ class CoordinateLinearBranch(nn.Module):
         self.derivative = nn.Conv2d(channels, 2 * channels, 1)
 
     def forward(self, features: Tensor, rows: Axis, cols: Axis) -> Tensor:
-        """features (B, C, H, W) -> (B, C, Qy, Qx)."""
+        """Features (B, C, H, W) -> (B, C, Qy, Qx)."""
         value = self.value(features)
         r0, c0 = np.floor(rows.centres).astype(np.int64), np.floor(cols.centres).astype(np.int64)
         fy = _tensor(rows.centres - r0, value).view(-1, 1).to(value.dtype)
@@ -55,6 +55,7 @@ class PositionTable(nn.Module):
         self.mlp = nn.Sequential(nn.Linear(2, channels), nn.GELU(), nn.Linear(channels, channels))
 
     def forward(self, offset: Tensor, width: float) -> Tensor:
+        """Offset (Q,) in input cells and the query cell's width -> (C, Q)."""
         table: Tensor = self.mlp(torch.stack([offset, torch.full_like(offset, width)], dim=-1))
         return table.T
 
@@ -79,7 +80,7 @@ class NeighbourhoodNonlinearBranch(nn.Module):
         return (y[:, :, None] + x[:, None, :])[None]
 
     def forward(self, features: Tensor, rows: Axis, cols: Axis) -> Tensor:
-        """features (B, C, H, W) -> (B, C, Qy, Qx)."""
+        """Features (B, C, H, W) -> (B, C, Qy, Qx)."""
         b, c = features.shape[:2]
         ny, nx = rows.nearest(features.shape[-2]), cols.nearest(features.shape[-1])
         oy, ox = _tensor(rows.centres - ny, features), _tensor(cols.centres - nx, features)
@@ -128,5 +129,5 @@ class TerrainBranch(nn.Module):
         self.conv2 = nn.Conv2d(channels, channels, 3)
 
     def forward(self, fine: Tensor) -> Tensor:
-        """fine (B, statics, Qy + 4, Qx + 4) -> (B, channels, Qy, Qx)."""
+        """Fine (B, statics, Qy + 4, Qx + 4) -> (B, channels, Qy, Qx)."""
         return F.gelu(self.conv2(F.gelu(self.conv1(fine))))

@@ -27,7 +27,7 @@ class ScaleCode(nn.Module):
         self.mlp = nn.Sequential(nn.Linear(2 + 4 * octaves, code), nn.GELU(), nn.Linear(code, code))
 
     def forward(self, cell: Tensor) -> Tensor:
-        """cell (2,) = (1/sy, 1/sx) -> (code,)."""
+        """Cell (2,) = (1/sy, 1/sx) -> (code,)."""
         angles = math.pi * cell[:, None] * 2.0 ** torch.arange(self.octaves, device=cell.device)
         features = torch.cat([cell, angles.sin().flatten(), angles.cos().flatten()])
         out: Tensor = self.mlp(features)
@@ -44,7 +44,7 @@ class Modulator(nn.Module):
         nn.init.zeros_(self.gain.bias)
 
     def forward(self, x: Tensor, code: Tensor) -> Tensor:
-        """x (B, C, H, W), code (code,) -> (B, C, H, W)."""
+        """X (B, C, H, W), code (code,) -> (B, C, H, W)."""
         return x * (1.0 + self.gain(code)).view(1, -1, 1, 1)
 
 
@@ -90,9 +90,7 @@ class DynamicPixelFeatureAggregation(nn.Module):
 class ScaleModulatedEncoder(nn.Module):
     """3x3 convolution, then residual blocks; every `aggregate_every`-th is followed by a dynamic aggregation."""
 
-    def __init__(
-        self, inputs: int, channels: int, blocks: int, aggregate_every: int, groups: int, code: int
-    ) -> None:
+    def __init__(self, inputs: int, channels: int, blocks: int, aggregate_every: int, groups: int, code: int) -> None:
         super().__init__()
         self.head = nn.Conv2d(inputs, channels, 3, padding=1)
         self.blocks = nn.ModuleList()
@@ -106,7 +104,7 @@ class ScaleModulatedEncoder(nn.Module):
         self.tail = nn.Conv2d(channels, channels, 3, padding=1)
 
     def forward(self, x: Tensor, code: Tensor) -> Tensor:
-        """x (B, inputs, H, W), code (code,) -> features (B, C, H, W)."""
+        """X (B, inputs, H, W), code (code,) -> features (B, C, H, W)."""
         features = self.head(x)
         y = features
         for block in self.blocks:

@@ -51,7 +51,7 @@ class TerrainRegression(nn.Module):
         nn.init.zeros_(self.coefficients.weight)
 
     def forward(self, difference: Tensor, lapse: Tensor) -> Tensor:
-        """difference (B, 1, Qy, Qx), lapse (B, V, Qy, Qx) -> (B, V, Qy, Qx)."""
+        """Difference (B, 1, Qy, Qx), lapse (B, V, Qy, Qx) -> (B, V, Qy, Qx)."""
         out: Tensor = self.coefficients(torch.cat([difference, lapse], dim=1))
         return out
 

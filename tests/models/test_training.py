@@ -45,8 +45,8 @@ SETTINGS = BatchSettings(size=2, patch=16, margin=4, queries=16, scale_high=3.0)
 def experiment(tmp_path: Path, out: str, steps: int) -> Experiment:
     network = INRConfig(channels=8, blocks=2, aggregate_every=2, hidden=8, heads=2, terrain_channels=4)
     return Experiment(
-        write_pack(tmp_path / "pack.npz"), tmp_path / out, steps=steps, era5_share=0.0, warmup=2, report_every=3, statistics_windows=3,
-        network=network, batch=SETTINGS,
+        write_pack(tmp_path / "pack.npz"), tmp_path / out, steps=steps, era5_share=0.0, warmup=2, report_every=3,
+        statistics_windows=3, network=network, batch=SETTINGS,
     )  # fmt: skip
 
 
