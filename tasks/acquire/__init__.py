@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any, Protocol
 
 from prefect import task
-from prefect.states import State
+from prefect.client.schemas.objects import State
 
 from tasks.acquire.demo import DemoSource
 from tasks.acquire.files import local_files

@@ -47,9 +47,7 @@ def check_scale(plan: Plan, scale_range: tuple[float, float], model: str) -> Non
             f"scale {low:.3g}: the target is coarser than the input; a scale of at least 1 is needed for {model}"
         )
     if not scale_range[0] <= low <= max(plan.scale) <= scale_range[1]:
-        log.warning(
-            "scale %.3g x %.3g is outside %g..%g, on which %s was trained", *plan.scale, *scale_range, model
-        )
+        log.warning("scale %.3g x %.3g is outside %g..%g, on which %s was trained", *plan.scale, *scale_range, model)
 
 
 def _run(
@@ -65,9 +63,7 @@ def _run(
             coarse = {n: prepared.fields[n].values[i : i + 1] for n in fine}
             for n, field in finish(fine, coarse).items():
                 out[n][i] = field[0]
-    coords = {
-        k: v for k, v in prepared.fields.coords.items() if "latitude" not in v.dims and "longitude" not in v.dims
-    }
+    coords = {k: v for k, v in prepared.fields.coords.items() if "latitude" not in v.dims and "longitude" not in v.dims}
     coords |= {"latitude": plan.target.latitude, "longitude": plan.target.longitude}
     ds = xr.Dataset({n: (("step", "latitude", "longitude"), v) for n, v in out.items()}, coords)
     if "step_bounds" in prepared.fields:

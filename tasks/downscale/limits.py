@@ -77,8 +77,8 @@ class Limits:
         index = np.floor(axis.centres + 0.5 + 1e-9).astype(int) - first
         return index % count if wraps else np.clip(index, 0, count - 1)
 
-    def _scale_amounts(self, name: str, field: np.ndarray, coarse: np.ndarray) -> None:
-        """Multiply each input cell's queries so that their mean is the cell's: exact where cells tile, never negative."""
+    def _scale_amounts(self, field: np.ndarray, coarse: np.ndarray) -> None:
+        """Multiply each input cell's queries so that their mean is the cell's: exact where they tile it, never < 0."""
         wanted, found = self.recoarsen.select(coarse).astype(np.float64), self.recoarsen(field)
         factor = np.divide(wanted, found, out=np.ones_like(found), where=found > 1e-9)
         row = self._owner(self.rows, self.recoarsen.inside_rows, wraps=False)
@@ -99,5 +99,5 @@ class Limits:
             self._clip(fine)
         for name, field in fine.items():
             if VARIABLES[name].amount:
-                self._scale_amounts(name, field, coarse[name])
+                self._scale_amounts(field, coarse[name])
         return crop(fine, self.plan)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -24,7 +25,7 @@ def _spans(axis: Axis, n: int, size: int, halo: int) -> list[tuple[slice, slice]
     count = max(1, -(-len(axis) // size))
     edges = [round(i * len(axis) / count) for i in range(count + 1)]
     spans = []
-    for start, stop in zip(edges[:-1], edges[1:], strict=True):
+    for start, stop in pairwise(edges):
         low = int(np.floor(axis.centres[start] + 0.5)) - halo
         high = int(np.floor(axis.centres[stop - 1] + 0.5)) + halo + 1
         spans.append((slice(start, stop), slice(max(low, 0), min(high, n))))

@@ -19,9 +19,9 @@ def _when(field: DecodedField) -> str:
 
 def _hint(field: DecodedField, low: float, high: float) -> str:
     """What values outside the range probably are."""
-    if field.variable.units == "K" and -100 < low and high < 70:
+    if field.variable.units == "K" and low > -100 and high < 70:
         return "this looks like °C labelled as K"
-    if field.variable.units == "Pa" and 300 < low and high < 1200:
+    if field.variable.units == "Pa" and low > 300 and high < 1200:
         return "this looks like hPa labelled as Pa"
     if field.variable.units == "m" and high > 3:
         return "this looks like mm labelled as m"

@@ -42,9 +42,11 @@ def to_si(field: xr.DataArray, variable: Variable, values: np.ndarray, where: st
         raise UnreadableFile(
             f"{where}: {variable.name} has units {written!r}; expected {variable.units} or one that converts to it"
         )
-    return np.asarray(values, dtype=np.float32) if (factor, offset) == (1.0, 0.0) else (
-        np.asarray(values, dtype=np.float64) * factor + offset
-    ).astype(np.float32)
+    return (
+        np.asarray(values, dtype=np.float32)
+        if (factor, offset) == (1.0, 0.0)
+        else (np.asarray(values, dtype=np.float64) * factor + offset).astype(np.float32)
+    )
 
 
 def _utc(value: Any) -> datetime:

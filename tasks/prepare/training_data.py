@@ -32,19 +32,22 @@ def pack(datasets: dict[str, xr.Dataset], out: Path) -> None:
     arrays: dict[str, np.ndarray] = {}
     meta = []
     for name, ds in datasets.items():
-        entry = {
-            "name": name,
-            "north": float(ds.latitude[0]),
-            "west": float(ds.longitude[0]),
-            "spacing": round(float(ds.latitude[0] - ds.latitude[1]), 6),
-            "scale": {},
-            "offset": {},
-        }
-        for variable, field in ds.data_vars.items():
-            key = f"{name}/{variable}"
-            arrays[key], entry["scale"][variable], entry["offset"][variable] = encode(field.values)
-        meta.append(entry)
-    np.savez(out, meta=np.array(json.dumps(meta)), **arrays)
+        scale: dict[str, float] = {}
+        offset: dict[str, float] = {}
+        for variable, field in ((str(v), f) for v, f in ds.data_vars.items()):
+            arrays[f"{name}/{variable}"], scale[variable], offset[variable] = encode(field.values)
+        meta.append(
+            {
+                "name": name,
+                "north": float(ds.latitude[0]),
+                "west": float(ds.longitude[0]),
+                "spacing": round(float(ds.latitude[0] - ds.latitude[1]), 6),
+                "scale": scale,
+                "offset": offset,
+            }
+        )
+    arrays["meta"] = np.array(json.dumps(meta))
+    np.savez(out, allow_pickle=False, **arrays)
 
 
 def east_of_dateline(ds: xr.Dataset) -> xr.Dataset:

@@ -1,9 +1,9 @@
 """The ledger: one JSON a cycle that alone answers "is this done?"; and `latest.json`, which readers start from.
 
-    {store}/{region}/{source}/latest.json
-    {store}/{region}/{source}/{YYYY}/{MM}/{cycle}.json       ledger entry
-    {store}/{region}/{source}/{YYYY}/{MM}/{cycle}.zarr       product; {cycle}-r2.zarr when a cycle is made again
-    {store}/{region}/{source}/{YYYY}/{MM}/{cycle}.png        quick-look
+{store}/{region}/{source}/latest.json
+{store}/{region}/{source}/{YYYY}/{MM}/{cycle}.json       ledger entry
+{store}/{region}/{source}/{YYYY}/{MM}/{cycle}.zarr       product; {cycle}-r2.zarr when a cycle is made again
+{store}/{region}/{source}/{YYYY}/{MM}/{cycle}.png        quick-look
 """
 
 from __future__ import annotations
@@ -80,7 +80,17 @@ def write_entry(store: str, cycle: Cycle, entry: LedgerEntry) -> None:
     uri = latest_uri(store, entry.region, cycle.source)
     newest: dict[str, Any] | None = read_json(uri)
     if newest is None or newest["cycle"] <= entry.cycle:
-        keys = {"region", "cycle", "quality", "product", "quicklook", "published_at", "lead_hours", "variables", "model"}
+        keys = {
+            "region",
+            "cycle",
+            "quality",
+            "product",
+            "quicklook",
+            "published_at",
+            "lead_hours",
+            "variables",
+            "model",
+        }
         write_json(uri, entry.model_dump(mode="json", include=keys))
 
 

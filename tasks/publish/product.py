@@ -88,4 +88,6 @@ def stage(product_uri: str, staged_uri: str, attributes: dict[str, Any]) -> None
     for name in (str(n) for n in plain.data_vars if n in VARIABLES):
         for i in range(plain.sizes["step"]):
             if not np.array_equal(read[name][i].values, plain[name][i].values):
-                raise ReadBackFailed(f"{staged_uri}: {name} at lead time {i} does not read back; check the store's disk")
+                raise ReadBackFailed(
+                    f"{staged_uri}: {name} at lead time {i} does not read back; check the store's disk"
+                )

@@ -73,9 +73,7 @@ def prepared(grid: Grid, target: Grid | None = None, steps: int = 1, seed: int =
 
 
 @settings(max_examples=40, deadline=None)
-@given(
-    st.integers(5, 60), st.integers(5, 60), st.floats(1, 6), st.floats(1, 6), st.integers(1, 40), st.integers(0, 9)
-)
+@given(st.integers(5, 60), st.integers(5, 60), st.floats(1, 6), st.floats(1, 6), st.integers(1, 40), st.integers(0, 9))
 def test_tiles_cover_every_query_once_and_hold_their_halo(
     height: int, width: int, sy: float, sx: float, size: int, halo: int
 ) -> None:
