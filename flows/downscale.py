@@ -5,11 +5,9 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
-import shutil
 import time
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 from prefect import flow
@@ -29,7 +27,7 @@ from tasks.prepared import PreparedInfo
 from tasks.publish import publish
 from tasks.publish.ledger import LedgerEntry, fingerprint, read_entry
 from tasks.region import Region
-from tasks.storage import assert_writable, exists, join
+from tasks.storage import assert_writable, exists, join, remove
 from tasks.validate import validate
 from tasks.version import VERSION
 
@@ -176,7 +174,7 @@ def downscale(
     )
     watch.lap("publish")
     entry.timings.update(watch.seconds)
-    shutil.rmtree(Path(workspace), ignore_errors=True)
+    remove(workspace)
     return Outcome(store=store, entry=entry, made=True)
 
 
