@@ -24,11 +24,19 @@ class _Piece:
     where: str
 
 
-def _amounts(name: str, pieces: dict[datetime, _Piece]) -> dict[datetime, _Piece]:
+def _spacing(valids: list[datetime], i: int) -> timedelta:
+    """Time since the one before; of the first one, time to the next; of a single one unknown, zero."""
+    if len(valids) < 2:
+        return timedelta(0)
+    return valids[i] - valids[i - 1] if i else valids[1] - valids[0]
+
+
+def _amounts(name: str, pieces: dict[datetime, _Piece], analysis: bool) -> dict[datetime, _Piece]:
     """Accumulations from one start -> amounts since the previous lead time; separate intervals stay as they are."""
     out: dict[datetime, _Piece] = {}
     previous: tuple[datetime, _Piece] | None = None
-    for valid in sorted(pieces):
+    valids = sorted(pieces)
+    for i, valid in enumerate(valids):
         piece = pieces[valid]
         start, values = piece.start, piece.values
         if previous is not None and previous[1].start == piece.start:
@@ -38,6 +46,8 @@ def _amounts(name: str, pieces: dict[datetime, _Piece]) -> dict[datetime, _Piece
                     f"{piece.where}: {name} accumulated to {valid:%Y-%m-%dT%H} is {-float(values.min()):.3g} m below "
                     f"that to {previous[0]:%Y-%m-%dT%H}; one of the two messages is wrong: fetch them again"
                 )
+        elif analysis and start == valid:  # a time series that does not say how long: since the time before
+            start = valid - _spacing(valids, i)
         out[valid] = _Piece(start, np.maximum(values, 0.0), piece.where)
         previous = (valid, piece)
     return out
@@ -133,7 +143,7 @@ def assemble(
     _check_matrix(pieces, init, analysis)
     for name in pieces:
         if VARIABLES[name].amount:
-            pieces[name] = _amounts(name, pieces[name])
+            pieces[name] = _amounts(name, pieces[name], analysis)
     ordered = {n: pieces[n] for n in wanted if n in pieces}
     return Assembled(
         fields=_dataset(ordered, grid, init),

@@ -92,6 +92,7 @@ def test_rain_of_a_reanalysis_stays_what_it_is_at_its_first_hour_too() -> None:
     series = [field(n, lead, 0.001 if n == "tp" else None, analysis=True) for lead in (0, 1, 2) for n in ("t2m", "tp")]
     out = together(series, ["t2m", "tp"])
     np.testing.assert_allclose(out.fields.tp[:, 0, 0], [0.001] * 3)
+    assert bounds(out) == [[-1, 0], [0, 1], [1, 2]], "the interval is the time since the one before"
     assert out.analysis
 
 
