@@ -28,11 +28,6 @@ class Variable:
     amount: bool = False  # a sum over time: regridded conservatively, never below zero
     component: str = ""  # u or v: changes sign across a pole
     aliases: tuple[str, ...] = ()
-    significant: float = 0.0  # smallest difference that a user can see; display only
-    display_units: str = ""
-    display_scale: float = 1.0
-    display_offset: float = 0.0
-    colours: str = "viridis"
 
 
 # Largest step between neighbours in global 0.25 degree fields: IFS 2025-01-15 (two runs), 2026-07-16 (rain, 24 h), HRES
@@ -46,33 +41,30 @@ VARIABLES: dict[str, Variable] = {
     for v in (
         Variable(
             "t2m", "2t", (167,), "K", "air_temperature", "2 metre temperature", 173.0, 335.0, 60.0,
-            aliases=("2t", "t2", "tas"), display_units="°C", display_offset=-273.15, colours="RdYlBu_r",
+            aliases=("2t", "t2", "tas"),
         ),
         Variable(
             "d2m", "2d", (168,), "K", "dew_point_temperature", "2 metre dewpoint temperature", 150.0, 315.0, 65.0,
-            aliases=("2d",), display_units="°C", display_offset=-273.15, colours="BrBG",
+            aliases=("2d",),
         ),
         Variable(
             "u10", "10u", (165,), "m s-1", "eastward_wind", "10 metre U wind component", -100.0, 100.0, 40.0,
-            component="u", aliases=("10u",), display_units="m/s", colours="PuOr",
+            component="u", aliases=("10u",),
         ),
         Variable(
             "v10", "10v", (166,), "m s-1", "northward_wind", "10 metre V wind component", -100.0, 100.0, 40.0,
-            component="v", aliases=("10v",), display_units="m/s", colours="PuOr",
+            component="v", aliases=("10v",),
         ),
         Variable(
             "sp", "sp", (134,), "Pa", "surface_air_pressure", "Surface pressure", 30000.0, 111000.0, 51000.0,
-            display_units="hPa", display_scale=0.01, colours="cividis",
         ),
         Variable(
             "msl", "msl", (151,), "Pa", "air_pressure_at_mean_sea_level", "Mean sea level pressure",
-            85000.0, 111000.0, 5000.0,
-            aliases=("prmsl",), display_units="hPa", display_scale=0.01, colours="Spectral_r",
+            85000.0, 111000.0, 5000.0, aliases=("prmsl",),
         ),
         Variable(
             "tp", "tp", (228, 228228), "m", "lwe_thickness_of_precipitation_amount",
-            "Total precipitation since the previous lead time", 0.0, 3.0, 1.0,
-            amount=True, display_units="mm", display_scale=1000.0, colours="GnBu",
+            "Total precipitation since the previous lead time", 0.0, 3.0, 1.0, amount=True,
         ),
     )
 }  # fmt: skip

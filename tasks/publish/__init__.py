@@ -61,7 +61,8 @@ def _figure(product_uri: str, fields_uri: str, region: Region, cycle: Cycle) -> 
     middle = product.sizes["step"] // 2
     valid = product.valid_time.values[middle].astype("datetime64[m]")
     hours = product.step.values[middle].astype("timedelta64[m]").astype(int) / 60
-    title = f"{region.title}, {cycle} +{hours:g} h, valid {valid} UTC: input and product at {region.spacing:g}°"
+    when = f"+{hours:g} h, valid {str(valid).replace('T', ' ')} UTC"
+    title = f"{region.title}: {cycle} {when}; product at {region.spacing:g}°"
     return quicklook(fields.isel(step=middle), product.isel(step=middle).load(), region.boundary_file, title)
 
 

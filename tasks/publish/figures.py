@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -12,9 +13,46 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from tasks.variables import VARIABLES
+MAP_WIDTH = 3.4  # inches
 
-Panel = tuple[str, str, str, np.ndarray, np.ndarray]  # title, units, colours, coarse, fine
+
+@dataclass(frozen=True)
+class Shown:
+    """How a variable is shown: value * scale + offset in `units`; a colour scale spans at least `span` of them."""
+
+    title: str
+    units: str
+    colours: str
+    span: float
+    scale: float = 1.0
+    offset: float = 0.0
+
+
+SHOWN = {
+    "t2m": Shown("2 metre temperature", "°C", "RdYlBu_r", 2.0, offset=-273.15),
+    "d2m": Shown("2 metre dew point", "°C", "BrBG", 2.0, offset=-273.15),
+    "u10": Shown("10 metre wind, eastward", "m/s", "PuOr", 2.0),
+    "v10": Shown("10 metre wind, northward", "m/s", "PuOr", 2.0),
+    "sp": Shown("surface pressure", "hPa", "cividis", 2.0, scale=0.01),
+    "msl": Shown("mean sea level pressure", "hPa", "Spectral_r", 2.0, scale=0.01),
+    "tp": Shown("precipitation", "mm", "GnBu", 1.0, scale=1000.0),
+}
+WIND_SPEED = Shown("10 metre wind speed", "m/s", "viridis", 2.0)
+
+
+@dataclass(frozen=True)
+class Panel:
+    """Coarse and fine values of one thing to show, in its display units."""
+
+    shown: Shown
+    coarse: np.ndarray
+    fine: np.ndarray
+
+    @property
+    def limits(self) -> tuple[float, float]:
+        """Colour scale for both maps: 99 % of the product's values, at least `span` wide."""
+        low, high = (float(np.nanpercentile(self.fine, q)) for q in (0.5, 99.5))
+        return low, max(high, low + self.shown.span)
 
 
 def outline(path: Path | None) -> list[np.ndarray]:
@@ -30,16 +68,16 @@ def outline(path: Path | None) -> list[np.ndarray]:
 
 
 def _panels(coarse: xr.Dataset, fine: xr.Dataset) -> list[Panel]:
-    panels: list[Panel] = []
-    for name in (n for n in VARIABLES if n in fine and n in coarse):
-        v = VARIABLES[name]
+    """One panel a variable; both wind components become one of speed."""
+    panels = []
+    for name in (n for n in SHOWN if n in fine and n in coarse):
         if name in ("u10", "v10") and "u10" in fine and "v10" in fine:
             if name == "u10":
-                speed = [np.hypot(ds["u10"].values, ds["v10"].values) for ds in (coarse, fine)]
-                panels.append(("10 metre wind speed", "m/s", "viridis", speed[0], speed[1]))
+                speeds = [np.hypot(ds["u10"].values, ds["v10"].values) for ds in (coarse, fine)]
+                panels.append(Panel(WIND_SPEED, *speeds))
             continue
-        shown = [ds[name].values * v.display_scale + v.display_offset for ds in (coarse, fine)]
-        panels.append((v.long_name, v.display_units, v.colours, shown[0], shown[1]))
+        how = SHOWN[name]
+        panels.append(Panel(how, *(ds[name].values * how.scale + how.offset for ds in (coarse, fine))))
     return panels
 
 
@@ -68,27 +106,28 @@ def quicklook(coarse: xr.Dataset, fine: xr.Dataset, boundary: Path | None, title
     west, east = float(fine.longitude[0]), float(fine.longitude[-1])
     south, north = float(fine.latitude[-1]), float(fine.latitude[0])
     aspect = 1 / np.cos(np.deg2rad((north + south) / 2))
-    height = 3.6 * (north - south) * aspect / (east - west)
-    figure = Figure(figsize=(8.4 * across, down * (height + 0.75) + 0.6), dpi=100, layout="constrained")
+    height = MAP_WIDTH * (north - south) * aspect / (east - west)
+    size = (across * (2 * MAP_WIDTH + 1.5), down * (height + 0.55) + 0.45)
+    figure = Figure(figsize=size, dpi=100, layout="constrained")
     FigureCanvasAgg(figure)
-    figure.suptitle(title)
+    figure.suptitle(title, fontsize=12)
     axes = figure.subplots(down, 2 * across, squeeze=False, sharex=True, sharey=True)
     rings = outline(boundary)
-    for i, (label, units, colours, low_res, high_res) in enumerate(panels):
+    for i, panel in enumerate(panels):
         row, col = divmod(i, across)
         pair = axes[row, 2 * col : 2 * col + 2]
-        near = high_res[np.isfinite(high_res)]
-        limits = (float(np.percentile(near, 0.5)), float(np.percentile(near, 99.5)))
-        if limits[0] == limits[1]:
-            limits = (limits[0] - 0.5, limits[1] + 0.5)
-        for ax, ds, values, which in zip(pair, (coarse, fine), (low_res, high_res), ("input", "product"), strict=True):
-            mesh = _map(ax, ds, values, limits, colours)
+        for ax, ds, values, which in (
+            (pair[0], coarse, panel.coarse, "input"),
+            (pair[1], fine, panel.fine, "product"),
+        ):
+            mesh = _map(ax, ds, values, panel.limits, panel.shown.colours)
             for ring in rings:
                 ax.plot(ring[:, 0], ring[:, 1], color="black", linewidth=0.7)
             ax.set(xlim=(west, east), ylim=(south, north), aspect=aspect)
-            ax.set_title(f"{label}, {which}", fontsize=9)
+            ax.set_title(f"{panel.shown.title}, {which}", fontsize=9)
             ax.tick_params(labelsize=7)
-        figure.colorbar(mesh, ax=pair.tolist(), label=units, shrink=0.85, pad=0.01)  # type: ignore[arg-type]
+        bar = figure.colorbar(mesh, ax=pair.tolist(), label=panel.shown.units, shrink=0.9, pad=0.01)  # type: ignore[arg-type]
+        bar.ax.tick_params(labelsize=7)
     for ax in axes.ravel()[2 * len(panels) :]:
         ax.set_axis_off()
     buffer = io.BytesIO()
