@@ -15,13 +15,14 @@ from torch.nn import functional as F
 from models.geometry import Axis
 from models.inr import INR
 from models.inr.decoder import TerrainBranch
-from models.interpolation import INTERPOLATION_HALO, conservative_bicubic
+from models.interpolation import INTERPOLATION_HALO, ConservativeInterpolant
 from models.statistics import Statistics
 
 HEIGHT_UNIT, HEIGHT_DIFFERENCE_UNIT = 1000.0, 200.0  # m; bring both near 1
 LAPSE_WINDOW = 5  # input cells a side, over which a field's own lapse rate is regressed on height
 LAPSE_SHRINKAGE = 0.05**2  # km2: flat land (relief below 50 m in the window) has no lapse rate of its own
 LAPSE_LIMIT = 30.0  # residual sigmas at x4 per km; 20 K/km for temperature: steeper is noise
+DECODE_BLOCK = 128  # queries a side decoded at once in inference: what a core's cache holds
 FINE_MARGIN = TerrainBranch.REACH  # query cells of height needed beyond each edge
 
 
@@ -33,15 +34,14 @@ def with_margin(axis: Axis, cells: int = FINE_MARGIN) -> Axis:
 
 
 @dataclass(frozen=True)
-class NetworkInputs:
-    """What the network sees, and what its output is scaled by and added to."""
+class Encoded:
+    """What is known on the input grid once, whatever is asked of it."""
 
-    fields: Tensor  # (B, V, H, W) normalised
-    coarse: Tensor  # (B, 2, H, W)
-    fine: Tensor  # (B, 3, Qy + 4, Qx + 4)
-    lapse: Tensor  # (B, V, Qy, Qx) own lapse rate times height difference, in sigmas
-    base: Tensor  # (B, V, Qy, Qx) conservative bicubic, physical units
-    sigma: Tensor  # (B, V, Qy, Qx) or broadcastable, physical units
+    features: Tensor  # (B, C, H, W)
+    interpolant: ConservativeInterpolant  # of the fields (B, V, H, W), physical units
+    height: ConservativeInterpolant | None  # of the coarse heights (B, 1, H, W), m
+    lapse: Tensor | None  # (B, V, H, W) own lapse rates, physical units per km
+    near: Tensor  # (B, V, H, W) largest value of the 3x3 neighbourhood
 
 
 class Downscaler(nn.Module):
@@ -59,39 +59,73 @@ class Downscaler(nn.Module):
         """Input cells that one query can see on each side: the halo that makes a tile exactly the whole."""
         return max(self.network.reach, INTERPOLATION_HALO)
 
-    def prepare(
-        self, x: Tensor, present: Tensor, z_coarse: Tensor | None, z_fine: Tensor | None, rows: Axis, cols: Axis
-    ) -> NetworkInputs:
-        """Physical fields and heights -> network inputs, base and sigma. Shapes as in `forward`."""
+    def encode(self, x: Tensor, present: Tensor, z_coarse: Tensor | None, rows: Axis, cols: Axis) -> Encoded:
+        """Everything that does not depend on the query but on its cell size; shapes as in `forward`."""
         x = x.float()
-        base = conservative_bicubic(x, rows, cols)
-        scale = (rows.scale * cols.scale) ** 0.5
-        normalised, sigmas = [], []
-        for i, stats in enumerate(self.statistics.variables.values()):
-            normalised.append(stats.normalise(x[:, i]))
-            sigma = torch.full_like(base[:, i], stats.sigma(scale))
-            if stats.amount:  # no rain near, no residual; and a shower of 1 h is treated like one of 8 h
-                near = F.max_pool2d(x[:, i : i + 1], 3, stride=1, padding=1)
-                sigma = bilinear(near, rows, cols)[:, 0]
-            sigmas.append(sigma)
+        normalised = [s.normalise(x[:, i]) for i, s in enumerate(self.statistics.variables.values())]
         fields = torch.stack(normalised, dim=1) * present[:, :, None, None]
         b, _, h, w = x.shape
-        if z_coarse is None or z_fine is None:
-            coarse = x.new_zeros(b, 2, h, w)
-            lapse = torch.zeros_like(base)
-            fine = x.new_zeros(b, 3, len(rows) + 2 * FINE_MARGIN, len(cols) + 2 * FINE_MARGIN)
-        else:
-            difference = z_fine - conservative_bicubic(z_coarse, with_margin(rows), with_margin(cols))
-            coarse = torch.cat([z_coarse / HEIGHT_UNIT, torch.ones_like(z_coarse)], dim=1)
-            fine = torch.cat(
-                [difference / HEIGHT_DIFFERENCE_UNIT, z_fine / HEIGHT_UNIT, torch.ones_like(z_fine)], dim=1
-            )
-            m = FINE_MARGIN
-            lapse = self._lapse(fields, z_coarse, scale, rows, cols) * difference[:, :, m:-m, m:-m] / HEIGHT_UNIT
-        return NetworkInputs(fields, coarse, fine, lapse, base, torch.stack(sigmas, dim=1))
+        height = lapse = None
+        coarse = x.new_zeros(b, 2, h, w)
+        if z_coarse is not None:
+            coarse = torch.cat([z_coarse / HEIGHT_UNIT, torch.ones_like(z_coarse)], dim=1).expand(b, -1, -1, -1)
+            height = ConservativeInterpolant(z_coarse)
+            lapse = self._lapse(fields, z_coarse)
+        features = self.network.encode(fields, present, coarse, rows, cols)
+        near = F.max_pool2d(x, 3, stride=1, padding=1)
+        return Encoded(features, ConservativeInterpolant(x), height, lapse, near)
 
-    def _lapse(self, fields: Tensor, z: Tensor, scale: float, rows: Axis, cols: Axis) -> Tensor:
-        """Lapse rates of the coarse fields around each query, sigmas per km: (B, V, Qy, Qx)."""
+    def decode(self, encoded: Encoded, z_fine: Tensor | None, rows: Axis, cols: Axis) -> Tensor:
+        """Fine fields of any query cells inside the encoded window; shapes as in `forward`."""
+        base = encoded.interpolant(rows, cols)
+        scale = (rows.scale * cols.scale) ** 0.5
+        b = base.shape[0]
+        if encoded.height is None or encoded.lapse is None or z_fine is None:
+            fine = base.new_zeros(b, 3, len(rows) + 2 * FINE_MARGIN, len(cols) + 2 * FINE_MARGIN)
+            lapse = torch.zeros_like(base)
+        else:
+            difference = z_fine - encoded.height(with_margin(rows), with_margin(cols))
+            known = torch.ones_like(z_fine)
+            fine = torch.cat([difference / HEIGHT_DIFFERENCE_UNIT, z_fine / HEIGHT_UNIT, known], dim=1)
+            fine = fine.expand(b, -1, -1, -1)
+            m = FINE_MARGIN
+            sigma = x_like(base, [s.sigma(scale) for s in self.statistics.variables.values()])
+            lapse = bilinear(encoded.lapse, rows, cols) * difference[:, :, m:-m, m:-m] / HEIGHT_UNIT / sigma
+        residual = self.network.decode(encoded.features, fine, lapse, rows, cols)
+        return base + self._sigma(encoded, base, scale, rows, cols) * residual.float()
+
+    def forward(
+        self, x: Tensor, present: Tensor, z_coarse: Tensor | None, z_fine: Tensor | None, rows: Axis, cols: Axis
+    ) -> Tensor:
+        """Fine fields in physical units, before physical limits.
+
+        x (B, V, H, W), zeros where absent; present (B, V) 1 or 0; z_coarse (B or 1, 1, H, W) and
+        z_fine (B or 1, 1, Qy + 4, Qx + 4) heights in m, or None; -> (B, V, Qy, Qx) float32.
+        """
+        encoded = self.encode(x, present, z_coarse, rows, cols)
+        if torch.is_grad_enabled():
+            return self.decode(encoded, z_fine, rows, cols)
+        out = x.new_empty(*x.shape[:2], len(rows), len(cols), dtype=torch.float32)
+        m = 2 * FINE_MARGIN
+        for top in range(0, len(rows), DECODE_BLOCK):
+            for left in range(0, len(cols), DECODE_BLOCK):
+                bottom, right = min(top + DECODE_BLOCK, len(rows)), min(left + DECODE_BLOCK, len(cols))
+                z = z_fine[..., top : bottom + m, left : right + m] if z_fine is not None else None
+                part = self.decode(encoded, z, rows.part(top, bottom), cols.part(left, right))
+                out[..., top:bottom, left:right] = part
+        return out
+
+    def _sigma(self, encoded: Encoded, base: Tensor, scale: float, rows: Axis, cols: Axis) -> Tensor:
+        """Standard deviation of the residual, (B, V, Qy, Qx)."""
+        stats = list(self.statistics.variables.values())
+        sigma = x_like(base, [s.sigma(scale) for s in stats]).expand_as(base).clone()
+        amounts = [i for i, s in enumerate(stats) if s.amount]
+        if amounts:  # no rain near, no residual; and a shower of 1 h is treated like one of 8 h
+            sigma[:, amounts] = bilinear(encoded.near[:, amounts], rows, cols)
+        return sigma
+
+    def _lapse(self, fields: Tensor, z: Tensor) -> Tensor:
+        """Lapse rates of the coarse fields, regressed on height in a window, physical units per km: (B, V, H, W)."""
         mean = lambda t: F.avg_pool2d(  # noqa: E731
             F.pad(t, (LAPSE_WINDOW // 2,) * 4, mode="replicate"), LAPSE_WINDOW, stride=1
         )
@@ -99,23 +133,9 @@ class Downscaler(nn.Module):
         variance = mean(height * height) - mean(height) ** 2
         covariance = mean(fields * height) - mean(fields) * mean(height)
         rate = covariance / (variance.clamp(min=0) + LAPSE_SHRINKAGE)  # standard deviations per km
-        all_stats = self.statistics.variables.values()
-        std = x_like(fields, [0.0 if s.amount else s.std for s in all_stats])
-        limit = x_like(fields, [LAPSE_LIMIT * s.sigma(4.0) for s in all_stats])
-        sigma = x_like(fields, [s.sigma(scale) for s in all_stats])
-        return bilinear(torch.clamp(rate * std, -limit, limit) / sigma, rows, cols)
-
-    def forward(
-        self, x: Tensor, present: Tensor, z_coarse: Tensor | None, z_fine: Tensor | None, rows: Axis, cols: Axis
-    ) -> Tensor:
-        """Fine fields in physical units, before physical limits.
-
-        x (B, V, H, W), zeros where absent; present (B, V) 1 or 0; z_coarse (B, 1, H, W) and
-        z_fine (B, 1, Qy + 4, Qx + 4) heights in m, or None; -> (B, V, Qy, Qx) float32.
-        """
-        p = self.prepare(x, present, z_coarse, z_fine, rows, cols)
-        residual = self.network(p.fields, present, p.coarse, p.fine, p.lapse, rows, cols)
-        return p.base + p.sigma * residual.float()
+        stats = self.statistics.variables.values()
+        limit = x_like(fields, [LAPSE_LIMIT * s.sigma(4.0) for s in stats])
+        return torch.clamp(rate * x_like(fields, [0.0 if s.amount else s.std for s in stats]), -limit, limit)
 
 
 def x_like(x: Tensor, per_variable: list[float]) -> Tensor:

@@ -89,20 +89,31 @@ def bicubic(x: Tensor, rows: Axis, cols: Axis) -> Tensor:
     return _apply(_apply(x, *point_weights(rows), -2), *point_weights(cols), -1)
 
 
-def conservative_bicubic(x: Tensor, rows: Axis, cols: Axis) -> Tensor:
-    """Bicubic whose query cells average to the input: (..., H, W) -> (..., len(rows), len(cols)), float32.
+class ConservativeInterpolant:
+    """Cubic interpolant of fields whose mean over each input cell is the input; evaluated as means over query cells.
 
-    The prefilter sees PREFILTER_REACH cells on each side; beyond the array's edge the edge is repeated, so that
-    exactness holds away from edges. Works on anomalies from the mean: float32 pascals would lose a digit.
+    x (..., H, W). The prefilter sees PREFILTER_REACH cells on each side; beyond the array's edge the edge is repeated,
+    so that exactness holds away from edges. Works on anomalies from the mean: float32 pascals would lose a digit.
     """
-    x = x.float()
-    mean = x.mean(dim=(-2, -1), keepdim=True)
-    c = x - mean
-    taps = prefilter_taps()
-    for dim in (-2, -1):
-        index = np.arange(c.shape[dim])[:, None] + np.arange(-PREFILTER_REACH, PREFILTER_REACH + 1)
-        c = _apply(c, index, np.tile(taps, (len(index), 1)), dim)
-    return _apply(_apply(c, *cell_weights(rows), -2), *cell_weights(cols), -1) + mean
+
+    def __init__(self, x: Tensor) -> None:
+        x = x.float()
+        self.mean = x.mean(dim=(-2, -1), keepdim=True)
+        c = x - self.mean
+        taps = prefilter_taps()
+        for dim in (-2, -1):
+            index = np.arange(c.shape[dim])[:, None] + np.arange(-PREFILTER_REACH, PREFILTER_REACH + 1)
+            c = _apply(c, index, np.tile(taps, (len(index), 1)), dim)
+        self.coefficients = c
+
+    def __call__(self, rows: Axis, cols: Axis) -> Tensor:
+        """(..., len(rows), len(cols)) float32."""
+        return _apply(_apply(self.coefficients, *cell_weights(rows), -2), *cell_weights(cols), -1) + self.mean
+
+
+def conservative_bicubic(x: Tensor, rows: Axis, cols: Axis) -> Tensor:
+    """Bicubic whose query cells average to the input: (..., H, W) -> (..., len(rows), len(cols)), float32."""
+    return ConservativeInterpolant(x)(rows, cols)
 
 
 def overlap_weights(source: Axis, count: int) -> np.ndarray:

@@ -85,21 +85,26 @@ class INR(nn.Module):
         """Input cells that one query can see on each side: encoder, then the decoder's 3x3."""
         return self.encoder.reach + 2
 
-    def forward(
-        self, fields: Tensor, present: Tensor, coarse: Tensor, fine: Tensor, lapse: Tensor, rows: Axis, cols: Axis
-    ) -> Tensor:
-        """Residual in units of its standard deviation.
+    def encode(self, fields: Tensor, present: Tensor, coarse: Tensor, rows: Axis, cols: Axis) -> Tensor:
+        """Features on the input grid, for queries of these axes' cell size.
 
         fields (B, V, H, W) normalised, zeros where absent; present (B, V) 1 or 0; coarse (B, COARSE_STATICS, H, W);
-        fine (B, FINE_STATICS, Qy + 4, Qx + 4), first channel the height difference; lapse (B, V, Qy, Qx) the coarse
-        fields' own lapse rates times the height difference; -> (B, V, Qy, Qx) float32.
+        -> (B, C, H, W).
         """
         cell = torch.tensor([rows.width, cols.width], dtype=torch.float32, device=fields.device)
         code = self.scale_code(cell)
         masks = present[:, :, None, None].expand(-1, -1, *fields.shape[-2:])
         x = torch.cat([fields, masks, coarse], dim=1)
         x = x.contiguous(memory_format=torch.channels_last)
-        features = self.encoder(x, code)
+        features: Tensor = self.encoder(x, code)
+        return features
+
+    def decode(self, features: Tensor, fine: Tensor, lapse: Tensor, rows: Axis, cols: Axis) -> Tensor:
+        """Residual at the queries in units of its standard deviation.
+
+        features (B, C, H, W); fine (B, FINE_STATICS, Qy + 4, Qx + 4), first channel the height difference; lapse
+        (B, V, Qy, Qx) the coarse fields' own lapse rates times the height difference; -> (B, V, Qy, Qx) float32.
+        """
         fused = self.fusion(self.linear(features, rows, cols), self.nonlinear(features, rows, cols))
         margin = TerrainBranch.REACH
         here = fine[:, :, margin:-margin, margin:-margin]

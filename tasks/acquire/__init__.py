@@ -80,7 +80,7 @@ def worth_retrying(_task: Any, _run: Any, state: State[Any]) -> bool:
 def acquire(cycle: Cycle, region: Region, workspace: str) -> list[RawFile]:
     """A cycle's files in the workspace's raw/."""
     files = open_source(cycle.source).fetch(cycle, region, join(workspace, "raw"))
-    log.info("acquire: %s, %d files, %.1f kB", cycle, len(files), sum(f.size for f in files) / 1e3)
+    log.info("acquire: %s, files: %d, %.1f kB", cycle, len(files), sum(f.size for f in files) / 1e3)
     return files
 
 
@@ -88,5 +88,5 @@ def acquire(cycle: Cycle, region: Region, workspace: str) -> list[RawFile]:
 def acquire_files(names: list[str]) -> list[RawFile]:
     """Files handed in, hashed."""
     files = local_files(names)
-    log.info("acquire: %d files handed in, %.1f kB", len(files), sum(f.size for f in files) / 1e3)
+    log.info("acquire: files handed in: %d, %.1f kB", len(files), sum(f.size for f in files) / 1e3)
     return files

@@ -99,8 +99,8 @@ def downscale(fields_uri: str, workspace: str, model: str, target: Grid) -> str:
     plan = make_plan(prepared.grid, target, halo=package.halo, reach=method.reach)
     check_scale(plan, package.scale_range, model)
     log.info(
-        "downscale: %d lead times, %d variables, scale %.3g x %.3g, %d tiles, %d threads",
-        prepared.fields.sizes["step"], len(package.variables), *plan.scale, len(plan.tiling), torch.get_num_threads(),
+        "downscale: %s, scale %.3g x %.3g, lead times: %d, tiles: %d, threads: %d",
+        package.model_id, *plan.scale, prepared.fields.sizes["step"], len(plan.tiling), torch.get_num_threads(),
     )  # fmt: skip
     uri = join(workspace, "product.zarr")
     write_zarr(downscale_fields(prepared, plan, method, package.variables), uri)

@@ -16,7 +16,7 @@ from tasks.grid import Grid, pad
 from tasks.prepared import Prepared
 from tasks.variables import VARIABLES
 
-TILE = 256  # queries a side: about 150 MB of activations a lead time at 32 channels
+TILE = 512  # queries a side; the input window is encoded once and decoded in blocks
 Tick = Callable[[], None]
 
 

@@ -75,7 +75,7 @@ def prepare(files: list[str], region: Region, workspace: str, halo: int) -> Prep
         log.warning("region %s names no terrain file: the product will not know its mountains", region.name)
     hours = (assembled.fields.step.values / 3.6e12).astype(float).tolist()
     variables = len(region.variables) - len(assembled.absent)
-    log.info("prepare: %d variables, %d lead times on %s", variables, len(hours), assembled.grid)
+    log.info("prepare: variables: %d, lead times: %d, on %s", variables, len(hours), assembled.grid)
     info = PreparedInfo(
         uri=prepared.save(workspace),
         init=f"{assembled.init:%Y-%m-%dT%H}",

@@ -40,6 +40,6 @@ def validate(
     checks = check(product, target, prepared.fields, prepared.grid, limits)
     scores = score_against(Path(truth), product, target, prepared) if truth else []
     scorecard = Scorecard(quality="unverified", checks=checks, truth=scores)
-    log.info("validate: %d checks, %d failed", len(checks), len(scorecard.failed))
+    log.info("validate: checks: %d, failed: %d", len(checks), len(scorecard.failed))
     assert_passed(scorecard, cycle)
     return scorecard
