@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import os
 import time
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from uuid import uuid4
 
 from prefect import flow
 from prefect.runtime import flow_run
@@ -130,6 +130,13 @@ def _done(store: str, region: Region, cycle: Cycle, mark: str) -> LedgerEntry | 
     return None
 
 
+def _already(store: str, entry: LedgerEntry, workspace: str) -> Outcome:
+    """What a run gives back that finds its product there."""
+    log.info("%s %s is published already: nothing to do", entry.region, entry.cycle)
+    remove(workspace)
+    return Outcome(store=store, entry=entry, made=False)
+
+
 @flow(name="downscale", flow_run_name=_run_name, timeout_seconds=4 * 3600, validate_parameters=True)
 def downscale(
     region: str,
@@ -148,27 +155,29 @@ def downscale(
     place, package, chosen = request.region, request.package, request.cycle
     assert_writable(store)
     base = os.environ.get(WORKSPACE_VARIABLE, DEFAULT_WORKSPACE)
-    workspace = join(base, place.name, *((chosen.source, chosen.stamp) if chosen else ("file", _token(inputs or []))))
+    # a folder of its own for every run: two of one cycle must not read each other's fields
+    run = f"{chosen.source}-{chosen.stamp}" if chosen else "file"
+    workspace = join(base, place.name, f"{run}-{uuid4().hex[:8]}")
 
     files: list[RawFile] = acquire(chosen, place, workspace) if chosen else acquire_files(inputs or [])
     watch.lap("acquire")
     mark = fingerprint(files, package.digest, place.fingerprint, VERSION)
     if chosen is not None and not force and (entry := _done(store, place, chosen, mark)):
-        log.info("%s %s is published already: nothing to do", place.name, chosen)
-        return Outcome(store=store, entry=entry, made=False)
+        return _already(store, entry, workspace)
 
     info = prepare([f.uri for f in files], place, workspace, package.halo)
     watch.lap("prepare")
     if chosen is None:
         chosen = _input_cycle(info)
         if not force and (entry := _done(store, place, chosen, mark)):
-            log.info("%s %s is published already: nothing to do", place.name, chosen)
-            return Outcome(store=store, entry=entry, made=False)
+            return _already(store, entry, workspace)
     product = downscale_step(info.uri, workspace, str(package.folder), place.target)
     watch.lap("downscale")
     truth = request.source.truth if request.source else None
     scorecard = validate(str(chosen), product, info.uri, place.target, place.gate, truth)
     watch.lap("validate")
+    if not force and (entry := _done(store, place, chosen, mark)):  # another run was faster
+        return _already(store, entry, workspace)
     entry = publish(
         store, place, chosen, info, product, files, package.model_id, package.digest, mark, scorecard, watch.seconds
     )
@@ -176,8 +185,3 @@ def downscale(
     entry.timings.update(watch.seconds)
     remove(workspace)
     return Outcome(store=store, entry=entry, made=True)
-
-
-def _token(inputs: list[str]) -> str:
-    """Workspace folder of handed-in files."""
-    return hashlib.sha256("\n".join(inputs).encode()).hexdigest()[:12]

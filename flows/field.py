@@ -16,11 +16,11 @@ from tasks.cycle import ATTRIBUTION
 from tasks.downscale import check_scale, downscale_fields, interpolate_fields
 from tasks.downscale.packages import interpolation, open_package
 from tasks.downscale.predict import make_plan
-from tasks.errors import BadInput, ModelMismatch, StoreNotWritable
+from tasks.errors import BadInput, ModelMismatch, RegionOutsideInput, StoreNotWritable
 from tasks.grid import Grid, lattice
 from tasks.prepare.assemble import Assembled, assemble
-from tasks.prepare.decode import decode, open_dataset
-from tasks.prepare.decode_xarray import layout
+from tasks.prepare.decode import decode, grid_of
+from tasks.prepare.regrid import covers
 from tasks.prepare.terrain import heights
 from tasks.prepared import Prepared
 from tasks.publish.product import describe
@@ -92,8 +92,10 @@ def target_grid(coarse: Grid, scale: str | None, spacing: float | None, like: st
     if spacing is not None:
         return on_multiples(coarse, spacing)
     assert like is not None
-    with open_dataset(Path(like)) as ds:
-        return layout(ds, like)[2].grid
+    target = grid_of(Path(like))
+    if not covers(coarse, target):
+        raise RegionOutsideInput(f"--like {like} ({target}) is not inside the input ({coarse})")
+    return target
 
 
 def _read(path: str, variables: list[str] | None) -> Assembled:

@@ -116,12 +116,16 @@ def conservative_bicubic(x: Tensor, rows: Axis, cols: Axis) -> Tensor:
     return ConservativeInterpolant(x)(rows, cols)
 
 
+def overlap_lengths(source: Axis, cells: np.ndarray) -> np.ndarray:
+    """Length, in input cells, that each cell of `source` (Q) shares with input cells of these indices: (cells, Q)."""
+    low, high = source.centres - source.width / 2, source.centres + source.width / 2
+    edges = cells[:, None]
+    return np.asarray(np.clip(np.minimum(edges + 0.5, high) - np.maximum(edges - 0.5, low), 0.0, None))
+
+
 def overlap_weights(source: Axis, count: int) -> np.ndarray:
     """Area mean from cells of `source` to input cells 0..count-1: (count, Q), rows sum to 1 where covered, else 0."""
-    low, high = source.centres - source.width / 2, source.centres + source.width / 2
-    edges = np.arange(count)[:, None]
-    overlap = np.minimum(edges + 0.5, high) - np.maximum(edges - 0.5, low)
-    overlap = np.clip(overlap, 0.0, None)
+    overlap = overlap_lengths(source, np.arange(count))
     total = overlap.sum(axis=1, keepdims=True)
     return np.asarray(np.divide(overlap, total, out=np.zeros_like(overlap), where=total > 1e-9))
 

@@ -12,6 +12,7 @@ from tasks.errors import BadInput
 _TEXT = re.compile(r"(?:(?P<source>[a-z0-9]+)/)?(?P<time>\d{4}-\d{2}-\d{2}T\d{2})(?::?00)?Z?")
 
 # where the fields come from -> what their licence asks products to say
+LICENCE = {"ifs": "CC-BY-4.0", "era5": "CC-BY-4.0"}  # of a file of unknown origin nothing can be said
 ATTRIBUTION = {
     "ifs": "Contains ECMWF open data, (c) ECMWF, CC-BY-4.0; modified by finescale",
     "era5": "Contains modified Copernicus Climate Change Service information; neither the European Commission nor "

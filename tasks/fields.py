@@ -30,6 +30,7 @@ class DecodedField:
     grid: Grid
     values: np.ndarray
     where: str
+    dated: bool = True  # False: the file does not say when, and the times above mean nothing
 
     @property
     def lead(self) -> timedelta:

@@ -78,6 +78,7 @@ class Region(BaseModel):
     lead_times: LeadTimes = LeadTimes()
     terrain: str | None = None  # file in the region's folder
     boundary: str | None = None
+    attribution: str = ""  # of the region's own files, joined to that of the fields
     model: str = "inr-hres"
     gate: GateLimits = GateLimits()
 

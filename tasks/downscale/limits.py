@@ -5,13 +5,15 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from models.geometry import Axis
-from models.interpolation import INTERPOLATION_HALO, conservative_bicubic, covered, overlap_weights
+from models.interpolation import INTERPOLATION_HALO, conservative_bicubic
 from tasks.downscale.predict import Plan
 from tasks.grid import pad
+from tasks.recoarsen import Recoarsen
 from tasks.variables import VARIABLES
 
-ROUNDS = 3  # clipping moves cell means, restoring them can cross a limit again: three rounds settle it
+TOLERANCE = 1e-4  # of the input's standard deviation: what cell means may be off
+SPARK = 0.01  # of the input cell's rain in each of its queries: from zero, nothing can be multiplied
+ROUNDS = 40  # at most; one is enough where cells tile the input's, about ten where they straddle its edges
 
 
 Fields = dict[str, np.ndarray]  # variable -> (lead times, rows, cols)
@@ -23,23 +25,6 @@ def crop(fine: Fields, plan: Plan) -> Fields:
     return {n: np.ascontiguousarray(f[..., e : f.shape[-2] - e, e : f.shape[-1] - e]) for n, f in fine.items()}
 
 
-class Recoarsen:
-    """Averages a fine field over the input cells that it covers whole."""
-
-    def __init__(self, rows: Axis, cols: Axis, height: int, width: int) -> None:
-        self.inside_rows, self.inside_cols = covered(rows, height), covered(cols, width)
-        self._rows = overlap_weights(rows, height)[self.inside_rows]
-        self._cols = overlap_weights(cols, width)[self.inside_cols].T
-
-    def __call__(self, fine: np.ndarray) -> np.ndarray:
-        """(..., Qy, Qx) -> (..., covered rows, covered cols), float64."""
-        return np.asarray(self._rows @ fine.astype(np.float64) @ self._cols)
-
-    def select(self, coarse: np.ndarray) -> np.ndarray:
-        """The covered cells of a field on the input grid."""
-        return coarse[..., self.inside_rows, :][..., self.inside_cols]
-
-
 class Limits:
     """Holds the limits on the fields of one plan."""
 
@@ -47,7 +32,7 @@ class Limits:
         self.plan = plan
         top, _, left, _ = plan.padding
         self.rows, self.cols = plan.rows.shifted(top), plan.cols.shifted(left)
-        self.recoarsen = Recoarsen(self.rows, self.cols, plan.coarse.rows, plan.coarse.cols)
+        self.recoarsen = Recoarsen(plan.work, plan.coarse)
 
     def _interpolate(self, name: str, coarse: np.ndarray) -> np.ndarray:
         """Conservative bicubic of a correction known on covered cells, its edges repeated outwards."""
@@ -65,39 +50,39 @@ class Limits:
         rows, cols = self.rows.shifted(inside_rows[0] - h), self.cols.shifted(inside_cols[0] - h)
         return conservative_bicubic(torch.from_numpy(around), rows, cols).numpy()
 
-    def _restore_means(self, fine: Fields, coarse: Fields) -> None:
-        for name, field in fine.items():
-            gap = self.recoarsen.select(coarse[name]).astype(np.float64) - self.recoarsen(field)
+    def _restore_means(self, name: str, field: np.ndarray, coarse: np.ndarray) -> None:
+        """Add a smooth correction until cell means are the input's: at once where cells tile, else in some rounds."""
+        limit = TOLERANCE * float(coarse.std())
+        for _ in range(ROUNDS):
+            gap = self.recoarsen.gap(field, coarse)
+            if np.sqrt((gap**2).mean()) <= limit:
+                break
             field += self._interpolate(name, gap.astype(np.float32))
 
-    @staticmethod
-    def _owner(axis: Axis, inside: np.ndarray, *, wraps: bool) -> np.ndarray:
-        """Which covered input cell each query belongs to; those outside belong to the nearest."""
-        first, count = int(np.flatnonzero(inside)[0]), int(inside.sum())
-        index = np.floor(axis.centres + 0.5 + 1e-9).astype(int) - first
-        return index % count if wraps else np.clip(index, 0, count - 1)
-
     def _scale_amounts(self, field: np.ndarray, coarse: np.ndarray) -> None:
-        """Multiply each input cell's queries so that their mean is the cell's: exact where they tile it, never < 0."""
-        wanted, found = self.recoarsen.select(coarse).astype(np.float64), self.recoarsen(field)
-        factor = np.divide(wanted, found, out=np.ones_like(found), where=found > 1e-9)
-        row = self._owner(self.rows, self.recoarsen.inside_rows, wraps=False)
-        col = self._owner(self.cols, self.recoarsen.inside_cols, wraps=self.plan.coarse.wraps)
-        field *= factor[..., row, :][..., col].astype(np.float32)
+        """Multiply until cell means are the input's: never below zero, and dry input cells stay dry.
 
-    def _clip(self, fine: Fields) -> None:
-        for name, field in fine.items():
-            if VARIABLES[name].amount:
-                np.maximum(field, 0.0, out=field)
-        if "t2m" in fine and "d2m" in fine:
-            np.minimum(fine["d2m"], fine["t2m"], out=fine["d2m"])
-
-    def hold(self, fine: Fields, coarse: Fields) -> dict[str, np.ndarray]:
-        """Fields on `plan.work` -> fields on `plan.target` within the limits; `coarse` are the input fields."""
+        The iteration of Richardson (1972) and Lucy (1974), doi:10.1086/111605: it keeps the sign and converges.
+        """
+        wanted, limit = self.recoarsen.select(coarse), TOLERANCE * float(coarse.std())
+        np.maximum(field, SPARK * self.recoarsen.spread(wanted).astype(np.float32), out=field)
+        outside = 1.0 - self.recoarsen.spread(np.ones(wanted.shape[-2:]))
         for _ in range(ROUNDS):
-            self._restore_means(fine, coarse)
-            self._clip(fine)
+            found = self.recoarsen(field)
+            if np.sqrt(((found - wanted) ** 2).mean()) <= limit:
+                break
+            factor = np.divide(wanted, found, out=np.ones_like(found), where=found > 1e-9)
+            field *= (self.recoarsen.spread(np.clip(factor, 0, 5)) + outside).astype(np.float32)
+
+    def hold(self, fine: Fields, coarse: Fields) -> Fields:
+        """Fields on `plan.work` -> fields on `plan.target` within the limits; `coarse` are the input fields."""
         for name, field in fine.items():
+            self._restore_means(name, field, coarse[name])
             if VARIABLES[name].amount:
                 self._scale_amounts(field, coarse[name])
+        if "t2m" in fine and "d2m" in fine:
+            for _ in range(3):  # clipping moves means, restoring them can cross the limit again
+                np.minimum(fine["d2m"], fine["t2m"], out=fine["d2m"])
+                self._restore_means("d2m", fine["d2m"], coarse["d2m"])
+            np.minimum(fine["d2m"], fine["t2m"], out=fine["d2m"])
         return crop(fine, self.plan)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from prefect import task
 
-from tasks.errors import RegionOutsideInput
+from tasks.errors import BadInput, RegionOutsideInput
 from tasks.fields import DecodedField
 from tasks.grid import Grid, lattice
 from tasks.prepare.assemble import Assembled, assemble
@@ -56,6 +56,10 @@ def prepare_files(files: list[str], region: Region, halo: int) -> tuple[Assemble
     assembled = assemble(
         decoded(), lambda grid: input_grid(region, grid, halo), list(region.variables), region.required
     )
+    if not assembled.dated:
+        raise BadInput(
+            f"{', '.join(Path(f).name for f in files)}: does not say of what time it is; add a scalar coordinate `time`"
+        )
     terrain = None
     if region.terrain_file is not None:
         terrain = heights(region.terrain_file, assembled.grid, region.target, region.target)

@@ -64,6 +64,7 @@ class Assembled:
     expver: str
     absent: list[str]
     analysis: bool  # a time series, not a forecast
+    dated: bool  # False: the input does not say when
 
 
 def _lead(valid: datetime, init: datetime) -> str:
@@ -104,7 +105,7 @@ def assemble(
     inits: dict[datetime, str] = {}
     origins, expvers = set(), set()
     grid: Grid | None = None
-    analysis = True
+    analysis = dated = True
     for field in decoded:
         name = field.variable.name
         assert_physical(field)
@@ -126,7 +127,7 @@ def assemble(
         per_time[field.valid] = _Piece(field.start, values, field.where)
         origins.add(field.origin)
         expvers.add(field.expver)
-        analysis = analysis and field.analysis
+        analysis, dated = analysis and field.analysis, dated and field.dated
         if not field.analysis:
             inits.setdefault(field.init, field.where)
     if grid is None:
@@ -153,6 +154,7 @@ def assemble(
         expver="+".join(sorted(e for e in expvers if e)),
         absent=[n for n in wanted if n not in pieces],
         analysis=analysis,
+        dated=dated,
     )
 
 

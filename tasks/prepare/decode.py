@@ -9,8 +9,9 @@ import xarray as xr
 
 from tasks.errors import UnreadableFile
 from tasks.fields import DecodedField
-from tasks.prepare.decode_grib import decode_grib, is_grib
-from tasks.prepare.decode_xarray import decode_xarray
+from tasks.grid import Grid
+from tasks.prepare.decode_grib import decode_grib, first_grid, is_grib
+from tasks.prepare.decode_xarray import decode_xarray, layout
 
 NETCDF_MAGIC = (b"CDF\x01", b"CDF\x02", b"CDF\x05", b"\x89HDF")
 
@@ -34,6 +35,14 @@ def open_dataset(path: Path) -> xr.Dataset:
         return xr.open_dataset(path, decode_timedelta=True)  # lead times in hours, as older files have them
     except Exception as error:
         raise UnreadableFile(f"{path}: does not open as NetCDF ({error}); fetch it again") from None
+
+
+def grid_of(path: Path) -> Grid:
+    """The canonical grid of a file's fields."""
+    if path.is_file() and is_grib(path):
+        return first_grid(path)
+    with open_dataset(path) as ds:
+        return layout(ds, path.name)[2].grid
 
 
 def decode(path: Path, wanted: set[str]) -> Iterator[DecodedField]:

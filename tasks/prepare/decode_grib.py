@@ -15,7 +15,7 @@ import numpy as np
 
 from tasks.errors import CorruptField, UnreadableFile
 from tasks.fields import DecodedField
-from tasks.grid import Canonical, canonical
+from tasks.grid import Canonical, Grid, canonical
 from tasks.variables import Variable, by_param_id
 
 ORIGINS = {"od": "ifs", "ea": "era5"}
@@ -179,6 +179,12 @@ def _decode(handle: int, variable: Variable, where: str) -> DecodedField:
         values=values.astype(np.float32),
         where=where,
     )
+
+
+def first_grid(path: Path) -> Grid:
+    """Canonical grid of the first message."""
+    _, handle = next(_messages(path))
+    return _grid(handle, f"{path.name} message 1").grid
 
 
 def decode_grib(path: Path, wanted: set[str]) -> Iterator[DecodedField]:

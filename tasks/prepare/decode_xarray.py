@@ -18,7 +18,7 @@ from tasks.variables import CONVERSIONS, Variable, by_name
 LATITUDES, LONGITUDES = ("latitude", "lat", "y"), ("longitude", "lon", "x")
 TIMES = ("valid_time", "time")
 STEPS = ("step", "prediction_timedelta")
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)  # of files that do not say when: `finescale field` takes them
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)  # stands in for the time of files that do not say when
 
 
 def _first(names: tuple[str, ...], ds: xr.Dataset, what: str, where: str) -> str:
@@ -88,6 +88,17 @@ def _slices(field: xr.DataArray, where: str) -> Iterator[tuple[datetime, datetim
         yield init, valid, init == valid, field
 
 
+def _origin(attributes: str) -> str:
+    """Whose data it is, as far as the file's attributes say."""
+    if "reanalysis" in attributes or "'ea'" in attributes:
+        return "era5"
+    return (
+        "ifs"
+        if "ECMWF IFS" in attributes or "ECMWF HRES" in attributes or "ECMWF open data" in attributes
+        else "unknown"
+    )
+
+
 def decode_xarray(ds: xr.Dataset, wanted: set[str], where: str) -> Iterator[DecodedField]:
     """Every wanted field. Amounts: since the cycle's start if there is a `step`, else of the preceding interval."""
     lat, lon, to_canonical = layout(ds, where)
@@ -101,8 +112,7 @@ def decode_xarray(ds: xr.Dataset, wanted: set[str], where: str) -> Iterator[Deco
         odd = [str(d) for d in field.dims if field.sizes[d] > 1 and d not in (lat, lon, *TIMES, *STEPS)]
         if odd:
             raise UnreadableFile(f"{where}: {name} has a dimension {odd[0]}; select one member of it first")
-        history = str(ds.attrs) + str(field.attrs)
-        origin = "era5" if "reanalysis" in history or "'ea'" in history else "unknown"
+        origin = _origin(str(ds.attrs) + str(field.attrs))
         for init, valid, analysis, piece in _slices(field, where):
             label = f"{where} {name} at {valid:%Y-%m-%dT%H:%M}"
             try:
@@ -112,5 +122,6 @@ def decode_xarray(ds: xr.Dataset, wanted: set[str], where: str) -> Iterator[Deco
             values = to_si(field, variable, flat.reshape(flat.shape[-2:]), where)
             start = init if variable.amount and not analysis else valid
             yield DecodedField(
-                variable, init, start, valid, analysis, origin, "", to_canonical.grid, to_canonical(values), label
-            )
+                variable, init, start, valid, analysis, origin, "", to_canonical.grid, to_canonical(values), label,
+                dated=init != EPOCH,
+            )  # fmt: skip

@@ -9,9 +9,9 @@ import torch
 import xarray as xr
 
 from models.downscaler import FINE_MARGIN
-from models.interpolation import area_mean
+from models.interpolation import INTERPOLATION_HALO, area_mean, conservative_bicubic
 from tasks.errors import CorruptField, RegionOutsideInput, UnreadableFile
-from tasks.grid import Grid
+from tasks.grid import Grid, pad
 from tasks.prepare.decode import open_dataset
 from tasks.prepare.decode_grib import is_grib
 from tasks.prepare.decode_xarray import layout
@@ -84,7 +84,12 @@ def heights(path: Path, coarse: Grid, target: Grid, must_cover: Grid) -> Heights
 
 
 def _on(values: np.ndarray, source: Grid, lattice: Grid) -> np.ndarray:
-    """Heights on a lattice: means where it is coarser than the source, bilinear where finer, edges repeated."""
+    """Heights on a lattice: means where it is coarser, conservative bicubic where finer than the source; edges repeated."""
+    if lattice.dlat < source.dlat * 0.999:  # finer: the same interpolation as the fields', which keeps peaks' means
+        h = INTERPOLATION_HALO
+        around = torch.from_numpy(pad(values, source, top=h, bottom=h, left=h, right=h))
+        rows, cols = lattice.axes_in(source.extended(h, h, h, h))
+        return conservative_bicubic(around, rows, cols).numpy()
     inner = clip_to(lattice, source)
     north = round((lattice.north - inner.north) / lattice.dlat)
     west = round((inner.west - lattice.west) / lattice.dlon)

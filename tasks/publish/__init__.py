@@ -8,7 +8,7 @@ from uuid import uuid4
 
 from prefect import task
 
-from tasks.cycle import ATTRIBUTION, Cycle, RawFile
+from tasks.cycle import ATTRIBUTION, LICENCE, Cycle, RawFile
 from tasks.prepared import Prepared, PreparedInfo
 from tasks.publish.figures import quicklook
 from tasks.publish.ledger import LedgerEntry, folder, read_entry, write_entry
@@ -34,7 +34,7 @@ def _name(cycle: Cycle, revision: int) -> str:
     return cycle.stamp if revision == 1 else f"{cycle.stamp}-r{revision}"
 
 
-def _attributes(entry: LedgerEntry, region: Region) -> dict[str, object]:
+def _attributes(entry: LedgerEntry, region: Region) -> dict[str, str]:
     """Global attributes of the product: what it is, where it came from, how good it is."""
     return {
         "title": f"{region.title}: {entry.cycle} at {region.spacing:g} degree",
@@ -42,8 +42,7 @@ def _attributes(entry: LedgerEntry, region: Region) -> dict[str, object]:
         "source": f"{entry.cycle} downscaled by finescale {VERSION} with {entry.model}",
         "history": f"{entry.published_at:%Y-%m-%dT%H:%M:%SZ} finescale {VERSION}",
         "references": "Li et al., Computer Engineering 2026, 52(4), 376-385",
-        "license": "CC-BY-4.0",
-        "attribution": ATTRIBUTION[entry.origin],
+        "attribution": ". ".join(p for p in (ATTRIBUTION[entry.origin], region.attribution) if p),
         "finescale_region": entry.region,
         "finescale_cycle": entry.cycle,
         "finescale_version": VERSION,
@@ -52,7 +51,7 @@ def _attributes(entry: LedgerEntry, region: Region) -> dict[str, object]:
         "finescale_quality": entry.quality,
         "scorecard": entry.scorecard.model_dump_json(),
         "ledger": entry.model_dump_json(exclude={"scorecard"}),
-    }
+    } | ({"license": LICENCE[entry.origin]} if entry.origin in LICENCE else {})
 
 
 def _figure(product_uri: str, fields_uri: str, region: Region, cycle: Cycle) -> bytes:
@@ -97,7 +96,7 @@ def publish(
         lead_hours=info.lead_hours,
         variables=info.variables,
         absent=info.absent,
-        inputs=inputs,
+        inputs=[f.model_copy(update={"uri": f.uri.rsplit("/", 1)[-1]}) for f in inputs],  # a path is nobody's business
         origin=info.origin,
         expver=info.expver,
         model=model,

@@ -5,27 +5,11 @@ from __future__ import annotations
 import numpy as np
 import xarray as xr
 
-from models.interpolation import covered, overlap_weights
 from tasks.grid import Grid
+from tasks.recoarsen import Recoarsen
 from tasks.region import GateLimits
 from tasks.scorecard import Check
 from tasks.variables import VARIABLES
-
-
-def recoarsening_error(product: np.ndarray, target: Grid, coarse: np.ndarray, grid: Grid) -> float:
-    """RMSE of the product averaged back to the input cells that it covers whole, over the input's deviation there.
-
-    product (..., target.rows, target.cols), coarse (..., grid.rows, grid.cols). 0 if no cell is covered or the input
-    does not vary.
-    """
-    rows, cols = target.axes_in(grid)
-    inside_rows, inside_cols = covered(rows, grid.rows), covered(cols, grid.cols)
-    wr, wc = overlap_weights(rows, grid.rows)[inside_rows], overlap_weights(cols, grid.cols)[inside_cols]
-    wanted = coarse[..., inside_rows, :][..., inside_cols].astype(np.float64)
-    if wanted.size == 0 or wanted.std() == 0:
-        return 0.0
-    found = wr @ product.astype(np.float64) @ wc.T
-    return float(np.sqrt(((found - wanted) ** 2).mean()) / wanted.std())
 
 
 def seam_ratio(field: np.ndarray, rows: list[int], cols: list[int]) -> float:
@@ -46,6 +30,7 @@ def seam_ratio(field: np.ndarray, rows: list[int], cols: list[int]) -> float:
 def check(product: xr.Dataset, target: Grid, fields: xr.Dataset, grid: Grid, limits: GateLimits) -> list[Check]:
     """Every hard check of every variable, over all lead times; reads one lead time at a time."""
     checks = []
+    recoarsen = Recoarsen(target, grid)
     borders = list(product.attrs.get("tile_rows", [])), list(product.attrs.get("tile_cols", []))
     for name in (str(n) for n in product.data_vars if n in VARIABLES):
         variable = VARIABLES[name]
@@ -55,7 +40,7 @@ def check(product: xr.Dataset, target: Grid, fields: xr.Dataset, grid: Grid, lim
             finite = min(finite, float(np.isfinite(fine).mean()))
             low, high = min(low, float(np.nanmin(fine))), max(high, float(np.nanmax(fine)))
             constant += bool(fine.std() == 0 and coarse.std() > 0)
-            recoarsening = max(recoarsening, recoarsening_error(fine, target, coarse, grid))
+            recoarsening = max(recoarsening, recoarsen.error(fine, coarse))
             seam = max(seam, seam_ratio(fine, *borders))
 
         def add(what: str, value: float, limit: float, passed: bool, name: str = name) -> None:

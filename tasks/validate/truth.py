@@ -11,19 +11,12 @@ import numpy as np
 import torch
 import xarray as xr
 
-from models.interpolation import bicubic, conservative_bicubic, covered, overlap_weights
+from models.interpolation import bicubic, conservative_bicubic
 from tasks.grid import Grid, canonical
 from tasks.prepared import Prepared
+from tasks.recoarsen import Recoarsen
 from tasks.scorecard import TruthScore
 from tasks.variables import VARIABLES
-
-
-def _average(field: np.ndarray, target: Grid, truth: Grid) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Target field on the truth cells it covers whole, and which those are."""
-    rows, cols = target.axes_in(truth)
-    inside_rows, inside_cols = covered(rows, truth.rows), covered(cols, truth.cols)
-    wr, wc = overlap_weights(rows, truth.rows)[inside_rows], overlap_weights(cols, truth.cols)[inside_cols]
-    return wr @ field.astype(np.float64) @ wc.T, inside_rows, inside_cols
 
 
 def score_against(truth_file: Path, product: xr.Dataset, target: Grid, prepared: Prepared) -> list[TruthScore]:
@@ -32,7 +25,8 @@ def score_against(truth_file: Path, product: xr.Dataset, target: Grid, prepared:
     rows, cols = target.axes_in(prepared.grid)
     with xr.open_dataset(truth_file) as truth:
         to_canonical = canonical(truth.latitude.values, truth.longitude.values, truth_file.name)
-        for name in (str(n) for n in product.data_vars if n in VARIABLES):
+        average = Recoarsen(target, to_canonical.grid)
+        for name in (n for n in VARIABLES if n in product):
             wanted = to_canonical(truth[name].values)
             coarse = torch.from_numpy(prepared.fields[name].values[0])
             candidates = {
@@ -42,8 +36,7 @@ def score_against(truth_file: Path, product: xr.Dataset, target: Grid, prepared:
             }
             rmse, count = {}, 0
             for label, field in candidates.items():
-                found, inside_rows, inside_cols = _average(field, target, to_canonical.grid)
-                error = found - wanted[inside_rows][:, inside_cols]
+                error = average(field) - average.select(wanted)
                 rmse[label], count = float(np.sqrt((error**2).mean())), error.size
             scores.append(TruthScore(variable=name, units=VARIABLES[name].units, count=count, **rmse))
     return scores

@@ -11,10 +11,11 @@ import xarray as xr
 from tasks.errors import GateRefused
 from tasks.grid import Grid, canonical
 from tasks.prepared import Prepared
+from tasks.recoarsen import Recoarsen
 from tasks.region import GateLimits
 from tasks.scorecard import Scorecard
 from tasks.validate import assert_passed
-from tasks.validate.checks import check, recoarsening_error, seam_ratio
+from tasks.validate.checks import check, seam_ratio
 from tasks.validate.truth import score_against
 from tests.conftest import TRUTH
 
@@ -70,7 +71,7 @@ def test_a_shifted_product_fails_recoarsening() -> None:
 def test_recoarsening_error_is_the_added_error() -> None:
     fine, coarse = product()
     want = 0.5 / float(coarse["t2m"].values.std())
-    assert recoarsening_error(fine["t2m"].values + 0.5, FINE, coarse["t2m"].values, COARSE) == pytest.approx(want, 1e-3)
+    assert Recoarsen(FINE, COARSE).error(fine["t2m"].values + 0.5, coarse["t2m"].values) == pytest.approx(want, 1e-3)
 
 
 def test_a_step_at_a_tile_border_is_a_seam() -> None:
