@@ -71,9 +71,11 @@ def main() -> None:
         f"{table(scores(args.model))}\n"
         f"Model {package.model_id}, sha-256 {package.digest[:16]}, {package.metadata['parameters']} parameters;\n"
         f"finescale {VERSION}. Plain bicubic evaluates Keys' kernel at the points; back-projected bicubic conserves\n"
-        "cell means exactly. Neither knows terrain.\n"
+        "cell means exactly. Neither knows terrain, which is most of what is gained in temperature and pressure.\n"
     )
     if not args.no_page:
+        if "unknown" in VERSION:
+            parser.error("finescale is not installed, so its version is unknown; use `make accuracy`")
         PAGE.write_text(text)
     print(text)
 

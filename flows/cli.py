@@ -7,6 +7,7 @@ import logging
 import os
 import sys
 import time
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Annotated
@@ -20,6 +21,8 @@ os.environ.setdefault("PREFECT_LOGGING_LEVEL", "CRITICAL")
 os.environ.setdefault("PREFECT_LOGGING_TO_API_ENABLED", "true")
 # Its server makes its database at the first start: longer than the default of 20 s where all cores are busy.
 os.environ.setdefault("PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS", "120")
+
+warnings.filterwarnings("ignore", message="Failed to create the Prefect home")  # said in one line of ours
 
 app = typer.Typer(
     name="finescale",
@@ -57,6 +60,9 @@ def _one_line_errors() -> Iterator[None]:
     except FinescaleError as error:
         typer.echo(f"finescale: {error}", err=True)
         raise typer.Exit(error.exit_code) from None
+    except KeyboardInterrupt:
+        typer.echo("finescale: interrupted; what was published before stays as it was", err=True)
+        raise typer.Exit(130) from None
 
 
 def _table(header: list[str], rows: list[list[str]]) -> None:
@@ -92,10 +98,13 @@ def run(
     with _one_line_errors():
         began = time.monotonic()
         from flows.downscale import downscale, resolve
+        from flows.orchestrator import assert_prefect_usable
 
-        resolve(region, source, cycle, input, model, spacing)  # a typing error should not cost Prefect's start
+        request = resolve(region, source, cycle, input, model, spacing)  # a wrong name should not cost Prefect's start
+        assert_prefect_usable()
+        chosen = request.cycle.stamp if request.cycle else None
         outcome = downscale(
-            region=region, source=source, cycle=cycle, inputs=input, store=store, model=model, spacing=spacing,
+            region=region, source=source, cycle=chosen, inputs=input, store=store, model=model, spacing=spacing,
             force=force,
         )  # fmt: skip
         total = time.monotonic() - began
@@ -214,8 +223,15 @@ def regions_list() -> None:
     """Every region that can be named."""
     with _one_line_errors():
         from tasks import region as regions
+        from tasks.errors import InvalidRegion
 
-        rows = [[r.name, str(r.target), r.title] for r in map(regions.load, regions.names())]
+        rows = []
+        for name in regions.names():
+            try:
+                region = regions.load(name)
+                rows.append([region.name, str(region.target), region.title])
+            except InvalidRegion as error:
+                rows.append([name, "INVALID", str(error)])
     _table(["region", "target grid", "title"], rows)
 
 

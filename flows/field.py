@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from uuid import uuid4
 
@@ -106,22 +107,36 @@ def _read(path: str, variables: list[str] | None) -> Assembled:
     return assemble(decode(Path(path), set(wanted)), lambda grid: grid, wanted, variables or [])
 
 
-def _describe(ds: xr.Dataset, assembled: Assembled, made_with: str) -> xr.Dataset:
-    """CF metadata; a time series gets a `time` dimension instead of lead times."""
+def _describe(ds: xr.Dataset, assembled: Assembled, made_with: str, method: str) -> xr.Dataset:
+    """CF metadata; a time series gets a `time` dimension instead of lead times, an undated file no times at all."""
     attributes = {
         "title": "High-resolution fields made by finescale",
         "source": made_with,
+        "history": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ} {made_with}",
         "attribution": ATTRIBUTION[assembled.origin],
         "finescale_version": VERSION,
     }
     ds = describe(ds, attributes)
-    if assembled.analysis:
+    if method == "bicubic":
+        _replace_methods(ds, "area: mean", "area: point")
+    if not assembled.dated:
+        ds = ds.isel(step=0).drop_vars(["step", "time", "valid_time", "step_bounds"], errors="ignore")
+    elif assembled.analysis:
+        if "step_bounds" in ds:
+            ds["time_bounds"] = ds["time"] + ds["step_bounds"]
+            ds["valid_time"].attrs["bounds"] = "time_bounds"
         ds = ds.drop_vars(["time", "step_bounds"], errors="ignore").swap_dims(step="valid_time").drop_vars("step")
         ds = ds.rename(valid_time="time")
-        for name in ds.data_vars:
-            if "cell_methods" in ds[name].attrs:
-                ds[name].attrs["cell_methods"] = ds[name].attrs["cell_methods"].replace("step:", "time:")
+        _replace_methods(ds, "step:", "time:")
+    for name in ("latitude", "longitude"):
+        ds[name].encoding["_FillValue"] = None
     return ds
+
+
+def _replace_methods(ds: xr.Dataset, old: str, new: str) -> None:
+    for field in ds.data_vars.values():
+        if "cell_methods" in field.attrs:
+            field.attrs["cell_methods"] = field.attrs["cell_methods"].replace(old, new)
 
 
 def _write(ds: xr.Dataset, output: Path) -> None:
@@ -134,7 +149,7 @@ def _write(ds: xr.Dataset, output: Path) -> None:
                 shutil.rmtree(output)
         else:
             compressed = {"zlib": True, "complevel": 1, "shuffle": True}
-            ds.to_netcdf(partial, encoding={n: compressed for n in ds.data_vars if ds[n].ndim == 3})
+            ds.to_netcdf(partial, encoding={n: compressed for n in ds.data_vars if n in VARIABLES})
         partial.replace(output)
     except OSError as error:
         raise StoreNotWritable(f"{output}: cannot be written ({error.strerror or error})") from None
@@ -185,6 +200,6 @@ def super_resolve_file(
         ds = interpolate_fields(prepared, plan, interpolator)
         made_with = f"finescale {VERSION}, {method}"
     ds.attrs = {}
-    _write(_describe(ds, assembled, made_with), Path(output))
+    _write(_describe(ds, assembled, made_with, method), Path(output))
     names = [str(n) for n in ds.data_vars if n in VARIABLES]
     return FieldReport(output, assembled.grid, target, names, ds.sizes["step"], plan.scale)

@@ -65,8 +65,8 @@ class ModelPackage:
         repair = "restore it from the repository or reinstall finescale"
         if not (folder / SUMS).is_file():
             raise PackageError(f"model package {folder}: {SUMS} is missing; {repair}")
-        lines = [line.split() for line in (folder / SUMS).read_text().splitlines()]
-        sums = {name: digest for digest, name in lines}
+        lines = [line.split() for line in (folder / SUMS).read_text(errors="replace").splitlines()]
+        sums = {line[-1]: line[0] for line in lines if len(line) == 2}
         for name in FILES:
             if name not in sums or not (folder / name).is_file():
                 raise PackageError(f"model package {folder.name}: {name} is missing; {repair}")

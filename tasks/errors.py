@@ -59,6 +59,10 @@ class SourceUnavailable(BadInput):
     """A source that this version cannot reach."""
 
 
+class OrchestratorUnavailable(FinescaleError):
+    """Prefect's server or folder cannot be used."""
+
+
 class CycleNotReady(FinescaleError):
     """The cycle asked for is not complete yet."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 from pathlib import Path
 from typing import Annotated, Any
@@ -99,9 +100,17 @@ class Region(BaseModel):
         for name in self.required:
             if name not in self.variables:
                 raise ValueError(f"required: {name!r} is not among variables")
+        if min(self._points()) < 2:
+            raise ValueError(f"box holds {self._points()} points of {self.spacing:g} degree; at least 2 x 2 are needed")
         if self.spacing > self.input_spacing:
             raise ValueError(f"spacing {self.spacing:g} must not be above input_spacing {self.input_spacing:g}")
         return self
+
+    def _points(self) -> tuple[int, int]:
+        """Rows and columns of multiples of the spacing inside the box."""
+        b, d = self.box, self.spacing
+        count = lambda low, high: math.floor(high / d + 1e-6) - math.ceil(low / d - 1e-6) + 1  # noqa: E731
+        return count(b.south, b.north), count(b.west, b.east)
 
     @property
     def folder(self) -> Path:

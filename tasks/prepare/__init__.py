@@ -20,7 +20,6 @@ from tasks.prepare.regrid import clip_to, covers
 from tasks.prepare.terrain import heights
 from tasks.prepared import Prepared, PreparedInfo
 from tasks.region import Region
-from tasks.storage import join, write_json
 
 log = logging.getLogger(__name__)
 
@@ -80,7 +79,7 @@ def prepare(files: list[str], region: Region, workspace: str, halo: int) -> Prep
     hours = (assembled.fields.step.values / 3.6e12).astype(float).tolist()
     variables = len(region.variables) - len(assembled.absent)
     log.info("prepare: variables: %d, lead times: %d, on %s", variables, len(hours), assembled.grid)
-    info = PreparedInfo(
+    return PreparedInfo(
         uri=prepared.save(workspace),
         init=f"{assembled.init:%Y-%m-%dT%H}",
         lead_hours=hours,
@@ -91,5 +90,3 @@ def prepare(files: list[str], region: Region, workspace: str, halo: int) -> Prep
         grid=str(assembled.grid),
         halo=available,
     )
-    write_json(join(workspace, "prepared.json"), info.model_dump())
-    return info

@@ -84,7 +84,7 @@ def heights(path: Path, coarse: Grid, target: Grid, must_cover: Grid) -> Heights
 
 
 def _on(values: np.ndarray, source: Grid, lattice: Grid) -> np.ndarray:
-    """Heights on a lattice: means where it is coarser, conservative bicubic where finer than the source; edges repeated."""
+    """Heights on a lattice: means where coarser than the source, conservative bicubic where finer; edges repeated."""
     if lattice.dlat < source.dlat * 0.999:  # finer: the same interpolation as the fields', which keeps peaks' means
         h = INTERPOLATION_HALO
         around = torch.from_numpy(pad(values, source, top=h, bottom=h, left=h, right=h))

@@ -8,16 +8,22 @@
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import json
 from datetime import datetime
 from typing import Any
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
 from tasks.cycle import Cycle, RawFile
+from tasks.errors import FinescaleError
 from tasks.scorecard import Scorecard
 from tasks.storage import filesystem, join, read_json, write_json
+
+
+class DamagedLedger(FinescaleError):
+    """A ledger file that cannot be read."""
 
 
 class LedgerEntry(BaseModel):
@@ -70,8 +76,9 @@ def latest_uri(store: str, region: str, source: str) -> str:
 
 def read_entry(store: str, region: str, cycle: Cycle) -> LedgerEntry | None:
     """The entry of a cycle, None if it was never published."""
-    data = read_json(entry_uri(store, region, cycle))
-    return LedgerEntry.model_validate(data) if data else None
+    uri = entry_uri(store, region, cycle)
+    fs, path = filesystem(uri)
+    return _parse(fs.cat_file(path), uri) if fs.exists(path) else None
 
 
 def write_entry(store: str, cycle: Cycle, entry: LedgerEntry) -> None:
@@ -99,5 +106,15 @@ def entries(store: str, region: str) -> list[LedgerEntry]:
     fs, path = filesystem(join(store, region))
     if not fs.exists(path):
         return []
-    files = sorted(f for f in fs.glob(f"{path.rstrip('/')}/*/[0-9][0-9][0-9][0-9]/[0-9][0-9]/*.json"))
-    return [LedgerEntry.model_validate_json(fs.cat_file(f)) for f in files]
+    files = sorted(f for f in fs.glob(f"{glob.escape(path.rstrip('/'))}/*/[0-9][0-9][0-9][0-9]/[0-9][0-9]/*.json"))
+    return [_parse(fs.cat_file(f), f) for f in files]
+
+
+def _parse(text: bytes, where: str) -> LedgerEntry:
+    try:
+        return LedgerEntry.model_validate_json(text)
+    except ValidationError as error:
+        raise DamagedLedger(
+            f"{where}: not a ledger entry ({error.error_count()} errors, first: {error.errors()[0]['msg']}); "
+            "restore it, or remove it and make the cycle again"
+        ) from None

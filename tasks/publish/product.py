@@ -73,6 +73,8 @@ def encoding(ds: xr.Dataset) -> dict[str, dict[str, Any]]:
     for name in ("step", "step_bounds"):
         if name in ds.variables:
             out[name] = {"units": "hours", "dtype": "float64"}
+    for name in ("latitude", "longitude"):
+        out[name] = {"_FillValue": None}
     for name in ("time", "valid_time"):
         out[name] = {"units": "hours since 1970-01-01", "calendar": "standard", "dtype": "float64"}
     return out

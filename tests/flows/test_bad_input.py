@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 import shlex
 import shutil
@@ -20,7 +21,7 @@ from typer.testing import CliRunner, Result
 
 from flows.cli import app
 from tasks.errors import BadInput
-from tests.conftest import DEMO_GRIB, ROOT, RegionMaker
+from tests.conftest import DEMO_GRIB, ROOT, TRUTH, RegionMaker
 from tests.flows.conftest import CommandLine, GribMaker
 
 PACKAGE = ROOT / "models" / "pretrained" / "inr-hres"
@@ -183,7 +184,7 @@ def test_run_refuses_a_bad_file_and_leaves_the_store_as_it_was(
 ) -> None:
     store, files = published
     result = finescale("run", "hubei", "--input", spoil(demo_grib, rewrite), "--store", store)
-    assert_one_line(result, says=says, after=r"acquire: 1 files handed in, [\d.]+ kB")
+    assert_one_line(result, says=says, after=r"acquire: files handed in: 1, [\d.]+ kB")
     assert files_below(store) == files
 
 
@@ -234,8 +235,25 @@ def test_a_region_outside_the_file_is_refused_with_both_areas(
     folder = make_region(name="north", box={"north": 44.0, "south": 42.0, "west": 108.0, "east": 116.0})
     result = finescale("run", folder, "--input", DEMO_GRIB, "--store", store)
     says = ["region north", "42..44N 108..116E", "is not inside the input", "20..40N 100..125E"]
-    assert_one_line(result, says=says, after=r"acquire: 1 files handed in, [\d.]+ kB")
+    assert_one_line(result, says=says, after=r"acquire: files handed in: 1, [\d.]+ kB")
     assert files_below(store) == files
+
+
+def test_a_file_that_does_not_say_when_is_refused_by_run_and_undated_by_field(
+    finescale: CommandLine, published: tuple[Path, dict[str, str]], tmp_path: Path
+) -> None:
+    store, files = published
+    result = finescale("run", "hubei", "--input", TRUTH, "--store", store)
+    says = ["truth_0p1.nc", "does not say of what time", "`time`"]
+    assert_one_line(result, says=says, after=r"acquire: files handed in: 1, [\d.]+ kB")
+    assert files_below(store) == files
+    small, fine = tmp_path / "small.nc", tmp_path / "fine.nc"
+    with xr.open_dataset(TRUTH) as truth:
+        truth[["t2m"]].isel(latitude=slice(0, 12), longitude=slice(0, 12)).to_netcdf(small)
+    assert finescale("field", small, fine, "--scale", "2").exit_code == 0
+    with xr.open_dataset(fine) as made:
+        assert made["t2m"].dims == ("latitude", "longitude")
+        assert not {"time", "step", "valid_time"} & set(made.variables)
 
 
 # --- names and options -----------------------------------------------------------------------------------------------
@@ -246,6 +264,8 @@ OPTIONS: dict[str, list[str]] = {  # the command line after `finescale` -> what 
     "run {unknown_variable} --source demo --store {store}": ["region.yaml", "variables", "'t9m'", "t2m, d2m"],
     "run hubei --source demo --model inr-nothing --store {store}": ["unknown model 'inr-nothing'", "inr-hres"],
     "run hubei --source demo --model {changed} --store {store}": ["weights.safetensors is not the file", "released"],
+    "run hubei --source demo --model {unsealed} --store {store}": ["is missing", "restore it"],
+    "run {speck} --source demo --store {store}": ["(0, 21) points of 0.05 degree", "at least 2 x 2"],
     "run hubei --source demo --spacing 0 --store {store}": ["--spacing", "spacing = 0.0", "greater than 0"],
     "run hubei --source demo --spacing 5 --store {store}": ["--spacing", "spacing = 5.0", "less than or equal to 1"],
     "run hubei --source demo --spacing nan --store {store}": ["--spacing", "spacing = nan"],
@@ -272,6 +292,7 @@ OPTIONS: dict[str, list[str]] = {  # the command line after `finescale` -> what 
     "field {grib} {out}/fine.nc --scale 2 --spacing 0.1": ["exactly one of --scale, --spacing and --like"],
     "field {grib} {out}/fine.nc --scale 2 --like {grib}": ["exactly one of --scale, --spacing and --like"],
     "field {grib} {out}/fine.nc --like {folder}/none.nc": ["none.nc: no such file"],
+    "field {grib} {out}/fine.nc --like {elsewhere}": ["elsewhere.nc", "is not inside the input", "20..40N 100..125E"],
     "field {grib} {out}/fine.tif --scale 2": ["fine.tif: unknown kind of output", ".nc, .zarr"],
     "field {grib} {grib}/fine.nc --scale 2 --method bicubic": ["demo.grib2/fine.nc: cannot be written"],
     "field {grib} {grib}/fine.zarr --scale 2 --method bicubic": ["demo.grib2/fine.zarr: cannot be written"],
@@ -295,6 +316,10 @@ def places(
     weights = bytearray((changed / "weights.safetensors").read_bytes())
     weights[len(weights) // 2] ^= 0x01
     (changed / "weights.safetensors").write_bytes(weights)
+    unsealed = Path(shutil.copytree(PACKAGE, tmp_path / "inr-unsealed"))
+    (unsealed / "SHA256SUMS").write_bytes(b"\xff" + (unsealed / "SHA256SUMS").read_bytes().replace(b"  ", b" x "))
+    elsewhere = tmp_path / "elsewhere.nc"
+    xr.Dataset(coords={"latitude": [51.0, 50.0], "longitude": [0.0, 1.0]}).to_netcdf(elsewhere)
     (tmp_path / "out").mkdir()
     return {
         "store": published[0],
@@ -302,6 +327,9 @@ def places(
         "out": tmp_path / "out",
         "grib": demo_grib,
         "changed": changed,
+        "unsealed": unsealed,
+        "elsewhere": elsewhere,
+        "speck": make_region(name="speck", box={"north": 30.04, "south": 30.01, "west": 110.0, "east": 111.0}),
         "unknown_variable": make_region(name="unknown-variable", variables=["t2m", "t9m"]),
     }
 
@@ -317,10 +345,11 @@ def test_a_wrong_name_or_option_is_refused_before_anything_is_made(
     assert files_below(places["out"]) == {}
 
 
-def in_a_process_of_its_own(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+def in_a_process_of_its_own(*arguments: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "flows.cli", *map(str, arguments)], cwd=ROOT, capture_output=True, text=True, timeout=120
-    )
+        [sys.executable, "-m", "flows.cli", *map(str, arguments)],
+        cwd=ROOT, env=os.environ | environment, capture_output=True, text=True, timeout=120,
+    )  # fmt: skip
 
 
 def test_a_process_of_its_own_ends_with_one_line_and_exit_code_2() -> None:
@@ -338,3 +367,18 @@ def test_the_grib_library_adds_no_lines_of_its_own(demo_grib: Path, tmp_path: Pa
     done = in_a_process_of_its_own("field", demo_grib, tmp_path / "fine.nc", "--scale", "2")
     assert done.returncode == 2
     assert len(done.stderr.splitlines()) == 1, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("environment", "says"),
+    [
+        ({"PREFECT_API_URL": "http://127.0.0.1:9/api"}, "Prefect server http://127.0.0.1:9/api does not answer"),
+        ({"PREFECT_API_URL": "", "PREFECT_HOME": "/proc/nowhere"}, "/proc/nowhere cannot be written; set PREFECT_HOME"),
+    ],
+    ids=["silent_server", "home_not_writable"],
+)
+def test_prefect_that_cannot_be_used_is_one_line(environment: dict[str, str], says: str, tmp_path: Path) -> None:
+    done = in_a_process_of_its_own("run", "hubei", "--source", "demo", "--store", tmp_path / "store", **environment)
+    assert (done.returncode, len(done.stderr.splitlines())) == (1, 1), done.stderr
+    assert says in done.stderr
+    assert not (tmp_path / "store").exists()
