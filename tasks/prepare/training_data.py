@@ -13,9 +13,8 @@ import numpy as np
 import xarray as xr
 
 from models.data import MISSING
-
-GRAVITY = 9.80665  # m s-2, WMO's standard
-VARIABLES = ("t2m", "d2m", "u10", "v10", "sp", "msl", "tp")
+from models.train import VARIABLES
+from tasks.prepare.terrain import GRAVITY
 
 
 def encode(field: np.ndarray) -> tuple[np.ndarray, float, float]:
