@@ -5,7 +5,6 @@ A grid that crosses the date line keeps rising past 180. Point values stand for 
 
 from __future__ import annotations
 
-import hashlib
 import math
 from dataclasses import dataclass
 
@@ -63,12 +62,6 @@ class Grid:
     def reaches_south_pole(self) -> bool:
         """True if the row after the last would lie beyond the pole."""
         return self.south - self.dlat < -90.0 - 1e-9
-
-    @property
-    def fingerprint(self) -> str:
-        """Short hash that two grids share exactly when they are the same."""
-        text = " ".join(f"{v:.9g}" for v in (self.north, self.west, self.dlat, self.dlon, self.rows, self.cols))
-        return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     def __str__(self) -> str:
         return (

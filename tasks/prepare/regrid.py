@@ -1,7 +1,7 @@
 """Regridding between regular grids: bilinear for states, conservative for amounts and for coarser targets.
 
 Weights are separable, one sparse matrix an axis. They are made once for a pair of grids and kept in memory by the
-fingerprint of both: making them costs less than reading them from a disk would.
+parameters of both: making them costs less than reading them from a disk would.
 """
 
 from __future__ import annotations

@@ -49,7 +49,7 @@ class LedgerEntry(BaseModel):
     code_version: str
     region_fingerprint: str
     spacing: float
-    timings: dict[str, float]  # seconds by step
+    timings: dict[str, float]  # seconds by step, publishing itself not yet known
     scorecard: Scorecard
 
 
