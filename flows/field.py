@@ -22,7 +22,7 @@ from tasks.grid import Grid, lattice
 from tasks.prepare.assemble import Assembled, assemble
 from tasks.prepare.decode import decode, grid_of
 from tasks.prepare.regrid import covers
-from tasks.prepare.terrain import heights
+from tasks.prepare.terrain import static_fields
 from tasks.prepared import Prepared
 from tasks.publish.product import describe
 from tasks.variables import VARIABLES, known
@@ -182,7 +182,7 @@ def super_resolve_file(
     interpolator = None if package is not None else interpolation(method)
     assembled = _read(source, variables)
     target = target_grid(assembled.grid, scale, spacing, like)
-    relief = heights(Path(terrain), assembled.grid, target, target) if terrain else None
+    relief = static_fields(Path(terrain), assembled.grid, target, target) if terrain else None
     prepared = Prepared(assembled.fields, assembled.grid, relief)
     if package is not None:
         network = package.load()

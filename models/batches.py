@@ -8,11 +8,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from models.data import Dataset, WindowSampler
-from models.degradation import degrade
-from models.downscaler import FINE_MARGIN
+from models.data import STATIC_FIELDS, Dataset, WindowSampler
+from models.degradation import bicubic_downscale, degrade
 from models.geometry import Axis
 from models.interpolation import area_mean
+from models.statics import FINE_MARGIN, Statics, cell_sizes
 
 MIRRORED = {0: "v10", 1: "u10"}  # component that changes sign when the field is mirrored north-south, east-west
 
@@ -23,11 +23,15 @@ class Batch:
 
     x: Tensor
     present: Tensor
-    z_coarse: Tensor | None
-    z_fine: Tensor | None
+    statics: Statics
     rows: Axis
     cols: Axis
     target: Tensor
+
+    def to(self, device: torch.device | str) -> Batch:
+        """On a device."""
+        x, present, target = (t.to(device, non_blocking=True) for t in (self.x, self.present, self.target))
+        return Batch(x, present, self.statics.to(device), self.rows, self.cols, target)
 
 
 @dataclass(frozen=True)
@@ -42,9 +46,11 @@ class BatchSettings:
     scale_high: float = 8.0
     scale_two: float = 0.25
     anisotropic: float = 0.2
+    ratio: int = 0  # a fixed scale, for networks that know one only
     drop_variable: float = 0.1
-    drop_terrain: float = 0.1
-    clean: float = 0.5
+    drop_static: float = 0.1
+    clean: float = 0.5  # share of batches without degradation beyond the area mean
+    bicubic: bool = False  # degrade by bicubic alone, as the published methods do
 
 
 def fine_axis(count: int, scale: float, phase: float) -> Axis:
@@ -59,29 +65,37 @@ class Batches:
         self.dataset, self.names, self.settings, self.rng = dataset, names, settings, rng
         self.known = [n in dataset.fields for n in names]
         self.sampler = WindowSampler(dataset, rng)
+        self.scale_high = settings.scale_high
+        while self.scale_high > 1 and not self.sampler.fits(int(self.scale_high * settings.patch) + 2):
+            self.scale_high = round(self.scale_high - 0.1, 6)  # a small domain holds no large window
 
     def _scales(self) -> tuple[float, float]:
         s, rng = self.settings, self.rng
-        draw = lambda: float(rng.uniform(s.scale_low, s.scale_high))  # noqa: E731
+        if s.ratio:
+            return float(s.ratio), float(s.ratio)
+        draw = lambda: float(rng.uniform(s.scale_low, self.scale_high))  # noqa: E731
         if rng.random() < s.scale_two:
             return 2.0, 2.0
         first = draw()
         return (first, draw()) if rng.random() < s.anisotropic else (first, first)
 
-    def _fields(self, height: int, width: int) -> tuple[np.ndarray, np.ndarray]:
-        """Fine fields (V, height, width) and heights (height, width), mirrored at random."""
-        top, left = self.sampler.draw(height, width)
+    def fields(self, height: int, width: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Fine fields (V, h, w), statics (S, h, w) and latitudes (h,), mirrored at random."""
+        time, top, left = self.sampler.draw(height, width)
+        window = lambda name: self.dataset.window(name, time, top, left, height, width)  # noqa: E731
         y = np.zeros((len(self.names), height, width), dtype=np.float32)
         for i, name in enumerate(self.names):
             if self.known[i]:
-                y[i] = self.dataset.window(name, top, left, height, width)
-        z = self.dataset.window("z", top, left, height, width)
+                y[i] = window(name)
+        static = np.stack([window(name) for name in STATIC_FIELDS])
+        latitudes = self.dataset.latitudes(top, height)
         for axis, component in MIRRORED.items():
             if self.rng.random() < 0.5:
-                y, z = np.flip(y, axis + 1), np.flip(z, axis)
-                y = y.copy()
-                y[self.names.index(component)] *= -1
-        return y, z
+                y, static = np.flip(y, axis + 1).copy(), np.flip(static, axis + 1)
+                latitudes = latitudes[::-1] if axis == 0 else latitudes
+                if component in self.names:
+                    y[self.names.index(component)] *= -1
+        return y, static, latitudes
 
     def _present(self) -> Tensor:
         """(B, V): known variables, some dropped at random, never all."""
@@ -97,26 +111,36 @@ class Batches:
     def draw(self) -> Batch:
         """The next batch."""
         s, rng = self.settings, self.rng
-        scales = self._scales()
         axes, parts = [], []
-        for scale in scales:
-            count = int(np.ceil(s.patch * scale)) + 1
-            axis = fine_axis(count, scale, float(rng.random()))
+        for scale in self._scales():
+            count = int(np.ceil(s.patch * scale)) + (0 if s.ratio else 1)
+            axis = fine_axis(count, scale, 0.0 if s.ratio else float(rng.random()))
             axes.append(axis)
             inside = np.flatnonzero((axis.centres > s.margin) & (axis.centres < s.patch - 1 - s.margin))
             size = min(s.queries, len(inside))
             start = int(inside[0] + rng.integers(len(inside) - size + 1))
             parts.append((start, start + size))
-        fields = [self._fields(len(axes[0]), len(axes[1])) for _ in range(s.size)]
-        y = torch.from_numpy(np.stack([f[0] for f in fields]))
-        z = torch.from_numpy(np.stack([f[1] for f in fields]))[:, None]
-        x = degrade(y, axes[0], axes[1], s.patch, s.patch, rng, s.clean)
-        (r0, r1), (c0, c1) = parts
+        drawn = [self.fields(len(axes[0]), len(axes[1])) for _ in range(s.size)]
+        y, static = (torch.from_numpy(np.stack([d[i] for d in drawn])) for i in (0, 1))
+        if s.bicubic:
+            x = bicubic_downscale(y, axes[0], axes[1], s.patch, s.patch)
+        else:
+            x = degrade(y, axes[0], axes[1], s.patch, s.patch, rng, s.clean)
         present = self._present()
-        z_coarse: Tensor | None = area_mean(z, axes[0], axes[1], s.patch, s.patch)
+        (r0, r1), (c0, c1) = parts
         m = FINE_MARGIN
-        z_fine: Tensor | None = z[:, :, r0 - m : r1 + m, c0 - m : c1 + m]
-        if rng.random() < s.drop_terrain:
-            z_coarse = z_fine = None
+        coarse = area_mean(static, axes[0], axes[1], s.patch, s.patch)
+        spacing = self._spacing([d[2] for d in drawn], axes[0], axes[1])
+        fine = static[:, :, r0 - m : r1 + m, c0 - m : c1 + m]
+        keep = (rng.random((s.size, len(STATIC_FIELDS))) >= s.drop_static).astype(np.float32)
+        statics = Statics(coarse, fine, torch.ones(s.size, len(STATIC_FIELDS)), spacing).without(torch.from_numpy(keep))
         rows, cols = axes[0].part(r0, r1), axes[1].part(c0, c1)
-        return Batch(x * present[:, :, None, None], present, z_coarse, z_fine, rows, cols, y[:, :, r0:r1, c0:c1])
+        return Batch(x * present[:, :, None, None], present, statics, rows, cols, y[:, :, r0:r1, c0:c1])
+
+    def _spacing(self, latitudes: list[np.ndarray], rows: Axis, cols: Axis) -> Tensor:
+        """Size of the input cells in km, (B, 2, patch)."""
+        out = []
+        for fine in latitudes:
+            coarse = np.interp(np.arange(self.settings.patch), rows.centres, fine)
+            out.append(cell_sizes(coarse, self.dataset.spacing * rows.scale, self.dataset.spacing * cols.scale))
+        return torch.cat(out)

@@ -6,6 +6,7 @@ writes it.
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,11 +14,27 @@ from pathlib import Path
 import numpy as np
 
 MISSING = -32768  # int16 code of a missing value
+STATIC_FIELDS = ("z", "land")  # height in m, land fraction: the same at every time
+
+
+@dataclass(frozen=True)
+class Box:
+    """A latitude-longitude box, edges included; north > south, west < east, longitudes in -180..180."""
+
+    north: float
+    south: float
+    west: float
+    east: float
+
+
+VALIDATION = Box(45, 25, 55, 80)  # never trained on, used to choose
+# never trained on, whatever the data set: the test box with its margin, East China and the British Isles of ERA5
+HELD_OUT = (VALIDATION, Box(42, 18, 98, 127), Box(59, 49, -11, 3))
 
 
 @dataclass(frozen=True)
 class Dataset:
-    """Fields of one grid and time: name -> (H, W) int16; latitude falls from `north`, longitude rises from `west`."""
+    """Fields on one grid: name -> (T, H, W) int16; latitude falls from `north`, longitude rises from `west`."""
 
     name: str
     fields: dict[str, np.ndarray]
@@ -26,57 +43,92 @@ class Dataset:
     north: float
     west: float
     spacing: float
-    usable: np.ndarray  # (H, W) bool: known, and outside the validation box
+    usable: np.ndarray  # (H, W) bool: known at every time, and outside the boxes held out
 
     @property
     def shape(self) -> tuple[int, int]:
         """(H, W)."""
         return self.usable.shape[0], self.usable.shape[1]
 
-    def window(self, name: str, top: int, left: int, height: int, width: int) -> np.ndarray:
+    @property
+    def variables(self) -> list[str]:
+        """Names without the static fields."""
+        return [n for n in self.fields if n not in STATIC_FIELDS]
+
+    @property
+    def times(self) -> int:
+        """Number of times."""
+        return len(self.fields[self.variables[0]])
+
+    def latitudes(self, top: int, height: int) -> np.ndarray:
+        """Latitudes of rows top..top + height."""
+        return self.north - self.spacing * np.arange(top, top + height)
+
+    def window(self, name: str, time: int, top: int, left: int, height: int, width: int) -> np.ndarray:
         """(height, width) float32 in physical units."""
-        raw = self.fields[name][top : top + height, left : left + width]
+        series = self.fields[name]
+        raw = series[min(time, len(series) - 1), top : top + height, left : left + width]
         return (raw.astype(np.float32) * self.scale[name] + self.offset[name]).astype(np.float32)
 
-    def box(self, north: float, south: float, west: float, east: float) -> tuple[int, int, int, int]:
-        """(top, left, height, width) of a latitude-longitude box, edges included."""
-        top, bottom = round((self.north - north) / self.spacing), round((self.north - south) / self.spacing)
-        left, right = round((west - self.west) / self.spacing), round((east - self.west) / self.spacing)
-        return top, left, bottom - top + 1, right - left + 1
+    def box(self, box: Box) -> tuple[int, int, int, int]:
+        """(top, left, height, width) of the part of a box that lies on the grid; a side may be 0."""
+        top, bottom = round((self.north - box.north) / self.spacing), round((self.north - box.south) / self.spacing)
+        left, right = round((box.west - self.west) / self.spacing), round((box.east - self.west) / self.spacing)
+        top, left = max(top, 0), max(left, 0)
+        bottom, right = min(bottom + 1, self.shape[0]), min(right + 1, self.shape[1])
+        return top, left, max(bottom - top, 0), max(right - left, 0)
+
+    def value_range(self, name: str) -> tuple[float, float]:
+        """Smallest and largest value where usable."""
+        known = self.fields[name][..., self.usable]
+        low, high = int(known.min()), int(known.max())
+        return low * self.scale[name] + self.offset[name], high * self.scale[name] + self.offset[name]
 
 
-def load(path: Path, validation_box: tuple[float, float, float, float]) -> list[Dataset]:
-    """Every data set of a pack; cells of the validation box (north, south, west, east) are marked as not usable."""
+def digest(path: Path) -> str:
+    """Hex sha-256 of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def load(path: Path, held_out: tuple[Box, ...] = HELD_OUT) -> dict[str, Dataset]:
+    """Every data set of a pack by name; cells of the boxes held out are marked as not usable."""
     archive = np.load(path)
-    out = []
+    out = {}
     for meta in json.loads(str(archive["meta"])):
         fields = {v: archive[f"{meta['name']}/{v}"] for v in meta["scale"]}
-        usable = np.all([f != MISSING for f in fields.values()], axis=0)
-        dataset = Dataset(
-            meta["name"], fields, meta["scale"], meta["offset"], meta["north"], meta["west"], meta["spacing"], usable
-        )
-        top, left, height, width = dataset.box(*validation_box)
-        usable[max(top, 0) : top + height, max(left, 0) : left + width] = False
-        out.append(dataset)
+        usable = np.all([(f != MISSING).all(axis=0) for f in fields.values()], axis=0)
+        scale, offset = meta["scale"], meta["offset"]
+        dataset = Dataset(meta["name"], fields, scale, offset, meta["north"], meta["west"], meta["spacing"], usable)
+        for box in held_out:
+            top, left, height, width = dataset.box(box)
+            usable[top : top + height, left : left + width] = False
+        out[dataset.name] = dataset
     return out
 
 
 class WindowSampler:
     """Draws window corners by area on the sphere, from places where the whole window is usable.
 
-    Every second draw is the more mountainous of three candidates: terrain is where there is something to learn.
+    Every second draw is the most mountainous of three candidates: terrain is where there is something to learn.
     """
 
     def __init__(self, dataset: Dataset, rng: np.random.Generator) -> None:
         self.dataset, self.rng = dataset, rng
         bad = (~dataset.usable).astype(np.int32)
         self._bad = np.pad(bad.cumsum(0).cumsum(1), ((1, 0), (1, 0)))
-        latitudes = dataset.north - dataset.spacing * np.arange(dataset.shape[0])
-        self._area = np.cos(np.deg2rad(latitudes)).clip(0)
+        self._area = np.cos(np.deg2rad(dataset.latitudes(0, dataset.shape[0]))).clip(0)
+
+    def fits(self, size: int, places: int = 100) -> bool:
+        """Whether a square window of `size` cells a side lies whole in usable cells at so many places or more."""
+        s = self._bad
+        if size > min(self.dataset.shape):
+            return False
+        return int((s[size:, size:] - s[:-size, size:] - s[size:, :-size] + s[:-size, :-size] == 0).sum()) >= places
 
     def _one(self, height: int, width: int) -> tuple[int, int]:
         rows, cols = self.dataset.shape
-        for _ in range(1000):
+        for _ in range(1000 if height <= rows and width <= cols else 0):
             p = self._area[height // 2 : height // 2 + rows - height + 1]
             top = int(self.rng.choice(len(p), p=p / p.sum()))
             left = int(self.rng.integers(cols - width + 1))
@@ -86,10 +138,11 @@ class WindowSampler:
                 return top, left
         raise ValueError(f"{self.dataset.name}: no usable window of {height} x {width} found")
 
-    def draw(self, height: int, width: int) -> tuple[int, int]:
-        """(top, left) of a usable window."""
+    def draw(self, height: int, width: int) -> tuple[int, int, int]:
+        """(time, top, left) of a usable window."""
+        time = int(self.rng.integers(self.dataset.times))
         if self.rng.random() < 0.5:
-            return self._one(height, width)
+            return time, *self._one(height, width)
         candidates = [self._one(height, width) for _ in range(3)]
-        relief = [float(self.dataset.window("z", *c, height, width)[::4, ::4].std()) for c in candidates]
-        return candidates[int(np.argmax(relief))]
+        relief = [float(self.dataset.window("z", 0, *c, height, width)[::4, ::4].std()) for c in candidates]
+        return time, *candidates[int(np.argmax(relief))]

@@ -1,7 +1,8 @@
-"""How a coarse field is made from a fine one in training: area means, half of them blurred and with noise first.
+"""How a coarse field is made from a fine one in training: area means, and the second-order degradation of the design.
 
-First version of the design's model: clean area mean, or Gaussian blur -> area mean -> noise. The second order (a
-second blur and a resize in between) is not here yet.
+Blur -> resize -> noise -> light blur -> resize -> light noise, with an area mean as the last resize, so that any
+scale, rational or not, ends on the same cells as the clean area mean. No JPEG, no sinc, no upsampling: fields are not
+photographs. After Wang et al. 2021 (Real-ESRGAN, arXiv:2107.10833).
 """
 
 from __future__ import annotations
@@ -12,10 +13,12 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from models.geometry import Axis
-from models.interpolation import area_mean
+from models.interpolation import area_mean, keys_kernel
 
 BLUR_SIGMA = (0.2, 0.8)  # high-resolution pixels
-NOISE = 0.005  # of each window's standard deviation, at most
+SECOND_BLUR = (0.1, 0.4)  # lighter
+RESIZE = (0.7, 1.0)  # of the high resolution
+NOISE, SECOND_NOISE = 0.005, 0.0025  # of each window's standard deviation, at most
 
 
 def blur(y: Tensor, sigma: float) -> Tensor:
@@ -30,6 +33,36 @@ def blur(y: Tensor, sigma: float) -> Tensor:
     return flat.view(b, v, h, w)
 
 
+def resize(y: Tensor, rows: Axis, cols: Axis, rng: np.random.Generator) -> tuple[Tensor, Axis, Axis]:
+    """Shrink by a random factor of RESIZE with area, bilinear or bicubic; returns the field with its new axes."""
+    h, w = (max(int(n * rng.uniform(*RESIZE)), 2) for n in (len(rows), len(cols)))
+    how = ("area", "bilinear", "bicubic")[int(rng.integers(3))]
+    new_rows, new_cols = _stretched(rows, h), _stretched(cols, w)
+    if how == "area":
+        # the old cells seen from the new grid
+        return area_mean(y, *(_seen(o, n) for o, n in ((rows, new_rows), (cols, new_cols))), h, w), new_rows, new_cols
+    return F.interpolate(y, (h, w), mode=how, antialias=False, align_corners=False), new_rows, new_cols
+
+
+def _stretched(axis: Axis, count: int) -> Axis:
+    """`count` cells over the same extent."""
+    width = axis.width * len(axis) / count
+    low = axis.centres[0] - axis.width / 2
+    return Axis(low + (np.arange(count) + 0.5) * width, width)
+
+
+def _seen(old: Axis, new: Axis) -> Axis:
+    """The old cells in units of the new ones."""
+    return Axis((old.centres - new.centres[0]) / new.width, old.width / new.width)
+
+
+def noisy(y: Tensor, share: float, rng: np.random.Generator) -> Tensor:
+    """White noise of `share` of each window's standard deviation, drawn on the tensor's own device, seeded by `rng`."""
+    generator = torch.Generator(y.device).manual_seed(int(rng.integers(2**62)))
+    noise = torch.randn(y.shape, generator=generator, device=y.device, dtype=y.dtype)
+    return y + y.std(dim=(-2, -1), keepdim=True) * share * noise
+
+
 def degrade(
     y: Tensor, rows: Axis, cols: Axis, height: int, width: int, rng: np.random.Generator, clean: float = 0.5
 ) -> Tensor:
@@ -37,7 +70,22 @@ def degrade(
     if rng.random() < clean:
         return area_mean(y, rows, cols, height, width)
     mean = y.mean(dim=(-2, -1), keepdim=True)  # anomalies: pascals in float32 lose a digit in a convolution
-    coarse = area_mean(blur(y - mean, float(rng.uniform(*BLUR_SIGMA))), rows, cols, height, width)
-    amplitude = coarse.std(dim=(-2, -1), keepdim=True) * float(rng.uniform(0, NOISE))
-    noise = torch.from_numpy(rng.standard_normal(coarse.shape, dtype=np.float32)).to(coarse)
-    return coarse + amplitude * noise + mean
+    z = blur(y - mean, float(rng.uniform(*BLUR_SIGMA)))
+    if rows.scale > 1 / RESIZE[0] and cols.scale > 1 / RESIZE[0]:  # else the resize would be the coarser of the two
+        z, rows, cols = resize(z, rows, cols, rng)
+    z = blur(noisy(z, float(rng.uniform(0, NOISE)), rng), float(rng.uniform(*SECOND_BLUR)))
+    return noisy(area_mean(z, rows, cols, height, width), float(rng.uniform(0, SECOND_NOISE)), rng) + mean
+
+
+def bicubic_downscale(y: Tensor, rows: Axis, cols: Axis, height: int, width: int) -> Tensor:
+    """Antialiased bicubic, the degradation of the published methods; as `degrade`, for scales of 1 and more.
+
+    The cubic kernel widened by the scale, as in MATLAB's imresize, but on any axes.
+    """
+    def weights(axis: Axis, count: int) -> Tensor:
+        w = keys_kernel(axis.centres[None, :] - np.arange(count)[:, None])
+        total = w.sum(axis=1, keepdims=True)
+        return torch.from_numpy(w / np.where(np.abs(total) > 1e-6, total, 1.0)).to(y)
+
+    mean = y.mean(dim=(-2, -1), keepdim=True)
+    return weights(rows, height) @ (y - mean) @ weights(cols, width).T + mean

@@ -1,4 +1,4 @@
-"""From coarse fields in physical units to fine ones: normalisation, interpolation skip and residual around the network.
+"""From coarse fields in physical units to fine ones: normalisation, interpolation skip and residual around a network.
 
 The same code runs in training and in daily use; only where the tensors come from differs.
 """
@@ -6,6 +6,7 @@ The same code runs in training and in daily use; only where the tensors come fro
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol, cast
 
 import numpy as np
 import torch
@@ -13,17 +14,39 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from models.geometry import Axis
-from models.inr import INR
-from models.inr.decoder import TerrainBranch
 from models.interpolation import INTERPOLATION_HALO, ConservativeInterpolant
+from models.regression import StaticRegression
+from models.statics import COARSE_CHANNELS, FINE_CHANNELS, FINE_MARGIN, UNIT, Statics, own_rates, per_static
 from models.statistics import Statistics
 
-HEIGHT_UNIT, HEIGHT_DIFFERENCE_UNIT = 1000.0, 200.0  # m; bring both near 1
-LAPSE_WINDOW = 5  # input cells a side, over which a field's own lapse rate is regressed on height
-LAPSE_SHRINKAGE = 0.05**2  # km2: flat land (relief below 50 m in the window) has no lapse rate of its own
-LAPSE_LIMIT = 30.0  # residual sigmas at x4 per km; 20 K/km for temperature: steeper is noise
+RATE_LIMIT = 30.0  # residual sigmas at x4 per km or from sea to land; 20 K/km for temperature: steeper is noise
 DECODE_BLOCK = 128  # queries a side decoded at once in inference: what a core's cache holds
-FINE_MARGIN = TerrainBranch.REACH  # query cells of height needed beyond each edge
+
+
+class Network(Protocol):
+    """What a super-resolution network has to offer: the INR and every baseline."""
+
+    ratio: int | None  # the only scale it can do, or None for any
+
+    @property
+    def reach(self) -> int:
+        """Input cells that one query can see on each side."""
+
+    def encode(self, inputs: Tensor, rows: Axis, cols: Axis) -> Tensor:
+        """Inputs (B, I, H, W) -> features (B, C, H, W), for queries of these axes' cell size."""
+
+    def decode(self, features: Tensor, fine: Tensor, rows: Axis, cols: Axis) -> Tensor:
+        """Features, fine (B, F, Qy + 2 * FINE_MARGIN, Qx + 2 * FINE_MARGIN) -> (B, V, Qy, Qx) float32."""
+
+
+def input_channels(variables: int) -> int:
+    """Channels of a network's input: the fields, whether each is there, and the coarse statics."""
+    return 2 * variables + COARSE_CHANNELS
+
+
+def fine_channels(variables: int) -> int:
+    """Channels that a network gets at the queries: fine statics, and what the regression says of each variable."""
+    return FINE_CHANNELS + variables
 
 
 def with_margin(axis: Axis, cells: int = FINE_MARGIN) -> Axis:
@@ -39,103 +62,109 @@ class Encoded:
 
     features: Tensor  # (B, C, H, W)
     interpolant: ConservativeInterpolant  # of the fields (B, V, H, W), physical units
-    height: ConservativeInterpolant | None  # of the coarse heights (B, 1, H, W), m
-    lapse: Tensor | None  # (B, V, H, W) own lapse rates, physical units per km
+    statics: ConservativeInterpolant  # of the coarse statics (B or 1, S, H, W)
+    rates: Tensor  # (B, S, V, H, W) the fields' own rates of change, physical units per km and from sea to land
     near: Tensor  # (B, V, H, W) largest value of the 3x3 neighbourhood
 
 
 class Downscaler(nn.Module):
-    """Conservative bicubic plus sigma times the network; untrained, it *is* the interpolation."""
+    """Conservative bicubic + sigma * (regression on statics + network); untrained, it *is* the interpolation."""
 
-    def __init__(self, network: INR, statistics: Statistics) -> None:
+    def __init__(self, network: nn.Module, statistics: Statistics) -> None:
         super().__init__()
-        if network.config.variables != len(statistics.variables):
-            raise ValueError(f"network has {network.config.variables} variables, statistics {statistics.names}")
         self.network = network
         self.statistics = statistics
+        self.regression = StaticRegression(len(statistics.variables))
+
+    @property
+    def _net(self) -> Network:
+        return cast(Network, self.network)
 
     @property
     def reach(self) -> int:
         """Input cells that one query can see on each side: the halo that makes a tile exactly the whole."""
-        return max(self.network.reach, INTERPOLATION_HALO)
+        return max(self._net.reach, INTERPOLATION_HALO)
 
-    def encode(self, x: Tensor, present: Tensor, z_coarse: Tensor | None, rows: Axis, cols: Axis) -> Encoded:
+    def encode(self, x: Tensor, present: Tensor, statics: Statics, rows: Axis, cols: Axis) -> Encoded:
         """Everything that does not depend on the query but on its cell size; shapes as in `forward`."""
         x = x.float()
         normalised = [s.normalise(x[:, i]) for i, s in enumerate(self.statistics.variables.values())]
         fields = torch.stack(normalised, dim=1) * present[:, :, None, None]
-        b, _, h, w = x.shape
-        height = lapse = None
-        coarse = x.new_zeros(b, 2, h, w)
-        if z_coarse is not None:
-            coarse = torch.cat([z_coarse / HEIGHT_UNIT, torch.ones_like(z_coarse)], dim=1).expand(b, -1, -1, -1)
-            height = ConservativeInterpolant(z_coarse)
-            lapse = self._lapse(fields, z_coarse)
-        features = self.network.encode(fields, present, coarse, rows, cols)
+        masks = present[:, :, None, None].expand_as(fields)
+        coarse = statics.coarse_channels().expand(x.shape[0], -1, -1, -1)
+        inputs = torch.cat([fields, masks, coarse], dim=1).contiguous(memory_format=torch.channels_last)
+        features = self._net.encode(inputs, rows, cols)
         near = F.max_pool2d(x, 3, stride=1, padding=1)
-        return Encoded(features, ConservativeInterpolant(x), height, lapse, near)
+        rates = self._rates(fields, statics.coarse)
+        return Encoded(features, ConservativeInterpolant(x), ConservativeInterpolant(statics.coarse), rates, near)
 
-    def decode(self, encoded: Encoded, z_fine: Tensor | None, rows: Axis, cols: Axis) -> Tensor:
+    def decode(self, encoded: Encoded, statics: Statics, rows: Axis, cols: Axis) -> Tensor:
         """Fine fields of any query cells inside the encoded window; shapes as in `forward`."""
         base = encoded.interpolant(rows, cols)
-        scale = (rows.scale * cols.scale) ** 0.5
-        b = base.shape[0]
-        if encoded.height is None or encoded.lapse is None or z_fine is None:
-            fine = base.new_zeros(b, 3, len(rows) + 2 * FINE_MARGIN, len(cols) + 2 * FINE_MARGIN)
-            lapse = torch.zeros_like(base)
-        else:
-            difference = z_fine - encoded.height(with_margin(rows), with_margin(cols))
-            known = torch.ones_like(z_fine)
-            fine = torch.cat([difference / HEIGHT_DIFFERENCE_UNIT, z_fine / HEIGHT_UNIT, known], dim=1)
-            fine = fine.expand(b, -1, -1, -1)
-            m = FINE_MARGIN
-            sigma = x_like(base, [s.sigma(scale) for s in self.statistics.variables.values()])
-            lapse = bilinear(encoded.lapse, rows, cols) * difference[:, :, m:-m, m:-m] / HEIGHT_UNIT / sigma
-        residual = self.network.decode(encoded.features, fine, lapse, rows, cols)
-        return base + self._sigma(encoded, base, scale, rows, cols) * residual.float()
+        fine, said = self.at_queries(encoded, statics, rows, cols)
+        residual = said + self._net.decode(encoded.features, fine, rows, cols).float()
+        return base + self.sigma(encoded, rows, cols) * residual
 
-    def forward(
-        self, x: Tensor, present: Tensor, z_coarse: Tensor | None, z_fine: Tensor | None, rows: Axis, cols: Axis
-    ) -> Tensor:
+    def at_queries(self, encoded: Encoded, statics: Statics, rows: Axis, cols: Axis) -> tuple[Tensor, Tensor]:
+        """The network's fine inputs with their margin, and the regression's word at the queries in residual sigmas."""
+        predictors, difference = self.predictors(encoded, statics, with_margin(rows), with_margin(cols))
+        said = self.regression(predictors)
+        b, m = said.shape[0], FINE_MARGIN
+        fine = torch.cat([statics.fine_channels(difference).expand(b, -1, -1, -1), said.detach()], dim=1)
+        return fine, said[:, :, m:-m, m:-m]
+
+    def predictors(self, encoded: Encoded, statics: Statics, rows: Axis, cols: Axis) -> tuple[Tensor, Tensor]:
+        """The regression's predictors (B, S * (1 + V), Qy, Qx), and fine minus coarse statics (B or 1, S, Qy, Qx).
+
+        A static field that is not known differs by zero.
+        """
+        difference = statics.fine - encoded.statics(rows, cols)
+        scaled = difference / per_static(UNIT, difference)
+        stats = self.statistics.variables.values()
+        scale = (rows.scale * cols.scale) ** 0.5
+        sigma = x_like(scaled, [s.sigma(scale) for s in stats])
+        b, s, v, h, w = encoded.rates.shape
+        rates = bilinear(encoded.rates.view(b, s * v, h, w), rows, cols).view(b, s, v, len(rows), len(cols))
+        products = rates * scaled[:, :, None] / sigma[:, None]
+        return torch.cat([scaled.expand(b, -1, -1, -1), products.flatten(1, 2)], dim=1), difference
+
+    def forward(self, x: Tensor, present: Tensor, statics: Statics, rows: Axis, cols: Axis) -> Tensor:
         """Fine fields in physical units, before physical limits.
 
-        x (B, V, H, W), zeros where absent; present (B, V) 1 or 0; z_coarse (B or 1, 1, H, W) and
-        z_fine (B or 1, 1, Qy + 4, Qx + 4) heights in m, or None; -> (B, V, Qy, Qx) float32.
+        x (B, V, H, W), zeros where absent; present (B, V) 1 or 0; statics of the window and its queries;
+        -> (B, V, Qy, Qx) float32.
         """
-        encoded = self.encode(x, present, z_coarse, rows, cols)
+        encoded = self.encode(x, present, statics, rows, cols)
         if torch.is_grad_enabled():
-            return self.decode(encoded, z_fine, rows, cols)
+            return self.decode(encoded, statics, rows, cols)
         out = x.new_empty(*x.shape[:2], len(rows), len(cols), dtype=torch.float32)
-        m = 2 * FINE_MARGIN
-        for top in range(0, len(rows), DECODE_BLOCK):
-            for left in range(0, len(cols), DECODE_BLOCK):
-                bottom, right = min(top + DECODE_BLOCK, len(rows)), min(left + DECODE_BLOCK, len(cols))
-                z = z_fine[..., top : bottom + m, left : right + m] if z_fine is not None else None
-                part = self.decode(encoded, z, rows.part(top, bottom), cols.part(left, right))
-                out[..., top:bottom, left:right] = part
+        # a fixed-ratio network upsamples its whole window at once
+        block = DECODE_BLOCK if self._net.ratio is None else max(len(rows), len(cols))
+        for top in range(0, len(rows), block):
+            for left in range(0, len(cols), block):
+                bottom, right = min(top + block, len(rows)), min(left + block, len(cols))
+                part = statics.part(top, bottom, left, right)
+                fine = self.decode(encoded, part, rows.part(top, bottom), cols.part(left, right))
+                out[..., top:bottom, left:right] = fine
         return out
 
-    def _sigma(self, encoded: Encoded, base: Tensor, scale: float, rows: Axis, cols: Axis) -> Tensor:
-        """Standard deviation of the residual, (B, V, Qy, Qx)."""
+    def sigma(self, encoded: Encoded, rows: Axis, cols: Axis) -> Tensor:
+        """Standard deviation of the residual, (1 or B, V, Qy or 1, Qx or 1)."""
         stats = list(self.statistics.variables.values())
-        sigma = x_like(base, [s.sigma(scale) for s in stats]).expand_as(base).clone()
+        scale = (rows.scale * cols.scale) ** 0.5
+        sigma = x_like(encoded.near, [s.sigma(scale) for s in stats])
         amounts = [i for i, s in enumerate(stats) if s.amount]
         if amounts:  # no rain near, no residual; and a shower of 1 h is treated like one of 8 h
+            sigma = sigma.expand(encoded.near.shape[0], -1, len(rows), len(cols)).clone()
             sigma[:, amounts] = bilinear(encoded.near[:, amounts], rows, cols)
         return sigma
 
-    def _lapse(self, fields: Tensor, z: Tensor) -> Tensor:
-        """Lapse rates of the coarse fields, regressed on height in a window, physical units per km: (B, V, H, W)."""
-        mean = lambda t: F.avg_pool2d(  # noqa: E731
-            F.pad(t, (LAPSE_WINDOW // 2,) * 4, mode="replicate"), LAPSE_WINDOW, stride=1
-        )
-        height = z / HEIGHT_UNIT
-        variance = mean(height * height) - mean(height) ** 2
-        covariance = mean(fields * height) - mean(fields) * mean(height)
-        rate = covariance / (variance.clamp(min=0) + LAPSE_SHRINKAGE)  # standard deviations per km
+    def _rates(self, fields: Tensor, coarse: Tensor) -> Tensor:
+        """Own rates of change of normalised fields in physical units, (B, S, V, H, W); none for amounts."""
         stats = self.statistics.variables.values()
-        limit = x_like(fields, [LAPSE_LIMIT * s.sigma(4.0) for s in stats])
-        return torch.clamp(rate * x_like(fields, [0.0 if s.amount else s.std for s in stats]), -limit, limit)
+        limit = x_like(fields, [RATE_LIMIT * s.sigma(4.0) for s in stats])
+        std = x_like(fields, [0.0 if s.amount else s.std for s in stats])
+        return torch.clamp(own_rates(fields, coarse) * std, -limit, limit)
 
 
 def x_like(x: Tensor, per_variable: list[float]) -> Tensor:
@@ -152,5 +181,5 @@ def bilinear(x: Tensor, rows: Axis, cols: Axis) -> Tensor:
         a = x.index_select(dim, torch.from_numpy(np.clip(low, 0, last)).to(x.device))
         b = x.index_select(dim, torch.from_numpy(np.clip(low + 1, 0, last)).to(x.device))
         f = frac.view(-1, 1) if dim == -2 else frac
-        x = a * (1 - f) + b * f
+        x = torch.lerp(a, b, f.expand_as(a))
     return x

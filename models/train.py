@@ -8,9 +8,10 @@ from __future__ import annotations
 import argparse
 import json
 import math
+import sys
 import time
 import tomllib
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -18,18 +19,22 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from models.batches import Batch, Batches, BatchSettings, fine_axis
-from models.data import Dataset, load
-from models.downscaler import FINE_MARGIN, Downscaler
-from models.inr import INR, INRConfig
-from models.interpolation import area_mean, conservative_bicubic
+from models.baselines.published import Published
+from models.batches import Batch, Batches, BatchSettings
+from models.data import VALIDATION, Dataset, digest, load
+from models.downscaler import Downscaler
+from models.fitting import fit_regression, fit_statistics
+from models.interpolation import conservative_bicubic
+from models.methods import build
 from models.metrics import charbonnier, rmse
-from models.statistics import Statistics, VariableStatistics
+from models.scenes import box_scene
+from models.statistics import VARIABLES, Statistics
 
-VARIABLES = ("t2m", "d2m", "u10", "v10", "sp", "msl", "tp")
-AMOUNTS = ("tp",)
 GRADIENT_WEIGHT = 0.1
-VALIDATION_BOX = (45.0, 25.0, 55.0, 80.0)  # north, south, west, east: never trained on, used to choose
+
+
+class Mismatch(ValueError):
+    """Data, statistics and checkpoint that do not belong together."""
 
 
 @dataclass(frozen=True)
@@ -38,65 +43,55 @@ class Experiment:
 
     data: Path
     out: Path
+    method: str = "inr"
+    published: bool = False  # as the method's paper trains it; else equal to ours
+    network: dict[str, Any] = field(default_factory=dict)
+    batch: BatchSettings = field(default_factory=BatchSettings)
+    statistics: Path | None = None  # of another run; else fitted to the data
     steps: int = 10000
     learning_rate: float = 2e-4
     warmup: int = 200
     ema: float = 0.999
     seed: int = 0
-    era5_share: float = 0.15
+    main_set: str = "hres"  # statistics are fitted to it, and the run is validated on it
+    other_share: float = 0.15  # of the steps, spread over the pack's other data sets
+    statics: bool = True
     precision: str = "float32"  # or bfloat16: several times faster with AMX or CUDA, several times slower without
+    device: str = "auto"
     report_every: int = 250
-    statistics_windows: int = 64
-    network: INRConfig = field(default_factory=INRConfig)
-    batch: BatchSettings = field(default_factory=BatchSettings)
+    windows: int = 64  # to fit statistics and regression to
 
     @classmethod
     def read(cls, path: Path) -> Experiment:
         """From TOML; unknown keys are a TypeError."""
         config = tomllib.loads(path.read_text())
-        network, batch = INRConfig(**config.pop("network", {})), BatchSettings(**config.pop("batch", {}))
-        data, out = Path(config.pop("data")), Path(config.pop("out"))
-        return cls(data, out, network=network, batch=batch, **config)
+        for key in ("data", "out", "statistics"):
+            if key in config:
+                config[key] = Path(config[key])
+        return cls(**{**config, "batch": BatchSettings(**config.get("batch", {}))})
+
+    def identity(self) -> dict[str, Any]:
+        """What must stay the same for a run to be the same run: all but where it is and how it reports."""
+        settings = asdict(self)
+        for key in ("data", "out", "statistics", "report_every", "device"):
+            del settings[key]
+        return settings
 
 
-def fit_statistics(dataset: Dataset, rng: np.random.Generator, windows: int) -> Statistics:
-    """Mean, standard deviation and residual law of every variable, from random windows of the training data."""
-    scales = (1.5, 2.0, 3.0, 4.0, 6.0, 8.0)
-    patch, margin = 24, 6
-    batches = Batches(dataset, list(VARIABLES), BatchSettings(), rng)
-    values: list[np.ndarray] = []
-    residuals: dict[float, list[Tensor]] = {s: [] for s in scales}
-    for _ in range(windows):
-        count = int(np.ceil(patch * max(scales)))
-        y = torch.from_numpy(batches._fields(count, count)[0].copy())[None]
-        values.append(y[0, :, ::7, ::7].reshape(len(VARIABLES), -1).numpy())
-        for s in scales:
-            axis = fine_axis(int(np.ceil(patch * s)), s, 0.0)
-            part = y[:, :, : len(axis), : len(axis)]
-            coarse = area_mean(part, axis, axis, patch, patch)
-            inside = slice(int(margin * s), int((patch - margin) * s))
-            residual = (part - conservative_bicubic(coarse, axis, axis))[:, :, inside, inside]
-            residuals[s].append((residual**2).mean(dim=(0, 2, 3)))
-    sample = torch.from_numpy(np.concatenate(values, axis=1))
-    sigma = np.stack([torch.stack(residuals[s]).mean(0).sqrt().numpy() for s in scales])
-    out = {}
-    for i, name in enumerate(VARIABLES):
-        b, log_a = np.polyfit(np.log(scales), np.log(sigma[:, i]), 1)
-        amount = name in AMOUNTS
-        raw = VariableStatistics(0.0, 1.0, (1.0, 0.0), amount).normalise(sample[i])
-        out[name] = VariableStatistics(
-            round(float(raw.mean()), 6), round(float(raw.std()), 6), (float(np.exp(log_a)), float(b)), amount
-        )
-    return Statistics(out)
+def loss_of(model: Downscaler | Published, batch: Batch) -> Tensor:
+    """Charbonnier on error over sigma, plus a small term on its gradient, over the variables that are present.
 
-
-def loss_of(model: Downscaler, batch: Batch) -> Tensor:
-    """Charbonnier on error over sigma, plus a small term on its gradient, over the variables that are present."""
-    forecast = model(batch.x, batch.present, batch.z_coarse, batch.z_fine, batch.rows, batch.cols)
-    scale = (batch.rows.scale * batch.cols.scale) ** 0.5
-    sigma = torch.tensor([s.sigma(scale) for s in model.statistics.variables.values()], device=forecast.device)
-    error = (forecast - batch.target) / sigma.view(1, -1, 1, 1)
+    Published methods: mean absolute error of standardised fields.
+    """
+    forecast = model(batch.x, batch.present, batch.statics, batch.rows, batch.cols)
+    stats = model.statistics.variables.values()
     weight = batch.present / batch.present.sum().clamp(min=1)
+    if isinstance(model, Published):
+        unit = torch.tensor([s.spread for s in stats], device=forecast.device).view(1, -1, 1, 1)
+        return (((forecast - batch.target) / unit).abs().mean(dim=(2, 3)) * weight).sum()
+    scale = (batch.rows.scale * batch.cols.scale) ** 0.5
+    sigma = torch.tensor([s.sigma(scale) for s in stats], device=forecast.device)
+    error = (forecast - batch.target) / sigma.view(1, -1, 1, 1)
     total = charbonnier(error).mean(dim=(2, 3))
     for dim in (2, 3):
         total = total + GRADIENT_WEIGHT * charbonnier(error.diff(dim=dim)).mean(dim=(2, 3))
@@ -104,47 +99,40 @@ def loss_of(model: Downscaler, batch: Batch) -> Tensor:
 
 
 @torch.no_grad()
-def validate(model: Downscaler, dataset: Dataset, scale: float) -> tuple[Tensor, Tensor]:
+def validate(model: Downscaler | Published, dataset: Dataset, scale: float) -> tuple[Tensor, Tensor]:
     """RMSE (V,) of conservative bicubic and of the model over the validation box, clean area means."""
-    top, left, height, width = dataset.box(*VALIDATION_BOX)
-    rows, cols = fine_axis(height, scale, 0.0), fine_axis(width, scale, 0.0)
-    h, w = int(height / scale), int(width / scale)
-    window = lambda v: torch.from_numpy(dataset.window(v, top, left, height, width))  # noqa: E731
-    y = torch.stack([window(v) for v in model.statistics.names])[None]
-    z = window("z")[None, None]
-    x, z_coarse = area_mean(y, rows, cols, h, w), area_mean(z, rows, cols, h, w)
-    m = FINE_MARGIN
-    last_row, last_col = int(h * scale) - m, int(w * scale) - m
-    rows, cols = rows.part(m, last_row), cols.part(m, last_col)
-    z_fine = z[:, :, : last_row + m, : last_col + m]
-    y = y[:, :, m:last_row, m:last_col]
-    forecast = model(x, torch.ones(1, x.shape[1]), z_coarse, z_fine, rows, cols)
-    return rmse(conservative_bicubic(x, rows, cols), y), rmse(forecast, y)
+    scene = box_scene(dataset, VALIDATION, 0, model.statistics.names, scale, scale)
+    device = next(model.parameters()).device
+    forecast = model(
+        scene.x.to(device), scene.present.to(device), scene.statics.to(device), scene.rows, scene.cols
+    ).cpu()
+    return rmse(conservative_bicubic(scene.x, scene.rows, scene.cols), scene.target), rmse(forecast, scene.target)
 
 
 class Trainer:
     """State of a run: network, its running average, optimiser and random generator, saved together."""
 
     def __init__(self, experiment: Experiment) -> None:
-        self.experiment = experiment
-        torch.manual_seed(experiment.seed)
-        self.rng = np.random.default_rng(experiment.seed)
-        datasets = {d.name: d for d in load(experiment.data, VALIDATION_BOX)}
-        self.hres = datasets["hres"]
-        statistics_path = experiment.out / "stats.json"
-        if statistics_path.exists():
-            self.statistics = Statistics.load(statistics_path)
-        else:
-            self.statistics = fit_statistics(self.hres, self.rng, experiment.statistics_windows)
-            experiment.out.mkdir(parents=True, exist_ok=True)
-            self.statistics.save(statistics_path)
-        self.model = Downscaler(INR(experiment.network), self.statistics)
-        self.model = self.model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.average = Downscaler(INR(experiment.network), self.statistics)
-        self.average.load_state_dict(self.model.state_dict())
-        self.optimiser = torch.optim.Adam(self.model.parameters(), lr=experiment.learning_rate)
+        self.experiment = e = experiment
+        torch.manual_seed(e.seed)
+        self.device = e.device if e.device != "auto" else "cuda" if torch.cuda.is_available() else "cpu"
+        self.rng = np.random.default_rng(e.seed)
+        datasets = load(e.data)
+        e.out.mkdir(parents=True, exist_ok=True)
+        self._claim()
+        self.main = datasets[e.main_set]
+        self.statistics = self._statistics()
+        self._check_statistics()
         names = self.statistics.names
-        self.batches = {n: Batches(d, names, experiment.batch, self.rng) for n, d in datasets.items()}
+        batches = {n: Batches(d, names, e.batch, self.rng) for n, d in datasets.items()}
+        self.batches = {n: b for n, b in batches.items() if b.scale_high >= max(e.batch.ratio, 2)}
+        self.model = build(e.method, self.statistics, e.network, e.published)
+        if isinstance(self.model, Downscaler) and e.statics and not self.checkpoint.exists():
+            fit_regression(self.model, self.batches[e.main_set], e.windows)
+        self.model = self.model.to(self.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.average = build(e.method, self.statistics, e.network, e.published).to(self.device)
+        self.average.load_state_dict(self.model.state_dict())
+        self.optimiser = torch.optim.Adam(self.model.parameters(), lr=e.learning_rate)
         self.step = 0
         self.history: list[dict[str, Any]] = []
         if self.checkpoint.exists():
@@ -155,8 +143,56 @@ class Trainer:
         """Where the run's state is kept."""
         return self.experiment.out / "checkpoint.pt"
 
+    def _claim(self) -> None:
+        """Refuse to go on in the folder of another run."""
+        path = self.experiment.out / "run.json"
+        mine = {"experiment": self.experiment.identity(), "data": digest(self.experiment.data)}
+        mine = json.loads(json.dumps(mine))
+        if not path.exists():
+            path.write_text(json.dumps(mine, indent=2) + "\n")
+            return
+        theirs = json.loads(path.read_text())
+        if theirs["data"] != mine["data"]:
+            raise Mismatch(
+                f"{self.experiment.out} was trained on another data file than {self.experiment.data}; "
+                "give back the old file, or start in an empty `out`"
+            )
+        a, b = theirs["experiment"], mine["experiment"]
+        changed = [k for k in b if a.get(k) != b[k]]
+        if changed:
+            raise Mismatch(
+                f"{self.experiment.out} holds a run with other settings ({', '.join(changed)}); "
+                "set them back, or start in an empty `out`"
+            )
+
+    def _statistics(self) -> Statistics:
+        """The run's own statistics, those it was told to use, or new ones."""
+        own = self.experiment.out / "stats.json"
+        given = self.experiment.statistics
+        if not own.exists():
+            if given is not None:
+                Statistics.load(given).save(own)
+            else:
+                fit_statistics(self.main, list(VARIABLES), self.rng, self.experiment.windows).save(own)
+        return Statistics.load(own)
+
+    def _check_statistics(self) -> None:
+        """Refuse statistics that cannot be of this data."""
+        for name, statistics in self.statistics.variables.items():
+            if name not in self.main.fields:
+                raise Mismatch(f"{self.experiment.data}: {self.main.name} has no {name}, which the statistics list")
+            height, width = self.main.shape
+            stride = max(height // 100, 1)
+            sample = self.main.window(name, 0, 0, 0, height, width)[::stride, ::stride]
+            wrong = statistics.disagreement(torch.from_numpy(sample[self.main.usable[::stride, ::stride]]))
+            if wrong:
+                raise Mismatch(
+                    f"{self.experiment.data}: {name} does not match the statistics in {self.experiment.out}: {wrong}; "
+                    "use the statistics of this data, or delete stats.json and let it be fitted"
+                )
+
     def save(self) -> None:
-        """Write the checkpoint atomically."""
+        """Write the checkpoint atomically, and the history beside it."""
         state = {
             "step": self.step,
             "model": self.model.state_dict(),
@@ -168,21 +204,34 @@ class Trainer:
         partial = self.checkpoint.with_suffix(".partial")
         torch.save(state, partial)
         partial.replace(self.checkpoint)
+        (self.experiment.out / "history.json").write_text(json.dumps(self.history, indent=1) + "\n")
 
     def resume(self) -> None:
         """Go on from the checkpoint."""
-        state = torch.load(self.checkpoint, weights_only=True)
+        state = torch.load(self.checkpoint, weights_only=True, map_location=self.device)
         self.step, self.history = state["step"], state["history"]
         self.model.load_state_dict(state["model"])
         self.average.load_state_dict(state["average"])
         self.optimiser.load_state_dict(state["optimiser"])
         self.rng.bit_generator.state = json.loads(state["rng"])
 
+    def draw(self) -> Batch:
+        """The next batch: of the main data set, or now and then of one of the others."""
+        e = self.experiment
+        others = [n for n in self.batches if n != e.main_set]
+        other = others and self.rng.random() < e.other_share
+        batch = self.batches[others[int(self.rng.integers(len(others)))] if other else e.main_set].draw()
+        if not e.statics:
+            nothing = torch.zeros_like(batch.statics.known)
+            batch = Batch(
+                batch.x, batch.present, batch.statics.without(nothing), batch.rows, batch.cols, batch.target
+            )
+        return batch.to(self.device)
+
     def train_step(self) -> float:
         """One optimiser step; returns the loss."""
         e = self.experiment
-        name = "era5" if self.rng.random() < e.era5_share else "hres"
-        batch = self.batches[name].draw()
+        batch = self.draw()
         progress = self.step / e.steps
         rate = e.learning_rate * min(1.0, (self.step + 1) / e.warmup) * 0.5 * (1 + math.cos(math.pi * progress))
         for group in self.optimiser.param_groups:
@@ -203,21 +252,27 @@ class Trainer:
 
     def run(self) -> None:
         """Train to the last step, with a line and a checkpoint every `report_every` steps."""
-        e, began, losses = self.experiment, time.monotonic(), []
+        e, losses = self.experiment, []
+        began = time.monotonic()
         first = self.step
         while self.step < e.steps:
             losses.append(self.train_step())
+            per_step = (time.monotonic() - began) / (self.step - first)
+            if sys.stderr.isatty():
+                left = per_step * (e.steps - self.step) / 60
+                bar = "#" * (30 * self.step // e.steps)
+                print(f"\r{bar:.<30} {self.step}/{e.steps}, {left:.0f} min left ", end="", file=sys.stderr, flush=True)
             if self.step % e.report_every == 0 or self.step == e.steps:
-                before, after = validate(self.average, self.hres, 2.5)
+                scale = float(e.batch.ratio or 2.5)
+                before, after = validate(self.average, self.main, scale)
                 ratio = (after / before).tolist()
-                per_step = (time.monotonic() - began) / (self.step - first)
                 self.history.append({"step": self.step, "loss": float(np.mean(losses)), "ratio": ratio})
                 losses = []
                 self.save()
                 figures = " ".join(f"{n} {r:.3f}" for n, r in zip(self.statistics.names, ratio, strict=True))
                 print(
                     f"step {self.step}/{e.steps} loss {self.history[-1]['loss']:.4f} "
-                    f"RMSE/interpolation x2.5: {figures} ({per_step:.2f} s a step)",
+                    f"RMSE/interpolation x{scale:g}: {figures} ({per_step:.2f} s a step)",
                     flush=True,
                 )
 
@@ -226,7 +281,11 @@ def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("config", type=Path)
-    Trainer(Experiment.read(parser.parse_args().config)).run()
+    args = parser.parse_args()
+    try:
+        Trainer(Experiment.read(args.config)).run()
+    except Mismatch as error:
+        parser.exit(2, f"{error}\n")
 
 
 if __name__ == "__main__":

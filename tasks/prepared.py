@@ -1,4 +1,4 @@
-"""What preparation hands on: a cycle's fields on the input grid with the heights, kept as one Zarr store."""
+"""What preparation hands on: a cycle's fields on the input grid with the statics, kept as one Zarr store."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ import numpy as np
 import xarray as xr
 from pydantic import BaseModel
 
+from models.statics import STATICS
 from tasks.grid import Grid
 from tasks.storage import join, open_zarr, write_zarr
 
-HEIGHT, HEIGHT_TARGET = "height", "height_target"
+TARGET = "_target"  # a static field's name on the target grid ends with it
 
 
 class PreparedInfo(BaseModel):
@@ -29,29 +30,33 @@ class PreparedInfo(BaseModel):
 
 
 @dataclass(frozen=True)
-class Heights:
-    """Heights in m: `coarse` on the input grid, `fine` on the target grid with `margin` cells more on every side."""
+class StaticFields:
+    """Terrain height in m and land fraction, by their names in STATICS; what is not known is not in it.
 
-    coarse: np.ndarray
-    fine: np.ndarray
+    `coarse` on the input grid, `fine` on the target grid with `margin` cells more on every side.
+    """
+
+    coarse: dict[str, np.ndarray]
+    fine: dict[str, np.ndarray]
     margin: int
 
 
 @dataclass(frozen=True)
 class Prepared:
-    """Fields (step, latitude, longitude) float32 in SI units on `grid`; heights where a terrain file was given."""
+    """Fields (step, latitude, longitude) float32 in SI units on `grid`; statics where a terrain file was given."""
 
     fields: xr.Dataset
     grid: Grid
-    heights: Heights | None
+    statics: StaticFields | None
 
     def save(self, folder: str) -> str:
         """Write `fields.zarr` under a workspace folder; returns its URI."""
         ds = self.fields.copy()
-        if self.heights is not None:
-            ds[HEIGHT] = (("latitude", "longitude"), self.heights.coarse)
-            ds[HEIGHT_TARGET] = (("target_latitude", "target_longitude"), self.heights.fine)
-            ds.attrs["height_margin"] = self.heights.margin
+        if self.statics is not None:
+            for name, field in self.statics.coarse.items():
+                ds[name] = (("latitude", "longitude"), field)
+                ds[name + TARGET] = (("target_latitude", "target_longitude"), self.statics.fine[name])
+            ds.attrs["static_margin"] = self.statics.margin
         g = self.grid
         ds.attrs["grid"] = [g.north, g.west, g.dlat, g.dlon, g.rows, g.cols]
         uri = join(folder, "fields.zarr")
@@ -63,9 +68,11 @@ class Prepared:
         """Read what `save` wrote."""
         ds = open_zarr(uri).load()
         north, west, dlat, dlon, rows, cols = ds.attrs.pop("grid")
-        heights = None
-        if HEIGHT in ds:
-            margin = int(ds.attrs.pop("height_margin"))
-            heights = Heights(ds[HEIGHT].values, ds[HEIGHT_TARGET].values, margin)
-            ds = ds.drop_vars([HEIGHT, HEIGHT_TARGET])
-        return cls(ds, Grid(north, west, dlat, dlon, int(rows), int(cols)), heights)
+        statics = None
+        if "static_margin" in ds.attrs:
+            margin = int(ds.attrs.pop("static_margin"))
+            here = [n for n in STATICS if n in ds]
+            coarse, fine = {n: ds[n].values for n in here}, {n: ds[n + TARGET].values for n in here}
+            statics = StaticFields(coarse, fine, margin)
+            ds = ds.drop_vars([name for n in here for name in (n, n + TARGET)])
+        return cls(ds, Grid(north, west, dlat, dlon, int(rows), int(cols)), statics)

@@ -6,6 +6,7 @@ from torch import Tensor, nn
 
 from models.geometry import Axis
 from models.interpolation import INTERPOLATION_HALO, bicubic, conservative_bicubic
+from models.statics import Statics
 
 
 class Bicubic(nn.Module):
@@ -14,7 +15,7 @@ class Bicubic(nn.Module):
     reach = 2
 
     def forward(
-        self, x: Tensor, present: Tensor, z_coarse: Tensor | None, z_fine: Tensor | None, rows: Axis, cols: Axis
+        self, x: Tensor, present: Tensor, statics: Statics, rows: Axis, cols: Axis
     ) -> Tensor:
         """As `Downscaler.forward`."""
         return bicubic(x, rows, cols)
@@ -26,7 +27,7 @@ class ConservativeBicubic(nn.Module):
     reach = INTERPOLATION_HALO
 
     def forward(
-        self, x: Tensor, present: Tensor, z_coarse: Tensor | None, z_fine: Tensor | None, rows: Axis, cols: Axis
+        self, x: Tensor, present: Tensor, statics: Statics, rows: Axis, cols: Axis
     ) -> Tensor:
         """As `Downscaler.forward`."""
         return conservative_bicubic(x, rows, cols)

@@ -1,9 +1,12 @@
 """Continuous decoder: the value at any coordinate from coordinate-linear and neighbourhood-nonlinear features.
 
-Queries form a grid, so that everything that depends on the offset alone is a table per axis, and gathers are separable.
+Queries form a grid, so that everything that depends on the offset alone is a table per axis, everything that depends
+on one axis is worked out at (Qy, W) or (H, Qx), and what is left at (Qy, Qx) are gathers, a softmax and sums.
 """
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -11,17 +14,32 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from models.geometry import Axis
+from models.statics import FINE_MARGIN
 
 
-def _take(x: Tensor, rows: np.ndarray, cols: np.ndarray) -> Tensor:
-    """X (B, C, H, W) at rows x cols -> (B, C, len(rows), len(cols)); indices beyond the edge repeat the edge."""
-    r = torch.from_numpy(np.clip(rows, 0, x.shape[-2] - 1)).to(x.device)
-    c = torch.from_numpy(np.clip(cols, 0, x.shape[-1] - 1)).to(x.device)
-    return x.index_select(-2, r).index_select(-1, c)
+@dataclass(frozen=True)
+class Lookup:
+    """One axis of queries on n input cells: which cells each sees, and where it lies in its own."""
 
+    nearest: Tensor  # (3, Q) int64: the cell before, the cell that holds the query, the cell after; edges repeated
+    pair: Tensor  # (2, Q) int64: the two cells whose centres are around the query
+    fraction: Tensor  # (Q,) of the way from the first of the pair to the second
+    offset: Tensor  # (Q,) from the centre of the cell that holds it, in input cells
+    width: float
 
-def _tensor(values: np.ndarray, like: Tensor) -> Tensor:
-    return torch.from_numpy(np.asarray(values, dtype=np.float32)).to(like.device)
+    @classmethod
+    def of(cls, axis: Axis, n: int, device: torch.device) -> Lookup:
+        """For an axis of input cells 0..n-1."""
+        whole = lambda i: torch.from_numpy(np.clip(i, 0, n - 1)).to(device)  # noqa: E731
+        real = lambda v: torch.from_numpy(v.astype(np.float32)).to(device)  # noqa: E731
+        nearest, low = axis.nearest(n), np.floor(axis.centres).astype(np.int64)
+        return cls(
+            whole(nearest + np.array([-1, 0, 1])[:, None]),
+            whole(low + np.array([0, 1])[:, None]),
+            real(axis.centres - low),
+            real(axis.centres - nearest),
+            axis.width,
+        )
 
 
 class CoordinateLinearBranch(nn.Module):
@@ -32,19 +50,20 @@ class CoordinateLinearBranch(nn.Module):
         self.value = nn.Conv2d(channels, channels, 1)
         self.derivative = nn.Conv2d(channels, 2 * channels, 1)
 
-    def forward(self, features: Tensor, rows: Axis, cols: Axis) -> Tensor:
+    def forward(self, features: Tensor, rows: Lookup, cols: Lookup) -> Tensor:
         """Features (B, C, H, W) -> (B, C, Qy, Qx)."""
-        value = self.value(features)
-        r0, c0 = np.floor(rows.centres).astype(np.int64), np.floor(cols.centres).astype(np.int64)
-        fy = _tensor(rows.centres - r0, value).view(-1, 1).to(value.dtype)
-        fx = _tensor(cols.centres - c0, value).to(value.dtype)
-        top = _take(value, r0, c0) * (1 - fx) + _take(value, r0, c0 + 1) * fx
-        bottom = _take(value, r0 + 1, c0) * (1 - fx) + _take(value, r0 + 1, c0 + 1) * fx
-        ny, nx = rows.nearest(features.shape[-2]), cols.nearest(features.shape[-1])
-        dy, dx = _take(self.derivative(features), ny, nx).chunk(2, dim=1)
-        oy = _tensor(rows.centres - ny, value).view(-1, 1).to(value.dtype)
-        ox = _tensor(cols.centres - nx, value).to(value.dtype)
-        return top * (1 - fy) + bottom * fy + dy * oy + dx * ox
+        value = self.value(features).contiguous()
+        dy, dx = self.derivative(features).contiguous().chunk(2, dim=1)
+        fy, fx = rows.fraction.view(-1, 1).to(value.dtype), cols.fraction.to(value.dtype)
+        oy, ox = rows.offset.view(-1, 1).to(value.dtype), cols.offset.to(value.dtype)
+        a, b = (value.index_select(-2, r) for r in rows.pair)
+        between_rows = a + (b - a) * fy
+        by_row = dy.index_select(-2, rows.nearest[1]) * oy
+        by_col = dx.index_select(-1, cols.nearest[1]) * ox
+        c, d = (between_rows.index_select(-1, c) for c in cols.pair)
+        bilinear = torch.addcmul(c, d - c, fx)
+        out: Tensor = bilinear + by_row.index_select(-1, cols.nearest[1]) + by_col.index_select(-2, rows.nearest[1])
+        return out
 
 
 class PositionTable(nn.Module):
@@ -60,74 +79,99 @@ class PositionTable(nn.Module):
         return table.T
 
 
-class NeighbourhoodNonlinearBranch(nn.Module):
-    """3x3 attention around the query: the query comes from centre, offset and cell; keys and values from neighbours.
+def _shifted(x: Tensor, dim: int) -> list[Tensor]:
+    """X moved so that each place holds its neighbour before, itself, its neighbour after; edges repeated."""
+    n = x.shape[dim]
+    first, last = x.narrow(dim, 0, 1), x.narrow(dim, n - 1, 1)
+    return [
+        torch.cat([first, x.narrow(dim, 0, n - 1)], dim),
+        x,
+        torch.cat([x.narrow(dim, 1, n - 1), last], dim),
+    ]
 
-    Position tables are separable: rows and columns each have their own, and they add.
+
+class NeighbourhoodNonlinearBranch(nn.Module):
+    """3x3 attention around the query: its centre cell, its offset and its size ask, the neighbours answer.
+
+    The logit of neighbour n is (q + p(offset)) . (k_n + r(offset - n)), with position tables p and r separable into
+    rows and columns, without the terms that mix a row's offset with a column's. All products are therefore worked out
+    at (H, W), (Qy, W) or (H, Qx), never at (Qy, Qx).
     """
 
     def __init__(self, channels: int, heads: int) -> None:
         super().__init__()
         self.heads = heads
         self.query, self.key, self.value = (nn.Conv2d(channels, channels, 1) for _ in range(3))
-        tables = ("query_y", "query_x", "key_y", "key_x", "value_y", "value_x")
-        self.tables = nn.ModuleDict({name: PositionTable(channels) for name in tables})
+        self.tables = nn.ModuleDict(
+            {name: PositionTable(channels) for name in ("query_y", "query_x", "key_y", "key_x")}
+        )
 
-    def _positions(self, what: str, offsets: tuple[Tensor, Tensor], widths: tuple[float, float]) -> Tensor:
-        """(1, C, Qy, Qx) from one table an axis."""
-        y = self.tables[f"{what}_y"](offsets[0], widths[0])
-        x = self.tables[f"{what}_x"](offsets[1], widths[1])
-        return (y[:, :, None] + x[:, None, :])[None]
+    def _along(self, query: Tensor, key: Tensor, at: Lookup, dim: int, axis: str) -> Tensor:
+        """Products with one axis's offsets: (B, heads, 3 of the other axis or 1, 3 of this axis, ...) at its queries."""
+        h = self.heads
+        split = lambda t: t.unflatten(1, (h, -1))  # noqa: E731
+        place = lambda t: split(t[None])[..., None] if dim == -2 else split(t[None])[..., None, :]  # noqa: E731
+        asked = place(self.tables[f"query_{axis}"](at.offset, at.width))
+        own = split(query.index_select(dim, at.nearest[1])) + asked
+        terms = []
+        for step, index in zip((-1, 0, 1), at.nearest, strict=True):
+            relative = place(self.tables[f"key_{axis}"](at.offset - step, at.width))
+            position = (own * relative).sum(dim=2)
+            content = (split(key.index_select(dim, index)) * asked).sum(dim=2)
+            # the neighbour's column (row) moves with the other axis's step
+            terms.append(torch.stack([position + c for c in _shifted(content, -3 - dim)], dim=2))
+        stacked = torch.stack(terms, dim=2) if dim == -2 else torch.stack(terms, dim=3)
+        return stacked.flatten(2, 3)
 
-    def forward(self, features: Tensor, rows: Axis, cols: Axis) -> Tensor:
+    def forward(self, features: Tensor, rows: Lookup, cols: Lookup) -> Tensor:
         """Features (B, C, H, W) -> (B, C, Qy, Qx)."""
-        b, c = features.shape[:2]
-        ny, nx = rows.nearest(features.shape[-2]), cols.nearest(features.shape[-1])
-        oy, ox = _tensor(rows.centres - ny, features), _tensor(cols.centres - nx, features)
-        widths = (rows.width, cols.width)
-        shape = (b, self.heads, c // self.heads, len(rows), len(cols))
-        query = _take(self.query(features), ny, nx) + self._positions("query", (oy, ox), widths)
-        query = query.view(shape)
-        keys, values = self.key(features), self.value(features)
-        neighbours = [(dy, dx) for dy in (-1, 0, 1) for dx in (-1, 0, 1)]
-        logits = []
-        for dy, dx in neighbours:
-            key = _take(keys, ny + dy, nx + dx) + self._positions("key", (oy - dy, ox - dx), widths)
-            logits.append((query * key.view(shape)).sum(dim=2))
-        attention = (torch.stack(logits) * (c // self.heads) ** -0.5).softmax(dim=0)
-        out = torch.zeros_like(query)
-        for weight, (dy, dx) in zip(attention, neighbours, strict=True):
-            value = _take(values, ny + dy, nx + dx) + self._positions("value", (oy - dy, ox - dx), widths)
-            out = out + weight[:, :, None] * value.view(shape)
-        return out.view(b, c, len(rows), len(cols))
+        c, h = features.shape[1], self.heads
+        query = self.query(features).contiguous() * (c // h) ** -0.5
+        key, value = self.key(features).contiguous(), self.value(features).contiguous()
+        split = lambda t: t.unflatten(1, (h, -1))  # noqa: E731
+        neighbours = [k for by_row in _shifted(key, -2) for k in _shifted(by_row, -1)]
+        content = torch.stack([(split(query) * split(k)).sum(dim=2) for k in neighbours], dim=2)
+        by_row = content.index_select(-2, rows.nearest[1]) + self._along(query, key, rows, -2, "y")
+        by_col = self._along(query, key, cols, -1, "x")
+        logits = by_row.index_select(-1, cols.nearest[1]) + by_col.index_select(-2, rows.nearest[1])
+        attention = logits.softmax(dim=2)
+        out: Tensor | None = None
+        at_cols = [value.index_select(-1, index) for index in cols.nearest]
+        for n in range(9):
+            seen = split(at_cols[n % 3].index_select(-2, rows.nearest[n // 3]))
+            weight = attention[:, :, n, None]
+            out = seen * weight if out is None else torch.addcmul(out, seen, weight)
+        assert out is not None
+        return out.flatten(1, 2)
 
 
 class AttentionFusion(nn.Module):
-    """Two-way gate: each group of channels chooses between the linear and the nonlinear branch."""
+    """Two-way gate: each group of channels chooses between the linear and the nonlinear branch.
+
+    A softmax over two scores is a sigmoid of their difference, which is what is learned.
+    """
 
     def __init__(self, channels: int, heads: int) -> None:
         super().__init__()
         self.heads = heads
-        self.score = nn.Conv2d(2 * channels, 2 * heads, 1)
+        self.from_linear = nn.Conv2d(channels, heads, 1)
+        self.from_nonlinear = nn.Conv2d(channels, heads, 1, bias=False)
 
     def forward(self, linear: Tensor, nonlinear: Tensor) -> Tensor:
         """(B, C, Qy, Qx) twice -> (B, C, Qy, Qx)."""
-        b, c, h, w = linear.shape
-        gate = self.score(torch.cat([linear, nonlinear], dim=1)).view(b, 2, self.heads, 1, h, w).softmax(dim=1)
-        grouped = (b, self.heads, c // self.heads, h, w)
-        return (gate[:, 0] * linear.view(grouped) + gate[:, 1] * nonlinear.view(grouped)).view(b, c, h, w)
+        gate = torch.sigmoid(self.from_linear(linear) + self.from_nonlinear(nonlinear))[:, :, None]
+        a, b = linear.unflatten(1, (self.heads, -1)), nonlinear.unflatten(1, (self.heads, -1))
+        return torch.addcmul(b, gate, a - b).flatten(1, 2)
 
 
 class TerrainBranch(nn.Module):
     """Two 3x3 convolutions over the statics at the target resolution: slope and exposure, not height alone."""
 
-    REACH = 2  # query cells of static fields needed beyond each edge
-
     def __init__(self, statics: int, channels: int) -> None:
         super().__init__()
         self.conv1 = nn.Conv2d(statics, channels, 3)
-        self.conv2 = nn.Conv2d(channels, channels, 3)
+        self.conv2 = nn.Conv2d(channels, channels, 3, dilation=FINE_MARGIN - 1)
 
     def forward(self, fine: Tensor) -> Tensor:
-        """Fine (B, statics, Qy + 4, Qx + 4) -> (B, channels, Qy, Qx)."""
+        """Fine (B, statics, Qy + 2 * FINE_MARGIN, Qx + 2 * FINE_MARGIN) -> (B, channels, Qy, Qx)."""
         return F.gelu(self.conv2(F.gelu(self.conv1(fine))))

@@ -35,16 +35,22 @@ class ScaleCode(nn.Module):
 
 
 class Modulator(nn.Module):
-    """Turns the scale code into one factor a channel, near 1 at the start: x -> x * (1 + gain(code))."""
+    """Turns the scale code into one factor a channel, near 1 at the start: x -> x * (1 + gain(code)).
+
+    With a code of length 0 (an ablation) it passes x on as it is.
+    """
 
     def __init__(self, code: int, channels: int) -> None:
         super().__init__()
-        self.gain = nn.Linear(code, channels)
-        nn.init.normal_(self.gain.weight, std=0.01)
-        nn.init.zeros_(self.gain.bias)
+        self.gain = nn.Linear(code, channels) if code else None
+        if self.gain is not None:
+            nn.init.normal_(self.gain.weight, std=0.01)
+            nn.init.zeros_(self.gain.bias)
 
-    def forward(self, x: Tensor, code: Tensor) -> Tensor:
+    def forward(self, x: Tensor, code: Tensor | None) -> Tensor:
         """X (B, C, H, W), code (code,) -> (B, C, H, W)."""
+        if self.gain is None or code is None:
+            return x
         return x * (1.0 + self.gain(code)).view(1, -1, 1, 1)
 
 
@@ -60,7 +66,7 @@ class ModulatedResidualBlock(nn.Module):
         with torch.no_grad():
             self.conv2.weight.mul_(0.1)  # near identity at the start: no normalisation layers are needed
 
-    def forward(self, x: Tensor, code: Tensor) -> Tensor:
+    def forward(self, x: Tensor, code: Tensor | None) -> Tensor:
         """(B, C, H, W) -> (B, C, H, W)."""
         y = self.conv2(F.gelu(self.conv1(self.before(x, code))))
         out: Tensor = x + self.after(y, code)
@@ -77,7 +83,7 @@ class DynamicPixelFeatureAggregation(nn.Module):
         self.kernel = nn.Conv2d(channels, 9 * groups, 1)
         self.project = nn.Conv2d(channels, channels, 1)
 
-    def forward(self, x: Tensor, code: Tensor) -> Tensor:
+    def forward(self, x: Tensor, code: Tensor | None) -> Tensor:
         """(B, C, H, W) -> (B, C, H, W)."""
         b, c, h, w = x.shape
         kernels = self.kernel(self.modulator(x, code)).view(b, self.groups, 1, 9, h, w).softmax(dim=3)
@@ -88,7 +94,7 @@ class DynamicPixelFeatureAggregation(nn.Module):
 
 
 class ScaleModulatedEncoder(nn.Module):
-    """3x3 convolution, then residual blocks; every `aggregate_every`-th is followed by a dynamic aggregation."""
+    """3x3 convolution, then residual blocks; every `aggregate_every`-th (0: none) is followed by an aggregation."""
 
     def __init__(self, inputs: int, channels: int, blocks: int, aggregate_every: int, groups: int, code: int) -> None:
         super().__init__()
@@ -98,12 +104,12 @@ class ScaleModulatedEncoder(nn.Module):
         for i in range(blocks):
             self.blocks.append(ModulatedResidualBlock(channels, code))
             self.reach += BLOCK_REACH
-            if (i + 1) % aggregate_every == 0:
+            if aggregate_every and (i + 1) % aggregate_every == 0:
                 self.blocks.append(DynamicPixelFeatureAggregation(channels, code, groups))
                 self.reach += AGGREGATION_REACH
         self.tail = nn.Conv2d(channels, channels, 3, padding=1)
 
-    def forward(self, x: Tensor, code: Tensor) -> Tensor:
+    def forward(self, x: Tensor, code: Tensor | None) -> Tensor:
         """X (B, inputs, H, W), code (code,) -> features (B, C, H, W)."""
         features = self.head(x)
         y = features

@@ -13,106 +13,115 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from models.geometry import Axis
-from models.inr.decoder import AttentionFusion, CoordinateLinearBranch, NeighbourhoodNonlinearBranch, TerrainBranch
+from models.inr.decoder import (
+    AttentionFusion,
+    CoordinateLinearBranch,
+    Lookup,
+    NeighbourhoodNonlinearBranch,
+    PositionTable,
+    TerrainBranch,
+)
 from models.inr.encoder import ScaleCode, ScaleModulatedEncoder
-
-COARSE_STATICS = 2  # height, and whether it is known
-FINE_STATICS = 3  # height difference to the coarse field, height, and whether they are known
+from models.statics import FINE_CHANNELS, FINE_MARGIN
 
 
 @dataclass(frozen=True)
 class INRConfig:
-    """Sizes of the network; the defaults are the design's."""
+    """Sizes of the network, the defaults are the design's; and its parts, which an ablation switches off."""
 
-    variables: int = 7
     channels: int = 64
     blocks: int = 16
     aggregate_every: int = 4
     heads: int = 4
     hidden: int = 64
-    terrain_channels: int = 16
+    terrain_channels: int = 16  # 0: no terrain branch, statics at the query alone
     octaves: int = 6
     code: int = 64
+    modulator: bool = True
+    aggregation: bool = True
+    linear_branch: bool = True
+    nonlinear_branch: bool = True
+    attention_fusion: bool = True  # without: the branches' mean
 
-    def to_dict(self) -> dict[str, int]:
+    def to_dict(self) -> dict[str, int | bool]:
         """As plain numbers, for model.json."""
         return asdict(self)
-
-
-class TerrainRegression(nn.Module):
-    """Linear in the height difference, and in it times the coarse field's own lapse rates; starts at zero.
-
-    What a regression on terrain would say, so that the rest of the network only learns what is not linear in height.
-    """
-
-    def __init__(self, variables: int) -> None:
-        super().__init__()
-        self.coefficients = nn.Conv2d(variables + 1, variables, 1, bias=False)
-        nn.init.zeros_(self.coefficients.weight)
-
-    def forward(self, difference: Tensor, lapse: Tensor) -> Tensor:
-        """Difference (B, 1, Qy, Qx), lapse (B, V, Qy, Qx) -> (B, V, Qy, Qx)."""
-        out: Tensor = self.coefficients(torch.cat([difference, lapse], dim=1))
-        return out
 
 
 class INR(nn.Module):
     """Scale-modulated encoder and continuous decoder; any scale factor, also different in y and x."""
 
-    def __init__(self, config: INRConfig) -> None:
+    ratio: int | None = None
+
+    def __init__(self, inputs: int, outputs: int, statics: int, config: INRConfig) -> None:
+        """`statics` channels come at the queries, FINE_CHANNELS of them are static fields, which go first."""
         super().__init__()
         self.config = config
-        c, v = config.channels, config.variables
-        self.scale_code = ScaleCode(config.octaves, config.code)
+        c, t = config.channels, config.terrain_channels
+        self.scale_code = ScaleCode(config.octaves, config.code) if config.modulator else None
         self.encoder = ScaleModulatedEncoder(
-            2 * v + COARSE_STATICS, c, config.blocks, config.aggregate_every, config.heads, config.code
+            inputs,
+            c,
+            config.blocks,
+            aggregate_every=config.aggregate_every if config.aggregation else 0,
+            groups=config.heads,
+            code=config.code if config.modulator else 0,
         )
-        self.linear = CoordinateLinearBranch(c)
-        self.nonlinear = NeighbourhoodNonlinearBranch(c, config.heads)
-        self.fusion = AttentionFusion(c, config.heads)
-        self.terrain = TerrainBranch(FINE_STATICS, config.terrain_channels)
-        self.regression = TerrainRegression(v)
-        self.hidden1 = nn.Conv2d(c + config.terrain_channels + FINE_STATICS + v, config.hidden, 1)
-        self.hidden2 = nn.Conv2d(config.hidden, config.hidden, 1)
+        self.linear = CoordinateLinearBranch(c) if config.linear_branch else None
+        self.nonlinear = NeighbourhoodNonlinearBranch(c, config.heads) if config.nonlinear_branch else None
+        if self.linear is None and self.nonlinear is None:
+            raise ValueError("an INR needs the linear branch, the nonlinear branch or both")
+        both = self.linear is not None and self.nonlinear is not None
+        self.fusion = AttentionFusion(c, config.heads) if both and config.attention_fusion else None
+        self.terrain = TerrainBranch(FINE_CHANNELS, t) if t else None
+        self.position = nn.ModuleDict({axis: PositionTable(config.hidden) for axis in ("y", "x")})
+        self.from_features = nn.Conv2d(c, config.hidden, 1)
+        self.from_statics = nn.Conv2d(statics + t, config.hidden, 1, bias=False)
+        self.hidden = nn.Conv2d(config.hidden, config.hidden, 1)
         # per variable an offset and a local lapse rate: what multiplies the height difference
-        self.head = nn.Conv2d(config.hidden, 2 * v, 1)
-        nn.init.zeros_(self.head.weight)
-        assert self.head.bias is not None
-        nn.init.zeros_(self.head.bias)
+        self.last = nn.Conv2d(config.hidden, 2 * outputs, 1)
+        nn.init.zeros_(self.last.weight)
+        assert self.last.bias is not None
+        nn.init.zeros_(self.last.bias)
 
     @property
     def reach(self) -> int:
         """Input cells that one query can see on each side: encoder, then the decoder's 3x3."""
         return self.encoder.reach + 2
 
-    def encode(self, fields: Tensor, present: Tensor, coarse: Tensor, rows: Axis, cols: Axis) -> Tensor:
-        """Features on the input grid, for queries of these axes' cell size.
+    def encode(self, inputs: Tensor, rows: Axis, cols: Axis) -> Tensor:
+        """Inputs (B, I, H, W) -> features (B, C, H, W), for queries of these axes' cell size."""
+        code = None
+        if self.scale_code is not None:
+            code = self.scale_code(torch.tensor([rows.width, cols.width], device=inputs.device))
+        features: Tensor = self.encoder(inputs, code)
+        return features.contiguous()
 
-        fields (B, V, H, W) normalised, zeros where absent; present (B, V) 1 or 0; coarse (B, COARSE_STATICS, H, W);
-        -> (B, C, H, W).
-        """
-        cell = torch.tensor([rows.width, cols.width], dtype=torch.float32, device=fields.device)
-        code = self.scale_code(cell)
-        masks = present[:, :, None, None].expand(-1, -1, *fields.shape[-2:])
-        x = torch.cat([fields, masks, coarse], dim=1)
-        x = x.contiguous(memory_format=torch.channels_last)
-        features: Tensor = self.encoder(x, code)
-        return features
-
-    def decode(self, features: Tensor, fine: Tensor, lapse: Tensor, rows: Axis, cols: Axis) -> Tensor:
+    def decode(self, features: Tensor, fine: Tensor, rows: Axis, cols: Axis) -> Tensor:
         """Residual at the queries in units of its standard deviation.
 
-        features (B, C, H, W); fine (B, FINE_STATICS, Qy + 4, Qx + 4), first channel the height difference; lapse
-        (B, V, Qy, Qx) the coarse fields' own lapse rates times the height difference; -> (B, V, Qy, Qx) float32.
+        features (B, C, H, W); fine (B, statics, Qy + 2 * FINE_MARGIN, Qx + 2 * FINE_MARGIN), its first channel the
+        height difference; -> (B, V, Qy, Qx) float32.
         """
-        fused = self.fusion(self.linear(features, rows, cols), self.nonlinear(features, rows, cols))
-        margin = TerrainBranch.REACH
-        here = fine[:, :, margin:-margin, margin:-margin]
-        terrain = self.terrain(fine)
-        y = F.gelu(self.hidden1(torch.cat([fused, terrain, here.to(fused.dtype), lapse.to(fused.dtype)], dim=1)))
-        y = F.gelu(self.hidden2(y))
+        at_rows = Lookup.of(rows, features.shape[-2], features.device)
+        at_cols = Lookup.of(cols, features.shape[-1], features.device)
+        m = FINE_MARGIN
+        here = fine[:, :, m:-m, m:-m]
+        static = here
+        if self.terrain is not None:
+            static = torch.cat([self.terrain(fine[:, :FINE_CHANNELS]), here], dim=1)
+        y = self.from_features(self._fused(features, at_rows, at_cols)) + self.from_statics(static)
+        y = y + self.position["y"](at_rows.offset, at_rows.width)[:, :, None]
+        y = y + self.position["x"](at_cols.offset, at_cols.width)[:, None, :]
+        y = F.gelu(self.hidden(F.gelu(y)))
         with torch.autocast(y.device.type, enabled=False):
-            difference = here[:, :1].float()
-            offset, gradient = self.head(y.float()).chunk(2, dim=1)
-            out: Tensor = offset + gradient * difference + self.regression(difference, lapse.float())
-        return out
+            offset, gradient = self.last(y.float()).chunk(2, dim=1)
+            return torch.addcmul(offset, gradient, here[:, :1].float())
+
+    def _fused(self, features: Tensor, rows: Lookup, cols: Lookup) -> Tensor:
+        """Both branches at the queries as one, (B, C, Qy, Qx)."""
+        branches = [b(features, rows, cols) for b in (self.linear, self.nonlinear) if b is not None]
+        if self.fusion is not None:
+            out: Tensor = self.fusion(*branches)
+            return out
+        return torch.stack(branches).mean(dim=0) if len(branches) > 1 else branches[0]

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from models.downscaler import FINE_MARGIN
 from models.geometry import Axis
+from models.statics import FINE_MARGIN, STATICS, Statics, cell_sizes
 from tasks.downscale.packages import Method
 from tasks.downscale.tiles import Tile, tiles
 from tasks.grid import Grid, pad
@@ -72,6 +72,24 @@ def padded(field: np.ndarray, plan: Plan, component: bool = False) -> np.ndarray
     return pad(field, plan.coarse, top=top, bottom=bottom, left=left, right=right, component=component)
 
 
+def statics_of(prepared: Prepared, plan: Plan) -> Statics:
+    """Static fields of the whole plan as the network wants them."""
+    domain = plan.coarse.extended(*plan.padding)
+    spacing = cell_sizes(domain.latitude, domain.dlat, domain.dlon)
+    unknown = Statics.unknown(domain.rows, domain.cols, plan.rows, plan.cols, spacing)
+    if prepared.statics is None:
+        return unknown
+    trim = prepared.statics.margin - plan.edge - FINE_MARGIN
+    for i, name in enumerate(STATICS):
+        if name in prepared.statics.fine:
+            fine = prepared.statics.fine[name]
+            fine = np.ascontiguousarray(fine[trim : fine.shape[0] - trim, trim : fine.shape[1] - trim])
+            unknown.coarse[0, i] = torch.from_numpy(padded(prepared.statics.coarse[name], plan))
+            unknown.fine[0, i] = torch.from_numpy(fine)
+            unknown.known[0, i] = 1.0
+    return unknown
+
+
 @torch.inference_mode()
 def super_resolve(
     method: Method, names: list[str], prepared: Prepared, steps: slice, plan: Plan, tick: Tick = no_tick
@@ -86,22 +104,15 @@ def super_resolve(
     zeros = np.zeros_like(next(iter(stack.values())))
     x = torch.from_numpy(np.stack([stack.get(n, zeros) for n in names], axis=1))
     present = torch.tensor([[float(n in stack) for n in names]]).expand(count, -1)
-    z_coarse = z_fine = None
-    if prepared.heights is not None:
-        z_coarse = torch.from_numpy(padded(prepared.heights.coarse, plan))[None, None]
-        trim = prepared.heights.margin - plan.edge - FINE_MARGIN
-        fine = prepared.heights.fine
-        fine = fine[trim : fine.shape[0] - trim, trim : fine.shape[1] - trim]
-        z_fine = torch.from_numpy(np.ascontiguousarray(fine))[None, None]
+    statics = statics_of(prepared, plan)
     out = np.empty((count, len(names), plan.work.rows, plan.work.cols), dtype=np.float32)
     for t in plan.tiling:
         rows = plan.rows.part(t.rows.start, t.rows.stop).shifted(t.window_rows.start)
         cols = plan.cols.part(t.cols.start, t.cols.stop).shifted(t.window_cols.start)
-        zc = z_coarse[..., t.window_rows, t.window_cols] if z_coarse is not None else None
-        m = 2 * FINE_MARGIN
-        zf = z_fine[..., t.rows.start : t.rows.stop + m, t.cols.start : t.cols.stop + m] if z_fine is not None else None
+        around = statics.window(t.window_rows, t.window_cols)
+        around = around.part(t.rows.start, t.rows.stop, t.cols.start, t.cols.stop)
         for i in range(count):  # one lead time at a time: memory goes with the tile, not with the forecast's length
             window = x[i : i + 1, :, t.window_rows, t.window_cols]
-            out[i : i + 1, :, t.rows, t.cols] = method(window, present[:1], zc, zf, rows, cols).numpy()
+            out[i : i + 1, :, t.rows, t.cols] = method(window, present[:1], around, rows, cols).numpy()
             tick()
     return {n: out[:, i] for i, n in enumerate(names) if n in stack}

@@ -17,7 +17,7 @@ from tasks.grid import Grid, lattice
 from tasks.prepare.assemble import Assembled, assemble
 from tasks.prepare.decode import decode
 from tasks.prepare.regrid import clip_to, covers
-from tasks.prepare.terrain import heights
+from tasks.prepare.terrain import static_fields
 from tasks.prepared import Prepared, PreparedInfo
 from tasks.region import Region
 
@@ -61,7 +61,7 @@ def prepare_files(files: list[str], region: Region, halo: int) -> tuple[Assemble
         )
     terrain = None
     if region.terrain_file is not None:
-        terrain = heights(region.terrain_file, assembled.grid, region.target, region.target)
+        terrain = static_fields(region.terrain_file, assembled.grid, region.target, region.target)
     return assembled, Prepared(assembled.fields, assembled.grid, terrain)
 
 
@@ -74,7 +74,7 @@ def prepare(files: list[str], region: Region, workspace: str, halo: int) -> Prep
         log.warning("input reaches %d of %d cells beyond %s: its edge is repeated", available, halo, region.name)
     if assembled.absent:
         log.warning("not in the input, left out of the product: %s", ", ".join(assembled.absent))
-    if prepared.heights is None:
+    if prepared.statics is None:
         log.warning("region %s names no terrain file: the product will not know its mountains", region.name)
     hours = (assembled.fields.step.values / 3.6e12).astype(float).tolist()
     variables = len(region.variables) - len(assembled.absent)

@@ -1,4 +1,4 @@
-"""Height of the terrain on the input grid and on the target grid, from one file with geopotential or elevation."""
+"""Terrain height, and land fraction where known, on the input grid and on the target grid, from one file."""
 
 from __future__ import annotations
 
@@ -8,18 +8,19 @@ import numpy as np
 import torch
 import xarray as xr
 
-from models.downscaler import FINE_MARGIN
 from models.interpolation import INTERPOLATION_HALO, area_mean, conservative_bicubic
+from models.statics import FINE_MARGIN
 from tasks.errors import CorruptField, RegionOutsideInput, UnreadableFile
 from tasks.grid import Grid, pad
 from tasks.prepare.decode import open_dataset
 from tasks.prepare.decode_grib import is_grib
 from tasks.prepare.decode_xarray import layout
 from tasks.prepare.regrid import clip_to, covers, regrid
-from tasks.prepared import Heights
+from tasks.prepared import StaticFields
 
 GRAVITY = 9.80665  # m s-2, WMO's standard: surface geopotential -> height
 NAMES = ("z", "elevation", "height", "orog", "topo")
+LAND_NAMES = ("lsm", "land", "land_sea_mask")  # fraction of land, or 1 and 0
 GEOPOTENTIAL_UNITS = {"m2 s-2", "m**2 s**-2", "m^2/s^2", "m2/s2", "gpm2"}
 HEIGHT_UNITS = {"m", "metre", "meter", "metres", "meters", "gpm"}
 
@@ -31,6 +32,12 @@ def margin_for(scale: float) -> int:
 
 def read_heights(path: Path) -> tuple[np.ndarray, Grid]:
     """Heights in m (rows, cols) and their grid."""
+    fields, grid = read_statics(path)
+    return fields["height"], grid
+
+
+def read_statics(path: Path) -> tuple[dict[str, np.ndarray], Grid]:
+    """Heights in m, land fraction if the file has it, both (rows, cols), and their grid."""
     if path.is_file() and is_grib(path):
         try:
             ds = xr.open_dataset(path, engine="cfgrib", backend_kwargs={"indexpath": ""})
@@ -42,49 +49,71 @@ def read_heights(path: Path) -> tuple[np.ndarray, Grid]:
         name = next((n for n in NAMES if n in ds.data_vars), None)
         if name is None:
             raise UnreadableFile(f"{path}: no terrain in it; looked for {', '.join(NAMES)}")
-        field = ds[name]
         lat, lon, to_canonical = layout(ds, path.name)
-        extra = [d for d in field.dims if d not in (lat, lon)]
-        values = to_canonical(field.isel(dict.fromkeys(extra, 0)).transpose(lat, lon).values.astype(np.float64))
-        units = str(field.attrs.get("units", "")).strip()
+
+        def values_of(field: xr.DataArray) -> np.ndarray:
+            extra = [d for d in field.dims if d not in (lat, lon)]
+            return to_canonical(field.isel(dict.fromkeys(extra, 0)).transpose(lat, lon).values.astype(np.float64))
+
+        out = {"height": _height(values_of(ds[name]), str(ds[name].attrs.get("units", "")).strip(), f"{path}: {name}")}
+        land = next((n for n in LAND_NAMES if n in ds.data_vars), None)
+        if land is not None:
+            out["land"] = _land(values_of(ds[land]), f"{path}: {land}")
+    return {n: f.astype(np.float32) for n, f in out.items()}, to_canonical.grid
+
+
+def _height(values: np.ndarray, units: str, what: str) -> np.ndarray:
+    """Height in m from geopotential or height; unknown, which is the sea in many files, becomes 0."""
     if units in GEOPOTENTIAL_UNITS:
         values = values / GRAVITY
     elif units not in HEIGHT_UNITS:
         raise UnreadableFile(
-            f"{path}: {name} has units {units!r}; expected m2 s-2 (geopotential) or m (height above the sea)"
+            f"{what} has units {units!r}; expected m2 s-2 (geopotential) or m (height above the sea)"
         )
     known = values[np.isfinite(values)]
     if known.size == 0 or known.min() < -500 or known.max() > 9000:
-        raise CorruptField(
-            f"{path}: heights {values.min():.6g}..{values.max():.6g} m are not on Earth (units {units!r})"
-        )
-    return np.nan_to_num(values, nan=0.0).astype(np.float32), to_canonical.grid
+        raise CorruptField(f"{what}: heights {values.min():.6g}..{values.max():.6g} m are not on Earth (units {units!r})")
+    return np.nan_to_num(values, nan=0.0)
 
 
-def heights(path: Path, coarse: Grid, target: Grid, must_cover: Grid) -> Heights:
-    """Heights on both grids. Beyond the file's edge the edge is repeated, but `must_cover` has to lie inside."""
-    values, source = read_heights(path)
+def _land(values: np.ndarray, what: str) -> np.ndarray:
+    """Land fraction; unknown is sea."""
+    known = values[np.isfinite(values)]
+    if known.size == 0 or known.min() < -0.001 or known.max() > 1.001:
+        raise CorruptField(f"{what}: land fractions have to lie in 0..1; give percent or a mask as such")
+    return np.nan_to_num(values, nan=0.0)
+
+
+def static_fields(path: Path, coarse: Grid, target: Grid, must_cover: Grid) -> StaticFields:
+    """Statics on both grids. Beyond the file's edge the edge is repeated, but `must_cover` has to lie inside."""
+    fields, source = read_statics(path)
     if not covers(source, must_cover):
         raise RegionOutsideInput(f"terrain {path.name} covers {source}, needed are {must_cover}")
     rows, cols = target.axes_in(coarse)
     margin = margin_for(max(rows.scale, cols.scale))
     if coarse.wraps:
-        fine = _on(values, source, target.extended(margin, margin, margin, margin))
-        return Heights(_on(values, source, coarse), fine, margin)
-    # the target's lattice over the whole input grid, so that coarse heights are means of fine ones, as in training
+        wide = target.extended(margin, margin, margin, margin)
+        fine = {n: _on(f, source, wide) for n, f in fields.items()}
+        return StaticFields({n: _on(f, source, coarse) for n, f in fields.items()}, fine, margin)
+    # the target's lattice over the whole input grid, so that coarse statics are means of fine ones, as in training
     top = int(np.ceil((rows.centres[0] + 0.5) / rows.width)) + margin
     bottom = int(np.ceil((coarse.rows - 0.5 - rows.centres[-1]) / rows.width)) + margin
     left = int(np.ceil((cols.centres[0] + 0.5) / cols.width)) + margin
     right = int(np.ceil((coarse.cols - 0.5 - cols.centres[-1]) / cols.width)) + margin
     lattice = target.extended(top, bottom, left, right)
-    everywhere = _on(values, source, lattice)
-    mean = area_mean(torch.from_numpy(everywhere).double(), *lattice.axes_in(coarse), coarse.rows, coarse.cols).numpy()
-    fine = everywhere[top - margin : top + target.rows + margin, left - margin : left + target.cols + margin]
-    return Heights(mean.astype(np.float32), np.ascontiguousarray(fine), margin)
+    axes = lattice.axes_in(coarse)
+    means, parts = {}, {}
+    for name, field in fields.items():
+        everywhere = _on(field, source, lattice)
+        mean = area_mean(torch.from_numpy(everywhere).double(), *axes, coarse.rows, coarse.cols).numpy()
+        means[name] = mean.astype(np.float32)
+        part = everywhere[top - margin : top + target.rows + margin, left - margin : left + target.cols + margin]
+        parts[name] = np.ascontiguousarray(part)
+    return StaticFields(means, parts, margin)
 
 
 def _on(values: np.ndarray, source: Grid, lattice: Grid) -> np.ndarray:
-    """Heights on a lattice: means where coarser than the source, conservative bicubic where finer; edges repeated."""
+    """A static field on a lattice: means where coarser than the source, conservative bicubic where finer; edges repeated."""
     if lattice.dlat < source.dlat * 0.999:  # finer: the same interpolation as the fields', which keeps peaks' means
         h = INTERPOLATION_HALO
         around = torch.from_numpy(pad(values, source, top=h, bottom=h, left=h, right=h))

@@ -12,9 +12,11 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 
-from models.data import MISSING
-from models.train import VARIABLES
+from models.data import MISSING, STATIC_FIELDS
+from models.statistics import VARIABLES
 from tasks.prepare.terrain import GRAVITY
+
+MONTHS = (0, 3, 6, 9)  # of the ERA5 monthly means: one a season
 
 
 def encode(field: np.ndarray) -> tuple[np.ndarray, float, float]:
@@ -27,14 +29,16 @@ def encode(field: np.ndarray) -> tuple[np.ndarray, float, float]:
 
 
 def pack(datasets: dict[str, xr.Dataset], out: Path) -> None:
-    """Write one .npz; every data set needs `latitude` (falling), `longitude` (rising) and `z` in m."""
+    """Write one .npz; fields (time, latitude falling, longitude rising), static `z` in m and `land` without time."""
     arrays: dict[str, np.ndarray] = {}
     meta = []
     for name, ds in datasets.items():
         scale: dict[str, float] = {}
         offset: dict[str, float] = {}
         for variable, field in ((str(v), f) for v, f in ds.data_vars.items()):
-            arrays[f"{name}/{variable}"], scale[variable], offset[variable] = encode(field.values)
+            values = field.transpose("time", "latitude", "longitude").values if "time" in field.dims else field.values
+            coded, scale[variable], offset[variable] = encode(values.reshape(-1, *values.shape[-2:]))
+            arrays[f"{name}/{variable}"] = coded
         meta.append(
             {
                 "name": name,
@@ -46,12 +50,62 @@ def pack(datasets: dict[str, xr.Dataset], out: Path) -> None:
             }
         )
     arrays["meta"] = np.array(json.dumps(meta))
-    np.savez(out, allow_pickle=False, **arrays)
+    np.savez_compressed(out, allow_pickle=False, **arrays)
 
 
 def east_of_dateline(ds: xr.Dataset) -> xr.Dataset:
-    """Longitudes 0..360 -> -180..180, rising."""
-    return ds.assign_coords(longitude=(ds.longitude + 180) % 360 - 180).sortby("longitude")
+    """Longitudes 0..360 -> -180..180, rising; to 0.001 degree, so that grids of different files meet."""
+    longitude = (ds.longitude.values.astype(float) + 180) % 360 - 180
+    return ds.assign_coords(longitude=longitude.round(3), latitude=ds.latitude.values.astype(float).round(3)).sortby(
+        "longitude"
+    )
+
+
+def read_fields(path: Path, *variables: str) -> xr.Dataset:
+    """Some fields of a file with one dimension `time`, whatever it is called there."""
+    ds = xr.open_dataset(path)[list(variables)]
+    ds = ds.rename({"valid_time": "time"}) if "valid_time" in ds.dims else ds
+    return east_of_dateline(ds).reset_coords(drop=True)
+
+
+def statics_0p1(folder: Path) -> xr.Dataset:
+    """Height in m and land mask at 0.1 degree, global; the mask's file ends at 60S, beyond which all is land or ice."""
+    z = east_of_dateline(xr.open_dataset(folder / "hres_0p1_orography.nc")[["z"]]) / GRAVITY
+    land = east_of_dateline(xr.open_dataset(folder / "era5land_0p1_land_mask.nc")[["land"]]).fillna(1.0)
+    return xr.merge([z, land], join="exact").reset_coords(drop=True)
+
+
+def statics_0p25(folder: Path) -> xr.Dataset:
+    """Height in m and land fraction of ERA5, global."""
+    z = xr.open_dataset(folder / "era5_0p25_geopotential.nc").isel(time=0, drop=True)[["z"]] / GRAVITY
+    land = xr.open_dataset(folder / "era5_0p25_land_sea_mask.nc").isel(time=0, drop=True)[["lsm"]]
+    merged = xr.merge([east_of_dateline(z), east_of_dateline(land.rename(lsm="land"))], join="exact")
+    return merged.reset_coords(drop=True)
+
+
+def with_statics(fields: xr.Dataset, statics: xr.Dataset) -> xr.Dataset:
+    """Fields and the static fields of their grid."""
+    here = statics.sel(latitude=fields.latitude, longitude=fields.longitude)
+    return fields.assign({name: (("latitude", "longitude"), here[name].values) for name in STATIC_FIELDS})
+
+
+def training_sets(folder: Path) -> dict[str, xr.Dataset]:
+    """What to train on. Left out, because they are not ERA5 hours on ERA5's own grid or no variable of ours: Italy
+    (interpolated to a shifted grid), monthly rain (a mean rate), monthly t2m, gusts."""
+    train = folder / "train"
+    fine, coarse = statics_0p1(folder / "static"), statics_0p25(folder / "static")
+    wind = read_fields(train / "era5_0p25_maritime_u10v10_20251109T01.nc", "u10", "v10")
+    return {
+        "hres": with_statics(read_fields(train / "hres_0p1_nh_20211210T20.nc", *VARIABLES), fine),
+        "era5-hour": with_statics(read_fields(train / "era5_0p25_t2m_20121201T14.nc", "t2m"), coarse),
+        "era5-month": with_statics(
+            read_fields(train / "era5_0p25_d2m_monthly_2000.nc", "d2m").isel(time=list(MONTHS)), coarse
+        ),
+        "era5-europe-africa": with_statics(
+            read_fields(train / "era5_0p25_europe_africa_t2m_20160101T00.nc", "t2m"), coarse
+        ),
+        "era5-maritime": with_statics(wind, coarse),
+    }
 
 
 def main() -> None:
@@ -60,14 +114,7 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("out", type=Path)
     args = parser.parse_args()
-    train, static = args.folder / "train", args.folder / "static"
-    hres = xr.open_dataset(train / "hres_0p1_nh_20211210T20.nc")[list(VARIABLES)]
-    orography = xr.open_dataset(static / "hres_0p1_orography.nc")
-    hres["z"] = orography.z.isel(latitude=slice(0, 901)).reset_coords(drop=True) / GRAVITY
-    era5 = xr.open_dataset(train / "era5_0p25_t2m_20121201T14.nc").isel(valid_time=0, drop=True)[["t2m"]]
-    geopotential = xr.open_dataset(static / "era5_0p25_geopotential.nc").isel(time=0, drop=True)
-    era5["z"] = (("latitude", "longitude"), geopotential.z.values / GRAVITY)
-    pack({"hres": hres, "era5": east_of_dateline(era5)}, args.out)
+    pack(training_sets(args.folder), args.out)
     print(f"{args.out}: {args.out.stat().st_size / 1e6:.1f} MB")
 
 

@@ -1,0 +1,51 @@
+"""A network as its paper trains it: standardised fields in and out, no static fields, its own skip connection."""
+
+from __future__ import annotations
+
+from typing import Literal, cast
+
+import torch
+from torch import Tensor, nn
+
+from models.downscaler import Network, bilinear, x_like
+from models.geometry import Axis
+from models.statics import Statics
+from models.statistics import Statistics
+
+Skip = Literal["none", "bilinear"]
+QUERY_BLOCK = 256  # a side, in inference
+
+
+class Published(nn.Module):
+    """As `Downscaler`, without anything that weather fields offer beyond their values."""
+
+    def __init__(self, network: nn.Module, statistics: Statistics, skip: Skip) -> None:
+        super().__init__()
+        self.network, self.statistics, self.skip = network, statistics, skip
+
+    @property
+    def reach(self) -> int:
+        """Input cells that one query can see on each side."""
+        return cast(Network, self.network).reach
+
+    def forward(self, x: Tensor, present: Tensor, statics: Statics, rows: Axis, cols: Axis) -> Tensor:
+        """As `Downscaler.forward`; `statics` and `present` are not looked at."""
+        stats = self.statistics.variables.values()
+        network = cast(Network, self.network)
+        mean = x_like(x, [0.0 if s.amount else s.mean for s in stats])
+        spread = x_like(x, [s.spread for s in stats])
+        inputs = (x.float() - mean) / spread
+        features = network.encode(inputs.contiguous(memory_format=torch.channels_last), rows, cols)
+        whole = torch.is_grad_enabled() or network.ratio is not None
+        block = max(len(rows), len(cols)) if whole else QUERY_BLOCK
+        parts = []
+        for top in range(0, len(rows), block):
+            r = rows.part(top, min(top + block, len(rows)))
+            line = []
+            for left in range(0, len(cols), block):
+                c = cols.part(left, min(left + block, len(cols)))
+                nothing = x.new_zeros(1, 0, len(r), len(c))
+                out = network.decode(features, nothing, r, c).float()
+                line.append(out + bilinear(inputs, r, c) if self.skip == "bilinear" else out)
+            parts.append(torch.cat(line, dim=-1))
+        return torch.cat(parts, dim=-2) * spread + mean

@@ -1,0 +1,48 @@
+"""What a linear regression on terrain and coast would say of the residual: the network learns only what is not linear."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from models.statics import STATICS
+
+
+class StaticRegression(nn.Module):
+    """Linear in fine minus coarse statics, and in these times the coarse fields' own rates of change; starts at zero.
+
+    The two-coefficient terrain regression, for height and land, with every variable's rates offered to every variable.
+    """
+
+    def __init__(self, variables: int) -> None:
+        super().__init__()
+        self.coefficients = nn.Conv2d(len(STATICS) * (1 + variables), variables, 1, bias=False)
+        nn.init.zeros_(self.coefficients.weight)
+
+    def forward(self, predictors: Tensor) -> Tensor:
+        """Predictors (B, S * (1 + V), Qy, Qx) -> (B, V, Qy, Qx), both in residual sigmas."""
+        out: Tensor = self.coefficients(predictors)
+        return out
+
+
+class LeastSquares:
+    """Sums of a regression's normal equations, batch by batch."""
+
+    def __init__(self, predictors: int, variables: int) -> None:
+        self.gram = torch.zeros(predictors, predictors, dtype=torch.float64)
+        self.moment = torch.zeros(predictors, variables, dtype=torch.float64)
+        self.count = 0
+
+    def add(self, predictors: Tensor, target: Tensor) -> None:
+        """Predictors (B, P, Qy, Qx), target (B, V, Qy, Qx)."""
+        p = predictors.double().movedim(1, -1).flatten(0, 2)
+        t = target.double().movedim(1, -1).flatten(0, 2)
+        self.gram += p.T @ p
+        self.moment += p.T @ t
+        self.count += len(p)
+
+    def solve(self, ridge: float = 1e-4) -> Tensor:
+        """Coefficients (variables, predictors) float32; `ridge` in units of the mean square of each predictor."""
+        scale = self.gram.diagonal() + 1e-9 * self.count
+        solution = torch.linalg.solve(self.gram + ridge * scale.diag(), self.moment)
+        return solution.T.float().contiguous()

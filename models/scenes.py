@@ -1,0 +1,64 @@
+"""Scenes to score on: coarse fields made from known fine ones by a clean or degraded area mean, with their statics."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from models.batches import fine_axis
+from models.data import STATIC_FIELDS, Box, Dataset
+from models.degradation import degrade
+from models.geometry import Axis
+from models.interpolation import area_mean
+from models.statics import FINE_MARGIN, Statics, cell_sizes
+
+
+@dataclass(frozen=True)
+class Scene:
+    """One time of one place; shapes as in `Downscaler.forward`, `target` (1, V, Qy, Qx)."""
+
+    x: Tensor
+    present: Tensor
+    statics: Statics
+    rows: Axis
+    cols: Axis
+    target: Tensor
+    latitudes: np.ndarray  # (Qy,)
+
+
+def box_scene(
+    dataset: Dataset,
+    box: Box,
+    time: int,
+    names: list[str],
+    sy: float,
+    sx: float,
+    rng: np.random.Generator | None = None,
+) -> Scene:
+    """A box of a data set at scales sy, sx; degraded if there is a generator. Queries are all whole cells of the box.
+
+    Statics beyond the box repeat its edge, as fields do. A variable that the data set lacks is absent.
+    """
+    top, left, height, width = dataset.box(box)
+    h, w = int(height / sy + 1e-9), int(width / sx + 1e-9)
+    rows, cols = fine_axis(int(round(h * sy)), sy, 0.0), fine_axis(int(round(w * sx)), sx, 0.0)
+    window = lambda v: dataset.window(v, time, top, left, len(rows), len(cols))  # noqa: E731
+    known = [n in dataset.fields for n in names]
+    empty = np.zeros((len(rows), len(cols)), dtype=np.float32)
+    y = torch.from_numpy(np.stack([window(n) if k else empty for n, k in zip(names, known, strict=True)]))[None]
+    fine = np.stack([window(n) for n in STATIC_FIELDS])[None]
+    if rng is None:
+        x = area_mean(y, rows, cols, h, w)
+    else:
+        x = degrade(y, rows, cols, h, w, rng, clean=0.0)
+    m = FINE_MARGIN
+    wide = np.pad(fine, ((0, 0), (0, 0), (m, m), (m, m)), mode="edge")
+    coarse = area_mean(torch.from_numpy(fine), rows, cols, h, w)
+    latitudes = dataset.latitudes(top, len(rows))
+    spacing = cell_sizes(np.interp(np.arange(h), rows.centres, latitudes), dataset.spacing * sy, dataset.spacing * sx)
+    statics = Statics(coarse, torch.from_numpy(wide), torch.ones(1, len(STATIC_FIELDS)), spacing)
+    present = torch.tensor([known], dtype=torch.float32)
+    return Scene(x * present[:, :, None, None], present, statics, rows, cols, y, latitudes)

@@ -1,0 +1,110 @@
+"""Static fields at both resolutions, and what the coarse fields say about them: how much they change per km of height
+and from sea to land."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from models.geometry import Axis
+
+STATICS = ("height", "land")  # m; fraction 0..1
+FINE_MARGIN = 3  # query cells of static fields needed beyond each edge
+UNIT = (1000.0, 1.0)  # brings them near 1
+DIFFERENCE_UNIT = (200.0, 1.0)  # the same for fine minus coarse
+SPACING_UNIT = 27.8  # km: 0.25 degree
+WINDOW = 5  # input cells a side, over which a field's own rate of change is regressed
+# variance added in the window: flat land (relief below 50 m) has no lapse rate of its own, nor open sea a contrast
+SHRINKAGE = (0.05**2, 0.05**2)
+COARSE_CHANNELS, FINE_CHANNELS = 2 * len(STATICS) + 2, 3 * len(STATICS)
+
+
+@dataclass(frozen=True)
+class Statics:
+    """Static fields around a window; where one is not known its fields are zero.
+
+    coarse (B or 1, S, H, W) and fine (B or 1, S, Qy + 2 * FINE_MARGIN, Qx + 2 * FINE_MARGIN) in m and as a fraction;
+    known (B or 1, S) 1 or 0; spacing (B or 1, 2, H): height and width of the input cells of each row in km.
+    """
+
+    coarse: Tensor
+    fine: Tensor
+    known: Tensor
+    spacing: Tensor
+
+    @classmethod
+    def unknown(cls, height: int, width: int, rows: Axis, cols: Axis, spacing: Tensor | None = None) -> Statics:
+        """Nothing known of a window but, perhaps, its grid spacing."""
+        s, m = len(STATICS), 2 * FINE_MARGIN
+        if spacing is None:
+            spacing = torch.full((1, 2, height), SPACING_UNIT)
+        zeros = torch.zeros(1, s, height, width), torch.zeros(1, s, len(rows) + m, len(cols) + m)
+        return cls(*zeros, torch.zeros(1, s), spacing)
+
+    def without(self, keep: Tensor) -> Statics:
+        """The same with statics forgotten where `keep` (B or 1, S) is 0."""
+        mask = keep[:, :, None, None]
+        return replace(self, coarse=self.coarse * mask, fine=self.fine * mask, known=self.known * keep)
+
+    def to(self, device: torch.device | str) -> Statics:
+        """On a device."""
+        return Statics(*(t.to(device) for t in (self.coarse, self.fine, self.known, self.spacing)))
+
+    def part(self, top: int, bottom: int, left: int, right: int) -> Statics:
+        """For the queries top..bottom, left..right of the same window."""
+        m = 2 * FINE_MARGIN
+        return replace(self, fine=self.fine[..., top : bottom + m, left : right + m])
+
+    def window(self, rows: slice, cols: slice) -> Statics:
+        """For a window of the input grid with the same queries."""
+        return replace(self, coarse=self.coarse[..., rows, cols], spacing=self.spacing[..., rows])
+
+    def coarse_channels(self) -> Tensor:
+        """Network input (B or 1, COARSE_CHANNELS, H, W): statics, whether known, log2 of the spacing."""
+        h, w = self.coarse.shape[-2:]
+        known = self.known[:, :, None, None].expand(-1, -1, h, w)
+        spacing = torch.log2(self.spacing / SPACING_UNIT)[..., None].expand(-1, -1, h, w)
+        b = max(known.shape[0], spacing.shape[0], self.coarse.shape[0])
+        parts = (self.coarse / per_static(UNIT, self.coarse), known, spacing)
+        return torch.cat([p.expand(b, -1, -1, -1) for p in parts], dim=1)
+
+    def fine_channels(self, difference: Tensor) -> Tensor:
+        """Network input at the queries (B or 1, FINE_CHANNELS, ...): fine minus coarse, statics, whether known."""
+        known = self.known[:, :, None, None].expand_as(self.fine)
+        scaled = difference / per_static(DIFFERENCE_UNIT, difference), self.fine / per_static(UNIT, self.fine)
+        return torch.cat([*scaled, known], dim=1)
+
+
+def per_static(values: tuple[float, ...], like: Tensor) -> Tensor:
+    """One number a static field, shaped to multiply (B, S, H, W)."""
+    return torch.tensor(values, dtype=like.dtype, device=like.device).view(1, -1, 1, 1)
+
+
+def cell_sizes(latitudes: np.ndarray, dlat: float, dlon: float) -> Tensor:
+    """Height and width in km of the cells of rows at these latitudes (H,) on a regular grid: (1, 2, H)."""
+    degree = 111.195  # km on the sphere of 6371 km
+    # at the poles a cell has no width; the last row of a 0.25 degree grid has 0.1 km
+    width = dlon * degree * np.cos(np.deg2rad(np.clip(np.abs(latitudes), 0, 89.9)))
+    sizes = np.stack([np.full_like(width, dlat * degree), width])
+    return torch.from_numpy(sizes[None].astype(np.float32))
+
+
+def own_rates(fields: Tensor, coarse: Tensor) -> Tensor:
+    """How the fields (B, V, H, W) change with each static (B or 1, S, H, W), regressed in a window: (B, S, V, H, W).
+
+    Per km of height and from sea (0) to land (1); each static on its own.
+    """
+    pad = (WINDOW // 2,) * 4
+    mean = lambda t: F.avg_pool2d(F.pad(t, pad, mode="replicate"), WINDOW, stride=1)  # noqa: E731
+    field_mean = mean(fields)
+    out = []
+    for i, (unit, shrinkage) in enumerate(zip(UNIT, SHRINKAGE, strict=True)):
+        static = coarse[:, i : i + 1] / unit
+        static_mean = mean(static)
+        variance = (mean(static * static) - static_mean**2).clamp(min=0)
+        out.append((mean(fields * static) - field_mean * static_mean) / (variance + shrinkage))
+    return torch.stack(out, dim=1)
