@@ -40,8 +40,8 @@ class Network(Protocol):
 
 
 def input_channels(variables: int) -> int:
-    """Channels of a network's input: the fields, whether each is there, and the coarse statics."""
-    return 2 * variables + COARSE_CHANNELS
+    """Channels of a network's input: the fields, their detail, whether each is there, and the coarse statics."""
+    return 3 * variables + COARSE_CHANNELS
 
 
 def fine_channels(variables: int) -> int:
@@ -92,7 +92,7 @@ class Downscaler(nn.Module):
         fields = torch.stack(normalised, dim=1) * present[:, :, None, None]
         masks = present[:, :, None, None].expand_as(fields)
         coarse = statics.coarse_channels().expand(x.shape[0], -1, -1, -1)
-        inputs = torch.cat([fields, masks, coarse], dim=1).contiguous(memory_format=torch.channels_last)
+        inputs = torch.cat([fields, self._detail(x, present), masks, coarse], dim=1).contiguous(memory_format=torch.channels_last)
         features = self._net.encode(inputs, rows, cols)
         near = F.max_pool2d(x, 3, stride=1, padding=1)
         rates = self._rates(fields, statics.coarse)
@@ -158,6 +158,15 @@ class Downscaler(nn.Module):
             sigma = sigma.expand(encoded.near.shape[0], -1, len(rows), len(cols)).clone()
             sigma[:, amounts] = bilinear(encoded.near[:, amounts], rows, cols)
         return sigma
+
+    def _detail(self, x: Tensor, present: Tensor) -> Tensor:
+        """What each cell differs by from the 3x3 around it, in residual sigmas at x4.
+
+        Beside a continent's contrasts the fields' finest structure, which the residual continues, is hard to see.
+        """
+        around = F.avg_pool2d(F.pad(x, (1,) * 4, mode="replicate"), 3, stride=1)
+        sigma = x_like(x, [s.sigma(4.0) for s in self.statistics.variables.values()])
+        return torch.clamp((x - around) / sigma, -10, 10) * present[:, :, None, None]
 
     def _rates(self, fields: Tensor, coarse: Tensor) -> Tensor:
         """Own rates of change of normalised fields in physical units, (B, S, V, H, W); none for amounts."""

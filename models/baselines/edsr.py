@@ -69,7 +69,8 @@ def lattice(axis: Axis, ratio: int, cells: int) -> range:
     if off > LATTICE_TOLERANCE:
         raise ValueError(f"query centres are {off:.4g} of a query cell off the pixels of the x{ratio} upsampled grid")
     if first < 0 or first + len(index) > cells * ratio:
-        raise ValueError(f"pixels {first} to {first + len(index) - 1} are not all inside {cells} cells upsampled by {ratio}")
+        end = first + len(index) - 1
+        raise ValueError(f"pixels {first} to {end} are not all inside {cells} cells upsampled by {ratio}")
     return range(first, first + len(index))
 
 
@@ -86,6 +87,8 @@ def crop(x: Tensor, rows: range, cols: range, origin: tuple[int, int] = (0, 0)) 
 
 def statics_at(fine: Tensor, rows: int, cols: int, context: int = 0) -> Tensor:
     """Fine (B, S, rows + 2 * m, cols + 2 * m), m any margin -> (B, S, rows + 2 * context, cols + 2 * context)."""
+    if not fine.shape[1]:
+        return fine.new_zeros(fine.shape[0], 0, rows + 2 * context, cols + 2 * context)
     top, left = (fine.shape[-2] - rows) // 2 - context, (fine.shape[-1] - cols) // 2 - context
     if top < 0 or left < 0:
         raise ValueError(f"statics {tuple(fine.shape[-2:])} have no margin of {context} around {rows} x {cols} queries")

@@ -12,7 +12,6 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from models.baselines.edsr import lattice, reconstruct
 from models.geometry import Axis
@@ -144,6 +143,8 @@ class SwinIR(nn.Module):
         mlp_ratio: float = 2.0,
     ) -> None:
         super().__init__()
+        if ratio < 2:
+            raise ValueError(f"SwinIR upsamples by 2 or more, not by {ratio}")
         self.ratio, self.window, self.depths = ratio, window, tuple(depths)
         self.head = nn.Conv2d(inputs, channels, 3, padding=1)
         self.norm_in = nn.LayerNorm(channels)
@@ -153,9 +154,7 @@ class SwinIR(nn.Module):
         # The paper's upsampler makes the output itself and has no place for statics. With statics it makes features
         # of as many channels as the encoder, and what follows is EDSR's: 3x3 with the statics, ReLU, 3x3.
         upsampled = channels if statics else outputs
-        self.upsample = nn.Sequential(
-            nn.Conv2d(channels, upsampled * ratio**2, 3, padding=1), nn.PixelShuffle(ratio)
-        )
+        self.upsample = nn.Sequential(nn.Conv2d(channels, upsampled * ratio**2, 3, padding=1), nn.PixelShuffle(ratio))
         self.fuse = nn.Conv2d(channels + statics, channels, 3, padding=1) if statics else None
         self.final = nn.Conv2d(channels, outputs, 3, padding=1) if statics else None
         self.apply(_initialise)
@@ -188,10 +187,13 @@ class SwinIR(nn.Module):
         return found
 
     def encode(self, inputs: Tensor, rows: Axis, cols: Axis) -> Tensor:  # noqa: ARG002 one call for every method
-        """Inputs (B, inputs, H, W) -> features (B, C, H, W); reflected at the bottom and right to whole windows."""
-        height, width = inputs.shape[-2:]
-        for dim, n in ((-2, height), (-1, width)):
-            reflected = np.pad(np.arange(n), (0, -n % self.window), mode="reflect")  # also where n is below the window
+        """Inputs (B, inputs, H, W) -> features (B, C, H, W), reflected at the bottom and right to whole windows.
+
+        As published the padding is cut off after the upsampler, so it stays on the features.
+        """
+        for dim in (-2, -1):
+            n = inputs.shape[dim]
+            reflected = np.pad(np.arange(n), (0, -n % self.window), mode="reflect")  # unlike F.pad, more than n - 1 too
             inputs = inputs.index_select(dim, torch.from_numpy(reflected).to(inputs.device))
         shallow = self.head(inputs)
         y = self.norm_in(shallow.permute(0, 2, 3, 1))
@@ -199,7 +201,7 @@ class SwinIR(nn.Module):
         for group in self.groups:
             y = group(y, mask)
         features: Tensor = shallow + self.tail(self.norm_out(y).permute(0, 3, 1, 2))
-        return features[..., :height, :width]
+        return features
 
     def decode(self, features: Tensor, fine: Tensor, rows: Axis, cols: Axis) -> Tensor:
         """Features (B, C, H, W), fine (B, statics, Qy + 2 * m, Qx + 2 * m) -> (B, outputs, Qy, Qx) float32."""
