@@ -72,6 +72,9 @@ class Downscaler(nn.Module):
 
     def __init__(self, network: nn.Module, statistics: Statistics) -> None:
         super().__init__()
+        outputs = getattr(network, "outputs", len(statistics.variables))
+        if outputs != len(statistics.variables):
+            raise ValueError(f"network has {outputs} variables, statistics {statistics.names}")
         self.network = network
         self.statistics = statistics
         self.regression = StaticRegression(len(statistics.variables))

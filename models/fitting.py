@@ -18,9 +18,9 @@ SCALES = (1.5, 2.0, 3.0, 4.0, 6.0, 8.0)
 PATCH, MARGIN = 24, 6  # input cells a side, and at the edge that are not looked at
 
 
-def fit_statistics(dataset: Dataset, names: list[str], rng: np.random.Generator, windows: int) -> Statistics:
-    """Mean, standard deviation and residual law of every variable, from random windows of the training data."""
-    batches = Batches(dataset, names, BatchSettings(), rng)
+def fit_statistics(dataset: Dataset, names: list[str], windows: int) -> Statistics:
+    """Mean, standard deviation and residual law of every variable, from windows of the training data: always the same."""
+    batches = Batches(dataset, names, BatchSettings(), np.random.default_rng(0))
     values: list[np.ndarray] = []
     residuals: dict[float, list[Tensor]] = {s: [] for s in SCALES}
     for _ in range(windows):

@@ -12,10 +12,12 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from models.downscaler import Downscaler
-from models.inr import INR, INRConfig
+from models.inr import INR
+from models.methods import build
+from models.statics import STATICS
 from models.statistics import Statistics
 
-FORMAT = 1
+FORMAT = 2
 SUMS = "SHA256SUMS"
 FILES = ("weights.safetensors", "model.json", "stats.json", "CARD.md")
 
@@ -83,9 +85,10 @@ class ModelPackage:
 
     def load(self, device: str = "cpu") -> Downscaler:
         """The network with its weights, ready for inference."""
-        network = INR(INRConfig(**self.metadata["network"]))
-        network.load_state_dict(load_file(self.folder / "weights.safetensors"))
-        return Downscaler(network, self.statistics).to(device).eval()
+        downscaler = build("inr", self.statistics, self.metadata["network"])
+        assert isinstance(downscaler, Downscaler)
+        downscaler.load_state_dict(load_file(self.folder / "weights.safetensors"))
+        return downscaler.to(device).eval()
 
 
 def write(
@@ -94,14 +97,15 @@ def write(
     """Write a package folder; `facts` (versions, training figures) go into model.json as they are."""
     folder.mkdir(parents=True, exist_ok=True)
     network = downscaler.network
-    state = {k: v.detach().float().contiguous().cpu() for k, v in network.state_dict().items()}
+    assert isinstance(network, INR)
+    state = {k: v.detach().float().contiguous().cpu() for k, v in downscaler.state_dict().items()}
     save_file(state, folder / "weights.safetensors")
     metadata = {
         "format": FORMAT,
         "network": network.config.to_dict(),
-        "parameters": sum(p.numel() for p in network.parameters()),
+        "parameters": sum(p.numel() for p in downscaler.parameters()),
         "variables": downscaler.statistics.names,
-        "statics": ["height"],
+        "statics": list(STATICS),
         "scale_range": list(scale_range),
         "halo": halo,
         "receptive_field": downscaler.reach,

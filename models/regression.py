@@ -31,7 +31,6 @@ class LeastSquares:
     def __init__(self, predictors: int, variables: int) -> None:
         self.gram = torch.zeros(predictors, predictors, dtype=torch.float64)
         self.moment = torch.zeros(predictors, variables, dtype=torch.float64)
-        self.count = 0
 
     def add(self, predictors: Tensor, target: Tensor) -> None:
         """Predictors (B, P, Qy, Qx), target (B, V, Qy, Qx)."""
@@ -39,10 +38,10 @@ class LeastSquares:
         t = target.double().movedim(1, -1).flatten(0, 2)
         self.gram += p.T @ p
         self.moment += p.T @ t
-        self.count += len(p)
 
     def solve(self, ridge: float = 1e-4) -> Tensor:
         """Coefficients (variables, predictors) float32; `ridge` in units of the mean square of each predictor."""
-        scale = self.gram.diagonal() + 1e-9 * self.count
+        scale = self.gram.diagonal()
+        scale = scale.clamp(min=max(1e-3 * float(scale.max()), 1e-12))  # a predictor that is always 0 gets 0
         solution = torch.linalg.solve(self.gram + ridge * scale.diag(), self.moment)
         return solution.T.float().contiguous()

@@ -6,6 +6,8 @@ import argparse
 from pathlib import Path
 
 from models import package
+from models.data import digest
+from models.downscaler import Downscaler
 from models.train import Experiment, Trainer
 
 
@@ -22,6 +24,8 @@ def main() -> None:
     if trainer.step < experiment.steps:
         parser.error(f"the run is at step {trainer.step} of {experiment.steps}; train it to its end first")
     batch = experiment.batch
+    if not isinstance(trainer.average, Downscaler):
+        parser.error(f"{args.config} trains {experiment.method}, which is a peer to compare with, not a product")
     package.write(
         args.folder,
         trainer.average,
@@ -33,6 +37,7 @@ def main() -> None:
             "seed": experiment.seed,
             "precision": experiment.precision,
             "data": sorted(trainer.batches),
+            "data_sha256": digest(experiment.data),
             "validation_ratio_x2.5": dict(
                 zip(trainer.statistics.names, (round(r, 4) for r in trainer.history[-1]["ratio"]), strict=True)
             ),

@@ -11,7 +11,7 @@ import math
 import sys
 import time
 import tomllib
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -173,7 +173,7 @@ class Trainer:
             if given is not None:
                 Statistics.load(given).save(own)
             else:
-                fit_statistics(self.main, list(VARIABLES), self.rng, self.experiment.windows).save(own)
+                fit_statistics(self.main, list(VARIABLES), self.experiment.windows).save(own)
         return Statistics.load(own)
 
     def _check_statistics(self) -> None:
@@ -281,9 +281,13 @@ def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("config", type=Path)
+    parser.add_argument("--seed", type=int, help="instead of the experiment's, and in a folder of its own")
     args = parser.parse_args()
+    experiment = Experiment.read(args.config)
+    if args.seed is not None:
+        experiment = replace(experiment, seed=args.seed, out=Path(f"{experiment.out}-seed{args.seed}"))
     try:
-        Trainer(Experiment.read(args.config)).run()
+        Trainer(experiment).run()
     except Mismatch as error:
         parser.exit(2, f"{error}\n")
 

@@ -29,12 +29,12 @@ class Published(nn.Module):
         return cast(Network, self.network).reach
 
     def forward(self, x: Tensor, present: Tensor, statics: Statics, rows: Axis, cols: Axis) -> Tensor:
-        """As `Downscaler.forward`; `statics` and `present` are not looked at."""
+        """As `Downscaler.forward`; `statics` are not looked at, absent variables are at their mean."""
         stats = self.statistics.variables.values()
         network = cast(Network, self.network)
         mean = x_like(x, [0.0 if s.amount else s.mean for s in stats])
         spread = x_like(x, [s.spread for s in stats])
-        inputs = (x.float() - mean) / spread
+        inputs = (x.float() - mean) / spread * present[:, :, None, None]
         features = network.encode(inputs.contiguous(memory_format=torch.channels_last), rows, cols)
         whole = torch.is_grad_enabled() or network.ratio is not None
         block = max(len(rows), len(cols)) if whole else QUERY_BLOCK

@@ -56,7 +56,7 @@ class INR(nn.Module):
     def __init__(self, inputs: int, outputs: int, statics: int, config: INRConfig) -> None:
         """`statics` channels come at the queries, FINE_CHANNELS of them are static fields, which go first."""
         super().__init__()
-        self.config = config
+        self.config, self.outputs = config, outputs
         c, t = config.channels, config.terrain_channels
         self.scale_code = ScaleCode(config.octaves, config.code) if config.modulator else None
         self.encoder = ScaleModulatedEncoder(

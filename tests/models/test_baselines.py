@@ -58,7 +58,6 @@ def count(module: nn.Module) -> int:
 # Every number is that of the authors' code for RGB, counted by running it (without its 24 frozen numbers that shift
 # the mean colour): MetaSR, LIIF and the encoder of github.com/yinboc/liif, LTE of github.com/jaewon-lee-b/lte with
 # configs/train-div2k/train_edsr-baseline-lte.yaml, SwinIR-light of github.com/JingyunLiang/SwinIR.
-# Tables round EDSR-baseline to 1.37M (arXiv:1707.02921 has 1.5M for x4), its LIIF to 1.6M and its LTE to 1.7M.
 @pytest.mark.parametrize(
     ("kind", "sizes", "published"),
     [
@@ -76,10 +75,7 @@ def count(module: nn.Module) -> int:
 def test_networks_have_as_many_parameters_as_published(
     kind: type[nn.Module], sizes: dict[str, int], published: int
 ) -> None:
-    network = kind(3, 3, **sizes)
-    assert count(network) == published
-    if not isinstance(network, SwinIR):
-        assert count(network.encoder) == 1_220_416 or isinstance(network, EDSR)
+    assert count(kind(3, 3, **sizes)) == published
 
 
 @pytest.mark.parametrize(("ratio", "thousands"), [(2, 878), (3, 886), (4, 897)])
@@ -204,8 +200,11 @@ def test_bfloat16_gives_float32_and_nearly_the_same(kind: type[nn.Module]) -> No
 @pytest.mark.parametrize("statics", [0, 1])
 @pytest.mark.parametrize("kind", EVERY)
 def test_no_query_sees_beyond_the_reach(kind: type[nn.Module], statics: int) -> None:
-    sizes = {"depths": (2,)} if kind is SwinIR else {}
-    network = make(kind, statics, **sizes)
+    network = make(kind, statics)
+    if kind is SwinIR:  # its initial attention is too even to be noticed from afar
+        network = make(kind, statics, depths=(2,))
+        for parameter in network.parameters():
+            nn.init.normal_(parameter, std=0.5)
     sy, sx = scales_of(network)
     n, reach = 32, network.reach
     rows, cols = subdivide(n, sy), subdivide(n, sx)
@@ -218,14 +217,14 @@ def test_no_query_sees_beyond_the_reach(kind: type[nn.Module], statics: int) -> 
 
     before = run(field(n, n))
     seen_at = 0
-    for y, x in [(13, 18), (16, 19), (0, n - 1)]:
+    for y, x in [(12, 17), (13, 18), (14, 15), (15, 16), (0, n - 1)]:
         changed = field(n, n)
         changed[..., y, x] += 3.0
         differs = ((run(changed) - before).abs() > 1e-6).numpy()
         distance = np.maximum.outer(np.abs(rows.nearest(n) - y), np.abs(cols.nearest(n) - x))
         assert not differs[distance > reach].any()
         seen_at = max(seen_at, int(distance[differs].max()))
-    assert seen_at >= reach - 2  # and the reach is no more than it has to be
+    assert seen_at >= reach - 1  # and the reach is no more than it has to be
 
 
 @pytest.mark.parametrize("kind", [EDSR, *ANY_SCALE])

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from models.downscaler import Downscaler
 from models.geometry import subdivide
-from models.inr import INR, INRConfig
+from models.methods import build
 from models.statistics import Statistics, VariableStatistics
 from tasks.downscale import downscale_fields, interpolate_fields
 from tasks.downscale.limits import Limits
@@ -23,7 +23,7 @@ from tasks.downscale.tiles import borders, tiles
 from tasks.errors import BadInput, ModelMismatch
 from tasks.grid import Grid, lattice
 from tasks.prepare.terrain import margin_for
-from tasks.prepared import Heights, Prepared
+from tasks.prepared import Prepared, StaticFields
 
 VARIABLES = ("t2m", "d2m", "u10", "v10", "tp")
 
@@ -38,15 +38,16 @@ def network() -> Downscaler:
         "v10": VariableStatistics(0.0, 5.0, (0.2, 0.9)),
         "tp": VariableStatistics(1.0, 1.2, (2e-4, 0.6), amount=True),
     }
-    config = INRConfig(variables=5, channels=8, blocks=2, aggregate_every=2, hidden=16, heads=2, terrain_channels=4)
-    model = Downscaler(INR(config), Statistics(laws)).eval()
-    for module in (model.network.head, model.network.regression.coefficients):
+    sizes = {"channels": 8, "blocks": 2, "aggregate_every": 2, "hidden": 16, "heads": 2, "terrain_channels": 4}
+    model = build("inr", Statistics(laws), sizes).eval()
+    assert isinstance(model, Downscaler)
+    for module in (model.network.last, model.regression.coefficients):
         torch.nn.init.normal_(module.weight, std=0.3)
     return model
 
 
 def prepared(grid: Grid, target: Grid | None = None, steps: int = 1, seed: int = 0) -> Prepared:
-    """Rough seeded fields on a grid, with heights if a target is given."""
+    """Rough seeded fields on a grid, with statics if a target is given."""
     rng = np.random.default_rng(seed)
     shape = (steps, grid.rows, grid.cols)
     t2m = rng.normal(280, 8, shape)
@@ -62,14 +63,17 @@ def prepared(grid: Grid, target: Grid | None = None, steps: int = 1, seed: int =
     ds = xr.Dataset({n: (("step", "latitude", "longitude"), f.astype(np.float32)) for n, f in fields.items()}, coords)
     start = np.datetime64(datetime(2026, 1, 1, tzinfo=UTC).replace(tzinfo=None), "ns")
     ds = ds.assign_coords(time=start, valid_time=("step", start + hours))
-    heights = None
+    statics = None
     if target is not None:
         rows, cols = target.axes_in(grid)
         margin = margin_for(max(rows.scale, cols.scale))
-        fine = rng.uniform(0, 2000, (target.rows + 2 * margin, target.cols + 2 * margin))
-        coarse = rng.uniform(0, 2000, (grid.rows, grid.cols))
-        heights = Heights(coarse.astype(np.float32), fine.astype(np.float32), margin)
-    return Prepared(ds, grid, heights)
+        wide = (target.rows + 2 * margin, target.cols + 2 * margin)
+        draw = lambda shape: {  # noqa: E731
+            "height": rng.uniform(0, 2000, shape).astype(np.float32),
+            "land": rng.uniform(0, 1, shape).astype(np.float32),
+        }
+        statics = StaticFields(draw((grid.rows, grid.cols)), draw(wide), margin)
+    return Prepared(ds, grid, statics)
 
 
 @settings(max_examples=40, deadline=None)

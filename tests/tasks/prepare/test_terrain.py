@@ -1,4 +1,4 @@
-"""Heights on the input grid and on the target grid."""
+"""Heights, and land where known, on the input grid and on the target grid."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import xarray as xr
 from tasks import region
 from tasks.errors import CorruptField, RegionOutsideInput, UnreadableFile
 from tasks.grid import Grid, lattice
-from tasks.prepare.terrain import GRAVITY, heights, margin_for, read_heights
+from tasks.prepare.terrain import GRAVITY, margin_for, read_heights, read_statics, static_fields
 from tests.conftest import DEMO_GRIB
 
 TARGET = lattice(33.0, 31.0, 110.0, 113.0, 0.05)
@@ -59,7 +59,7 @@ def test_units_that_are_no_height_are_refused(units: str, tmp_path: Path) -> Non
 
 
 def test_geopotential_labelled_as_metres_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(CorruptField, match=r"wrong\.nc: heights .* m are not on Earth \(units 'm'\)"):
+    with pytest.raises(CorruptField, match=r"wrong\.nc: elevation: heights .* m are not on Earth \(units 'm'\)"):
         read_heights(terrain(tmp_path / "wrong.nc", factor=GRAVITY))
 
 
@@ -121,26 +121,26 @@ def test_truncated_grib_terrain_is_refused(kept: int, tmp_path: Path) -> None:
 
 
 def test_coarse_height_is_the_mean_of_the_fine_heights_in_its_cell(tmp_path: Path) -> None:
-    found = heights(terrain(tmp_path / "terrain.nc"), COARSE, TARGET, TARGET)
+    found = static_fields(terrain(tmp_path / "terrain.nc"), COARSE, TARGET, TARGET)
     fine = TARGET.extended(*[found.margin] * 4)
     row, col = COARSE.latitude.tolist().index(32.0), COARSE.longitude.tolist().index(111.5)
     rows = np.abs(fine.latitude - 32.0) < 0.125
     cols = np.abs(fine.longitude - 111.5) < 0.125
     assert (rows.sum(), cols.sum()) == (5, 5)
-    assert found.coarse[row, col] == pytest.approx(found.fine[np.ix_(rows, cols)].mean(), rel=1e-6)
+    assert found.coarse["height"][row, col] == pytest.approx(found.fine["height"][np.ix_(rows, cols)].mean(), rel=1e-6)
     inner = [i for i, v in enumerate(COARSE.latitude) if fine.south + 0.1 <= v <= fine.north - 0.1]
-    means = [found.fine[np.abs(fine.latitude - COARSE.latitude[i]) < 0.125][:, cols].mean() for i in inner]
-    np.testing.assert_allclose(found.coarse[inner, col], means, rtol=1e-6)
+    means = [found.fine["height"][np.abs(fine.latitude - COARSE.latitude[i]) < 0.125][:, cols].mean() for i in inner]
+    np.testing.assert_allclose(found.coarse["height"][inner, col], means, rtol=1e-6)
 
 
 def test_fine_heights_are_those_of_the_file_with_a_margin_on_every_side(tmp_path: Path) -> None:
-    found = heights(terrain(tmp_path / "terrain.nc"), COARSE, TARGET, TARGET)
+    found = static_fields(terrain(tmp_path / "terrain.nc"), COARSE, TARGET, TARGET)
     assert found.margin == margin_for(5.0)
     fine = TARGET.extended(*[found.margin] * 4)
-    assert found.fine.shape == (fine.rows, fine.cols)
-    assert found.coarse.shape == (COARSE.rows, COARSE.cols)
-    assert found.fine.dtype == found.coarse.dtype == np.float32
-    np.testing.assert_allclose(found.fine, hills(fine.latitude, fine.longitude), rtol=1e-5)
+    assert found.fine["height"].shape == (fine.rows, fine.cols)
+    assert found.coarse["height"].shape == (COARSE.rows, COARSE.cols)
+    assert found.fine["height"].dtype == found.coarse["height"].dtype == np.float32
+    np.testing.assert_allclose(found.fine["height"], hills(fine.latitude, fine.longitude), rtol=1e-5)
 
 
 @pytest.mark.parametrize("scale", [1.0, 2.5, 5.0, 7.3])
@@ -154,35 +154,62 @@ def test_finer_terrain_is_averaged_over_the_targets_cells(tmp_path: Path) -> Non
     checkerboard = (np.indices((fine.rows, fine.cols)).sum(axis=0) % 2) * 1000.0
     coords = {"latitude": fine.latitude, "longitude": fine.longitude}
     xr.Dataset({"z": (("latitude", "longitude"), checkerboard, {"units": "m"})}, coords).to_netcdf(tmp_path / "fine.nc")
-    found = heights(tmp_path / "fine.nc", COARSE, TARGET, TARGET)
-    np.testing.assert_allclose(found.fine, 500.0, atol=25.0)
-    np.testing.assert_allclose(found.coarse, 500.0, atol=5.0)
+    found = static_fields(tmp_path / "fine.nc", COARSE, TARGET, TARGET)
+    np.testing.assert_allclose(found.fine["height"], 500.0, atol=25.0)
+    np.testing.assert_allclose(found.coarse["height"], 500.0, atol=5.0)
 
 
 def test_terrain_that_ends_inside_the_halo_repeats_its_edge(tmp_path: Path) -> None:
     short = terrain(tmp_path / "short.nc", grid=lattice(33.2, 30.8, 109.8, 113.2, 0.05))
-    found = heights(short, COARSE, TARGET, TARGET)
-    assert np.isfinite(found.coarse).all()
+    found = static_fields(short, COARSE, TARGET, TARGET)
+    assert np.isfinite(found.coarse["height"]).all()
     m = found.margin
-    np.testing.assert_allclose(found.fine[m:-m, m:-m], hills(TARGET.latitude, TARGET.longitude), rtol=1e-5)
-    assert found.coarse[0, 0] == pytest.approx(found.coarse[1, 0], rel=1e-6)
+    np.testing.assert_allclose(found.fine["height"][m:-m, m:-m], hills(TARGET.latitude, TARGET.longitude), rtol=1e-5)
+    assert found.coarse["height"][0, 0] == pytest.approx(found.coarse["height"][1, 0], rel=1e-6)
 
 
 def test_terrain_that_does_not_cover_is_refused_with_both_areas(tmp_path: Path) -> None:
     short = terrain(tmp_path / "short.nc", grid=lattice(32.5, 30.0, 109.0, 114.0, 0.05))
     with pytest.raises(RegionOutsideInput) as refused:
-        heights(short, COARSE, TARGET, TARGET)
+        static_fields(short, COARSE, TARGET, TARGET)
     for part in ("short.nc", "30..32.5N", "31..33N"):
         assert part in str(refused.value)
+
+
+def with_land(path: Path, factor: float = 1.0, name: str = "lsm") -> Path:
+    """The hills with land east of 111E."""
+    with xr.open_dataset(terrain(path)) as ds:
+        ds = ds.load()
+    land = np.broadcast_to(ds.longitude.values > 111, ds.elevation.shape) * factor
+    path.unlink()
+    ds.assign({name: (("latitude", "longitude"), land)}).to_netcdf(path)
+    return path
+
+
+@pytest.mark.parametrize("name", ["lsm", "land"])
+def test_land_is_read_where_the_file_has_it(name: str, tmp_path: Path) -> None:
+    found = static_fields(with_land(tmp_path / "coast.nc", name=name), COARSE, TARGET, TARGET)
+    assert sorted(found.fine) == ["height", "land"]
+    fine = TARGET.extended(*[found.margin] * 4)
+    np.testing.assert_allclose(found.fine["land"][0], fine.longitude > 111, atol=1e-6)
+    col = COARSE.longitude.tolist().index(111.0)
+    assert found.coarse["land"][5, [col - 1, col + 1]].tolist() == [0.0, 1.0]
+    assert 0.3 < found.coarse["land"][5, col] < 0.7
+    assert list(read_statics(terrain(tmp_path / "inland.nc"))[0]) == ["height"]
+
+
+def test_land_in_percent_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(CorruptField, match=r"percent\.nc: lsm: land fractions have to lie in 0\.\.1"):
+        read_statics(with_land(tmp_path / "percent.nc", factor=100.0))
 
 
 def test_shipped_terrain_fits_the_shipped_region() -> None:
     hubei = region.load("hubei")
     assert hubei.terrain_file is not None
     coarse = lattice(36.0, 26.0, 105.0, 119.0, 0.25)
-    found = heights(hubei.terrain_file, coarse, hubei.target, hubei.target)
+    found = static_fields(hubei.terrain_file, coarse, hubei.target, hubei.target)
     m = found.margin
-    inside = found.fine[m:-m, m:-m]
+    inside = found.fine["height"][m:-m, m:-m]
     assert inside.shape == (hubei.target.rows, hubei.target.cols)
     assert -30 < inside.min() < 50  # the Yangtze's plain, with the ripples of a spectral model's terrain
     assert 1800 < inside.max() < 3200  # Shennongjia

@@ -1,0 +1,72 @@
+"""Degradation: means are kept, the second order does what it says, seeds decide."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from models.batches import fine_axis
+from models.degradation import bicubic_downscale, blur, degrade, noisy, resize
+from models.interpolation import area_mean
+
+SCALES = [1.0, 1.7, 2.0, 2.5, 3.0, float(np.pi), 8.0]
+
+
+def fields(n: int, m: int, seed: int = 0) -> torch.Tensor:
+    rng = np.random.default_rng(seed)
+    return torch.from_numpy(1e5 + 300 * rng.normal(size=(2, 3, n, m))).float()
+
+
+@pytest.mark.parametrize("scale", SCALES)
+@pytest.mark.parametrize("clean", [0.0, 1.0])
+def test_degradation_keeps_the_domain_mean(scale: float, clean: float) -> None:
+    cells = 24
+    n = round(cells * scale)
+    y = fields(n, n)
+    axis = fine_axis(n, n / cells, 0.0)
+    coarse = degrade(y, axis, axis, cells, cells, np.random.default_rng(5), clean)
+    assert coarse.shape == (2, 3, cells, cells)
+    # what a blur carries over the edge and the noise's own mean are left: 300 Pa over n pixels
+    allowed = 0.05 if clean else 12 * 300 / n
+    assert float((coarse - y).mean(dim=(2, 3)).abs().max() if scale == 1 else 0) <= allowed
+    assert float((coarse.mean(dim=(2, 3)) - y.mean(dim=(2, 3))).abs().max()) < allowed
+
+
+def test_smooth_fields_keep_their_mean_through_every_resize() -> None:
+    n = 60
+    ramp = torch.linspace(0, 1, n).view(1, 1, n, 1).expand(1, 1, n, n).contiguous()
+    axis = fine_axis(n, 3.0, 0.0)
+    for seed in range(12):
+        z, rows, cols = resize(ramp, axis, axis, np.random.default_rng(seed))
+        assert (len(rows), len(cols)) == z.shape[-2:]
+        assert 0.7 * n - 1 <= len(rows) <= n
+        # the extent stays what it was, and so do mean and slope
+        assert rows.centres[0] - rows.width / 2 == pytest.approx(axis.centres[0] - axis.width / 2)
+        assert rows.centres[-1] + rows.width / 2 == pytest.approx(axis.centres[-1] + axis.width / 2)
+        assert float(z.mean()) == pytest.approx(0.5, abs=2e-3)
+        back = area_mean(z, rows, cols, 20, 20)
+        torch.testing.assert_close(back, area_mean(ramp, axis, axis, 20, 20), atol=6e-3, rtol=0)
+
+
+def test_degraded_fields_are_smoother_and_have_noise_of_the_stated_size() -> None:
+    y = fields(64, 64)
+    anomalies = y - y.mean()
+    assert float(blur(anomalies, 0.8).std()) < 0.6 * float(anomalies.std())
+    noise = noisy(anomalies, 0.005, np.random.default_rng(1)) - anomalies
+    assert float(noise.std()) == pytest.approx(0.005 * float(anomalies.std()), rel=0.05)
+
+
+def test_the_seed_decides() -> None:
+    y, axis = fields(48, 48), fine_axis(48, 3.0, 0.0)
+    run = lambda seed: degrade(y, axis, axis, 16, 16, np.random.default_rng(seed), 0.0)  # noqa: E731
+    assert torch.equal(run(3), run(3))
+    assert not torch.equal(run(3), run(4))
+
+
+def test_bicubic_downscaling_is_the_one_of_image_processing() -> None:
+    y = fields(48, 64)
+    rows, cols = fine_axis(48, 2.0, 0.0), fine_axis(64, 2.0, 0.0)
+    mine = bicubic_downscale(y, rows, cols, 24, 32)
+    torchs = torch.nn.functional.interpolate(y.double(), (24, 32), mode="bicubic", antialias=True)
+    torch.testing.assert_close(mine.double(), torchs, atol=0.5, rtol=0)
