@@ -16,10 +16,12 @@ from torch.nn import functional as F
 from models.geometry import Axis
 from models.interpolation import INTERPOLATION_HALO, ConservativeInterpolant
 from models.regression import StaticRegression
-from models.statics import COARSE_CHANNELS, FINE_CHANNELS, FINE_MARGIN, UNIT, Statics, own_rates, per_static
+from models.statics import COARSE_CHANNELS, FINE_CHANNELS, FINE_MARGIN, HEIGHT, UNIT, Statics, own_rates, per_static
 from models.statistics import Statistics
 
 RATE_LIMIT = 30.0  # residual sigmas at x4 per km or from sea to land; 20 K/km for temperature: steeper is noise
+GRAVITY, GAS_CONSTANT = 9.80665, 287.05  # m s-2; J kg-1 K-1, dry air
+SCALE_HEIGHT = 8000.0  # m, of pressure at 273 K
 DECODE_BLOCK = 128  # queries a side decoded at once in inference: what a core's cache holds
 
 
@@ -98,7 +100,7 @@ class Downscaler(nn.Module):
         inputs = torch.cat([fields, self._detail(x, present), masks, coarse], dim=1).contiguous(memory_format=torch.channels_last)
         features = self._net.encode(inputs, rows, cols)
         near = F.max_pool2d(x, 3, stride=1, padding=1)
-        rates = self._rates(fields, statics.coarse)
+        rates = self._rates(x, fields, present, statics)
         return Encoded(features, ConservativeInterpolant(x), ConservativeInterpolant(statics.coarse), rates, near)
 
     def decode(self, encoded: Encoded, statics: Statics, rows: Axis, cols: Axis) -> Tensor:
@@ -129,6 +131,8 @@ class Downscaler(nn.Module):
         b, s, v, h, w = encoded.rates.shape
         rates = bilinear(encoded.rates.view(b, s * v, h, w), rows, cols).view(b, s, v, len(rows), len(cols))
         products = rates * scaled[:, :, None] / sigma[:, None]
+        ground = [i for i, s in enumerate(stats) if s.hydrostatic]
+        products[:, HEIGHT, ground] *= barometric(difference[:, HEIGHT])[:, None]
         return torch.cat([scaled.expand(b, -1, -1, -1), products.flatten(1, 2)], dim=1), difference
 
     def forward(self, x: Tensor, present: Tensor, statics: Statics, rows: Axis, cols: Axis) -> Tensor:
@@ -171,12 +175,35 @@ class Downscaler(nn.Module):
         sigma = x_like(x, [s.sigma(4.0) for s in self.statistics.variables.values()])
         return torch.clamp((x - around) / sigma, -10, 10) * present[:, :, None, None]
 
-    def _rates(self, fields: Tensor, coarse: Tensor) -> Tensor:
-        """Own rates of change of normalised fields in physical units, (B, S, V, H, W); none for amounts."""
+    def _rates(self, x: Tensor, fields: Tensor, present: Tensor, statics: Statics) -> Tensor:
+        """Own rates of change in physical units, (B, S, V, H, W); none for amounts.
+
+        Of `fields`, which are x normalised, regressed on the statics; for a pressure on the ground the barometric one.
+        """
         stats = self.statistics.variables.values()
         limit = x_like(fields, [RATE_LIMIT * s.sigma(4.0) for s in stats])
         std = x_like(fields, [0.0 if s.amount else s.std for s in stats])
-        return torch.clamp(own_rates(fields, coarse) * std, -limit, limit)
+        rates = torch.clamp(own_rates(fields, statics.coarse) * std, -limit, limit)
+        names, height = self.statistics.names, statics.coarse[:, HEIGHT]
+        standard = 288.15 - 0.0065 * height  # K; where there is no t2m
+        temperature = standard.expand(len(x), -1, -1)
+        if "t2m" in names:
+            there = present[:, names.index("t2m"), None, None]
+            temperature = torch.where(there > 0, x[:, names.index("t2m")], temperature).clamp(min=150)
+        for i in (i for i, s in enumerate(stats) if s.hydrostatic):
+            rates[:, :, i] = 0  # a coast is no step of pressure
+            known = present[:, i, None, None] * statics.known[:, HEIGHT, None, None]
+            rates[:, HEIGHT, i] = -UNIT[HEIGHT] * GRAVITY / GAS_CONSTANT * x[:, i] / temperature * known
+        return rates
+
+
+def barometric(difference: Tensor) -> Tensor:
+    """Mean over a layer of the pressure at its bottom being 1: what a rate at the bottom is worth over its depth in m.
+
+    (1 - exp(-z / H)) / (z / H), to third order.
+    """
+    z = difference / SCALE_HEIGHT
+    return 1 - z / 2 + z * z / 6 - z * z * z / 24
 
 
 def x_like(x: Tensor, per_variable: list[float]) -> Tensor:

@@ -12,9 +12,12 @@ from models.downscaler import Downscaler, with_margin
 from models.interpolation import area_mean, conservative_bicubic
 from models.regression import LeastSquares
 from models.statics import FINE_MARGIN
-from models.statistics import AMOUNTS, Statistics, VariableStatistics
+from models.statistics import AMOUNTS, HYDROSTATIC, Statistics, VariableStatistics
 
 SCALES = (1.5, 2.0, 3.0, 4.0, 6.0, 8.0)
+# Left at zero: rain, and pressure at sea level, which is reduced to a level so as not to depend on terrain. What is
+# left of that in a forecast differs between places: fitted over the Americas it makes Europe worse by 2 to 6 %.
+NOT_REGRESSED = ("msl", *AMOUNTS)
 PATCH, MARGIN = 24, 6  # input cells a side, and at the edge that are not looked at
 
 
@@ -50,6 +53,7 @@ def fit_statistics(dataset: Dataset, names: list[str], windows: int) -> Statisti
             low,
             high,
             float(sample[i].std()),
+            name in HYDROSTATIC,
         )
     return Statistics(out)
 
@@ -69,4 +73,6 @@ def fit_regression(model: Downscaler, batches: Batches, count: int) -> None:
         residual = (batch.target - base) / model.sigma(encoded, batch.rows, batch.cols).clamp(min=1e-9)
         whole = batch.present.all(dim=1) & batch.statics.known.all(dim=1)
         sums.add(predictors[whole], residual[whole].clamp(-20, 20))
-    weight.copy_(sums.solve()[:, :, None, None])
+    solution = sums.solve()
+    solution[[i for i, n in enumerate(model.statistics.names) if n in NOT_REGRESSED]] = 0
+    weight.copy_(solution[:, :, None, None])

@@ -142,3 +142,14 @@ def area_mean(y: Tensor, rows: Axis, cols: Axis, height: int, width: int) -> Ten
     wr = torch.from_numpy(overlap_weights(rows, height)).to(y)
     wc = torch.from_numpy(overlap_weights(cols, width)).to(y)
     return wr @ y @ wc.T
+
+
+def conserved(fine: Tensor, x: Tensor, rows: Axis, cols: Axis) -> Tensor:
+    """Fine fields (..., len(rows), len(cols)) with a smooth correction that gives whole cells the input's means.
+
+    x (..., H, W); exact where query cells tile the input's. Input cells that are not covered whole are left alone.
+    """
+    h, w = x.shape[-2:]
+    whole = np.outer(covered(rows, h), covered(cols, w))
+    gap = (x - area_mean(fine, rows, cols, h, w)) * torch.from_numpy(whole).to(x)
+    return fine + conservative_bicubic(gap, rows, cols)

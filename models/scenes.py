@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from models.batches import fine_axis
 from models.data import STATIC_FIELDS, Box, Dataset
@@ -29,6 +30,9 @@ class Scene:
     latitudes: np.ndarray  # (Qy,)
 
 
+EDGE = 4  # input cells of repeated edge around a scene, as a region at the end of its input gets them in daily use
+
+
 def box_scene(
     dataset: Dataset,
     box: Box,
@@ -40,25 +44,30 @@ def box_scene(
 ) -> Scene:
     """A box of a data set at scales sy, sx; degraded if there is a generator. Queries are all whole cells of the box.
 
-    Statics beyond the box repeat its edge, as fields do. A variable that the data set lacks is absent.
+    Beyond the box its edge is repeated. A variable that the data set lacks is absent.
     """
     top, left, height, width = dataset.box(box)
     h, w = int(height / sy + 1e-9), int(width / sx + 1e-9)
-    rows, cols = fine_axis(int(round(h * sy)), sy, 0.0), fine_axis(int(round(w * sx)), sx, 0.0)
+    rows, cols = fine_axis(round(h * sy), sy, 0.0), fine_axis(round(w * sx), sx, 0.0)
     window = lambda v: dataset.window(v, time, top, left, len(rows), len(cols))  # noqa: E731
     known = [n in dataset.fields for n in names]
     empty = np.zeros((len(rows), len(cols)), dtype=np.float32)
     y = torch.from_numpy(np.stack([window(n) if k else empty for n, k in zip(names, known, strict=True)]))[None]
-    fine = np.stack([window(n) for n in STATIC_FIELDS])[None]
+    fine = torch.from_numpy(np.stack([window(n) for n in STATIC_FIELDS]))[None]
     if rng is None:
         x = area_mean(y, rows, cols, h, w)
     else:
         x = degrade(y, rows, cols, h, w, rng, clean=0.0)
-    m = FINE_MARGIN
-    wide = np.pad(fine, ((0, 0), (0, 0), (m, m), (m, m)), mode="edge")
-    coarse = area_mean(torch.from_numpy(fine), rows, cols, h, w)
     latitudes = dataset.latitudes(top, len(rows))
-    spacing = cell_sizes(np.interp(np.arange(h), rows.centres, latitudes), dataset.spacing * sy, dataset.spacing * sx)
-    statics = Statics(coarse, torch.from_numpy(wide), torch.ones(1, len(STATIC_FIELDS)), spacing)
+    at_cells = np.interp(np.arange(-EDGE, h + EDGE), rows.centres, latitudes)
+    spacing = cell_sizes(at_cells, dataset.spacing * sy, dataset.spacing * sx)
+    coarse = _edged(area_mean(fine, rows, cols, h, w), EDGE)
+    statics = Statics(coarse, _edged(fine, FINE_MARGIN), torch.ones(1, len(STATIC_FIELDS)), spacing)
     present = torch.tensor([known], dtype=torch.float32)
-    return Scene(x * present[:, :, None, None], present, statics, rows, cols, y, latitudes)
+    x = _edged(x, EDGE) * present[:, :, None, None]
+    return Scene(x, present, statics, rows.shifted(-EDGE), cols.shifted(-EDGE), y, latitudes)
+
+
+def _edged(x: Tensor, cells: int) -> Tensor:
+    """With its edge repeated."""
+    return F.pad(x, (cells,) * 4, mode="replicate")

@@ -11,6 +11,7 @@ from torch import Tensor
 
 VARIABLES = ("t2m", "d2m", "u10", "v10", "sp", "msl", "tp")  # what the shipped network is trained on, in its order
 AMOUNTS = ("tp",)  # of them, sums that are >= 0 and mostly 0
+HYDROSTATIC = ("sp",)  # pressures on the ground
 AMOUNT_UNIT = 1e-4  # m: 0.1 mm, the smallest rain that a gauge reports; below it the input transform is linear
 
 
@@ -21,6 +22,7 @@ class VariableStatistics:
     mean, std: of the transformed input. residual: (a, b) of sigma = a * scale ** b, the standard deviation of
     "truth - conservative bicubic" in the variable's unit, fitted over scales 1.5 to 8. low, high: smallest and
     largest value of the training set, the range that PSNR refers to. spread: standard deviation in the variable's unit.
+    hydrostatic: a pressure on the ground, whose change with height is known.
     """
 
     mean: float
@@ -30,6 +32,7 @@ class VariableStatistics:
     low: float = 0.0
     high: float = 1.0
     spread: float = 1.0
+    hydrostatic: bool = False
 
     def normalise(self, x: Tensor) -> Tensor:
         """Physical units -> about N(0, 1)."""

@@ -70,6 +70,10 @@ class Experiment:
                 config[key] = Path(config[key])
         return cls(**{**config, "batch": BatchSettings(**config.get("batch", {}))})
 
+    def seeded(self, seed: int | None) -> Experiment:
+        """The same with another seed, in a folder of its own."""
+        return self if seed is None else replace(self, seed=seed, out=Path(f"{self.out}-seed{seed}"))
+
     def identity(self) -> dict[str, Any]:
         """What must stay the same for a run to be the same run: all but where it is and how it reports."""
         settings = asdict(self)
@@ -283,11 +287,8 @@ def main() -> None:
     parser.add_argument("config", type=Path)
     parser.add_argument("--seed", type=int, help="instead of the experiment's, and in a folder of its own")
     args = parser.parse_args()
-    experiment = Experiment.read(args.config)
-    if args.seed is not None:
-        experiment = replace(experiment, seed=args.seed, out=Path(f"{experiment.out}-seed{args.seed}"))
     try:
-        Trainer(experiment).run()
+        Trainer(Experiment.read(args.config).seeded(args.seed)).run()
     except Mismatch as error:
         parser.exit(2, f"{error}\n")
 
