@@ -40,6 +40,11 @@ class Axis:
         """Query cells start..stop."""
         return Axis(self.centres[start:stop], self.width)
 
+    def window(self, n: int, around: int) -> slice:
+        """The input cells 0..n-1 that hold the queries, and so many more on each side."""
+        nearest = self.nearest(n)
+        return slice(max(int(nearest[0]) - around, 0), min(int(nearest[-1]) + around + 1, n))
+
     def nearest(self, n: int) -> FloatArray:
         """Index of the input cell that holds each query centre, (Q,) int64, kept inside 0..n-1."""
         return np.clip(np.floor(self.centres + 0.5).astype(np.int64), 0, n - 1)

@@ -85,10 +85,14 @@ class DynamicPixelFeatureAggregation(nn.Module):
 
     def forward(self, x: Tensor, code: Tensor | None) -> Tensor:
         """(B, C, H, W) -> (B, C, H, W)."""
-        b, c, h, w = x.shape
-        kernels = self.kernel(self.modulator(x, code)).view(b, self.groups, 1, 9, h, w).softmax(dim=3)
-        neighbours = F.unfold(x, 3, padding=1).view(b, self.groups, c // self.groups, 9, h, w)
-        aggregated = (neighbours * kernels).sum(dim=3).view(b, c, h, w)
+        h, w = x.shape[-2:]
+        kernels = self.kernel(self.modulator(x, code)).unflatten(1, (self.groups, 9)).softmax(dim=2)
+        around = F.pad(x, (1,) * 4).unflatten(1, (self.groups, -1))
+        aggregated = torch.zeros_like(around[..., :h, :w])
+        for n in range(9):  # nine sums in place: an unfolded copy would be nine times the features
+            neighbour = around[..., n // 3 : n // 3 + h, n % 3 : n % 3 + w]
+            aggregated = torch.addcmul(aggregated, kernels[:, :, n, None], neighbour)
+        aggregated = aggregated.flatten(1, 2)
         out: Tensor = x + self.project(aggregated - x)
         return out
 

@@ -25,6 +25,9 @@ from models.inr.encoder import ScaleCode, ScaleModulatedEncoder
 from models.statics import FINE_CHANNELS, FINE_MARGIN
 
 
+DECODER_REACH = 2  # input cells around the one that holds a query: the 3x3, and the outer one of the pair of centres
+
+
 @dataclass(frozen=True)
 class INRConfig:
     """Sizes of the network, the defaults are the design's; and its parts, which an ablation switches off."""
@@ -87,7 +90,7 @@ class INR(nn.Module):
     @property
     def reach(self) -> int:
         """Input cells that one query can see on each side: encoder, then the decoder's 3x3."""
-        return self.encoder.reach + 2
+        return self.encoder.reach + DECODER_REACH
 
     def encode(self, inputs: Tensor, rows: Axis, cols: Axis) -> Tensor:
         """Inputs (B, I, H, W) -> features (B, C, H, W), for queries of these axes' cell size."""
@@ -103,16 +106,20 @@ class INR(nn.Module):
         features (B, C, H, W); fine (B, statics, Qy + 2 * FINE_MARGIN, Qx + 2 * FINE_MARGIN), its first channel the
         height difference; -> (B, V, Qy, Qx) float32.
         """
-        at_rows = Lookup.of(rows, features.shape[-2], features.device)
-        at_cols = Lookup.of(cols, features.shape[-1], features.device)
+        # only what the queries can see: the branches begin with layers on the input grid
+        window = rows.window(features.shape[-2], DECODER_REACH), cols.window(features.shape[-1], DECODER_REACH)
+        features = features[..., window[0], window[1]]
+        at_rows = Lookup.of(rows.shifted(window[0].start), features.shape[-2], features.device)
+        at_cols = Lookup.of(cols.shifted(window[1].start), features.shape[-1], features.device)
         m = FINE_MARGIN
         here = fine[:, :, m:-m, m:-m]
         static = here
         if self.terrain is not None:
             static = torch.cat([self.terrain(fine[:, :FINE_CHANNELS]), here], dim=1)
-        y = self.from_features(self._fused(features, at_rows, at_cols)) + self.from_statics(static)
-        y = y + self.position["y"](at_rows.offset, at_rows.width)[:, :, None]
-        y = y + self.position["x"](at_cols.offset, at_cols.width)[:, None, :]
+        y = self.from_features(self._fused(features, at_rows, at_cols))
+        position = self.position["y"](at_rows.offset, at_rows.width)[:, :, None]
+        y = y.add_(self.from_statics(static)).add_(position)
+        y = y.add_(self.position["x"](at_cols.offset, at_cols.width)[:, None, :])
         y = F.gelu(self.hidden(F.gelu(y)))
         with torch.autocast(y.device.type, enabled=False):
             offset, gradient = self.last(y.float()).chunk(2, dim=1)

@@ -42,6 +42,8 @@ def evaluation_sets(folder: Path) -> dict[str, xr.Dataset]:
     box = read_fields(folder / "test" / "hres_0p1_china_20211210T20.nc", *VARIABLES)
     china = read_grib(fixtures / "era5_east_china_2t_2d_sp_tp_hourly_20260530.grib")
     uk = read_grib(fixtures / "era5_uk_2t_hourly_201903.grib")
+    # IFS's own terrain is 9 km fine, as HRES's; ERA5's at 0.25 degree is another model's
+    forecast = fine.interp(latitude=coarse.latitude, longitude=coarse.longitude).fillna(0.0)
     ifs = {
         "ifs-t2m": fixtures / "ifs_0p25_2t_20250115T00_24h.grib2",
         "ifs-scda": fixtures / "ifs_0p25_scda_msl_2t_20250115T18_24h.grib2",
@@ -51,7 +53,7 @@ def evaluation_sets(folder: Path) -> dict[str, xr.Dataset]:
         "hres-test": with_statics(box, fine),
         "era5-china": with_statics(china.isel(time=np.arange(0, china.sizes["time"], EVERY_CHINA)), coarse),
         "era5-uk": with_statics(uk.isel(time=np.arange(0, uk.sizes["time"], EVERY_UK)), coarse),
-        **{name: with_statics(read_grib(path).sel(EAST_ASIA), coarse) for name, path in ifs.items()},
+        **{name: with_statics(read_grib(path).sel(EAST_ASIA), forecast) for name, path in ifs.items()},
     }
 
 
