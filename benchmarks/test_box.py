@@ -1,7 +1,7 @@
 """Accuracy on the test box: the demo cycle at 0.25 degree against the 0.1 degree forecast that it was averaged from.
 
-`make accuracy` (python -m benchmarks.test_box) runs every method of `finescale field` over 20-40N 100-125E at scale
-2.5, all points counted alike, and writes docs/accuracy.md. Nothing there is typed by hand.
+`python -m benchmarks.test_box` runs every method of `finescale field` over 20-40N 100-125E at scale 2.5, all points
+counted alike, and prints RMSE. `benchmarks.accuracy` puts the same table on docs/accuracy.md.
 """
 
 from __future__ import annotations
@@ -16,13 +16,11 @@ import xarray as xr
 from flows.field import super_resolve_file
 from tasks.acquire.demo import FOLDER, STEP, TIME
 from tasks.acquire.open_data import file_uri
-from tasks.downscale.packages import METHODS, open_package
+from tasks.downscale.packages import METHODS
 from tasks.prepare.decode_xarray import layout
 from tasks.region import SHIPPED
 from tasks.variables import VARIABLES
-from tasks.version import VERSION
 
-PAGE = Path(__file__).parents[1] / "docs" / "accuracy.md"
 LABELS = {"inr": "finescale", "bicubic": "bicubic", "bicubic-conservative": "back-projected bicubic"}
 
 
@@ -58,26 +56,7 @@ def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", default="inr-hres")
-    parser.add_argument("--no-page", action="store_true", help="print only")
-    args = parser.parse_args()
-    package = open_package(args.model)
-    text = (
-        "# Accuracy\n\n"
-        "Written by `make accuracy`; do not edit.\n\n"
-        "RMSE over the test box (20-40N 100-125E, all 201 x 251 points) of one HRES forecast, 2021-12-10 12 UTC\n"
-        "+ 8 h: 0.25 degree area means in, 0.1 degree out (scale 2.5), against the forecast itself. The box and its\n"
-        "margin were not in training, but the rest of the same forecast was: one time of one day. `ratio` is\n"
-        "finescale over the better of the other two; below 1 is better.\n\n"
-        f"{table(scores(args.model))}\n"
-        f"Model {package.model_id}, sha-256 {package.digest[:16]}, {package.metadata['parameters']} parameters;\n"
-        f"finescale {VERSION}. Plain bicubic evaluates Keys' kernel at the points; back-projected bicubic conserves\n"
-        "cell means exactly. Neither knows terrain, which is most of what is gained in temperature and pressure.\n"
-    )
-    if not args.no_page:
-        if "unknown" in VERSION:
-            parser.error("finescale is not installed, so its version is unknown; use `make accuracy`")
-        PAGE.write_text(text)
-    print(text)
+    print(table(scores(parser.parse_args().model)))
 
 
 if __name__ == "__main__":

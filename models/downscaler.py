@@ -16,11 +16,13 @@ from torch.nn import functional as F
 from models.geometry import Axis
 from models.interpolation import INTERPOLATION_HALO, ConservativeInterpolant
 from models.regression import StaticRegression
-from models.statics import COARSE_CHANNELS, FINE_CHANNELS, FINE_MARGIN, HEIGHT, UNIT, Statics, own_rates, per_static
+from models.statics import COARSE_CHANNELS, FINE_CHANNELS, FINE_MARGIN, HEIGHT, UNIT, Statics, own_rates, per_static, slopes
 from models.statistics import Statistics
 
 RATE_LIMIT = 30.0  # residual sigmas at x4 per km or from sea to land; 20 K/km for temperature: steeper is noise
 GRAVITY, GAS_CONSTANT = 9.80665, 287.05  # m s-2; J kg-1 K-1, dry air
+WIND = ("u10", "v10")
+SLOPE_UNIT = 0.01  # m/m: a steep one at 10 km
 SCALE_HEIGHT = 8000.0  # m, of pressure at 273 K
 DECODE_BLOCK = 128  # queries a side decoded at once in inference: what a core's cache holds
 
@@ -47,8 +49,8 @@ def input_channels(variables: int) -> int:
 
 
 def fine_channels(variables: int) -> int:
-    """Channels that a network gets at the queries: fine statics, and what the regression says of each variable."""
-    return FINE_CHANNELS + variables
+    """Channels that a network gets at the queries: fine statics, each variable's detail, and what the regression says of it."""
+    return FINE_CHANNELS + 2 * variables
 
 
 def with_margin(axis: Axis, cells: int = FINE_MARGIN) -> Axis:
@@ -66,6 +68,8 @@ class Encoded:
     interpolant: ConservativeInterpolant  # of the fields (B, V, H, W), physical units
     statics: ConservativeInterpolant  # of the coarse statics (B or 1, S, H, W)
     rates: Tensor  # (B, S, V, H, W) the fields' own rates of change, physical units per km and from sea to land
+    wind: Tensor  # (B, 2, H, W) u10 and v10 in m/s, zero where absent
+    detail: Tensor  # (B, V, H, W) what each cell differs by from those around it, in residual sigmas at x4
     near: Tensor  # (B, V, H, W) largest value of the 3x3 neighbourhood
 
 
@@ -97,11 +101,18 @@ class Downscaler(nn.Module):
         fields = torch.stack(normalised, dim=1) * present[:, :, None, None]
         masks = present[:, :, None, None].expand_as(fields)
         coarse = statics.coarse_channels().expand(x.shape[0], -1, -1, -1)
-        inputs = torch.cat([fields, self._detail(x, present), masks, coarse], dim=1).contiguous(memory_format=torch.channels_last)
+        detail = self._detail(x, present)
+        inputs = torch.cat([fields, detail, masks, coarse], dim=1).contiguous(memory_format=torch.channels_last)
         features = self._net.encode(inputs, rows, cols)
         near = F.max_pool2d(x, 3, stride=1, padding=1)
         rates = self._rates(x, fields, present, statics)
-        return Encoded(features, ConservativeInterpolant(x), ConservativeInterpolant(statics.coarse), rates, near)
+        interpolants = ConservativeInterpolant(x), ConservativeInterpolant(statics.coarse)
+        names = self.statistics.names
+        wind = torch.zeros_like(x[:, :2])
+        for i, name in enumerate(WIND):
+            if name in names:
+                wind[:, i] = x[:, names.index(name)] * present[:, names.index(name), None, None]
+        return Encoded(features, *interpolants, rates, wind, detail, near)
 
     def decode(self, encoded: Encoded, statics: Statics, rows: Axis, cols: Axis) -> Tensor:
         """Fine fields of any query cells inside the encoded window; shapes as in `forward`."""
@@ -115,11 +126,16 @@ class Downscaler(nn.Module):
         predictors, difference = self.predictors(encoded, statics, with_margin(rows), with_margin(cols))
         said = self.regression(predictors)
         b, m = said.shape[0], FINE_MARGIN
-        fine = torch.cat([statics.fine_channels(difference).expand(b, -1, -1, -1), said.detach()], dim=1)
+        # how the detail changes inside the cell: what sharpening would add
+        wide = with_margin(rows), with_margin(cols)
+        r, c = (torch.from_numpy(a.nearest(n)).to(said.device) for a, n in zip(wide, encoded.detail.shape[-2:], strict=True))
+        sharper = bilinear(encoded.detail, *wide) - encoded.detail.index_select(-2, r).index_select(-1, c)
+        statics_there = statics.fine_channels(difference).expand(b, -1, -1, -1)
+        fine = torch.cat([statics_there, sharper, said.detach()], dim=1)
         return fine, said[:, :, m:-m, m:-m]
 
     def predictors(self, encoded: Encoded, statics: Statics, rows: Axis, cols: Axis) -> tuple[Tensor, Tensor]:
-        """The regression's predictors (B, S * (1 + V), Qy, Qx), and fine minus coarse statics (B or 1, S, Qy, Qx).
+        """The regression's predictors (B, P, Qy, Qx), and fine minus coarse statics (B or 1, S, Qy, Qx).
 
         A static field that is not known differs by zero.
         """
@@ -133,7 +149,17 @@ class Downscaler(nn.Module):
         products = rates * scaled[:, :, None] / sigma[:, None]
         ground = [i for i, s in enumerate(stats) if s.hydrostatic]
         products[:, HEIGHT, ground] *= barometric(difference[:, HEIGHT])[:, None]
-        return torch.cat([scaled.expand(b, -1, -1, -1), products.flatten(1, 2)], dim=1), difference
+        parts = [scaled.expand(b, -1, -1, -1), products.flatten(1, 2), self._wind_predictors(encoded, statics, difference, rows, cols)]
+        return torch.cat(parts, dim=1), difference
+
+    def _wind_predictors(self, encoded: Encoded, statics: Statics, difference: Tensor, rows: Axis, cols: Axis) -> Tensor:
+        """The slope that the coarse terrain lacks, and height above it times the wind: (B, WIND_PREDICTORS, Qy, Qx)."""
+        height = difference[:, HEIGHT : HEIGHT + 1]
+        stats, scale = self.statistics.variables, (rows.scale * cols.scale) ** 0.5
+        sigma = x_like(height, [stats[n].sigma(scale) if n in stats else 1.0 for n in WIND])
+        slope = slopes(height, statics.spacing, rows, cols) / SLOPE_UNIT / sigma
+        speed_up = bilinear(encoded.wind, rows, cols) * height / UNIT[HEIGHT] / sigma
+        return torch.cat([slope.expand(len(speed_up), -1, -1, -1), speed_up], dim=1)
 
     def forward(self, x: Tensor, present: Tensor, statics: Statics, rows: Axis, cols: Axis) -> Tensor:
         """Fine fields in physical units, before physical limits.

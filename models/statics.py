@@ -109,3 +109,19 @@ def own_rates(fields: Tensor, coarse: Tensor) -> Tensor:
         variance = (mean(static * static) - static_mean**2).clamp(min=0)
         out.append((mean(fields * static) - field_mean * static_mean) / (variance + shrinkage))
     return torch.stack(out, dim=1)
+
+
+def slopes(difference: Tensor, spacing: Tensor, rows: Axis, cols: Axis) -> Tensor:
+    """Eastward and northward slope (m/m) of heights (B or 1, 1, Qy, Qx) in m on query cells: (B or 1, 2, Qy, Qx).
+
+    spacing (B or 1, 2, H): input cells' height and width in km. Edges repeat: the outermost slopes are halved.
+    """
+    at = np.clip(rows.centres, 0, spacing.shape[-1] - 1)
+    low = np.floor(at).astype(np.int64)
+    high = np.minimum(low + 1, spacing.shape[-1] - 1)
+    pick = lambda i: spacing.index_select(-1, torch.from_numpy(i).to(spacing.device))  # noqa: E731
+    size = torch.lerp(pick(low), pick(high), torch.from_numpy(at - low).to(spacing).expand_as(pick(low)))[..., None]
+    padded = F.pad(difference, (1,) * 4, mode="replicate")
+    east = (padded[..., 1:-1, 2:] - padded[..., 1:-1, :-2]) / (2e3 * cols.width * size[:, 1:])
+    north = (padded[..., :-2, 1:-1] - padded[..., 2:, 1:-1]) / (2e3 * rows.width * size[:, :1])
+    return torch.cat([east, north], dim=1)

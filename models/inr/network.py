@@ -57,7 +57,7 @@ class INR(nn.Module):
     ratio: int | None = None
 
     def __init__(self, inputs: int, outputs: int, statics: int, config: INRConfig) -> None:
-        """`statics` channels come at the queries, FINE_CHANNELS of them are static fields, which go first."""
+        """`statics` channels come at the queries, FINE_CHANNELS of them are static fields, then each output's detail."""
         super().__init__()
         self.config, self.outputs = config, outputs
         c, t = config.channels, config.terrain_channels
@@ -81,8 +81,8 @@ class INR(nn.Module):
         self.from_features = nn.Conv2d(c, config.hidden, 1)
         self.from_statics = nn.Conv2d(statics + t, config.hidden, 1, bias=False)
         self.hidden = nn.Conv2d(config.hidden, config.hidden, 1)
-        # per variable an offset and a local lapse rate: what multiplies the height difference
-        self.last = nn.Conv2d(config.hidden, 2 * outputs, 1)
+        # per variable an offset, a local lapse rate and a sharpening: what multiplies the height difference, the detail
+        self.last = nn.Conv2d(config.hidden, 3 * outputs, 1)
         nn.init.zeros_(self.last.weight)
         assert self.last.bias is not None
         nn.init.zeros_(self.last.bias)
@@ -122,8 +122,9 @@ class INR(nn.Module):
         y = y.add_(self.position["x"](at_cols.offset, at_cols.width)[:, None, :])
         y = F.gelu(self.hidden(F.gelu(y)))
         with torch.autocast(y.device.type, enabled=False):
-            offset, gradient = self.last(y.float()).chunk(2, dim=1)
-            return torch.addcmul(offset, gradient, here[:, :1].float())
+            offset, gradient, sharpening = self.last(y.float()).chunk(3, dim=1)
+            detail = here[:, FINE_CHANNELS : FINE_CHANNELS + self.outputs].float()
+            return torch.addcmul(torch.addcmul(offset, gradient, here[:, :1].float()), sharpening, detail)
 
     def _fused(self, features: Tensor, rows: Lookup, cols: Lookup) -> Tensor:
         """Both branches at the queries as one, (B, C, Qy, Qx)."""
