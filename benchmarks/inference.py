@@ -142,11 +142,11 @@ def table(records: list[dict[str, Any]]) -> str:
         "| method | scale | s | times ours | peak MB | multiply-adds a pixel | share of matmul peak |",
         "|---|---:|---:|---:|---:|---:|---:|",
     ]
-    for r in sorted(records, key=lambda r: r["scale"]):
-        lines.append(
-            f"| {r['case']} | {r['scale']:g} | {r['seconds']:.2f} | {r['seconds'] / ours[r['scale']]:.2f} "
-            f"| {r['peak_bytes'] / 1e6:.0f} | {r['multiply_adds_per_pixel']:,} | {r['share_of_matmul_peak']:.2f} |"
-        )
+    lines += [
+        f"| {r['case']} | {r['scale']:g} | {r['seconds']:.2f} | {r['seconds'] / ours[r['scale']]:.2f} "
+        f"| {r['peak_bytes'] / 1e6:.0f} | {r['multiply_adds_per_pixel']:,} | {r['share_of_matmul_peak']:.2f} |"
+        for r in sorted(records, key=lambda r: r["scale"])
+    ]
     return "\n".join(lines) + "\n"
 
 

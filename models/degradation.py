@@ -40,7 +40,7 @@ def resize(y: Tensor, rows: Axis, cols: Axis, rng: np.random.Generator) -> tuple
     new_rows, new_cols = _stretched(rows, h), _stretched(cols, w)
     if how == "area":
         # the old cells seen from the new grid
-        return area_mean(y, *(_seen(o, n) for o, n in ((rows, new_rows), (cols, new_cols))), h, w), new_rows, new_cols
+        return area_mean(y, _seen(rows, new_rows), _seen(cols, new_cols), h, w), new_rows, new_cols
     return F.interpolate(y, (h, w), mode=how, antialias=False, align_corners=False), new_rows, new_cols
 
 
@@ -82,6 +82,7 @@ def bicubic_downscale(y: Tensor, rows: Axis, cols: Axis, height: int, width: int
 
     The cubic kernel widened by the scale, as in MATLAB's imresize, but on any axes.
     """
+
     def weights(axis: Axis, count: int) -> Tensor:
         w = keys_kernel(axis.centres[None, :] - np.arange(count)[:, None])
         total = w.sum(axis=1, keepdims=True)

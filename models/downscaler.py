@@ -16,7 +16,17 @@ from torch.nn import functional as F
 from models.geometry import Axis
 from models.interpolation import INTERPOLATION_HALO, ConservativeInterpolant
 from models.regression import StaticRegression
-from models.statics import COARSE_CHANNELS, FINE_CHANNELS, FINE_MARGIN, HEIGHT, UNIT, Statics, own_rates, per_static, slopes
+from models.statics import (
+    COARSE_CHANNELS,
+    FINE_CHANNELS,
+    FINE_MARGIN,
+    HEIGHT,
+    UNIT,
+    Statics,
+    own_rates,
+    per_static,
+    slopes,
+)
 from models.statistics import Statistics
 
 RATE_LIMIT = 30.0  # residual sigmas at x4 per km or from sea to land; 20 K/km for temperature: steeper is noise
@@ -49,7 +59,7 @@ def input_channels(variables: int) -> int:
 
 
 def fine_channels(variables: int) -> int:
-    """Channels that a network gets at the queries: fine statics, each variable's detail, and what the regression says of it."""
+    """Channels that a network gets at the queries: fine statics, each field's detail, the regression's word on it."""
     return FINE_CHANNELS + 2 * variables
 
 
@@ -87,7 +97,7 @@ class Downscaler(nn.Module):
 
     @property
     def _net(self) -> Network:
-        return cast(Network, self.network)
+        return cast("Network", self.network)
 
     @property
     def reach(self) -> int:
@@ -128,8 +138,7 @@ class Downscaler(nn.Module):
         b, m = said.shape[0], FINE_MARGIN
         # how the detail changes inside the cell: what sharpening would add
         wide = with_margin(rows), with_margin(cols)
-        r, c = (torch.from_numpy(a.nearest(n)).to(said.device) for a, n in zip(wide, encoded.detail.shape[-2:], strict=True))
-        sharper = bilinear(encoded.detail, *wide) - encoded.detail.index_select(-2, r).index_select(-1, c)
+        sharper = bilinear(encoded.detail, *wide) - nearest(encoded.detail, *wide)
         statics_there = statics.fine_channels(difference).expand(b, -1, -1, -1)
         fine = torch.cat([statics_there, sharper, said.detach()], dim=1)
         return fine, said[:, :, m:-m, m:-m]
@@ -149,12 +158,11 @@ class Downscaler(nn.Module):
         products = rates * scaled[:, :, None] / sigma[:, None]
         ground = [i for i, s in enumerate(stats) if s.hydrostatic]
         products[:, HEIGHT, ground] *= barometric(difference[:, HEIGHT])[:, None]
-        parts = [scaled.expand(b, -1, -1, -1), products.flatten(1, 2), self._wind_predictors(encoded, statics, difference, rows, cols)]
-        return torch.cat(parts, dim=1), difference
+        wind = self._wind_predictors(encoded, statics, difference[:, HEIGHT : HEIGHT + 1], rows, cols)
+        return torch.cat([scaled.expand(b, -1, -1, -1), products.flatten(1, 2), wind], dim=1), difference
 
-    def _wind_predictors(self, encoded: Encoded, statics: Statics, difference: Tensor, rows: Axis, cols: Axis) -> Tensor:
+    def _wind_predictors(self, encoded: Encoded, statics: Statics, height: Tensor, rows: Axis, cols: Axis) -> Tensor:
         """The slope that the coarse terrain lacks, and height above it times the wind: (B, WIND_PREDICTORS, Qy, Qx)."""
-        height = difference[:, HEIGHT : HEIGHT + 1]
         stats, scale = self.statistics.variables, (rows.scale * cols.scale) ** 0.5
         sigma = x_like(height, [stats[n].sigma(scale) if n in stats else 1.0 for n in WIND])
         slope = slopes(height, statics.spacing, rows, cols) / SLOPE_UNIT / sigma
@@ -235,6 +243,13 @@ def barometric(difference: Tensor) -> Tensor:
 def x_like(x: Tensor, per_variable: list[float]) -> Tensor:
     """One number a variable, shaped to multiply (B, V, H, W)."""
     return torch.tensor(per_variable, dtype=x.dtype, device=x.device).view(1, -1, 1, 1)
+
+
+def nearest(x: Tensor, rows: Axis, cols: Axis) -> Tensor:
+    """The input cells that hold the queries: (B, C, H, W) -> (B, C, Qy, Qx)."""
+    for dim, axis in ((-2, rows), (-1, cols)):
+        x = x.index_select(dim, torch.from_numpy(axis.nearest(x.shape[dim])).to(x.device))
+    return x
 
 
 def bilinear(x: Tensor, rows: Axis, cols: Axis) -> Tensor:

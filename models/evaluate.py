@@ -25,7 +25,6 @@ from models.baselines.bicubic import Bicubic, ConservativeBicubic
 from models.baselines.published import Published
 from models.baselines.regression import NeighbourhoodRegression, StaticsOnly
 from models.data import Box, Dataset, load
-from models.downscaler import Downscaler
 from models.interpolation import area_mean, conserved, covered
 from models.package import ModelPackage
 from models.scenes import EDGE, Scene, box_scene
@@ -36,7 +35,9 @@ EVERYWHERE = Box(90, -90, -180, 180)
 SMALLEST = 8  # input cells a side: below, a scene is all edge
 RAIN_THRESHOLD, RAIN_WINDOW = 1e-3, 5  # m, grid points: 1 mm, half a degree at 0.1
 BLOCK = 40  # grid points a side of the bootstrap's blocks: 4 degrees, beyond which errors hardly go together
-FIT_BOXES = [Box(70, 45, w, w + 30) for w in range(-170, 170, 45)] + [Box(42, 8, w, w + 30) for w in range(-170, 90, 45)]
+FIT_BOXES = [Box(70, 45, w, w + 30) for w in range(-170, 170, 45)] + [
+    Box(42, 8, w, w + 30) for w in range(-170, 90, 45)
+]
 
 
 @dataclass(frozen=True)
@@ -165,7 +166,8 @@ def evaluate(name: str, method: Method, suite: Suite, statistics: Statistics) ->
             if min(dataset.shape[0] / sy, dataset.shape[1] / sx) < SMALLEST:
                 continue
             for degraded in (False, True):
-                print(f"\r{name} x{sy:g} x{sx:g} {dataset.name} {'degraded' if degraded else 'clean':40}", end="", file=sys.stderr)
+                what = f"{name} x{sy:g} x{sx:g} {dataset.name} {'degraded' if degraded else 'clean'}"
+                print(f"\r{what:60}", end="", file=sys.stderr)
                 fine, truth, gaps = [], [], []
                 for scene in scenes(dataset, names, sy, sx, degraded):
                     out, means = forecast(method, scene, amounts)
@@ -178,7 +180,7 @@ def evaluate(name: str, method: Method, suite: Suite, statistics: Statistics) ->
                 for i, variable in enumerate(names):
                     if variable in dataset.fields:
                         s = statistics.variables[variable]
-                        record = {"set": dataset.name, "variable": variable, "scale": [sy, sx], "degraded": degraded}
+                        record: dict[str, Any] = {"set": dataset.name, "variable": variable, "scale": [sy, sx], "degraded": degraded}
                         record |= scores(f[:, i], t[:, i], s.high - s.low, s.amount)
                         record["recoarsening"] = _short(float(np.sqrt((g[:, i] ** 2).mean()) / t[:, i].std()))
                         if dataset.name == suite.maps.get("set") and not degraded:

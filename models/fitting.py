@@ -22,7 +22,7 @@ PATCH, MARGIN = 24, 6  # input cells a side, and at the edge that are not looked
 
 
 def fit_statistics(dataset: Dataset, names: list[str], windows: int) -> Statistics:
-    """Mean, standard deviation and residual law of every variable, from windows of the training data: always the same."""
+    """Mean, standard deviation and residual law of every variable, from fixed windows of the training data."""
     batches = Batches(dataset, names, BatchSettings(), np.random.default_rng(0))
     values: list[np.ndarray] = []
     residuals: dict[float, list[Tensor]] = {s: [] for s in SCALES}

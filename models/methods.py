@@ -25,7 +25,9 @@ SKIPS: dict[str, Skip] = {"lte": "bilinear"}  # the others have none
 METHODS = ("inr", *PEERS)
 
 
-def build(method: str, statistics: Statistics, network: dict[str, Any], published: bool = False) -> Downscaler | Published:
+def build(
+    method: str, statistics: Statistics, network: dict[str, Any], published: bool = False
+) -> Downscaler | Published:
     """An untrained model; `network` holds the sizes of its constructor. ValueError for an unknown name."""
     v = len(statistics.variables)
     inputs, fine = input_channels(v), fine_channels(v)

@@ -1,4 +1,4 @@
-"""What a linear regression on terrain and coast would say of the residual: the network learns only what is not linear."""
+"""What a linear regression on terrain and coast says of the residual: the network learns what is not linear."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import torch
 from torch import Tensor, nn
 
 from models.statics import STATICS
-
 
 WIND_PREDICTORS = 4
 
@@ -17,8 +16,7 @@ def predictor_count(variables: int) -> int:
 
 
 class StaticRegression(nn.Module):
-    """Linear in fine minus coarse statics, in these times the coarse fields' own rates of change, and in what terrain
-    does to wind; starts at zero.
+    """Linear in fine minus coarse statics, that times the fields' own rates, and terrain's work on wind; from zero.
 
     The two-coefficient terrain regression, for height and land, with every variable's rates offered to every variable.
     For wind: the slope that the coarse terrain lacks (air drains down it, or is led along it), and height above the

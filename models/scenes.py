@@ -54,10 +54,7 @@ def box_scene(
     empty = np.zeros((len(rows), len(cols)), dtype=np.float32)
     y = torch.from_numpy(np.stack([window(n) if k else empty for n, k in zip(names, known, strict=True)]))[None]
     fine = torch.from_numpy(np.stack([window(n) for n in STATIC_FIELDS]))[None]
-    if rng is None:
-        x = area_mean(y, rows, cols, h, w)
-    else:
-        x = degrade(y, rows, cols, h, w, rng, clean=0.0)
+    x = area_mean(y, rows, cols, h, w) if rng is None else degrade(y, rows, cols, h, w, rng, clean=0.0)
     latitudes = dataset.latitudes(top, len(rows))
     at_cells = np.interp(np.arange(-EDGE, h + EDGE), rows.centres, latitudes)
     spacing = cell_sizes(at_cells, dataset.spacing * sy, dataset.spacing * sx)

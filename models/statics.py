@@ -1,5 +1,4 @@
-"""Static fields at both resolutions, and what the coarse fields say about them: how much they change per km of height
-and from sea to land."""
+"""Static fields at both resolutions, and how the coarse fields change with them: per km of height, from sea to land."""
 
 from __future__ import annotations
 

@@ -227,9 +227,7 @@ class Trainer:
         batch = self.batches[others[int(self.rng.integers(len(others)))] if other else e.main_set].draw()
         if not e.statics:
             nothing = torch.zeros_like(batch.statics.known)
-            batch = Batch(
-                batch.x, batch.present, batch.statics.without(nothing), batch.rows, batch.cols, batch.target
-            )
+            batch = Batch(batch.x, batch.present, batch.statics.without(nothing), batch.rows, batch.cols, batch.target)
         return batch.to(self.device)
 
     def train_step(self) -> float:

@@ -14,9 +14,7 @@ class Bicubic(nn.Module):
 
     reach = 2
 
-    def forward(
-        self, x: Tensor, present: Tensor, statics: Statics, rows: Axis, cols: Axis
-    ) -> Tensor:
+    def forward(self, x: Tensor, present: Tensor, statics: Statics, rows: Axis, cols: Axis) -> Tensor:
         """As `Downscaler.forward`."""
         return bicubic(x, rows, cols)
 
@@ -26,8 +24,6 @@ class ConservativeBicubic(nn.Module):
 
     reach = INTERPOLATION_HALO
 
-    def forward(
-        self, x: Tensor, present: Tensor, statics: Statics, rows: Axis, cols: Axis
-    ) -> Tensor:
+    def forward(self, x: Tensor, present: Tensor, statics: Statics, rows: Axis, cols: Axis) -> Tensor:
         """As `Downscaler.forward`."""
         return conservative_bicubic(x, rows, cols)

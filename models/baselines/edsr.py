@@ -146,7 +146,7 @@ class EDSR(nn.Module):
         """Input cells that one query can see on each side: encoder, upsampler with what follows it."""
         return self.encoder.reach + UPSAMPLER_REACH
 
-    def encode(self, inputs: Tensor, rows: Axis, cols: Axis) -> Tensor:  # noqa: ARG002 one call for every method
+    def encode(self, inputs: Tensor, rows: Axis, cols: Axis) -> Tensor:
         """Inputs (B, inputs, H, W) -> features (B, C, H, W)."""
         features: Tensor = self.encoder(inputs)
         return features

@@ -136,7 +136,7 @@ class LIIF(nn.Module):
         """Input cells that one query can see on each side: encoder, 3x3 features, ensemble."""
         return self.encoder.reach + 1 + ENSEMBLE_REACH
 
-    def encode(self, inputs: Tensor, rows: Axis, cols: Axis) -> Tensor:  # noqa: ARG002 one call for every method
+    def encode(self, inputs: Tensor, rows: Axis, cols: Axis) -> Tensor:
         """Inputs (B, inputs, H, W) -> features (B, C, H, W)."""
         features: Tensor = self.encoder(inputs)
         return features

@@ -46,7 +46,7 @@ class LTE(nn.Module):
         """Input cells that one query can see on each side: encoder, estimator, ensemble."""
         return self.encoder.reach + 1 + ENSEMBLE_REACH
 
-    def encode(self, inputs: Tensor, rows: Axis, cols: Axis) -> Tensor:  # noqa: ARG002 one call for every method
+    def encode(self, inputs: Tensor, rows: Axis, cols: Axis) -> Tensor:
         """Inputs (B, inputs, H, W) -> amplitudes and frequencies (B, 4 * waves, H, W)."""
         features = self.encoder(inputs)
         return torch.cat([self.amplitude(features), self.frequency(features)], dim=1)

@@ -65,7 +65,7 @@ class MetaSR(nn.Module):
         """Input cells that one query can see on each side: encoder, 3x3, and its first edge in the cell before."""
         return self.encoder.reach + 2
 
-    def encode(self, inputs: Tensor, rows: Axis, cols: Axis) -> Tensor:  # noqa: ARG002 one call for every method
+    def encode(self, inputs: Tensor, rows: Axis, cols: Axis) -> Tensor:
         """Inputs (B, inputs, H, W) -> features (B, C, H, W)."""
         features: Tensor = self.encoder(inputs)
         return features

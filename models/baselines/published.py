@@ -26,12 +26,12 @@ class Published(nn.Module):
     @property
     def reach(self) -> int:
         """Input cells that one query can see on each side."""
-        return cast(Network, self.network).reach
+        return cast("Network", self.network).reach
 
     def forward(self, x: Tensor, present: Tensor, statics: Statics, rows: Axis, cols: Axis) -> Tensor:
         """As `Downscaler.forward`; `statics` are not looked at, absent variables are at their mean."""
         stats = self.statistics.variables.values()
-        network = cast(Network, self.network)
+        network = cast("Network", self.network)
         mean = x_like(x, [0.0 if s.amount else s.mean for s in stats])
         spread = x_like(x, [s.spread for s in stats])
         inputs = (x.float() - mean) / spread * present[:, :, None, None]

@@ -24,6 +24,8 @@ TEMPERATURES = ("t2m", "d2m")
 RATE_LIMIT = 1e5  # Pa or m/s per km: no limit
 NEIGHBOURS = 5  # input cells a side
 
+Offsets = tuple[float, float]  # of a query from the centre of its cell
+
 
 def static_predictors(x: Tensor, names: list[str], statics: Statics, rows: Axis, cols: Axis) -> Tensor:
     """Fine minus coarse statics, and that times every field's own rate of change: (B, V, 2 S, Qy, Qx)."""
@@ -88,9 +90,9 @@ class NeighbourhoodRegression(nn.Module):
     def __init__(self, names: list[str]) -> None:
         super().__init__()
         self.names = names
-        self.tables: dict[tuple[float, float], Tensor] = {}  # offsets -> (V, predictors)
+        self.tables: dict[Offsets, Tensor] = {}  # offsets -> (V, predictors)
 
-    def _phases(self, rows: Axis, cols: Axis, h: int, w: int) -> Iterator[tuple[tuple[float, float], list[int], list[int]]]:
+    def _phases(self, rows: Axis, cols: Axis, h: int, w: int) -> Iterator[tuple[Offsets, list[int], list[int]]]:
         """Offsets in the cell, and which rows and columns of queries have them."""
         classes = []
         for axis, n in ((rows, h), (cols, w)):
@@ -113,7 +115,7 @@ class NeighbourhoodRegression(nn.Module):
 
     def fit(self, scenes: Iterable[Scene]) -> None:
         """Least squares over the scenes, which have to be of one scale and phase."""
-        sums: dict[tuple[float, float], list[LeastSquares]] = {}
+        sums: dict[Offsets, list[LeastSquares]] = {}
         for s in scenes:
             predictors = self._predictors(s.x, s.statics, s.rows, s.cols)
             residual = s.target - ConservativeInterpolant(s.x)(s.rows, s.cols)

@@ -186,7 +186,7 @@ class SwinIR(nn.Module):
             found = max(found, cell - low + 1, high - cell + 1)  # and the head
         return found
 
-    def encode(self, inputs: Tensor, rows: Axis, cols: Axis) -> Tensor:  # noqa: ARG002 one call for every method
+    def encode(self, inputs: Tensor, rows: Axis, cols: Axis) -> Tensor:
         """Inputs (B, inputs, H, W) -> features (B, C, H, W), reflected at the bottom and right to whole windows.
 
         As published the padding is cut off after the upsampler, so it stays on the features.

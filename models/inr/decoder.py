@@ -107,7 +107,7 @@ class NeighbourhoodNonlinearBranch(nn.Module):
         )
 
     def _along(self, query: Tensor, key: Tensor, at: Lookup, dim: int, axis: str) -> Tensor:
-        """Products with one axis's offsets: (B, heads, 3 of the other axis or 1, 3 of this axis, ...) at its queries."""
+        """Products with one axis's offsets, for the nine neighbours: (B, heads, 9, ...) at its queries."""
         h = self.heads
         split = lambda t: t.unflatten(1, (h, -1))  # noqa: E731
         place = lambda t: split(t[None])[..., None] if dim == -2 else split(t[None])[..., None, :]  # noqa: E731

@@ -24,7 +24,6 @@ from models.inr.decoder import (
 from models.inr.encoder import ScaleCode, ScaleModulatedEncoder
 from models.statics import FINE_CHANNELS, FINE_MARGIN
 
-
 DECODER_REACH = 2  # input cells around the one that holds a query: the 3x3, and the outer one of the pair of centres
 
 
@@ -57,7 +56,7 @@ class INR(nn.Module):
     ratio: int | None = None
 
     def __init__(self, inputs: int, outputs: int, statics: int, config: INRConfig) -> None:
-        """`statics` channels come at the queries, FINE_CHANNELS of them are static fields, then each output's detail."""
+        """At the queries come `statics` channels: FINE_CHANNELS static fields, each output's detail, others."""
         super().__init__()
         self.config, self.outputs = config, outputs
         c, t = config.channels, config.terrain_channels

@@ -67,12 +67,12 @@ def _height(values: np.ndarray, units: str, what: str) -> np.ndarray:
     if units in GEOPOTENTIAL_UNITS:
         values = values / GRAVITY
     elif units not in HEIGHT_UNITS:
-        raise UnreadableFile(
-            f"{what} has units {units!r}; expected m2 s-2 (geopotential) or m (height above the sea)"
-        )
+        raise UnreadableFile(f"{what} has units {units!r}; expected m2 s-2 (geopotential) or m (height above the sea)")
     known = values[np.isfinite(values)]
     if known.size == 0 or known.min() < -500 or known.max() > 9000:
-        raise CorruptField(f"{what}: heights {values.min():.6g}..{values.max():.6g} m are not on Earth (units {units!r})")
+        raise CorruptField(
+            f"{what}: heights {values.min():.6g}..{values.max():.6g} m are not on Earth (units {units!r})"
+        )
     return np.nan_to_num(values, nan=0.0)
 
 
@@ -113,7 +113,7 @@ def static_fields(path: Path, coarse: Grid, target: Grid, must_cover: Grid) -> S
 
 
 def _on(values: np.ndarray, source: Grid, lattice: Grid) -> np.ndarray:
-    """A static field on a lattice: means where coarser than the source, conservative bicubic where finer; edges repeated."""
+    """A static field on a lattice: means where coarser, conservative bicubic where finer; edges repeated."""
     if lattice.dlat < source.dlat * 0.999:  # finer: the same interpolation as the fields', which keeps peaks' means
         h = INTERPOLATION_HALO
         around = torch.from_numpy(pad(values, source, top=h, bottom=h, left=h, right=h))

@@ -90,8 +90,11 @@ def with_statics(fields: xr.Dataset, statics: xr.Dataset) -> xr.Dataset:
 
 
 def training_sets(folder: Path) -> dict[str, xr.Dataset]:
-    """What to train on. Left out, because they are not ERA5 hours on ERA5's own grid or no variable of ours: Italy
-    (interpolated to a shifted grid), monthly rain (a mean rate), monthly t2m, gusts."""
+    """What to train on.
+
+    Left out: Italy (interpolated to a shifted grid, so smoother than ERA5), monthly rain (a mean rate, nothing like an
+    hour's), monthly t2m (there are hours), gusts (no variable of ours).
+    """
     train = folder / "train"
     fine, coarse = statics_0p1(folder / "static"), statics_0p25(folder / "static")
     wind = read_fields(train / "era5_0p25_maritime_u10v10_20251109T01.nc", "u10", "v10")

@@ -37,7 +37,9 @@ def make(seed: int = 0, trained: bool = False, **parts: bool | int) -> Downscale
     return model
 
 
-def inputs(height: int, width: int, rows: Axis, cols: Axis, seed: int = 1) -> tuple[torch.Tensor, torch.Tensor, Statics]:
+def inputs(
+    height: int, width: int, rows: Axis, cols: Axis, seed: int = 1
+) -> tuple[torch.Tensor, torch.Tensor, Statics]:
     rng = np.random.default_rng(seed)
     t2m = 280 + rng.normal(0, 5, (height, width))
     tp = np.maximum(rng.normal(0, 1e-3, (height, width)), 0)

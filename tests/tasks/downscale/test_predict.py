@@ -69,7 +69,7 @@ def prepared(grid: Grid, target: Grid | None = None, steps: int = 1, seed: int =
         margin = margin_for(max(rows.scale, cols.scale))
         wide = (target.rows + 2 * margin, target.cols + 2 * margin)
         draw = lambda shape: {  # noqa: E731
-            "height": rng.uniform(0, 2000, shape).astype(np.float32),
+            "height": rng.uniform(0, 200, shape).astype(np.float32),
             "land": rng.uniform(0, 1, shape).astype(np.float32),
         }
         statics = StaticFields(draw((grid.rows, grid.cols)), draw(wide), margin)

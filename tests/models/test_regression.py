@@ -1,0 +1,240 @@
+"""Regressions in closed form: what was planted is found, and two numbers on terrain are worth what FACTS.md says."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from models.baselines.bicubic import Bicubic, ConservativeBicubic
+from models.baselines.regression import LAPSE_RANGE, NeighbourhoodRegression, StaticsOnly, static_predictors
+from models.batches import Batches
+from models.data import Box, Dataset, load
+from models.downscaler import Downscaler
+from models.evaluate import EVERYWHERE
+from models.fitting import NOT_REGRESSED, fit_regression, fit_statistics
+from models.geometry import subdivide
+from models.interpolation import area_mean, conservative_bicubic
+from models.methods import build
+from models.metrics import rmse
+from models.regression import LeastSquares
+from models.scenes import EDGE, Scene, box_scene
+from models.statics import FINE_MARGIN, HEIGHT, Statics
+from models.statistics import VARIABLES
+from tasks.prepare.training_data import pack, read_fields, statics_0p1, with_statics
+from tests.models.test_training import SETTINGS, write_pack
+
+NETWORK = {"channels": 4, "blocks": 1, "hidden": 4, "heads": 2, "terrain_channels": 0}
+
+
+def random(*shape: int, low: float = -1.0, high: float = 1.0, seed: int = 0) -> Tensor:
+    return torch.from_numpy(np.random.default_rng(seed).uniform(low, high, shape)).float()
+
+
+def flat(t: Tensor) -> np.ndarray:
+    """(B, C, Qy, Qx) -> (B * Qy * Qx, C)."""
+    return t.double().movedim(1, -1).flatten(0, 2).numpy()
+
+
+def test_sums_of_batches_give_the_least_squares_of_all_of_them() -> None:
+    predictors, target = random(6, 5, 7, 8), random(6, 3, 7, 8, seed=1)
+    target[:, :2] += 2 * predictors[:, :2] - predictors[:, 4:]
+    sums = LeastSquares(5, 3)
+    for part in (slice(0, 2), slice(2, 6)):
+        sums.add(predictors[part], target[part])
+    want = np.linalg.lstsq(flat(predictors), flat(target), rcond=None)[0].T
+    np.testing.assert_allclose(sums.solve(ridge=0.0), want, atol=1e-6)
+    np.testing.assert_allclose(sums.solve(), want, atol=1e-3)  # the ridge is no more than a guard
+
+
+def test_a_predictor_that_is_always_zero_gets_zero() -> None:
+    predictors = random(2, 3, 9, 9)
+    predictors[:, 1] = 0
+    sums = LeastSquares(3, 1)
+    sums.add(predictors, 4 * predictors[:, :1])
+    solution = sums.solve()
+    assert float(solution[0, 1]) == 0
+    assert float(solution[0, 0]) == pytest.approx(4, rel=1e-3)
+
+
+def test_the_same_predictor_twice_is_solved_all_the_same() -> None:
+    predictor = random(2, 1, 9, 9)
+    sums = LeastSquares(2, 1)
+    sums.add(predictor.expand(-1, 2, -1, -1), 4 * predictor)
+    assert sums.solve()[0].tolist() == pytest.approx([2, 2], rel=1e-3)
+
+
+def test_pressure_at_sea_level_and_rain_are_not_regressed(tmp_path: Path) -> None:
+    dataset = load(write_pack(tmp_path / "pack.npz"), ())["hres"]
+    # both would follow the terrain if they were let
+    follows = {n: dataset.fields["t2m"] for n in NOT_REGRESSED}
+    dataset = replace(dataset, fields=dataset.fields | follows)
+    names = list(VARIABLES)
+    model = build("inr", fit_statistics(dataset, names, 2), NETWORK)
+    assert isinstance(model, Downscaler)
+    fit_regression(model, Batches(dataset, names, SETTINGS, np.random.default_rng(0)), 20)
+    size = model.regression.coefficients.weight.detach().abs().amax(dim=(1, 2, 3))
+    assert {n for n, s in zip(names, size.tolist(), strict=True) if s == 0} == {"msl", "tp"}
+    assert float(size[names.index("t2m")]) > 0.1
+
+
+def terrain_scene(scale: float, fields: Callable[[Tensor, Tensor], list[Tensor]], seed: int = 0, cells: int = 20) -> Scene:
+    """Fields of height (m) and land over random terrain, and their means."""
+    axis, m = subdivide(cells, scale), FINE_MARGIN
+    n = len(axis) + 2 * m
+    smooth = random(1, 1, n // 2 + 2, n // 2 + 2, low=0, high=2000, seed=seed)
+    height = torch.nn.functional.interpolate(smooth, size=(n, n), mode="bilinear")[0, 0]
+    static = torch.stack([height, (random(n, n, seed=seed + 50) > 0).float()])[None]
+    inner = static[..., m:-m, m:-m]
+    target = torch.stack(fields(inner[0, 0], inner[0, 1]))[None]
+    coarse = area_mean(inner, axis, axis, cells, cells)
+    statics = replace(Statics.unknown(cells, cells, axis, axis), coarse=coarse, fine=static, known=torch.ones(1, 2))
+    x = area_mean(target, axis, axis, cells, cells)
+    return Scene(x, torch.ones(1, x.shape[1]), statics, axis, axis, target, np.zeros(len(axis)))
+
+
+def forecast(model: torch.nn.Module, s: Scene) -> Tensor:
+    with torch.inference_mode():
+        return model(s.x, s.present, s.statics, s.rows, s.cols)
+
+
+def inside(t: Tensor, cells: int, scale: float) -> Tensor:
+    edge = round(cells * scale)
+    return t[..., edge:-edge, edge:-edge]
+
+
+def test_terrain_regression_finds_a_lapse_rate_of_its_own_in_every_place() -> None:
+    """One lapse rate is learnt by the first coefficient, one that differs from scene to scene by the second alone."""
+    scenes = [terrain_scene(3.0, lambda z, _, k=k: [290 - k * z / 1000, 5 + 0 * z], seed=k) for k in (3, 5, 7, 9)]
+    model = StaticsOnly(["t2m", "u10"])
+    model.fit(scenes[:3])
+    assert model.coefficients.shape == (2, 2)
+    assert model.coefficients[0].tolist() == pytest.approx([0, 1], abs=0.15)
+    assert model.coefficients[1].abs().max() < 1e-3
+    new = scenes[3]
+    found, before = (rmse(inside(f, 4, 3), inside(new.target, 4, 3)) for f in (forecast(model, new), interpolated(new)))
+    assert found[0] < 0.1 * before[0]
+    torch.testing.assert_close(forecast(model, new)[:, 1], new.target[:, 1])
+
+
+def interpolated(s: Scene) -> Tensor:
+    return conservative_bicubic(s.x, s.rows, s.cols)
+
+
+def test_coasts_are_seen_with_land_only() -> None:
+    scenes = [terrain_scene(2.0, lambda _, land: [280 + 4 * land], seed=seed) for seed in (0, 1)]
+    errors = {}
+    for land in (False, True):
+        model = StaticsOnly(["t2m"], land=land)
+        model.fit(scenes[:1])
+        assert model.coefficients.shape == (1, 4 if land else 2)
+        errors[land] = rmse(inside(forecast(model, scenes[1]), 4, 2), inside(scenes[1].target, 4, 2))
+    assert errors[True] < 0.1 * errors[False]
+
+
+def test_lapse_rates_of_temperature_are_cut_and_those_of_pressure_are_not() -> None:
+    s = terrain_scene(2.0, lambda z, _: [400 - 0.05 * z, 400 - 0.05 * z, 200 + 0.02 * z, 101325 - 12 * z])
+    names = ["t2m", "sp", "d2m", "sp"]
+    predictors = inside(static_predictors(s.x, names, s.statics, s.rows, s.cols), 3, 2)
+    assert predictors.shape[:3] == (1, 4, 4)
+    height = predictors[0, :, HEIGHT]
+    coarse = conservative_bicubic(s.statics.coarse, s.rows, s.cols)
+    m = FINE_MARGIN
+    difference = (s.statics.fine[..., m:-m, m:-m] - coarse)[0, HEIGHT] / 1000
+    torch.testing.assert_close(height, inside(difference, 3, 2).expand_as(height), atol=1e-4, rtol=0)
+    steep = height.abs() > 0.1
+    rate = torch.where(steep, predictors[0, :, 2] / height.where(steep, torch.ones(())), float("nan"))
+    for v, want in enumerate((LAPSE_RANGE[0], -50.0, LAPSE_RANGE[1], -12000.0)):
+        assert rate[v].nanmedian() == pytest.approx(want, rel=0.03)
+
+
+def neighbour_scene(scale: int, seed: int) -> Scene:
+    """In the western half of every cell, 0.4 of what the cell to the west has more."""
+    cells = 22
+    x, axis = 280 + 5 * random(1, 2, cells, cells, seed=seed), subdivide(cells, scale)
+    west = torch.cat([x[..., :1], x[..., :-1]], dim=-1) - x
+    fine = west.repeat_interleave(scale, -1).repeat_interleave(scale, -2)
+    western = torch.arange(cells * scale) % scale < scale / 2
+    target = conservative_bicubic(x, axis, axis) + 0.4 * fine * western
+    return Scene(x, torch.ones(1, 2), Statics.unknown(cells, cells, axis, axis), axis, axis, target, np.zeros(len(axis)))
+
+
+def test_neighbourhood_regression_finds_what_each_place_in_a_cell_takes_from_its_neighbours() -> None:
+    model = NeighbourhoodRegression(["t2m", "d2m"])
+    model.fit([neighbour_scene(2, seed) for seed in range(4)])
+    assert len(model.tables) == 4
+    new = neighbour_scene(2, 9)
+    found, before = (rmse(inside(f, 2, 2), inside(new.target, 2, 2)) for f in (forecast(model, new), interpolated(new)))
+    assert (found < 0.01 * before).all()
+
+
+def test_neighbourhood_regression_uses_the_terrain() -> None:
+    scenes = [terrain_scene(2.0, lambda z, _: [290 - 6.5 * z / 1000], seed=seed, cells=30) for seed in range(3)]
+    model = NeighbourhoodRegression(["t2m"])
+    model.fit(scenes[:2])
+    new = scenes[2]
+    found, before = (rmse(inside(f, 4, 2), inside(new.target, 4, 2)) for f in (forecast(model, new), interpolated(new)))
+    assert found[0] < 0.1 * before[0]
+
+
+def test_a_place_in_the_cell_that_was_not_trained_is_refused() -> None:
+    model = NeighbourhoodRegression(["t2m", "d2m"])
+    model.fit([neighbour_scene(2, 0)])
+    with pytest.raises(KeyError):
+        forecast(model, neighbour_scene(3, 0))
+
+
+# FACTS.md: RMSE of bicubic, of back-projection, of back-projection with terrain; K, Pa, m/s
+FACTS = [
+    (2, "t2m", 0.456, 0.421, 0.365),
+    (2, "sp", 493, 418, 52),
+    (4, "t2m", 0.847, 0.823, 0.636),
+    (4, "d2m", 0.635, 0.609, 0.442),
+    (4, "sp", 1188, 1142, 125),
+    (4, "u10", 0.538, 0.522, 0.522),
+    (4, "v10", 0.588, 0.573, 0.573),
+    (8, "t2m", 1.126, 1.101, 0.785),
+]
+WEST = Box(70, 5, -10, 60)
+
+
+@pytest.fixture(scope="module")
+def real(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Dataset]:
+    """Western Eurasia to fit on and the China box to test on, of one HRES forecast."""
+    names = sorted({f[1] for f in FACTS})
+    statics = statics_0p1(shared_data / "static")
+    west = read_fields(shared_data / "train/hres_0p1_nh_20211210T20.nc", *names)
+    west = west.sel(latitude=slice(WEST.north, WEST.south), longitude=slice(WEST.west, WEST.east))
+    china = read_fields(shared_data / "test/hres_0p1_china_20211210T20.nc", *names)
+    out = tmp_path_factory.mktemp("terrain") / "pack.npz"
+    pack({"west": with_statics(west, statics), "china": with_statics(china, statics)}, out)
+    return load(out, ())
+
+
+@pytest.mark.parametrize("scale", [2, 4, 8])
+def test_two_numbers_on_terrain_are_worth_what_the_facts_say(scale: int, real: dict[str, Dataset]) -> None:
+    """The share of the error that terrain takes away is that of FACTS.md within 7 %, the errors themselves within 12 %.
+
+    The source does not state its exact window; taken here is the China box without 3 input cells at its edge, where a
+    window of 5x5 for lapse rates would hold repeated values. Its plain bicubic is sharper than ours (a = -0.75, as
+    torch's, instead of -0.5), hence 13 % for that.
+    """
+    names = real["china"].variables
+    model = StaticsOnly(names)
+    model.fit([box_scene(real["west"], WEST, 0, names, scale, scale)])
+    scene = box_scene(real["china"], EVERYWHERE, 0, names, scale, scale)
+    assert scene.x.shape[-2:] == (201 // scale + 2 * EDGE, 251 // scale + 2 * EDGE)
+    target = inside(scene.target, 3, scale)
+    methods = Bicubic(), ConservativeBicubic(), model
+    errors = [rmse(inside(forecast(m, scene), 3, scale), target) for m in methods]
+    for _, name, *facts in (f for f in FACTS if f[0] == scale):
+        bicubic, projected, terrain = (float(e[names.index(name)]) for e in errors)
+        assert terrain / projected == pytest.approx(facts[2] / facts[1], rel=0.07), name
+        assert [projected, terrain] == pytest.approx(facts[1:], rel=0.12), name
+        assert bicubic == pytest.approx(facts[0], rel=0.13), name
+        assert bicubic > projected
