@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,13 +22,15 @@ KM = 111.2  # a degree of latitude
 WIDTH, DPI = 9.2, 130  # inches: what a page of docs is wide
 SHOW = ("t2m", "u10")
 TOP = 1.25  # of the curves: what lies above is worse than back-projection, how much does not matter
+WIDE = 0.3  # ratios down to here: logarithmic
 OURS, TRUTH, PLAIN = "#d55e00", "black", "#8a8a8a"
 COLOURS = {  # Okabe & Ito's, which those who see few colours can tell apart
     SHIPPED: OURS, EQUAL: OURS, "bicubic": "#bdbdbd", "back-projection": PLAIN, "terrain-regression": "#b58900",
     "neighbourhood-regression": "#6b4c2a", "edsr": "#0072b2", "swinir": "#56b4e9", "metasr": "#cc79a7",
     "liif": "#009e73", "lte": "#5c3fa8",
 }  # fmt: skip
-Crop = tuple[int, int]
+Crop = Sequence[int]
+Extent = tuple[float, float, float, float]
 
 
 def _style(name: str) -> dict[str, Any]:
@@ -84,6 +86,7 @@ def spectra(results: Results, path: Path) -> Path | None:
             ax.grid(alpha=0.25, linewidth=0.5)
         above.set_title(f"{SHOWN[case.variable].title}, {unit(case.variable)}", fontsize=10)
         above.legend(fontsize=8, loc="lower left", framealpha=0.9)
+        above.set_ylim(bottom=truth.min() / 1e3)
         low, high = below.get_ylim()
         below.set(xlabel="wavelength, km", xlim=(wavelength[0], wavelength[-1]), ylim=(max(low, 1e-3), min(high, 10)))
         ticks = [t for t in (20, 30, 50, 100, 200, 500, 1000, 2000) if wavelength[-1] <= t <= wavelength[0]]
@@ -104,11 +107,13 @@ def _fields(folder: Path, name: str, variable: str) -> np.ndarray | None:
         return archive[variable].astype(np.float64) * how.scale + how.offset if variable in archive else None
 
 
-def _panel(ax: Axes, values: np.ndarray, extent: tuple[float, ...], colours: str, limits: tuple[float, float]) -> Any:
+def _panel(ax: Axes, values: np.ndarray, extent: Extent, colours: str, limits: tuple[float, float]) -> Any:
     middle = np.deg2rad((extent[2] + extent[3]) / 2)
     image = ax.imshow(values, extent=extent, cmap=colours, vmin=limits[0], vmax=limits[1], interpolation="nearest")
     ax.set_aspect(1 / math.cos(middle))
     ax.xaxis.set_major_locator(MaxNLocator(4, integer=True))
+    ax.xaxis.set_major_formatter("{x:g}°E")
+    ax.yaxis.set_major_formatter("{x:g}°N")
     ax.yaxis.set_major_locator(MaxNLocator(5, integer=True))
     ax.tick_params(labelsize=7)
     return image
@@ -145,9 +150,13 @@ def maps(results: Results, folder: Path, variable: str, rows: Crop, cols: Crop, 
         error = values - truth
         errors = _panel(ax, error, extent, "RdBu_r", (-most, most))
         ax.set_title(f"{label(name)}: error, RMSE {np.sqrt((error**2).mean()):.3g}", fontsize=8)
-    figure.colorbar(fields, ax=grid[0].tolist(), label=how.units, pad=0.01, aspect=22).ax.tick_params(labelsize=7)
-    bar = figure.colorbar(errors, ax=grid[1].tolist(), label=f"error, {how.units}", pad=0.01, aspect=22, extend="both")
-    bar.ax.tick_params(labelsize=7)
+    for image, row, text, extend in (
+        (fields, grid[0], how.units, "neither"),
+        (errors, grid[1], f"error, {unit(variable)}", "both"),
+    ):
+        bar = figure.colorbar(image, ax=row.tolist(), pad=0.01, aspect=22, extend=extend)
+        bar.set_label(text, fontsize=8)
+        bar.ax.tick_params(labelsize=7)
     return _save(figure, path)
 
 
@@ -174,6 +183,8 @@ def curves(results: Results, path: Path) -> Path | None:
         ax.set_title(variable, fontsize=10)
     for ax in grid[len(variables) :]:
         ax.set_axis_off()
+    figure.supxlabel("scale", fontsize=9)
+    figure.supylabel("RMSE over back-projection's", fontsize=9)
     handles, labels = grid[0].get_legend_handles_labels()
     grid[len(variables)].legend(handles, labels, fontsize=7.5, loc="center", frameon=False, handlelength=2.6)
     return _save(figure, path)
@@ -189,16 +200,24 @@ def _curve(
 ) -> None:
     for group, names in groups.items():
         points = [(s[0], r) for s in scales for n in names if (r := ratio(n, s)) is not None]
-        marker = {"marker": "o", "markersize": 4} if RATIO.search(names[0]) and group not in names else {}
+        dots = {"marker": "o", "markersize": 4.0, "fillstyle": "none" if group.endswith("-published") else "full"}
+        style = _style(group) | (dots if group not in names else {})
         if points:
             front = 3 if group in (SHIPPED, EQUAL) else 2
-            ax.plot(*zip(*points, strict=True), **_style(group), **marker, label=label(group), zorder=front)
+            ax.plot(*zip(*points, strict=True), **style, label=label(group), zorder=front)
     ax.axhline(1, color=PLAIN, linewidth=1.0, label="back-projection")
     ax.set_xscale("log")
     ticks = [s[0] for s in scales]
     ax.xaxis.set_major_locator(FixedLocator(ticks))
     ax.xaxis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:g}"))
     ax.xaxis.set_minor_locator(NullLocator())
-    ax.set_ylim(ax.get_ylim()[0], min(ax.get_ylim()[1], TOP))
+    low, high = ax.get_ylim()
+    if low < WIDE:
+        ax.set_yscale("log")
+        low, high = ax.get_ylim()
+        ax.yaxis.set_major_locator(FixedLocator([0.05, 0.1, 0.2, 0.5, 1]))
+        ax.yaxis.set_major_formatter("{x:g}")
+        ax.yaxis.set_minor_locator(NullLocator())
+    ax.set_ylim(low, min(high, TOP))
     ax.tick_params(labelsize=7)
     ax.grid(alpha=0.25, linewidth=0.5)

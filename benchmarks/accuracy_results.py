@@ -1,4 +1,4 @@
-"""The files that `python -m models.evaluate` writes, one a method, and questions to them. Knows no page and no figure."""
+"""The files that `python -m models.evaluate` writes, one a method, and questions to them. No page, no figures."""
 
 from __future__ import annotations
 

@@ -88,7 +88,7 @@ def headline(results: Results, degraded: bool) -> str:
         f"{sum(a for a, _ in found)} of {len(found)}, with the whole interval in {sum(b for _, b in found)}\n"
         for (framing, fixed), found in reached.items()
     ]
-    return markdown(head, rows, left=2) + "\n" + ("".join(said) or "No peer has been scored yet.\n")
+    return markdown(head, rows, left=2) + "\n" + "".join(said) if said else "No peer has been scored yet.\n"
 
 
 @dataclass(frozen=True)
@@ -163,7 +163,9 @@ def all_scales(results: Results, dataset: str, degraded: bool) -> str:
     return markdown(["variable", "method", *map(scale_name, scales)], rows, left=2)
 
 
-def _marked(row_values: list[list[float | None]], better: Callable[[float], float], show: Callable) -> list[list[str]]:
+def _marked(
+    row_values: list[list[float | None]], better: Callable[[float], float], show: Callable[[float | None], str]
+) -> list[list[str]]:
     """Rows of text; in each column what reads the same as the best is bold."""
     columns = []
     for column in zip(*row_values, strict=True):
@@ -210,7 +212,7 @@ MEASURES = [
     Measure("rmse", "RMSE", digits, abs, physical=True),
     Measure("psnr", "PSNR, dB", _fixed(2), lambda v: -v),
     Measure("rmse_over_std", "RMSE/std", _fixed(4), abs),
-    Measure("bias", "bias", digits, None, physical=True),
+    Measure("bias", "bias", lambda v: digits(v, 2), None, physical=True),
     Measure("ssim", "SSIM", _fixed(4), lambda v: -v),
     Measure("log_spectral_distance", "spectral distance, dB", _fixed(2), abs),
     Measure("quantile_error_0.1", "0.1 % quantile error", lambda v: digits(v, 3), abs, physical=True),
@@ -237,8 +239,11 @@ def every_measure(results: Results, variable: str, scale: Scale) -> str:
     columns = []
     for measure in measures:
         values = [[_value(results, m, case, measure)] for m in methods]
-        show = (lambda v: digits(v, 2)) if measure.key == "bias" else measure.show
-        texts = [[show(v[0])] for v in values] if measure.better is None else _marked(values, measure.better, show)
+        texts = (
+            [[measure.show(v[0])] for v in values]
+            if measure.better is None
+            else _marked(values, measure.better, measure.show)
+        )
         columns.append([t[0] for t in texts])
     rows = [[label(m), *texts] for m, texts in zip(methods, zip(*columns, strict=True), strict=True)]
     return markdown(["method", *(f"{m.title}, {unit(variable)}" if m.physical else m.title for m in measures)], rows)

@@ -115,8 +115,8 @@ def measure(device: str, rounds: int, threads: int) -> list[dict[str, Any]]:
             run()
             if i:
                 times[key].append(time.perf_counter() - began)
-            print(f"\rround {i}/{rounds} {key[0]} x{key[1]:g}{'':30}", end="", file=sys.stderr, flush=True)
-    print(file=sys.stderr)
+            took = time.perf_counter() - began
+            print(f"round {i}/{rounds} {key[0]} x{key[1]:g}: {took:.2f} s", file=sys.stderr, flush=True)
     out = []
     for (case, scale), seconds in times.items():
         pixels = round(HEIGHT * scale) * round(WIDTH * scale)

@@ -180,7 +180,8 @@ def evaluate(name: str, method: Method, suite: Suite, statistics: Statistics) ->
                 for i, variable in enumerate(names):
                     if variable in dataset.fields:
                         s = statistics.variables[variable]
-                        record: dict[str, Any] = {"set": dataset.name, "variable": variable, "scale": [sy, sx], "degraded": degraded}
+                        record: dict[str, Any] = {"set": dataset.name, "variable": variable, "scale": [sy, sx]}
+                        record["degraded"] = degraded
                         record |= scores(f[:, i], t[:, i], s.high - s.low, s.amount)
                         record["recoarsening"] = _short(float(np.sqrt((g[:, i] ** 2).mean()) / t[:, i].std()))
                         if dataset.name == suite.maps.get("set") and not degraded:

@@ -32,7 +32,7 @@ def block_means(y: Tensor, scale: float, dim: int) -> Tensor:
     parts = next(k for k in range(1, 20) if abs(k * scale - round(k * scale)) < 1e-9)
     y, block = y.repeat_interleave(parts, dim), round(parts * scale)
     whole = y.shape[dim] // block
-    return y.narrow(dim, 0, whole * block).unflatten(dim, (whole, block)).mean(dim + 1 if dim >= 0 else dim)
+    return y.narrow(dim, 0, whole * block).unflatten(dim, (whole, block)).mean(dim + 1)
 
 
 def core(t: Tensor, edge: int = EDGE) -> Tensor:
