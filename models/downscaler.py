@@ -93,7 +93,7 @@ class Downscaler(nn.Module):
             raise ValueError(f"network has {outputs} variables, statistics {statistics.names}")
         self.network = network
         self.statistics = statistics
-        self.regression = StaticRegression(len(statistics.variables))
+        self.regression = StaticRegression(len(statistics.variables)).requires_grad_(False)
 
     @property
     def _net(self) -> Network:
@@ -140,7 +140,7 @@ class Downscaler(nn.Module):
         wide = with_margin(rows), with_margin(cols)
         sharper = bilinear(encoded.detail, *wide) - nearest(encoded.detail, *wide)
         statics_there = statics.fine_channels(difference).expand(b, -1, -1, -1)
-        fine = torch.cat([statics_there, sharper, said.detach()], dim=1)
+        fine = torch.cat([statics_there, sharper, said], dim=1)
         return fine, said[:, :, m:-m, m:-m]
 
     def predictors(self, encoded: Encoded, statics: Statics, rows: Axis, cols: Axis) -> tuple[Tensor, Tensor]:
