@@ -1,10 +1,11 @@
 # make run: set up and make the demo product. make test: set up and test. make lint: style, types, layers.
+# make accuracy: docs/accuracy.md from results. make bench: speed beside other methods, a quarter of an hour.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: run test lint format accuracy clean
+.PHONY: run test lint format accuracy bench clean
 
 $(STAMP): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -31,7 +32,10 @@ format: $(STAMP)
 	@$(BIN)/ruff format .
 
 accuracy: $(STAMP)
-	@$(BIN)/python -m benchmarks.test_box
+	@$(BIN)/python -m benchmarks.accuracy
+
+bench: $(STAMP)
+	@$(BIN)/python -m benchmarks.inference
 
 clean:
 	rm -rf $(VENV) workspace .pytest_cache .mypy_cache .ruff_cache

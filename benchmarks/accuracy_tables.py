@@ -164,27 +164,20 @@ def all_scales(results: Results, dataset: str, degraded: bool) -> str:
 
 
 def _marked(
-    row_values: list[list[float | None]], better: Callable[[float], float], show: Callable[[float | None], str]
-) -> list[list[str]]:
-    """Rows of text; in each column what reads the same as the best is bold."""
-    columns = []
-    for column in zip(*row_values, strict=True):
-        known = [v for v in column if v is not None and not math.isnan(v)]
-        best = show(min(known, key=better)) if known else None
-        columns.append([bold(show(v), show(v) == best) for v in column])
-    return [list(row) for row in zip(*columns, strict=True)]
-
-
-def _scored(results: Results, scale: Scale, dataset: str = FINE) -> list[str]:
-    cases = [Case(dataset, v, scale) for v in results.variables(dataset)]
-    return [m for m in results.compared if any(results.get(m, c) for c in cases)]
+    column: Sequence[float | None], better: Callable[[float], float] | None, show: Callable[[float | None], str]
+) -> list[str]:
+    """A column as text; what reads the same as the best is bold."""
+    known = [v for v in column if v is not None and not math.isnan(v)]
+    best = show(min(known, key=better)) if known and better is not None else None
+    return [bold(show(v), show(v) == best) for v in column]
 
 
 def every_method(results: Results, scale: Scale) -> str:
     """RMSE by method and variable on the 0.1 degree box, clean."""
-    variables, methods = results.variables(FINE), _scored(results, scale)
-    values = [[results.rmse(m, Case(FINE, v, scale)) for v in variables] for m in methods]
-    rows = [[label(m), *texts] for m, texts in zip(methods, _marked(values, abs, digits), strict=True)]
+    variables = results.variables(FINE)
+    methods = [m for m in results.compared if any(results.get(m, Case(FINE, v, scale)) for v in variables)]
+    columns = [_marked([results.rmse(m, Case(FINE, v, scale)) for m in methods], abs, digits) for v in variables]
+    rows = [[label(m), *(c[i] for c in columns)] for i, m in enumerate(methods)]
     return markdown(["method", *(f"{v}, {unit(v)}" for v in variables)], rows)
 
 
@@ -234,17 +227,15 @@ def _value(results: Results, method: str, case: Case, measure: Measure) -> float
 
 def every_measure(results: Results, variable: str, scale: Scale) -> str:
     """All measures of one variable, a row a method."""
-    case, methods = Case(FINE, variable, scale), _scored(results, scale)
+    case = Case(FINE, variable, scale)
+    methods = [m for m in results.compared if results.get(m, case)]
+    if not methods:
+        return f"{NONE}\n"
     measures = [m for m in MEASURES if any(_value(results, n, case, m) is not None for n in methods)]
     columns = []
     for measure in measures:
-        values = [[_value(results, m, case, measure)] for m in methods]
-        texts = (
-            [[measure.show(v[0])] for v in values]
-            if measure.better is None
-            else _marked(values, measure.better, measure.show)
-        )
-        columns.append([t[0] for t in texts])
+        values = [_value(results, m, case, measure) for m in methods]
+        columns.append(_marked(values, measure.better, measure.show))
     rows = [[label(m), *texts] for m, texts in zip(methods, zip(*columns, strict=True), strict=True)]
     return markdown(["method", *(f"{m.title}, {unit(variable)}" if m.physical else m.title for m in measures)], rows)
 
@@ -274,13 +265,8 @@ def ablation(results: Results, scale: Scale, degraded: bool) -> str:
     for part, runs in ablation_parts(results).items():
         found = [ratio(runs, v) for v in variables]
         seeds = max((f[1] for f in found if f), default=0)
-        rows.append(
-            [
-                part.removeprefix("no-").replace("-", " "),
-                str(seeds),
-                *(NONE if f is None else f"{f[0]:.3f}" for f in found),
-            ]
-        )
+        texts = [NONE if f is None else f"{f[0]:.3f}" for f in found]
+        rows.append([part.removeprefix("no-").replace("-", " "), str(seeds), *texts])
     other = next((n for n in results.methods if n.startswith(EQUAL + "-seed")), None)
     if other:
         whole = [[results.rmse(n, Case(FINE, v, scale, degraded)) for n in (other, EQUAL)] for v in variables]

@@ -22,6 +22,7 @@ back-projection = {}
 inr-equal = {}
 edsr-x2-equal = {}
 lte-equal = {}
+ablation-no-fusion = {}
 """
 OURS, EDSR, PLAIN = [1.0, 2.0, 3.0], [2.0, 2.0, 4.0], [3.0, 3.0, 3.0]  # squared errors summed over blocks of 4 points
 
@@ -128,6 +129,7 @@ def test_page_names_what_is_missing_and_leaves_its_pictures_out(folder: Path, re
     path = accuracy.write(results, folder / "results", folder / "docs", folder / "suite.toml", model=None)
     text = path.read_text()
     assert "Not yet scored: lte-equal.\n" in text
+    assert "## Ablation\n\nNot yet scored: ablation-no-fusion.\n" in text
     assert "[results](../results)" in text
     assert "maps-t2m.png" not in text  # there are no maps, and no spectra
     assert (folder / "docs" / "accuracy" / "scales.png").stat().st_size > 0

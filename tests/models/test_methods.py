@@ -60,7 +60,10 @@ def case(model: Any, scale: tuple[float, float] = (2.7, 1.4)) -> Case:
     fields = rng.normal(280, 5, (H, W)), rng.normal(95000, 800, (H, W)), np.maximum(rng.normal(0, 1e-3, (H, W)), 0)
     x = torch.from_numpy(np.stack(fields)[None]).float()
     m = 2 * FINE_MARGIN
-    static = lambda h, w: torch.from_numpy(np.stack([rng.uniform(0, 900, (h, w)), rng.uniform(0, 1, (h, w))])[None]).float()  # noqa: E731
+
+    def static(h: int, w: int) -> Tensor:
+        return torch.from_numpy(np.stack([rng.uniform(0, 900, (h, w)), rng.uniform(0, 1, (h, w))])[None]).float()
+
     coarse, fine = static(H, W), static(len(rows) + m, len(cols) + m)
     statics = replace(Statics.unknown(H, W, rows, cols), coarse=coarse, fine=fine, known=torch.ones(1, 2))
     return x, torch.ones(1, 3), statics, rows, cols

@@ -72,7 +72,7 @@ def test_the_same_predictor_twice_is_solved_all_the_same() -> None:
 def test_pressure_at_sea_level_and_rain_are_not_regressed(tmp_path: Path) -> None:
     dataset = load(write_pack(tmp_path / "pack.npz"), ())["hres"]
     # both would follow the terrain if they were let
-    follows = {n: dataset.fields["t2m"] for n in NOT_REGRESSED}
+    follows = dict.fromkeys(NOT_REGRESSED, dataset.fields["t2m"])
     dataset = replace(dataset, fields=dataset.fields | follows)
     names = list(VARIABLES)
     model = build("inr", fit_statistics(dataset, names, 2), NETWORK)
@@ -83,7 +83,9 @@ def test_pressure_at_sea_level_and_rain_are_not_regressed(tmp_path: Path) -> Non
     assert float(size[names.index("t2m")]) > 0.1
 
 
-def terrain_scene(scale: float, fields: Callable[[Tensor, Tensor], list[Tensor]], seed: int = 0, cells: int = 20) -> Scene:
+def terrain_scene(
+    scale: float, fields: Callable[[Tensor, Tensor], list[Tensor]], seed: int = 0, cells: int = 20
+) -> Scene:
     """Fields of height (m) and land over random terrain, and their means."""
     axis, m = subdivide(cells, scale), FINE_MARGIN
     n = len(axis) + 2 * m
@@ -161,7 +163,8 @@ def neighbour_scene(scale: int, seed: int) -> Scene:
     fine = west.repeat_interleave(scale, -1).repeat_interleave(scale, -2)
     western = torch.arange(cells * scale) % scale < scale / 2
     target = conservative_bicubic(x, axis, axis) + 0.4 * fine * western
-    return Scene(x, torch.ones(1, 2), Statics.unknown(cells, cells, axis, axis), axis, axis, target, np.zeros(len(axis)))
+    statics = Statics.unknown(cells, cells, axis, axis)
+    return Scene(x, torch.ones(1, 2), statics, axis, axis, target, np.zeros(len(axis)))
 
 
 def test_neighbourhood_regression_finds_what_each_place_in_a_cell_takes_from_its_neighbours() -> None:
