@@ -103,7 +103,8 @@ def _training_scenes(dataset: Dataset, names: list[str], sy: float, sx: float) -
     """Boxes of the training data without any cell that is held out."""
     for box in FIT_BOXES:
         top, left, height, width = dataset.box(box)
-        if dataset.usable[top : top + height, left : left + width].all():
+        large_enough = min(height / sy, width / sx) >= SMALLEST
+        if large_enough and dataset.usable[top : top + height, left : left + width].all():
             yield box_scene(dataset, box, 0, names, sy, sx)
 
 

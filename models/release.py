@@ -24,7 +24,7 @@ def main() -> None:
     if trainer.step < experiment.steps:
         parser.error(f"the run is at step {trainer.step} of {experiment.steps}; train it to its end first")
     batch = experiment.batch
-    if not isinstance(trainer.average, Downscaler):
+    if experiment.method != "inr" or not isinstance(trainer.average, Downscaler):
         parser.error(f"{args.config} trains {experiment.method}, which is a peer to compare with, not a product")
     package.write(
         args.folder,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,9 @@ from models import evaluate, release
 from models.baselines.bicubic import Bicubic
 from models.data import Box, load
 from models.evaluate import BLOCK, EVERYWHERE, SMALLEST, Method, Suite, forecast, scenes
+from models.package import ModelPackage
 from models.scenes import EDGE, box_scene
-from models.statistics import VARIABLES
+from models.statistics import VARIABLES, Statistics
 from models.train import Experiment, Trainer
 from tests.models.test_training import write_pack
 
@@ -178,6 +180,13 @@ def test_a_package_scores_as_the_run_it_was_released_from(folder: Path) -> None:
     ours, shipped = records(folder, "ours"), records(folder, "shipped")
     errors = [{k: r["rmse"] for k, r in found.items()} for found in (ours, shipped)]
     assert errors[0] == pytest.approx(errors[1], rel=1e-4)
+    trainer, package = Trainer(Experiment.read(folder / "ours.toml")), ModelPackage.open(folder / "shipped")
+    weights, last = trainer.average.state_dict(), trainer.model.state_dict()
+    released = package.load().state_dict()
+    assert all(torch.equal(released[k], weights[k]) for k in weights)
+    assert any(not torch.equal(last[k], weights[k]) for k in weights), "the running average, not the last step"
+    assert (package.halo, package.scale_range) == (9, (1.0, 3.0))
+    assert (folder / "shipped/CARD.md").read_text() == "# a card\n"
     results = [json.loads((folder / "results" / f"{m}.json").read_text()) for m in ("ours", "shipped", "bicubic")]
     assert results[0]["parameters"] == results[1]["parameters"] > results[2]["parameters"] == 0
 
@@ -236,7 +245,7 @@ def test_a_kind_of_method_that_is_not_known_is_refused(folder: Path) -> None:
         call(suite)
 
 
-def test_a_run_that_is_not_finished_is_refused(folder: Path) -> None:
+def test_a_run_that_is_not_finished_is_refused(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run = Experiment.read(write_run(folder, "half", 3, network=INR))
     trainer = Trainer(run)
     trainer.train_step()
@@ -246,6 +255,24 @@ def test_a_run_that_is_not_finished_is_refused(folder: Path) -> None:
     with pytest.raises(SystemExit, match="at step 1; train it to its end first"):
         call(suite)
     assert not (folder / "early/half.json").exists()
+    with pytest.raises(SystemExit):
+        call(
+            run.out.with_suffix(".toml"),
+            folder / "no",
+            "--halo",
+            "9",
+            "--card",
+            folder / "CARD.md",
+            command=release.main,
+        )
+    assert "step 1 of 3; train it to its end first" in capsys.readouterr().err
+    assert not (folder / "no").exists()
+
+
+def test_a_peer_is_not_released(folder: Path) -> None:
+    with pytest.raises(SystemExit):
+        call(folder / "edsr.toml", folder / "no", "--halo", "9", "--card", folder / "CARD.md", command=release.main)
+    assert not (folder / "no").exists()
 
 
 def test_a_suite_with_a_word_too_many_is_refused(folder: Path) -> None:
@@ -279,6 +306,7 @@ def test_what_is_scored_is_what_a_user_would_get(folder: Path) -> None:
 
 def test_degradations_are_the_same_for_every_method_and_differ_between_times(folder: Path) -> None:
     dataset = load(folder / "places.npz", ())["small"]
+    dataset.fields["t2m"][1] = dataset.fields["t2m"][0]
     once, again = (list(scenes(dataset, ["t2m"], 2.0, 2.0, True)) for _ in range(2))
     clean = list(scenes(dataset, ["t2m"], 2.0, 2.0, False))
     assert len(once) == 2
@@ -286,3 +314,20 @@ def test_degradations_are_the_same_for_every_method_and_differ_between_times(fol
     assert all(torch.equal(a.x, b.x) for a, b in zip(once, again, strict=True))
     assert all(float(n.std()) > 1e-3 for n in noise)
     assert not torch.allclose(*noise)
+
+
+def test_what_is_fitted_is_fitted_at_every_scale_on_places_that_are_not_held_out(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    suite, asked = Suite.read(folder / "suite.toml"), []
+    method = Method(Bicubic(), fit=lambda sy, sx: asked.append((sy, sx)))
+    evaluate.evaluate(
+        "bicubic", method, replace(suite, scales=[(8.0, 8.0), (6.0, 7.0)]), Statistics.load(suite.statistics)
+    )
+    assert asked == [(8.0, 8.0), (6.0, 7.0)]
+    inside, across = Box(40, 30, 10, 20), Box(40, 30, 50, 60)  # the second meets the validation box
+    monkeypatch.setattr(evaluate, "FIT_BOXES", [across, inside])
+    (scene,) = evaluate._training_scenes(load(suite.training)["hres"], ["t2m"], 2.0, 4.0)
+    assert scene.latitudes[0] == 40
+    assert (scene.rows.scale, scene.cols.scale) == pytest.approx((2, 4))
+    assert scene.target.shape == (1, 1, 40, 40)

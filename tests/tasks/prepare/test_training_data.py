@@ -15,7 +15,16 @@ from hypothesis import strategies as st
 from models.data import HELD_OUT, MISSING, Box, Dataset, load
 from models.statistics import VARIABLES
 from tasks.prepare.evaluation_data import evaluation_sets
-from tasks.prepare.training_data import MONTHS, east_of_dateline, encode, pack, training_sets, with_statics
+from tasks.prepare.training_data import (
+    MONTHS,
+    east_of_dateline,
+    encode,
+    pack,
+    statics_0p1,
+    statics_0p25,
+    training_sets,
+    with_statics,
+)
 from tests.conftest import ROOT
 
 # where training_sets' HRES file is NaN though no box is held out there: the west of North America (README of the data)
@@ -194,6 +203,15 @@ def test_real_fields_and_statics_lie_where_they_belong(real: Real) -> None:
             step = dataset.scale[variable]
             assert value(dataset, variable, *point.values()) == pytest.approx(want, abs=0.51 * step, rel=1e-6)
     assert checked > 12
+
+
+def test_real_statics_are_known_everywhere(shared_data: Path) -> None:
+    fine, coarse = statics_0p1(shared_data / "static"), statics_0p25(shared_data / "static")
+    for statics in (fine, coarse):
+        assert not any(bool(statics[n].isnull().any()) for n in ("z", "land"))
+        assert float(statics.land.sel(latitude=-80, longitude=100, method="nearest")) == 1, "Antarctica"
+        assert 8000 > float(statics.z.max()) > 5500
+    assert (fine.sizes["latitude"], coarse.sizes["latitude"]) == (1801, 721)
 
 
 # lowest and highest value that weather has where these are scored: K, K, m/s, m/s, Pa, Pa, m
