@@ -11,7 +11,7 @@ from tasks import region as regions
 from tasks.downscale.packages import open_package
 from tasks.errors import FinescaleError
 from tasks.prepare.regrid import covers
-from tasks.prepare.terrain import read_heights
+from tasks.prepare.terrain import read_statics
 from tasks.region import Region
 
 
@@ -28,11 +28,12 @@ def _terrain(region: Region) -> Row:
     if region.terrain_file is None:
         return Row("terrain", "none: products will not know mountains", True)
     try:
-        values, grid = read_heights(region.terrain_file)
+        statics, grid = read_statics(region.terrain_file)
     except FinescaleError as error:
         return Row("terrain", str(error), False)
     inside = covers(grid, region.target)
-    return Row("terrain", f"{grid}; {values.min():.0f}..{values.max():.0f} m", inside)
+    height, land = statics["height"], "with land mask" if "land" in statics else "no land mask"
+    return Row("terrain", f"{grid}; {height.min():.0f}..{height.max():.0f} m; {land}", inside)
 
 
 def _boundary(region: Region) -> Row:

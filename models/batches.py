@@ -19,7 +19,10 @@ MIRRORED = {0: "v10", 1: "u10"}  # component that changes sign when the field is
 
 @dataclass(frozen=True)
 class Batch:
-    """One training step's tensors; shapes as in `Downscaler.forward`, `target` (B, V, Qy, Qx)."""
+    """Windows to train or to score on, with what is known of them and the truth.
+
+    Shapes as in `Downscaler.forward`, `target` (B, V, Qy, Qx).
+    """
 
     x: Tensor
     present: Tensor

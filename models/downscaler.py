@@ -20,6 +20,7 @@ from models.statics import (
     COARSE_CHANNELS,
     FINE_CHANNELS,
     FINE_MARGIN,
+    GRAVITY,
     HEIGHT,
     UNIT,
     Statics,
@@ -30,7 +31,7 @@ from models.statics import (
 from models.statistics import Statistics
 
 RATE_LIMIT = 30.0  # residual sigmas at x4 per km or from sea to land; 20 K/km for temperature: steeper is noise
-GRAVITY, GAS_CONSTANT = 9.80665, 287.05  # m s-2; J kg-1 K-1, dry air
+GAS_CONSTANT = 287.05  # J kg-1 K-1, dry air
 WIND = ("u10", "v10")
 SLOPE_UNIT = 0.01  # m/m: a steep one at 10 km
 SCALE_HEIGHT = 8000.0  # m, of pressure at 273 K
@@ -134,7 +135,8 @@ class Downscaler(nn.Module):
     def at_queries(self, encoded: Encoded, statics: Statics, rows: Axis, cols: Axis) -> tuple[Tensor, Tensor]:
         """The network's fine inputs with their margin, and the regression's word at the queries in residual sigmas."""
         predictors, difference = self.predictors(encoded, statics, with_margin(rows), with_margin(cols))
-        said = self.regression(predictors)
+        with torch.autocast(predictors.device.type, enabled=False):  # tens of sigmas on a peak: bf16 would lose a tenth
+            said = self.regression(predictors.float())
         b, m = said.shape[0], FINE_MARGIN
         # how the detail changes inside the cell: what sharpening would add
         wide = with_margin(rows), with_margin(cols)

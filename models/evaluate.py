@@ -24,12 +24,14 @@ from models import metrics, spectra
 from models.baselines.bicubic import Bicubic, ConservativeBicubic
 from models.baselines.published import Published
 from models.baselines.regression import NeighbourhoodRegression, StaticsOnly
+from models.batches import Batch
 from models.data import Box, Dataset, load
+from models.experiment import Experiment
 from models.interpolation import area_mean, conserved, covered
 from models.package import ModelPackage
-from models.scenes import EDGE, Scene, box_scene
+from models.scenes import EDGE, box_scene
 from models.statistics import Statistics
-from models.train import Experiment, Trainer
+from models.train import Trainer
 
 EVERYWHERE = Box(90, -90, -180, 180)
 SMALLEST = 8  # input cells a side: below, a scene is all edge
@@ -99,7 +101,7 @@ def open_method(settings: dict[str, Any], suite: Suite, names: list[str]) -> Met
             raise SystemExit(f"unknown kind of method {other!r}")
 
 
-def _training_scenes(dataset: Dataset, names: list[str], sy: float, sx: float) -> Iterator[Scene]:
+def _training_scenes(dataset: Dataset, names: list[str], sy: float, sx: float) -> Iterator[Batch]:
     """Boxes of the training data without any cell that is held out."""
     for box in FIT_BOXES:
         top, left, height, width = dataset.box(box)
@@ -108,7 +110,7 @@ def _training_scenes(dataset: Dataset, names: list[str], sy: float, sx: float) -
             yield box_scene(dataset, box, 0, names, sy, sx)
 
 
-def scenes(dataset: Dataset, names: list[str], sy: float, sx: float, degraded: bool) -> Iterator[Scene]:
+def scenes(dataset: Dataset, names: list[str], sy: float, sx: float, degraded: bool) -> Iterator[Batch]:
     """All times of a data set; degradations are the same for every method."""
     for time in range(dataset.times):
         seed = [time, round(100 * sy), round(100 * sx)]
@@ -117,7 +119,7 @@ def scenes(dataset: Dataset, names: list[str], sy: float, sx: float, degraded: b
 
 
 @torch.inference_mode()
-def forecast(method: Method, scene: Scene, amounts: list[int]) -> tuple[Tensor, Tensor]:
+def forecast(method: Method, scene: Batch, amounts: list[int]) -> tuple[Tensor, Tensor]:
     """The method's fields (1, V, Qy, Qx) as a user would get them, and the cell means it had by itself."""
     raw = method.model(scene.x, scene.present, scene.statics, scene.rows, scene.cols)
     h, w = scene.x.shape[-2:]

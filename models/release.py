@@ -8,7 +8,8 @@ from pathlib import Path
 from models import package
 from models.data import digest
 from models.downscaler import Downscaler
-from models.train import Experiment, Trainer
+from models.experiment import Experiment
+from models.train import Trainer
 
 
 def main() -> None:

@@ -2,33 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from models.batches import fine_axis
+from models.batches import Batch, fine_axis
 from models.data import STATIC_FIELDS, Box, Dataset
 from models.degradation import degrade
-from models.geometry import Axis
 from models.interpolation import area_mean
 from models.statics import FINE_MARGIN, Statics, cell_sizes
-
-
-@dataclass(frozen=True)
-class Scene:
-    """One time of one place; shapes as in `Downscaler.forward`, `target` (1, V, Qy, Qx)."""
-
-    x: Tensor
-    present: Tensor
-    statics: Statics
-    rows: Axis
-    cols: Axis
-    target: Tensor
-    latitudes: np.ndarray  # (Qy,)
-
 
 EDGE = 4  # input cells of repeated edge around a scene, as a region at the end of its input gets them in daily use
 
@@ -41,7 +24,7 @@ def box_scene(
     sy: float,
     sx: float,
     rng: np.random.Generator | None = None,
-) -> Scene:
+) -> Batch:
     """A box of a data set at scales sy, sx; degraded if there is a generator. Queries are all whole cells of the box.
 
     Beyond the box its edge is repeated. A variable that the data set lacks is absent.
@@ -62,7 +45,7 @@ def box_scene(
     statics = Statics(coarse, _edged(fine, FINE_MARGIN), torch.ones(1, len(STATIC_FIELDS)), spacing)
     present = torch.tensor([known], dtype=torch.float32)
     x = _edged(x, EDGE) * present[:, :, None, None]
-    return Scene(x, present, statics, rows.shifted(-EDGE), cols.shifted(-EDGE), y, latitudes)
+    return Batch(x, present, statics, rows.shifted(-EDGE), cols.shifted(-EDGE), y)
 
 
 def _edged(x: Tensor, cells: int) -> Tensor:

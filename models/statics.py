@@ -11,8 +11,9 @@ from torch.nn import functional as F
 
 from models.geometry import Axis
 
+GRAVITY = 9.80665  # m s-2, WMO's standard: surface geopotential -> height
 STATICS = ("height", "land")  # m; fraction 0..1
-HEIGHT, LAND = 0, 1
+HEIGHT, LAND = 0, 1  # places in STATICS
 FINE_MARGIN = 3  # query cells of static fields needed beyond each edge
 UNIT = (1000.0, 1.0)  # brings them near 1
 DIFFERENCE_UNIT = (200.0, 1.0)  # the same for fine minus coarse

@@ -12,11 +12,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from models.batches import Batch
 from models.downscaler import bilinear
 from models.geometry import Axis
 from models.interpolation import INTERPOLATION_HALO, ConservativeInterpolant
 from models.regression import LeastSquares
-from models.scenes import Scene
 from models.statics import FINE_MARGIN, UNIT, WINDOW, Statics, own_rates, per_static
 
 LAPSE_RANGE = (-12.0, 4.0)  # K/km: what a lapse rate regressed on a few cells may be
@@ -62,7 +62,7 @@ class StaticsOnly(nn.Module):
     def _predictors(self, x: Tensor, statics: Statics, rows: Axis, cols: Axis) -> Tensor:
         return static_predictors(x, self.names, statics, rows, cols)[:, :, self.use]
 
-    def fit(self, scenes: Iterable[Scene]) -> None:
+    def fit(self, scenes: Iterable[Batch]) -> None:
         """Least squares over the scenes, which have to be of one scale."""
         sums = [LeastSquares(len(self.use), 1) for _ in self.names]
         for s in scenes:
@@ -113,7 +113,7 @@ class NeighbourhoodRegression(nn.Module):
         at_queries = cells.index_select(-2, r).index_select(-1, c)
         return torch.cat([at_queries, static_predictors(x, self.names, statics, rows, cols)], dim=2)
 
-    def fit(self, scenes: Iterable[Scene]) -> None:
+    def fit(self, scenes: Iterable[Batch]) -> None:
         """Least squares over the scenes, which have to be of one scale and phase."""
         sums: dict[Offsets, list[LeastSquares]] = {}
         for s in scenes:

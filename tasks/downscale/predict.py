@@ -76,18 +76,18 @@ def statics_of(prepared: Prepared, plan: Plan) -> Statics:
     """Static fields of the whole plan as the network wants them."""
     domain = plan.coarse.extended(*plan.padding)
     spacing = cell_sizes(domain.latitude, domain.dlat, domain.dlon)
-    unknown = Statics.unknown(domain.rows, domain.cols, plan.rows, plan.cols, spacing)
+    statics = Statics.unknown(domain.rows, domain.cols, plan.rows, plan.cols, spacing)
     if prepared.statics is None:
-        return unknown
+        return statics
     trim = prepared.statics.margin - plan.edge - FINE_MARGIN
     for i, name in enumerate(STATICS):
         if name in prepared.statics.fine:
             fine = prepared.statics.fine[name]
             fine = np.ascontiguousarray(fine[trim : fine.shape[0] - trim, trim : fine.shape[1] - trim])
-            unknown.coarse[0, i] = torch.from_numpy(padded(prepared.statics.coarse[name], plan))
-            unknown.fine[0, i] = torch.from_numpy(fine)
-            unknown.known[0, i] = 1.0
-    return unknown
+            statics.coarse[0, i] = torch.from_numpy(padded(prepared.statics.coarse[name], plan))
+            statics.fine[0, i] = torch.from_numpy(fine)
+            statics.known[0, i] = 1.0
+    return statics
 
 
 @torch.inference_mode()

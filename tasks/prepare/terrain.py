@@ -9,7 +9,7 @@ import torch
 import xarray as xr
 
 from models.interpolation import INTERPOLATION_HALO, area_mean, conservative_bicubic
-from models.statics import FINE_MARGIN
+from models.statics import FINE_MARGIN, GRAVITY
 from tasks.errors import CorruptField, RegionOutsideInput, UnreadableFile
 from tasks.grid import Grid, pad
 from tasks.prepare.decode import open_dataset
@@ -18,7 +18,6 @@ from tasks.prepare.decode_xarray import layout
 from tasks.prepare.regrid import clip_to, covers, regrid
 from tasks.prepared import StaticFields
 
-GRAVITY = 9.80665  # m s-2, WMO's standard: surface geopotential -> height
 NAMES = ("z", "elevation", "height", "orog", "topo")
 LAND_NAMES = ("lsm", "land", "land_sea_mask")  # fraction of land, or 1 and 0
 GEOPOTENTIAL_UNITS = {"m2 s-2", "m**2 s**-2", "m^2/s^2", "m2/s2", "gpm2"}

@@ -13,8 +13,8 @@ import numpy as np
 import xarray as xr
 
 from models.data import MISSING, STATIC_FIELDS
+from models.statics import GRAVITY
 from models.statistics import VARIABLES
-from tasks.prepare.terrain import GRAVITY
 
 MONTHS = (0, 3, 6, 9)  # of the ERA5 monthly means: one a season
 

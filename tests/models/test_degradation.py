@@ -27,9 +27,8 @@ def test_degradation_keeps_the_domain_mean(scale: float, clean: float) -> None:
     axis = fine_axis(n, n / cells, 0.0)
     coarse = degrade(y, axis, axis, cells, cells, np.random.default_rng(5), clean)
     assert coarse.shape == (2, 3, cells, cells)
-    # what a blur carries over the edge and the noise's own mean are left: 300 Pa over n pixels
-    allowed = 0.05 if clean else 12 * 300 / n
-    assert float((coarse - y).mean(dim=(2, 3)).abs().max() if scale == 1 else 0) <= allowed
+    # white noise of 300 Pa: a blur's edge and a resize that skips pixels weigh some of the n * n more than others
+    allowed = 0.05 if clean else 3 * 300 / n
     assert float((coarse.mean(dim=(2, 3)) - y.mean(dim=(2, 3))).abs().max()) < allowed
 
 

@@ -17,10 +17,11 @@ from models import evaluate, release
 from models.baselines.bicubic import Bicubic
 from models.data import Box, load
 from models.evaluate import BLOCK, EVERYWHERE, SMALLEST, Method, Suite, forecast, scenes
+from models.experiment import Experiment
 from models.package import ModelPackage
 from models.scenes import EDGE, box_scene
 from models.statistics import VARIABLES, Statistics
-from models.train import Experiment, Trainer
+from models.train import Trainer
 from tests.models.test_training import write_pack
 
 HEIGHT, WIDTH = 2 * BLOCK + 8, 2 * BLOCK + 16  # pixels of the place: four blocks, and large enough for x8
@@ -327,7 +328,9 @@ def test_what_is_fitted_is_fitted_at_every_scale_on_places_that_are_not_held_out
     assert asked == [(8.0, 8.0), (6.0, 7.0)]
     inside, across = Box(40, 30, 10, 20), Box(40, 30, 50, 60)  # the second meets the validation box
     monkeypatch.setattr(evaluate, "FIT_BOXES", [across, inside])
-    (scene,) = evaluate._training_scenes(load(suite.training)["hres"], ["t2m"], 2.0, 4.0)
-    assert scene.latitudes[0] == 40
+    dataset = load(suite.training)["hres"]
+    (scene,) = evaluate._training_scenes(dataset, ["t2m"], 2.0, 4.0)
+    top, left, *_ = dataset.box(inside)
+    assert scene.target[0, 0].tolist() == dataset.window("t2m", 0, top, left, 40, 40).tolist()
     assert (scene.rows.scale, scene.cols.scale) == pytest.approx((2, 4))
     assert scene.target.shape == (1, 1, 40, 40)

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from models.baselines.bicubic import Bicubic, ConservativeBicubic
 from models.baselines.regression import LAPSE_RANGE, NeighbourhoodRegression, StaticsOnly, static_predictors
-from models.batches import Batches
+from models.batches import Batch, Batches
 from models.data import Box, Dataset, load
 from models.downscaler import Downscaler
 from models.evaluate import EVERYWHERE
@@ -23,7 +23,7 @@ from models.interpolation import area_mean, conservative_bicubic
 from models.methods import build
 from models.metrics import rmse
 from models.regression import LeastSquares
-from models.scenes import EDGE, Scene, box_scene
+from models.scenes import EDGE, box_scene
 from models.statics import FINE_MARGIN, HEIGHT, Statics
 from models.statistics import VARIABLES
 from tasks.prepare.training_data import pack, read_fields, statics_0p1, with_statics
@@ -85,7 +85,7 @@ def test_pressure_at_sea_level_and_rain_are_not_regressed(tmp_path: Path) -> Non
 
 def terrain_scene(
     scale: float, fields: Callable[[Tensor, Tensor], list[Tensor]], seed: int = 0, cells: int = 20
-) -> Scene:
+) -> Batch:
     """Fields of height (m) and land over random terrain, and their means."""
     axis, m = subdivide(cells, scale), FINE_MARGIN
     n = len(axis) + 2 * m
@@ -97,10 +97,10 @@ def terrain_scene(
     coarse = area_mean(inner, axis, axis, cells, cells)
     statics = replace(Statics.unknown(cells, cells, axis, axis), coarse=coarse, fine=static, known=torch.ones(1, 2))
     x = area_mean(target, axis, axis, cells, cells)
-    return Scene(x, torch.ones(1, x.shape[1]), statics, axis, axis, target, np.zeros(len(axis)))
+    return Batch(x, torch.ones(1, x.shape[1]), statics, axis, axis, target)
 
 
-def forecast(model: torch.nn.Module, s: Scene) -> Tensor:
+def forecast(model: torch.nn.Module, s: Batch) -> Tensor:
     with torch.inference_mode():
         return model(s.x, s.present, s.statics, s.rows, s.cols)
 
@@ -124,7 +124,7 @@ def test_terrain_regression_finds_a_lapse_rate_of_its_own_in_every_place() -> No
     torch.testing.assert_close(forecast(model, new)[:, 1], new.target[:, 1])
 
 
-def interpolated(s: Scene) -> Tensor:
+def interpolated(s: Batch) -> Tensor:
     return conservative_bicubic(s.x, s.rows, s.cols)
 
 
@@ -155,7 +155,7 @@ def test_lapse_rates_of_temperature_are_cut_and_those_of_pressure_are_not() -> N
         assert rate[v].nanmedian() == pytest.approx(want, rel=0.03)
 
 
-def neighbour_scene(scale: int, seed: int) -> Scene:
+def neighbour_scene(scale: int, seed: int) -> Batch:
     """In the western half of every cell, 0.4 of what the cell to the west has more."""
     cells = 22
     x, axis = 280 + 5 * random(1, 2, cells, cells, seed=seed), subdivide(cells, scale)
@@ -164,7 +164,7 @@ def neighbour_scene(scale: int, seed: int) -> Scene:
     western = torch.arange(cells * scale) % scale < scale / 2
     target = conservative_bicubic(x, axis, axis) + 0.4 * fine * western
     statics = Statics.unknown(cells, cells, axis, axis)
-    return Scene(x, torch.ones(1, 2), statics, axis, axis, target, np.zeros(len(axis)))
+    return Batch(x, torch.ones(1, 2), statics, axis, axis, target)
 
 
 def test_neighbourhood_regression_finds_what_each_place_in_a_cell_takes_from_its_neighbours() -> None:

@@ -9,10 +9,11 @@ import pytest
 import torch
 from torch import Tensor
 
+from models.batches import Batch
 from models.data import STATIC_FIELDS, Box, Dataset, load
 from models.geometry import Axis, subdivide
 from models.interpolation import area_mean, conserved
-from models.scenes import EDGE, Scene, box_scene
+from models.scenes import EDGE, box_scene
 from models.statics import FINE_MARGIN, cell_sizes
 from tests.models.test_training import write_pack
 
@@ -89,16 +90,16 @@ def test_statics_of_a_scene_lie_on_its_cells_and_queries(sy: float, sx: float, d
         coarse = core(scene.statics.coarse)[0, i, :rows, :cols].double()
         torch.testing.assert_close(coarse, want, rtol=1e-5, atol=1e-5)
     assert scene.statics.known.tolist() == [[1.0, 1.0]]
-    assert scene.latitudes.tolist() == pytest.approx(50 - 0.25 * np.arange(size[0]))
+    latitudes = torch.from_numpy(50 - 0.25 * np.arange(size[0]))
     # a whole cell's middle is the mean of its pixels' latitudes
-    cells = len(block_means(torch.from_numpy(scene.latitudes), sy, 0)) - 1
-    middle = block_means(torch.from_numpy(scene.latitudes), sy, 0).numpy()[:cells]
+    cells = len(block_means(latitudes, sy, 0)) - 1
+    middle = block_means(latitudes, sy, 0).numpy()[:cells]
     want = cell_sizes(middle, 0.25 * sy, 0.25 * sx)
     torch.testing.assert_close(scene.statics.spacing[..., EDGE : EDGE + cells], want, rtol=1e-3, atol=0)
 
 
 def test_degradation_is_drawn_from_the_generator_alone(dataset: Dataset) -> None:
-    def scene(seed: int | None) -> Scene:
+    def scene(seed: int | None) -> Batch:
         return box_scene(dataset, BOX, 0, NAMES, 3.0, 3.0, None if seed is None else np.random.default_rng(seed))
 
     clean, one, again, other = scene(None), scene(1), scene(1), scene(2)

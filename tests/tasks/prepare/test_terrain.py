@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 import xarray as xr
 
+from models.statics import GRAVITY
 from tasks import region
 from tasks.errors import CorruptField, RegionOutsideInput, UnreadableFile
 from tasks.grid import Grid, lattice
-from tasks.prepare.terrain import GRAVITY, margin_for, read_heights, read_statics, static_fields
+from tasks.prepare.terrain import margin_for, read_heights, read_statics, static_fields
 from tests.conftest import DEMO_GRIB
 
 TARGET = lattice(33.0, 31.0, 110.0, 113.0, 0.05)
