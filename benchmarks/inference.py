@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import json
 import platform
-import resource
 import subprocess
 import sys
 import time
@@ -90,6 +89,12 @@ def multiply_adds(case: str, scale: float) -> int:
     return int(counter.get_total_flops()) // 2
 
 
+def high_water() -> int:
+    """Largest resident size of this process so far, bytes; Linux. `ru_maxrss` would begin with the parent's."""
+    status = Path("/proc/self/status").read_text()
+    return int(status.split("VmHWM:")[1].split()[0]) * 1024
+
+
 def peak_memory(case: str, scale: float, device: str, threads: int) -> int:
     """Bytes that one inference adds at its peak: on a GPU as allocated, on a CPU of a process of its own."""
     if device == "cuda":
@@ -161,9 +166,9 @@ def main() -> None:
     torch.set_num_threads(args.threads)
     if args.memory:
         run = runner(args.memory[0], float(args.memory[1]), "cpu")
-        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        before = high_water()
         run()
-        print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024)
+        print(high_water() - before)
         return
     records = measure(args.device, args.rounds, args.threads)
     name = torch.cuda.get_device_name() if args.device == "cuda" else platform.processor() or platform.machine()
