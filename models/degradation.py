@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from models.geometry import Axis
-from models.interpolation import area_mean, keys_kernel
+from models.interpolation import area_mean, keys_kernel, overlap_weights
 
 BLUR_SIGMA = (0.2, 0.8)  # high-resolution pixels
 SECOND_BLUR = (0.1, 0.4)  # lighter
@@ -21,27 +21,24 @@ RESIZE = (0.7, 1.0)  # of the high resolution
 NOISE, SECOND_NOISE = 0.005, 0.0025  # of each window's standard deviation, at most
 
 
-def blur(y: Tensor, sigma: float) -> Tensor:
-    """Gaussian blur, edges repeated; keeps the mean inside. (B, V, H, W) -> (B, V, H, W)."""
+def blur(n: int, sigma: float) -> Tensor:
+    """Gaussian blur of n pixels along one axis, edges repeated, as a matrix (n, n) whose rows sum to 1."""
     radius = 3
-    t = torch.arange(-radius, radius + 1, dtype=y.dtype, device=y.device)
+    t = torch.arange(-radius, radius + 1, dtype=torch.float32)
     kernel = torch.exp(-0.5 * (t / sigma) ** 2)
-    kernel = kernel / kernel.sum()
-    b, v, h, w = y.shape
-    flat = F.pad(y.reshape(b * v, 1, h, w), (radius,) * 4, mode="replicate")
-    flat = F.conv2d(F.conv2d(flat, kernel.view(1, 1, -1, 1)), kernel.view(1, 1, 1, -1))
-    return flat.view(b, v, h, w)
+    padded = F.pad(torch.eye(n)[None, None], (0, 0, radius, radius), mode="replicate")
+    return F.conv2d(padded, (kernel / kernel.sum()).view(1, 1, -1, 1))[0, 0]
 
 
-def resize(y: Tensor, rows: Axis, cols: Axis, rng: np.random.Generator) -> tuple[Tensor, Axis, Axis]:
-    """Shrink by a random factor of RESIZE with area, bilinear or bicubic; returns the field with its new axes."""
-    h, w = (max(int(n * rng.uniform(*RESIZE)), 2) for n in (len(rows), len(cols)))
-    how = ("area", "bilinear", "bicubic")[int(rng.integers(3))]
-    new_rows, new_cols = _stretched(rows, h), _stretched(cols, w)
-    if how == "area":
-        # the old cells seen from the new grid
-        return area_mean(y, _seen(rows, new_rows), _seen(cols, new_cols), h, w), new_rows, new_cols
-    return F.interpolate(y, (h, w), mode=how, antialias=False, align_corners=False), new_rows, new_cols
+def resize(axis: Axis, rng: np.random.Generator, how: str) -> tuple[Tensor, Axis]:
+    """Shrink an axis by a random factor of RESIZE with area, bilinear or bicubic: a matrix (m, n) and the new axis."""
+    n = len(axis)
+    m = max(int(n * rng.uniform(*RESIZE)), 2)
+    new = _stretched(axis, m)
+    if how == "area":  # the old cells seen from the new grid
+        return torch.from_numpy(overlap_weights(_seen(axis, new), m)).float(), new
+    eye = torch.eye(n)[None, None]
+    return F.interpolate(eye, (m, n), mode=how, antialias=False, align_corners=False)[0, 0], new
 
 
 def _stretched(axis: Axis, count: int) -> Axis:
@@ -69,12 +66,27 @@ def degrade(
     """Fine fields (B, V, len(rows), len(cols)) -> coarse (B, V, height, width); clean with probability `clean`."""
     if rng.random() < clean:
         return area_mean(y, rows, cols, height, width)
-    mean = y.mean(dim=(-2, -1), keepdim=True)  # anomalies: pascals in float32 lose a digit in a convolution
-    z = blur(y - mean, float(rng.uniform(*BLUR_SIGMA)))
+    mean = y.mean(dim=(-2, -1), keepdim=True)  # anomalies: pascals in float32 lose a digit in a product
+    # blur and resize are linear along each axis: one matrix before the noise, one after it
+    sigma, axes = float(rng.uniform(*BLUR_SIGMA)), [rows, cols]
+    first = [blur(len(axis), sigma) for axis in axes]
     if rows.scale > 1 / RESIZE[0] and cols.scale > 1 / RESIZE[0]:  # else the resize would be the coarser of the two
-        z, rows, cols = resize(z, rows, cols, rng)
-    z = blur(noisy(z, float(rng.uniform(0, NOISE)), rng), float(rng.uniform(*SECOND_BLUR)))
-    return noisy(area_mean(z, rows, cols, height, width), float(rng.uniform(0, SECOND_NOISE)), rng) + mean
+        how = ("area", "bilinear", "bicubic")[int(rng.integers(3))]
+        for i in range(2):
+            matrix, axes[i] = resize(axes[i], rng, how)
+            first[i] = matrix @ first[i]
+    z = noisy(_both(y - mean, first), float(rng.uniform(0, NOISE)), rng)
+    sigma = float(rng.uniform(*SECOND_BLUR))
+    second = [
+        torch.from_numpy(overlap_weights(axis, n)).float() @ blur(len(axis), sigma)
+        for axis, n in zip(axes, (height, width), strict=True)
+    ]
+    return noisy(_both(z, second), float(rng.uniform(0, SECOND_NOISE)), rng) + mean
+
+
+def _both(y: Tensor, matrices: list[Tensor]) -> Tensor:
+    rows, cols = (m.to(y.device) for m in matrices)
+    return rows @ y @ cols.T
 
 
 def bicubic_downscale(y: Tensor, rows: Axis, cols: Axis, height: int, width: int) -> Tensor:

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from models.geometry import Axis
+from models.geometry import Axis, with_margin
 from models.interpolation import INTERPOLATION_HALO, ConservativeInterpolant
 from models.regression import StaticRegression
 from models.statics import (
@@ -64,13 +64,6 @@ def fine_channels(variables: int) -> int:
     return FINE_CHANNELS + 2 * variables
 
 
-def with_margin(axis: Axis, cells: int = FINE_MARGIN) -> Axis:
-    """The axis with `cells` more query cells of the same width at both ends."""
-    before = axis.centres[0] - axis.width * np.arange(cells, 0, -1)
-    after = axis.centres[-1] + axis.width * np.arange(1, cells + 1)
-    return Axis(np.concatenate([before, axis.centres, after]), axis.width)
-
-
 @dataclass(frozen=True)
 class Encoded:
     """What is known on the input grid once, whatever is asked of it."""
@@ -80,12 +73,12 @@ class Encoded:
     statics: ConservativeInterpolant  # of the coarse statics (B or 1, S, H, W)
     rates: Tensor  # (B, S, V, H, W) the fields' own rates of change, physical units per km and from sea to land
     wind: Tensor  # (B, 2, H, W) u10 and v10 in m/s, zero where absent
-    detail: Tensor  # (B, V, H, W) what each cell differs by from those around it, in residual sigmas at x4
+    detail: Tensor  # (B, V, H, W) what each cell differs by from those around it, in residual sigmas
     near: Tensor  # (B, V, H, W) largest value of the 3x3 neighbourhood
 
 
 class Downscaler(nn.Module):
-    """Conservative bicubic + sigma * (regression on statics + network); untrained, it *is* the interpolation."""
+    """Conservative bicubic + sigma * (regression on statics + unexplained * network); untrained, the interpolation."""
 
     def __init__(self, network: nn.Module, statistics: Statistics) -> None:
         super().__init__()
@@ -94,7 +87,12 @@ class Downscaler(nn.Module):
             raise ValueError(f"network has {outputs} variables, statistics {statistics.names}")
         self.network = network
         self.statistics = statistics
-        self.regression = StaticRegression(len(statistics.variables)).requires_grad_(False)
+        v = len(statistics.variables)
+        self.regression = StaticRegression(v).requires_grad_(False)
+        # what the regression leaves, of the residual's sigma: of pressure on the ground a twentieth, which the network
+        # would neither see nor be asked to learn beside wind, of which it leaves nearly all
+        self.unexplained: Tensor
+        self.register_buffer("unexplained", torch.ones(v))
 
     @property
     def _net(self) -> Network:
@@ -112,7 +110,7 @@ class Downscaler(nn.Module):
         fields = torch.stack(normalised, dim=1) * present[:, :, None, None]
         masks = present[:, :, None, None].expand_as(fields)
         coarse = statics.coarse_channels().expand(x.shape[0], -1, -1, -1)
-        detail = self._detail(x, present)
+        detail = self._detail(x, present, mean_scale(rows, cols))
         inputs = torch.cat([fields, detail, masks, coarse], dim=1).contiguous(memory_format=torch.channels_last)
         features = self._net.encode(inputs, rows, cols)
         near = F.max_pool2d(x, 3, stride=1, padding=1)
@@ -129,19 +127,20 @@ class Downscaler(nn.Module):
         """Fine fields of any query cells inside the encoded window; shapes as in `forward`."""
         base = encoded.interpolant(rows, cols)
         fine, said = self.at_queries(encoded, statics, rows, cols)
-        residual = said + self._net.decode(encoded.features, fine, rows, cols).float()
+        learned = self._net.decode(encoded.features, fine, rows, cols).float()
+        residual = torch.addcmul(said, learned, self.left(statics))
         return base + self.sigma(encoded, rows, cols) * residual
 
     def at_queries(self, encoded: Encoded, statics: Statics, rows: Axis, cols: Axis) -> tuple[Tensor, Tensor]:
         """The network's fine inputs with their margin, and the regression's word at the queries in residual sigmas."""
-        predictors, difference = self.predictors(encoded, statics, with_margin(rows), with_margin(cols))
+        wide = with_margin(rows, FINE_MARGIN), with_margin(cols, FINE_MARGIN)
+        predictors, difference = self.predictors(encoded, statics, *wide)
         with torch.autocast(predictors.device.type, enabled=False):  # tens of sigmas on a peak: bf16 would lose a tenth
             said = self.regression(predictors.float())
         b, m = said.shape[0], FINE_MARGIN
         # how the detail changes inside the cell: what sharpening would add
-        wide = with_margin(rows), with_margin(cols)
         sharper = bilinear(encoded.detail, *wide) - nearest(encoded.detail, *wide)
-        statics_there = statics.fine_channels(difference).expand(b, -1, -1, -1)
+        statics_there = statics.fine_channels(difference, mean_scale(rows, cols)).expand(b, -1, -1, -1)
         fine = torch.cat([statics_there, sharper, said], dim=1)
         return fine, said[:, :, m:-m, m:-m]
 
@@ -153,7 +152,7 @@ class Downscaler(nn.Module):
         difference = statics.fine - encoded.statics(rows, cols)
         scaled = difference / per_static(UNIT, difference)
         stats = self.statistics.variables.values()
-        scale = (rows.scale * cols.scale) ** 0.5
+        scale = mean_scale(rows, cols)
         sigma = x_like(scaled, [s.sigma(scale) for s in stats])
         b, s, v, h, w = encoded.rates.shape
         rates = bilinear(encoded.rates.view(b, s * v, h, w), rows, cols).view(b, s, v, len(rows), len(cols))
@@ -165,7 +164,7 @@ class Downscaler(nn.Module):
 
     def _wind_predictors(self, encoded: Encoded, statics: Statics, height: Tensor, rows: Axis, cols: Axis) -> Tensor:
         """The slope that the coarse terrain lacks, and height above it times the wind: (B, WIND_PREDICTORS, Qy, Qx)."""
-        stats, scale = self.statistics.variables, (rows.scale * cols.scale) ** 0.5
+        stats, scale = self.statistics.variables, mean_scale(rows, cols)
         sigma = x_like(height, [stats[n].sigma(scale) if n in stats else 1.0 for n in WIND])
         slope = slopes(height, statics.spacing, rows, cols) / SLOPE_UNIT / sigma
         speed_up = bilinear(encoded.wind, rows, cols) * height / UNIT[HEIGHT] / sigma
@@ -191,10 +190,15 @@ class Downscaler(nn.Module):
                 out[..., top:bottom, left:right] = fine
         return out
 
+    def left(self, statics: Statics) -> Tensor:
+        """What the regression leaves of the residual's sigma, (B or 1, V, 1, 1): all of it where statics are unknown."""
+        known = statics.known.amin(dim=1).view(-1, 1, 1, 1)
+        return torch.lerp(torch.ones_like(known), self.unexplained.view(1, -1, 1, 1), known)
+
     def sigma(self, encoded: Encoded, rows: Axis, cols: Axis) -> Tensor:
         """Standard deviation of the residual, (1 or B, V, Qy or 1, Qx or 1)."""
         stats = list(self.statistics.variables.values())
-        scale = (rows.scale * cols.scale) ** 0.5
+        scale = mean_scale(rows, cols)
         sigma = x_like(encoded.near, [s.sigma(scale) for s in stats])
         amounts = [i for i, s in enumerate(stats) if s.amount]
         if amounts:  # no rain near, no residual; and a shower of 1 h is treated like one of 8 h
@@ -202,13 +206,13 @@ class Downscaler(nn.Module):
             sigma[:, amounts] = bilinear(encoded.near[:, amounts], rows, cols)
         return sigma
 
-    def _detail(self, x: Tensor, present: Tensor) -> Tensor:
-        """What each cell differs by from the 3x3 around it, in residual sigmas at x4.
+    def _detail(self, x: Tensor, present: Tensor, scale: float) -> Tensor:
+        """What each cell differs by from the 3x3 around it, in residual sigmas.
 
         Beside a continent's contrasts the fields' finest structure, which the residual continues, is hard to see.
         """
         around = F.avg_pool2d(F.pad(x, (1,) * 4, mode="replicate"), 3, stride=1)
-        sigma = x_like(x, [s.sigma(4.0) for s in self.statistics.variables.values()])
+        sigma = x_like(x, [s.sigma(scale) for s in self.statistics.variables.values()])
         return torch.clamp((x - around) / sigma, -10, 10) * present[:, :, None, None]
 
     def _rates(self, x: Tensor, fields: Tensor, present: Tensor, statics: Statics) -> Tensor:
@@ -231,6 +235,11 @@ class Downscaler(nn.Module):
             known = present[:, i, None, None] * statics.known[:, HEIGHT, None, None]
             rates[:, HEIGHT, i] = -UNIT[HEIGHT] * GRAVITY / GAS_CONSTANT * x[:, i] / temperature * known
         return rates
+
+
+def mean_scale(rows: Axis, cols: Axis) -> float:
+    """Scale factor, the geometric mean of both axes."""
+    return float((rows.scale * cols.scale) ** 0.5)
 
 
 def barometric(difference: Tensor) -> Tensor:

@@ -8,7 +8,8 @@ from torch import Tensor
 
 from models.batches import Batches, BatchSettings, fine_axis
 from models.data import Dataset
-from models.downscaler import Downscaler, with_margin
+from models.downscaler import Downscaler
+from models.geometry import with_margin
 from models.interpolation import area_mean, conservative_bicubic
 from models.regression import LeastSquares
 from models.statics import FINE_MARGIN
@@ -60,19 +61,21 @@ def fit_statistics(dataset: Dataset, names: list[str], windows: int) -> Statisti
 
 @torch.no_grad()
 def fit_regression(model: Downscaler, batches: Batches, count: int) -> None:
-    """Set the model's regression on statics to its least-squares solution over `count` batches."""
+    """Set the model's regression on statics to its least-squares solution over `count` batches, and what it leaves."""
     weight = model.regression.coefficients.weight
     sums = LeastSquares(weight.shape[1], weight.shape[0])
     m = FINE_MARGIN
     for _ in range(count):
         batch = batches.draw()
         encoded = model.encode(batch.x, batch.present, batch.statics, batch.rows, batch.cols)
-        wide = with_margin(batch.rows), with_margin(batch.cols)
+        wide = with_margin(batch.rows, m), with_margin(batch.cols, m)
         predictors = model.predictors(encoded, batch.statics, *wide)[0][:, :, m:-m, m:-m]
         base = encoded.interpolant(batch.rows, batch.cols)
         residual = (batch.target - base) / model.sigma(encoded, batch.rows, batch.cols).clamp(min=1e-9)
         whole = batch.present.all(dim=1) & batch.statics.known.all(dim=1)
         sums.add(predictors[whole], residual[whole].clamp(-20, 20))
     solution = sums.solve()
-    solution[[i for i, n in enumerate(model.statistics.names) if n in NOT_REGRESSED]] = 0
-    weight.copy_(solution[:, :, None, None])
+    left = sums.left(solution)
+    regressed = torch.tensor([n not in NOT_REGRESSED for n in model.statistics.names])
+    weight.copy_((solution * regressed[:, None])[:, :, None, None])
+    model.unexplained.copy_(torch.where(regressed, left, 1.0))

@@ -50,6 +50,13 @@ class Axis:
         return np.clip(np.floor(self.centres + 0.5).astype(np.int64), 0, n - 1)
 
 
+def with_margin(axis: Axis, cells: int) -> Axis:
+    """The axis with `cells` more query cells of the same width at both ends."""
+    before = axis.centres[0] - axis.width * np.arange(cells, 0, -1)
+    after = axis.centres[-1] + axis.width * np.arange(1, cells + 1)
+    return Axis(np.concatenate([before, axis.centres, after]), axis.width)
+
+
 def subdivide(n: int, scale: float) -> Axis:
     """The axis that splits the n input cells into round(n * scale) equal query cells."""
     count = round(n * scale)

@@ -17,7 +17,7 @@ from models.methods import build
 from models.statics import STATICS
 from models.statistics import Statistics
 
-FORMAT = 2
+FORMAT = 3
 SUMS = "SHA256SUMS"
 FILES = ("weights.safetensors", "model.json", "stats.json", "CARD.md")
 

@@ -41,6 +41,7 @@ class LeastSquares:
     def __init__(self, predictors: int, variables: int) -> None:
         self.gram = torch.zeros(predictors, predictors, dtype=torch.float64)
         self.moment = torch.zeros(predictors, variables, dtype=torch.float64)
+        self.square = torch.zeros(variables, dtype=torch.float64)
 
     def add(self, predictors: Tensor, target: Tensor) -> None:
         """Predictors (B, P, Qy, Qx), target (B, V, Qy, Qx)."""
@@ -48,6 +49,7 @@ class LeastSquares:
         t = target.double().movedim(1, -1).flatten(0, 2)
         self.gram += p.T @ p
         self.moment += p.T @ t
+        self.square += (t * t).sum(dim=0)
 
     def solve(self, ridge: float = 1e-4) -> Tensor:
         """Coefficients (variables, predictors) float32; `ridge` in units of the mean square of each predictor."""
@@ -55,3 +57,9 @@ class LeastSquares:
         scale = scale.clamp(min=max(1e-3 * float(scale.max()), 1e-12))  # a predictor that is always 0 gets 0
         solution = torch.linalg.solve(self.gram + ridge * scale.diag(), self.moment)
         return solution.T.float().contiguous()
+
+    def left(self, coefficients: Tensor) -> Tensor:
+        """Root of the share of each target's mean square that coefficients (V, P) leave, (V,) float32, at most 1."""
+        c = coefficients.double()
+        left = self.square - 2 * (c * self.moment.T).sum(dim=1) + ((c @ self.gram) * c).sum(dim=1)
+        return (left / self.square).clamp(1e-4, 1).sqrt().float()

@@ -14,9 +14,11 @@ from models.geometry import Axis
 GRAVITY = 9.80665  # m s-2, WMO's standard: surface geopotential -> height
 STATICS = ("height", "land")  # m; fraction 0..1
 HEIGHT, LAND = 0, 1  # places in STATICS
-FINE_MARGIN = 3  # query cells of static fields needed beyond each edge
+FINE_MARGIN = 5  # query cells of static fields needed beyond each edge
 UNIT = (1000.0, 1.0)  # brings them near 1
-DIFFERENCE_UNIT = (200.0, 1.0)  # the same for fine minus coarse
+DIFFERENCE_UNIT = (200.0, 1.0)  # the same for fine minus coarse, at x4
+# how it grows with the scale: terrain's height differences do as fields' residuals, a coast's do not
+DIFFERENCE_POWER = (0.8, 0.0)
 SPACING_UNIT = 27.8  # km: 0.25 degree
 WINDOW = 5  # input cells a side, over which a field's own rate of change is regressed
 # variance added in the window: flat land (relief below 50 m) has no lapse rate of its own, nor open sea a contrast
@@ -73,10 +75,14 @@ class Statics:
         parts = (self.coarse / per_static(UNIT, self.coarse), known, spacing)
         return torch.cat([p.expand(b, -1, -1, -1) for p in parts], dim=1)
 
-    def fine_channels(self, difference: Tensor) -> Tensor:
-        """Network input at the queries (B or 1, FINE_CHANNELS, ...): fine minus coarse, statics, whether known."""
+    def fine_channels(self, difference: Tensor, scale: float) -> Tensor:
+        """Network input at the queries (B or 1, FINE_CHANNELS, ...): fine minus coarse, statics, whether known.
+
+        The difference is in units that grow with the scale, so that what it is worth in sigmas does not.
+        """
         known = self.known[:, :, None, None].expand_as(self.fine)
-        scaled = difference / per_static(DIFFERENCE_UNIT, difference), self.fine / per_static(UNIT, self.fine)
+        unit = tuple(u * (scale / 4) ** p for u, p in zip(DIFFERENCE_UNIT, DIFFERENCE_POWER, strict=True))
+        scaled = difference / per_static(unit, difference), self.fine / per_static(UNIT, self.fine)
         return torch.cat([*scaled, known], dim=1)
 
 

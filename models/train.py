@@ -10,6 +10,7 @@ import json
 import math
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +43,7 @@ class Mismatch(ValueError):
 def loss_of(model: Downscaler | Published, batch: Batch) -> Tensor:
     """Charbonnier on error over sigma, plus a small term on its gradient, over the variables that are present.
 
-    Published methods: mean absolute error of standardised fields.
+    Sigma is that of what the regression leaves. Published methods: mean absolute error of standardised fields.
     """
     forecast = model(batch.x, batch.present, batch.statics, batch.rows, batch.cols)
     stats = model.statistics.variables.values()
@@ -52,7 +53,7 @@ def loss_of(model: Downscaler | Published, batch: Batch) -> Tensor:
         return (((forecast - batch.target) / unit).abs().mean(dim=(2, 3)) * weight).sum()
     scale = (batch.rows.scale * batch.cols.scale) ** 0.5
     sigma = torch.tensor([s.sigma(scale) for s in stats], device=forecast.device)
-    error = (forecast - batch.target) / sigma.view(1, -1, 1, 1)
+    error = (forecast - batch.target) / (sigma.view(1, -1, 1, 1) * model.left(batch.statics))
     total = charbonnier(error).mean(dim=(2, 3))
     for dim in (2, 3):
         total = total + GRADIENT_WEIGHT * charbonnier(error.diff(dim=dim)).mean(dim=(2, 3))
@@ -89,7 +90,8 @@ class Trainer:
         self.batches = {n: b for n, b in batches.items() if b.scale_high >= max(e.batch.ratio, 2)}
         self.model = build(e.method, self.statistics, e.network, e.published)
         if isinstance(self.model, Downscaler) and e.statics and not self.checkpoint.exists():
-            fit_regression(self.model, self.batches[e.main_set], e.windows)
+            clean = replace(e.batch, clean=1.0)
+            fit_regression(self.model, Batches(self.main, names, clean, np.random.default_rng(e.seed)), e.windows)
         self.model = self.model.to(self.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.average = build(e.method, self.statistics, e.network, e.published).to(self.device)
         self.average.load_state_dict(self.model.state_dict())

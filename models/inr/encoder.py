@@ -44,7 +44,7 @@ class Modulator(nn.Module):
         super().__init__()
         self.gain = nn.Linear(code, channels) if code else None
         if self.gain is not None:
-            nn.init.normal_(self.gain.weight, std=0.01)
+            nn.init.normal_(self.gain.weight, std=0.1)
             nn.init.zeros_(self.gain.bias)
 
     def forward(self, x: Tensor, code: Tensor | None) -> Tensor:

@@ -8,23 +8,26 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from models.geometry import Axis
+from models.geometry import Axis, with_margin
 from models.inr.decoder import (
+    HEAD_REACH,
     AttentionFusion,
     CoordinateLinearBranch,
-    Lookup,
     NeighbourhoodNonlinearBranch,
-    PositionTable,
     TerrainBranch,
 )
-from models.inr.encoder import ScaleCode, ScaleModulatedEncoder
+from models.inr.encoder import Modulator, ScaleCode, ScaleModulatedEncoder
+from models.inr.queries import Queries
 from models.statics import FINE_CHANNELS, FINE_MARGIN
 
-DECODER_REACH = 2  # input cells around the one that holds a query: the 3x3, and the outer one of the pair of centres
+AROUND = 2  # input cells that the branches see around the one that holds a query: their 3x3, and theirs again
+# the same for a query of the product, whose head sees others up to HEAD_REACH query cells, at scale 1 input cells, off
+DECODER_REACH = AROUND + HEAD_REACH
 
 
 @dataclass(frozen=True)
@@ -69,6 +72,7 @@ class INR(nn.Module):
             groups=config.heads,
             code=config.code if config.modulator else 0,
         )
+        code = config.code if config.modulator else 0
         self.linear = CoordinateLinearBranch(c) if config.linear_branch else None
         self.nonlinear = NeighbourhoodNonlinearBranch(c, config.heads) if config.nonlinear_branch else None
         if self.linear is None and self.nonlinear is None:
@@ -76,15 +80,7 @@ class INR(nn.Module):
         both = self.linear is not None and self.nonlinear is not None
         self.fusion = AttentionFusion(c, config.heads) if both and config.attention_fusion else None
         self.terrain = TerrainBranch(FINE_CHANNELS, t) if t else None
-        self.position = nn.ModuleDict({axis: PositionTable(config.hidden) for axis in ("y", "x")})
-        self.from_features = nn.Conv2d(c, config.hidden, 1)
-        self.from_statics = nn.Conv2d(statics + t, config.hidden, 1, bias=False)
-        self.hidden = nn.Conv2d(config.hidden, config.hidden, 1)
-        # per variable an offset, a local lapse rate and a sharpening: what multiplies the height difference, the detail
-        self.last = nn.Conv2d(config.hidden, 3 * outputs, 1)
-        nn.init.zeros_(self.last.weight)
-        assert self.last.bias is not None
-        nn.init.zeros_(self.last.bias)
+        self.head = TargetResolutionHead(c + statics + t, config.hidden, outputs, code)
 
     @property
     def reach(self) -> int:
@@ -93,11 +89,14 @@ class INR(nn.Module):
 
     def encode(self, inputs: Tensor, rows: Axis, cols: Axis) -> Tensor:
         """Inputs (B, I, H, W) -> features (B, C, H, W), for queries of these axes' cell size."""
-        code = None
-        if self.scale_code is not None:
-            code = self.scale_code(torch.tensor([rows.width, cols.width], device=inputs.device))
-        features: Tensor = self.encoder(inputs, code)
-        return features.contiguous()
+        features: Tensor = self.encoder(inputs, self._code(rows, cols, inputs.device))
+        return features
+
+    def _code(self, rows: Axis, cols: Axis, device: torch.device) -> Tensor | None:
+        if self.scale_code is None:
+            return None
+        code: Tensor = self.scale_code(torch.tensor([rows.width, cols.width], device=device))
+        return code
 
     def decode(self, features: Tensor, fine: Tensor, rows: Axis, cols: Axis) -> Tensor:
         """Residual at the queries in units of its standard deviation.
@@ -105,30 +104,87 @@ class INR(nn.Module):
         features (B, C, H, W); fine (B, statics, Qy + 2 * FINE_MARGIN, Qx + 2 * FINE_MARGIN), its first channel the
         height difference; -> (B, V, Qy, Qx) float32.
         """
-        # only what the queries can see: the branches begin with layers on the input grid
-        window = rows.window(features.shape[-2], DECODER_REACH), cols.window(features.shape[-1], DECODER_REACH)
-        features = features[..., window[0], window[1]]
-        at_rows = Lookup.of(rows.shifted(window[0].start), features.shape[-2], features.device)
-        at_cols = Lookup.of(cols.shifted(window[1].start), features.shape[-1], features.device)
-        m = FINE_MARGIN
-        here = fine[:, :, m:-m, m:-m]
-        static = here
+        code = self._code(rows, cols, features.device)
+        wide = with_margin(rows, HEAD_REACH), with_margin(cols, HEAD_REACH)
+        fused = self._fused(features, *wide)
+        m = FINE_MARGIN - HEAD_REACH
+        seen = [fused.permute(0, 3, 1, 2), fine[:, :, m:-m, m:-m]]
         if self.terrain is not None:
-            static = torch.cat([self.terrain(fine[:, :FINE_CHANNELS]), here], dim=1)
-        y = self.from_features(self._fused(features, at_rows, at_cols))
-        position = self.position["y"](at_rows.offset, at_rows.width)[:, :, None]
-        y = y.add_(self.from_statics(static)).add_(position)
-        y = y.add_(self.position["x"](at_cols.offset, at_cols.width)[:, None, :])
-        y = F.gelu(self.hidden(F.gelu(y)))
-        with torch.autocast(y.device.type, enabled=False):
-            offset, gradient, sharpening = self.last(y.float()).chunk(3, dim=1)
-            detail = here[:, FINE_CHANNELS : FINE_CHANNELS + self.outputs].float()
-            return torch.addcmul(torch.addcmul(offset, gradient, here[:, :1].float()), sharpening, detail)
+            seen.append(self.terrain(fine[:, :FINE_CHANNELS]))
+        said = self.head(torch.cat(seen, dim=1).contiguous(memory_format=torch.channels_last), code)
+        m = FINE_MARGIN
+        here = fine[:, :, m:-m, m:-m].float()
+        offset, gradient, sharpening = said.chunk(3, dim=1)
+        detail = here[:, FINE_CHANNELS : FINE_CHANNELS + self.outputs]
+        return torch.addcmul(torch.addcmul(offset, gradient, here[:, :1]), sharpening, detail)
 
-    def _fused(self, features: Tensor, rows: Lookup, cols: Lookup) -> Tensor:
-        """Both branches at the queries as one, (B, C, Qy, Qx)."""
-        branches = [b(features, rows, cols) for b in (self.linear, self.nonlinear) if b is not None]
-        if self.fusion is not None:
-            out: Tensor = self.fusion(*branches)
+    def _fused(self, features: Tensor, rows: Axis, cols: Axis) -> Tensor:
+        """Features (B, C, H, W) -> both branches at the queries as one, (B, Qy, Qx, C)."""
+        window, first = around(features, rows, cols, AROUND)
+        # both branches begin with 3x3 neighbourhoods: what comes of them starts one cell later than the window
+        at_rows, at_cols = Queries.of(rows, first[0] + 1), Queries.of(cols, first[1] + 1)
+        branches = [b for b in (self.linear, self.nonlinear) if b is not None]
+        by_row = [b.at_rows(window, at_rows) for b in branches]
+        phases = [at_cols] if torch.is_grad_enabled() else at_cols.phases()
+        out: Tensor | None = None
+        for j, phase in enumerate(phases):
+            parts = [branch(r, phase) for branch, r in zip(branches, by_row, strict=True)]
+            if self.fusion is not None:
+                fused = self.fusion(*parts)
+            else:
+                fused = (parts[0] + parts[1]) / 2 if len(parts) > 1 else parts[0]
+            if len(phases) == 1:
+                return fused
+            if out is None:
+                out = fused.new_empty(*fused.shape[:2], len(cols), fused.shape[-1])
+            out[:, :, j :: len(phases)] = fused
+        assert out is not None
+        return out
+
+
+class TargetResolutionHead(nn.Module):
+    """Two 3x3 convolutions at the target resolution over features, statics and terrain; the modulator scales them.
+
+    What the branches say has steps where cells meet, and what terrain does to wind depends on both: pointwise layers see
+    neither.
+    """
+
+    def __init__(self, inputs: int, hidden: int, outputs: int, code: int) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(inputs, hidden, 3)
+        self.conv2 = nn.Conv2d(hidden, hidden, 3)
+        self.before, self.between = Modulator(code, hidden), Modulator(code, hidden)
+        # per variable an offset, a local lapse rate and a sharpening: what multiplies the height difference, the detail
+        self.last = nn.Conv2d(hidden, 3 * outputs, 1)
+        nn.init.zeros_(self.last.weight)
+        assert self.last.bias is not None
+        nn.init.zeros_(self.last.bias)
+
+    def forward(self, x: Tensor, code: Tensor | None) -> Tensor:
+        """(B, inputs, Qy + 2 * HEAD_REACH, Qx + 2 * HEAD_REACH) -> (B, 3 * outputs, Qy, Qx) float32."""
+        y = F.gelu(self.before(self.conv1(x), code))
+        y = F.gelu(self.between(self.conv2(y), code))
+        with torch.autocast(y.device.type, enabled=False):
+            out: Tensor = self.last(y.float())
             return out
-        return torch.stack(branches).mean(dim=0) if len(branches) > 1 else branches[0]
+
+
+def around(features: Tensor, rows: Axis, cols: Axis, cells: int) -> tuple[Tensor, tuple[int, int]]:
+    """The window (B, h, w, C) of features (B, C, H, W) that holds the queries and so many cells around them.
+
+    And the numbers of its first row and column. Beyond the field its edge is repeated.
+    """
+    picks, first = [], []
+    for axis, n in ((rows, features.shape[-2]), (cols, features.shape[-1])):
+        low, high = (int(np.floor(axis.centres[i] + 0.5)) for i in (0, -1))
+        index = np.arange(low - cells, high + cells + 1)
+        picks.append(index)
+        first.append(int(index[0]))
+    x = features.permute(0, 2, 3, 1)
+    for dim, index in zip((1, 2), picks, strict=True):
+        n = x.shape[dim]
+        if index[0] >= 0 and index[-1] < n:
+            x = x.narrow(dim, int(index[0]), len(index))
+        else:
+            x = x.index_select(dim, torch.from_numpy(np.clip(index, 0, n - 1)).to(x.device))
+    return x.contiguous(), (first[0], first[1])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
 
 import numpy as np
@@ -11,7 +12,8 @@ import torch
 from models.downscaler import Downscaler, fine_channels, input_channels
 from models.geometry import Axis, subdivide
 from models.inr import INR, INRConfig
-from models.inr.decoder import Lookup, NeighbourhoodNonlinearBranch
+from models.inr.decoder import CoordinateLinearBranch, NeighbourhoodNonlinearBranch, on_grid
+from models.inr.queries import Queries
 from models.interpolation import conservative_bicubic
 from models.methods import build
 from models.statics import FINE_MARGIN, Statics
@@ -32,7 +34,7 @@ def make(seed: int = 0, trained: bool = False, **parts: bool | int) -> Downscale
     model = build("inr", statistics, SMALL | parts).eval()
     assert isinstance(model, Downscaler)
     if trained:  # the last layer starts at zero: give it something to say
-        for module in (model.network.last, model.regression.coefficients):
+        for module in (model.network.head.last, model.regression.coefficients):
             torch.nn.init.normal_(module.weight, std=0.3)
     return model
 
@@ -146,31 +148,53 @@ def test_a_network_without_branches_is_refused() -> None:
         make(linear_branch=False, nonlinear_branch=False)
 
 
-def test_neighbourhood_attention_is_the_attention_it_says() -> None:
-    """The separated logits against a plain gather of every neighbour of every query."""
+def test_branches_are_what_they_say() -> None:
+    """Against a plain gather of every neighbour of every query."""
     torch.manual_seed(3)
-    branch, c, heads, n = NeighbourhoodNonlinearBranch(8, 2), 8, 2, 7
-    features = torch.randn(2, c, n, n)
-    rows, cols = Lookup.of(subdivide(n, 2.3), n, features.device), Lookup.of(subdivide(n, 3.0), n, features.device)
+    c, heads, n = 8, 2, 7
+    linear, nonlinear = CoordinateLinearBranch(c), NeighbourhoodNonlinearBranch(c, heads)
+    features = torch.randn(2, n + 4, n + 4, c)  # two cells of padding
+    rows, cols = Queries.of(subdivide(n, 2.3), -1), Queries.of(subdivide(n, 3.0), -1)
+    at = lambda t, dy, dx: t[:, rows.cell + dy][:, :, cols.cell + dx]  # noqa: E731
+    oy = torch.from_numpy(rows.offset).float()[:, None, None]
+    ox = torch.from_numpy(cols.offset).float()[:, None]
     with torch.inference_mode():
-        fast = branch(features, rows, cols)
-        q, k, v = branch.query(features), branch.key(features), branch.value(features)
-        table = lambda name, at, step: branch.tables[name](at.offset - step, at.width)  # noqa: E731
-        at = lambda t, dy, dx: t.index_select(-2, rows.nearest[dy + 1]).index_select(-1, cols.nearest[dx + 1])  # noqa: E731
-        split = lambda t: t.unflatten(1, (heads, -1))  # noqa: E731
-        py, px = table("query_y", rows, 0)[None, :, :, None], table("query_x", cols, 0)[None, :, None, :]
+        value, dy, dx, dxy = on_grid(linear.maps, features).chunk(4, dim=-1)
+        plain = at(dy, 0, 0) * oy + at(dx, 0, 0) * ox + at(dxy, 0, 0) * oy * ox
+        for i, j in itertools.product((-1, 0, 1), repeat=2):
+            plain = plain + at(value, i, j) * (1 - (oy - i).abs()).clamp(min=0) * (1 - (ox - j).abs()).clamp(min=0)
+        torch.testing.assert_close(linear(linear.at_rows(features, rows), cols), plain, atol=1e-5, rtol=1e-4)
+
+        q = on_grid(nonlinear.query, features)[:, 1:-1, 1:-1]
+        k, v = on_grid(nonlinear.key, features), on_grid(nonlinear.value, features)
+        asked = at(q[..., :c], 0, 0) + oy * at(q[..., c : 2 * c], 0, 0) + ox * at(q[..., 2 * c :], 0, 0)
+        split = lambda t: t.unflatten(-1, (heads, -1))  # noqa: E731
+        table = nonlinear.position["y"](rows, q)[:, None] + nonlinear.position["x"](cols, q)
         logits, values = [], []
-        for dy in (-1, 0, 1):
-            for dx in (-1, 0, 1):
-                ky, kx = table("key_y", rows, dy)[None, :, :, None], table("key_x", cols, dx)[None, :, None, :]
-                key, centre = at(k, dy, dx), at(q, 0, 0)
-                product = centre * (key + ky + kx) * (c // heads) ** -0.5 + (py + px) * key + py * ky + px * kx
-                logits.append(split(product).sum(dim=2))
-                values.append(split(at(v, dy, dx)))
-        # in the branch the whole query, position included, meets the scaled key
-        weights = torch.stack(logits).softmax(dim=0)
-        plain = (weights[:, :, :, None] * torch.stack(values)).sum(dim=0).flatten(1, 2)
-    torch.testing.assert_close(fast, plain, atol=1e-5, rtol=1e-4)
+        for i, j in itertools.product((0, 1, 2), repeat=2):  # the arrays of keys and values begin one cell earlier
+            logits.append((split(asked) * split(at(k, i, j))).sum(dim=-1) * (c // heads) ** -0.5)
+            values.append(split(at(v, i, j)))
+        weights = (torch.stack(logits, dim=-1) + split(table)).softmax(dim=-1)
+        plain = (weights[..., None] * torch.stack(values, dim=-2)).sum(dim=-2).flatten(-2)
+        torch.testing.assert_close(nonlinear(nonlinear.at_rows(features, rows), cols), plain, atol=1e-5, rtol=1e-4)
+
+
+@pytest.mark.parametrize(("sy", "sx"), [(2.0, 2.0), (2.5, 2.5), (3.0, 1.75), (1.0, 8.0)])
+def test_phases_are_the_gathers(sy: float, sx: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The fast path of rational scales against the plain one, which any scale takes."""
+    model = make(trained=True)
+    rows, cols = subdivide(12, sy).part(3, 20), subdivide(16, sx)
+    assert len(Queries.of(cols, 0).phases()) > 1 or sx == 1
+    x, present, statics = inputs(12, 16, rows, cols)
+    with torch.inference_mode():
+        fast = model(x, present, statics, rows, cols)
+        monkeypatch.setattr(Queries, "phases", lambda self: [self])
+        torch.testing.assert_close(fast, model(x, present, statics, rows, cols), atol=1e-4, rtol=1e-6)
+
+
+def test_irrational_scale_has_no_phases() -> None:
+    queries = Queries.of(subdivide(100, np.sqrt(5)), 0)
+    assert queries.phases() == [queries]
 
 
 def test_statistics_of_another_network_are_refused() -> None:

@@ -9,8 +9,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from models.downscaler import RATE_LIMIT, SCALE_HEIGHT, Downscaler, barometric, with_margin
-from models.geometry import Axis, subdivide
+from models.downscaler import RATE_LIMIT, SCALE_HEIGHT, Downscaler, barometric
+from models.geometry import with_margin, Axis, subdivide
 from models.interpolation import area_mean, conservative_bicubic
 from models.statics import (
     COARSE_CHANNELS,
@@ -126,8 +126,8 @@ def test_predictors_of_some_queries_are_those_of_all_of_them() -> None:
     rows, cols = subdivide(20, 2.0), subdivide(24, 2.0)
     x = torch.stack([280 + random(20, 24), 9e4 + 1e3 * random(20, 24, seed=1), 1e-3 * random(20, 24, seed=2)])[None]
     encoded = model.encode(x, torch.ones(1, 3), statics, rows, cols)
-    whole, _ = model.predictors(encoded, statics, with_margin(rows), with_margin(cols))
-    some = with_margin(rows.part(8, 26)), with_margin(cols.part(12, 34))
+    whole, _ = model.predictors(encoded, statics, with_margin(rows, FINE_MARGIN), with_margin(cols, FINE_MARGIN))
+    some = with_margin(rows.part(8, 26), FINE_MARGIN), with_margin(cols.part(12, 34), FINE_MARGIN)
     part, _ = model.predictors(encoded, statics.part(8, 26, 12, 34), *some)
     m = FINE_MARGIN
     torch.testing.assert_close(part[..., m:-m, m:-m], whole[..., 8 + m : 26 + m, 12 + m : 34 + m])
@@ -156,7 +156,7 @@ def test_of_an_unknown_place_the_network_sees_the_spacing_alone() -> None:
     assert channels[0, -2:, 0, 0].tolist() == [1.0, -1.0]  # log2, of height and of width
     assert Statics.unknown(6, 7, rows, cols).coarse_channels().abs().max() == 0
     m = 2 * FINE_MARGIN
-    fine = nothing.fine_channels(torch.zeros_like(nothing.fine))
+    fine = nothing.fine_channels(torch.zeros_like(nothing.fine), 2.0)
     assert fine.shape == (1, FINE_CHANNELS, 12 + m, 21 + m)
     assert fine.abs().max() == 0
 
@@ -168,7 +168,10 @@ def test_known_statics_are_brought_near_one() -> None:
     assert statics.coarse_channels()[0, :4, 0, 0].tolist() == [3.0, 0.5, 1.0, 1.0]
     difference = torch.full((1, 2, 12, 12), 0.25)
     difference[:, HEIGHT] = -100.0
-    assert statics.fine_channels(difference)[0, :, 0, 0].tolist() == [-0.5, 0.25, 2.0, 0.5, 1.0, 1.0]
+    assert statics.fine_channels(difference, 4.0)[0, :, 0, 0].tolist() == [-0.5, 0.25, 2.0, 0.5, 1.0, 1.0]
+    smaller = statics.fine_channels(difference, 2.0)[0, :, 0, 0]  # at x2 the same metres are worth more
+    assert smaller[0] == pytest.approx(-0.5 * 2**0.8)
+    assert smaller[1:].tolist() == [0.25, 2.0, 0.5, 1.0, 1.0]
 
 
 def test_barometric_is_the_mean_of_an_exponential() -> None:
@@ -268,7 +271,7 @@ def test_detail_is_what_a_cell_differs_by_from_those_around_it() -> None:
     sigma = 0.2 * 4**0.8
     x[0, 0, 4, 4] += 0.9 * sigma
     x[0, 1, 4, 4] += 1e6
-    detail = model._detail(x, torch.tensor([[1.0, 1.0, 0.0]]))[0]
+    detail = model._detail(x, torch.tensor([[1.0, 1.0, 0.0]]), 4.0)[0]
     assert float(detail[0, 4, 4]) == pytest.approx(0.8, abs=1e-3)
     assert float(detail[0, 3, 4]) == pytest.approx(-0.1, abs=1e-3)
     assert float(detail[0, 1, 1]) == 0
