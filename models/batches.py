@@ -9,9 +9,8 @@ import torch
 from torch import Tensor
 
 from models.data import STATIC_FIELDS, Dataset, WindowSampler
-from models.degradation import bicubic_downscale, degrade
+from models.degradation import bicubic_downscale, cell_means, degrade
 from models.geometry import Axis
-from models.interpolation import area_mean
 from models.statics import FINE_MARGIN, Statics, cell_sizes
 
 MIRRORED = {0: "v10", 1: "u10"}  # component that changes sign when the field is mirrored north-south, east-west
@@ -42,6 +41,7 @@ class BatchSettings:
     """Sizes and probabilities of training batches."""
 
     size: int = 8
+    parts: int = 4  # of a step, each with a scale of its own: steps of one scale each pull to and fro
     patch: int = 32  # input cells a side
     margin: int = 5  # input cells at the patch's edge without queries: there the network sees zero padding
     queries: int = 64  # at most, a side
@@ -75,6 +75,11 @@ class Batches:
         while self.scale_high > 1 and not self.sampler.fits(int(self.scale_high * settings.patch) + 2):
             self.scale_high = round(self.scale_high - 0.1, 6)  # a small domain holds no large window
 
+    @property
+    def at_once(self) -> int:
+        """Windows that are drawn together."""
+        return max(self.settings.size // self.settings.parts, 1)
+
     def _scales(self) -> tuple[float, float]:
         s, rng = self.settings, self.rng
         if s.ratio:
@@ -104,10 +109,10 @@ class Batches:
                     y[self.names.index(component)] *= -1
         return y, static, latitudes
 
-    def _present(self) -> Tensor:
+    def _present(self, size: int) -> Tensor:
         """(B, V): known variables, some dropped at random, never all."""
         known = np.array(self.known)
-        present = np.tile(known, (self.settings.size, 1))
+        present = np.tile(known, (size, 1))
         present &= self.rng.random(present.shape) >= self.settings.drop_variable
         for row in present:
             if not row.any() or self.rng.random() < self.settings.drop_variable:
@@ -116,32 +121,33 @@ class Batches:
         return torch.from_numpy(present.astype(np.float32))
 
     def draw(self) -> Batch:
-        """The next batch."""
+        """The next batch: size / parts windows at one scale."""
         s, rng = self.settings, self.rng
-        axes, parts = [], []
+        size = self.at_once
+        axes, spans = [], []
         aligned = bool(s.ratio) or rng.random() < s.aligned
         for scale in self._scales():
             count = int(np.ceil(s.patch * scale)) + (0 if s.ratio else 1)
             axis = fine_axis(count, scale, 0.0 if aligned else float(rng.random()))
             axes.append(axis)
             inside = np.flatnonzero((axis.centres > s.margin) & (axis.centres < s.patch - 1 - s.margin))
-            size = min(s.queries, len(inside))
-            start = int(inside[0] + rng.integers(len(inside) - size + 1))
-            parts.append((start, start + size))
-        drawn = [self.fields(len(axes[0]), len(axes[1])) for _ in range(s.size)]
+            count = min(s.queries, len(inside))
+            start = int(inside[0] + rng.integers(len(inside) - count + 1))
+            spans.append((start, start + count))
+        drawn = [self.fields(len(axes[0]), len(axes[1])) for _ in range(size)]
         y, static = (torch.from_numpy(np.stack([d[i] for d in drawn])) for i in (0, 1))
         if s.bicubic:
             x = bicubic_downscale(y, axes[0], axes[1], s.patch, s.patch)
         else:
             x = degrade(y, axes[0], axes[1], s.patch, s.patch, rng, s.clean)
-        present = self._present()
-        (r0, r1), (c0, c1) = parts
+        present = self._present(size)
+        (r0, r1), (c0, c1) = spans
         m = FINE_MARGIN
-        coarse = area_mean(static, axes[0], axes[1], s.patch, s.patch)
+        coarse = cell_means(static, axes[0], axes[1], s.patch, s.patch)
         spacing = self._spacing([d[2] for d in drawn], axes[0], axes[1])
         fine = static[:, :, r0 - m : r1 + m, c0 - m : c1 + m]
-        keep = (rng.random((s.size, len(STATIC_FIELDS))) >= s.drop_static).astype(np.float32)
-        statics = Statics(coarse, fine, torch.ones(s.size, len(STATIC_FIELDS)), spacing).without(torch.from_numpy(keep))
+        keep = (rng.random((size, len(STATIC_FIELDS))) >= s.drop_static).astype(np.float32)
+        statics = Statics(coarse, fine, torch.ones(size, len(STATIC_FIELDS)), spacing).without(torch.from_numpy(keep))
         rows, cols = axes[0].part(r0, r1), axes[1].part(c0, c1)
         return Batch(x * present[:, :, None, None], present, statics, rows, cols, y[:, :, r0:r1, c0:c1])
 

@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from models.geometry import Axis
-from models.interpolation import area_mean, keys_kernel, overlap_weights
+from models.interpolation import continuous_weights, keys_kernel, overlap_weights
 
 BLUR_SIGMA = (0.2, 0.8)  # high-resolution pixels
 SECOND_BLUR = (0.1, 0.4)  # lighter
@@ -65,7 +65,7 @@ def degrade(
 ) -> Tensor:
     """Fine fields (B, V, len(rows), len(cols)) -> coarse (B, V, height, width); clean with probability `clean`."""
     if rng.random() < clean:
-        return area_mean(y, rows, cols, height, width)
+        return cell_means(y, rows, cols, height, width)
     mean = y.mean(dim=(-2, -1), keepdim=True)  # anomalies: pascals in float32 lose a digit in a product
     # blur and resize are linear along each axis: one matrix before the noise, one after it
     sigma, axes = float(rng.uniform(*BLUR_SIGMA)), [rows, cols]
@@ -78,10 +78,20 @@ def degrade(
     z = noisy(_both(y - mean, first), float(rng.uniform(0, NOISE)), rng)
     sigma = float(rng.uniform(*SECOND_BLUR))
     second = [
-        torch.from_numpy(overlap_weights(axis, n)).float() @ blur(len(axis), sigma)
+        torch.from_numpy(continuous_weights(axis, n)).float() @ blur(len(axis), sigma)
         for axis, n in zip(axes, (height, width), strict=True)
     ]
     return noisy(_both(z, second), float(rng.uniform(0, SECOND_NOISE)), rng) + mean
+
+
+def cell_means(y: Tensor, rows: Axis, cols: Axis, height: int, width: int) -> Tensor:
+    """The clean degradation: means over the input cells of the continuous field, shapes as in `degrade`.
+
+    The same at scale 2 and 2.001: with a mean of pixels that are cut, nested scales would be problems of their own.
+    """
+    mean = y.mean(dim=(-2, -1), keepdim=True)
+    weights = [torch.from_numpy(continuous_weights(a, n)).float() for a, n in ((rows, height), (cols, width))]
+    return _both(y - mean, weights) + mean
 
 
 def _both(y: Tensor, matrices: list[Tensor]) -> Tensor:

@@ -136,7 +136,7 @@ class Downscaler(nn.Module):
         wide = with_margin(rows, FINE_MARGIN), with_margin(cols, FINE_MARGIN)
         predictors, difference = self.predictors(encoded, statics, *wide)
         with torch.autocast(predictors.device.type, enabled=False):  # tens of sigmas on a peak: bf16 would lose a tenth
-            said = self.regression(predictors.float())
+            said = self.regression(predictors.float(), mean_scale(rows, cols))
         b, m = said.shape[0], FINE_MARGIN
         # how the detail changes inside the cell: what sharpening would add
         sharper = bilinear(encoded.detail, *wide) - nearest(encoded.detail, *wide)

@@ -32,7 +32,8 @@ class Experiment:
     precision: str = "float32"  # or bfloat16: several times faster with AMX or CUDA, several times slower without
     device: str = "auto"
     report_every: int = 250
-    windows: int = 64  # to fit statistics and regression to
+    windows: int = 64  # to fit statistics to
+    regression_windows: int = 2000
 
     @classmethod
     def read(cls, path: Path) -> Experiment:

@@ -8,10 +8,10 @@ from torch import Tensor
 
 from models.batches import Batches, BatchSettings, fine_axis
 from models.data import Dataset
-from models.downscaler import Downscaler
+from models.downscaler import Downscaler, mean_scale
 from models.geometry import with_margin
 from models.interpolation import area_mean, conservative_bicubic
-from models.regression import LeastSquares
+from models.regression import LeastSquares, scale_terms
 from models.statics import FINE_MARGIN
 from models.statistics import AMOUNTS, HYDROSTATIC, Statistics, VariableStatistics
 
@@ -62,8 +62,8 @@ def fit_statistics(dataset: Dataset, names: list[str], windows: int) -> Statisti
 @torch.no_grad()
 def fit_regression(model: Downscaler, batches: Batches, count: int) -> None:
     """Set the model's regression on statics to its least-squares solution over `count` batches, and what it leaves."""
-    weight = model.regression.coefficients.weight
-    sums = LeastSquares(weight.shape[1], weight.shape[0])
+    coefficients = model.regression.coefficients
+    sums = LeastSquares(coefficients[0].numel(), len(coefficients))
     m = FINE_MARGIN
     for _ in range(count):
         batch = batches.draw()
@@ -73,9 +73,10 @@ def fit_regression(model: Downscaler, batches: Batches, count: int) -> None:
         base = encoded.interpolant(batch.rows, batch.cols)
         residual = (batch.target - base) / model.sigma(encoded, batch.rows, batch.cols).clamp(min=1e-9)
         whole = batch.present.all(dim=1) & batch.statics.known.all(dim=1)
-        sums.add(predictors[whole], residual[whole].clamp(-20, 20))
+        terms = scale_terms(mean_scale(batch.rows, batch.cols))
+        sums.add(predictors[whole], residual[whole].clamp(-20, 20), terms)
     solution = sums.solve()
     left = sums.left(solution)
     regressed = torch.tensor([n not in NOT_REGRESSED for n in model.statistics.names])
-    weight.copy_((solution * regressed[:, None])[:, :, None, None])
+    coefficients.copy_((solution * regressed[:, None]).view_as(coefficients))
     model.unexplained.copy_(torch.where(regressed, left, 1.0))

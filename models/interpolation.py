@@ -130,6 +130,24 @@ def overlap_weights(source: Axis, count: int) -> np.ndarray:
     return np.asarray(np.divide(overlap, total, out=np.zeros_like(overlap), where=total > 1e-9))
 
 
+def continuous_weights(source: Axis, count: int) -> np.ndarray:
+    """Mean over input cells 0..count-1 of the cubic interpolant whose means over cells of `source` (Q) are its values.
+
+    (count, Q), rows sum to 1. Where cells nest this is `overlap_weights`; elsewhere that one takes a field for constant
+    inside each cell that is cut, and so blurs it. Mirrored beyond its edge, which keeps the mean of the whole.
+    """
+    cells = Axis((np.arange(count) - source.centres[0]) / source.width, 1 / source.width)
+    n = len(source)
+    rows = np.arange(n)[:, None]
+    inside = lambda i: np.minimum(np.abs(i + 0.5) - 0.5, 2 * n - 1 - i).clip(0, n - 1).astype(np.int64)  # noqa: E731
+    prefilter, mean = np.zeros((n, n)), np.zeros((count, n))
+    taps = np.arange(-PREFILTER_REACH, PREFILTER_REACH + 1)
+    np.add.at(prefilter, (rows, inside(rows + taps)), prefilter_taps())
+    index, weights = cell_weights(cells)
+    np.add.at(mean, (np.arange(count)[:, None], inside(index)), weights)
+    return np.asarray(mean @ prefilter)
+
+
 def covered(source: Axis, count: int) -> np.ndarray:
     """Which input cells are covered whole by cells of `source`, (count,) bool."""
     low, high = source.centres[0] - source.width / 2, source.centres[-1] + source.width / 2
