@@ -34,8 +34,8 @@ def make(seed: int = 0, trained: bool = False, **parts: bool | int) -> Downscale
     model = build("inr", statistics, SMALL | parts).eval()
     assert isinstance(model, Downscaler)
     if trained:  # the last layer starts at zero: give it something to say
-        for module in (model.network.head.last, model.regression.coefficients):
-            torch.nn.init.normal_(module.weight, std=0.3)
+        for weight in (model.network.head.last.weight, model.regression.coefficients):
+            torch.nn.init.normal_(weight, std=0.3)
     return model
 
 

@@ -88,7 +88,7 @@ def test_untrained_every_method_in_our_framing_is_the_interpolation(method: str)
 @EVERY
 def test_in_our_framing_every_method_sees_the_terrain_at_the_query(method: str) -> None:
     model = make(method, talkative=True)
-    model.regression.coefficients.weight.data.zero_()  # the network itself
+    model.regression.coefficients.data.zero_()  # the network itself
     x, present, statics, rows, cols = case(model)
     higher = statics.fine.clone()
     higher[:, HEIGHT, FINE_MARGIN + 5, FINE_MARGIN + 5] += 500

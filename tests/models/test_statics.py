@@ -195,7 +195,7 @@ def test_pressure_of_an_atmosphere_at_rest_is_found_again_from_its_means(scale: 
     """Isothermal and hydrostatic over rough terrain: the regression with its rate of pressure taken as it is."""
     model, cells, temperature = downscaler(), 24, 270.0
     t2m, sp = 0, 1
-    model.regression.coefficients.weight.data[sp, len(STATICS) + HEIGHT * 3 + sp] = 1.0  # height, then sp's own rate
+    model.regression.coefficients.data[sp, 0, len(STATICS) + HEIGHT * 3 + sp] = 1.0  # height, then sp's own rate
     fine = mountains(cells, scale)
     m = FINE_MARGIN
     truth = 101325 * torch.exp(-fine[m:-m, m:-m].double() * G / (R * temperature))
@@ -218,7 +218,7 @@ def test_pressure_of_an_atmosphere_at_rest_is_found_again_from_its_means(scale: 
 
 def test_pressure_on_peaks_and_in_valleys_of_a_plain_is_the_exponential() -> None:
     model, cells, dz = downscaler(), 12, random(24 + 2 * FINE_MARGIN, 24 + 2 * FINE_MARGIN, low=-2000.0, high=2000.0)
-    model.regression.coefficients.weight.data[1, len(STATICS) + HEIGHT * 3 + 1] = 1.0
+    model.regression.coefficients.data[1, 0, len(STATICS) + HEIGHT * 3 + 1] = 1.0
     plain, land = torch.full((cells, cells), 600.0), torch.ones(cells, cells)
     statics = known_statics(two_statics(plain, land), two_statics(600 + dz, torch.ones_like(dz)))
     x = torch.zeros(1, 3, cells, cells)

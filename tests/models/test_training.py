@@ -123,7 +123,7 @@ def test_without_statics_the_network_sees_none(tmp_path: Path) -> None:
     assert float(batch.statics.coarse.abs().max()) == float(batch.statics.fine.abs().max()) == 0
     assert float(batch.statics.known.max()) == 0
     assert float(batch.statics.spacing.min()) > 0
-    assert float(trainer.model.regression.coefficients.weight.abs().max()) == 0
+    assert float(trainer.model.regression.coefficients.abs().max()) == 0
 
 
 @pytest.mark.parametrize("published", [False, True])
@@ -143,7 +143,7 @@ def test_validation_scores_interpolation_and_model_on_the_same_points(tmp_path: 
     assert float(before.min()) > 0
     i = list(VARIABLES).index("t2m")
     assert after[i] < 0.95 * before[i], "t2m follows the terrain (and noise): the regression alone sees that"
-    trainer.average.regression.coefficients.weight.data.zero_()
+    trainer.average.regression.coefficients.data.zero_()
     torch.testing.assert_close(*validate(trainer.average, trainer.main, 2.5))  # untrained: the interpolation
 
 
@@ -158,7 +158,7 @@ def test_under_autocast_the_regression_stays_in_float32(tmp_path: Path) -> None:
     trainer = Trainer(experiment(tmp_path, "bf16", 3, precision="bfloat16"))
     batch, model = trainer.draw(), trainer.model
     encoded = model.encode(batch.x, batch.present, batch.statics, batch.rows, batch.cols)
-    model.regression.coefficients.weight.data.mul_(30)
+    model.regression.coefficients.data.mul_(30)
     _, whole = model.at_queries(encoded, batch.statics, batch.rows, batch.cols)
     with torch.autocast("cpu", dtype=torch.bfloat16):
         _, reduced = model.at_queries(encoded, batch.statics, batch.rows, batch.cols)

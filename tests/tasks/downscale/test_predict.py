@@ -41,8 +41,8 @@ def network() -> Downscaler:
     sizes = {"channels": 8, "blocks": 2, "aggregate_every": 2, "hidden": 16, "heads": 2, "terrain_channels": 4}
     model = build("inr", Statistics(laws), sizes).eval()
     assert isinstance(model, Downscaler)
-    for module in (model.network.last, model.regression.coefficients):
-        torch.nn.init.normal_(module.weight, std=0.3)
+    for weight in (model.network.head.last.weight, model.regression.coefficients):
+        torch.nn.init.normal_(weight, std=0.3)
     return model
 
 
