@@ -14,7 +14,7 @@ from pathlib import Path
 from benchmarks import accuracy_figures as figures
 from benchmarks import accuracy_tables as tables
 from benchmarks import test_box
-from benchmarks.accuracy_results import ABLATION, EQUAL, SHIPPED, Results, label
+from benchmarks.accuracy_results import ABLATION, EQUAL, SHIPPED, WHOLE, Results, label
 from models.evaluate import BLOCK, RAIN_THRESHOLD, RAIN_WINDOW
 from models.scenes import EDGE
 from tasks.downscale.packages import open_package
@@ -111,8 +111,9 @@ x2:
 x4:
 
 {x4}
-Trained parameters: {parameters}.
+How they were trained:
 
+{trained}
 All measures by variable, clean; the best in bold. *RMSE/std*: over the standard deviation of the truth. *Bias*: 0
 where below 0.05 % of the RMSE; restored cell means leave none, but for rain. *Spectral distance*: RMS over
 wavenumbers of the ratio of power spectra in dB. *Quantile error*: quantile of the method minus that of the truth.
@@ -121,8 +122,8 @@ the method's own cell means and the input, before they are restored.
 
 """
 
-ABLATED = """RMSE without one part over that of the whole network of the same seed, averaged over seeds, on hres-test;
-above 1 the part helps. The last row, if there, is how much two seeds of the whole network differ by themselves.
+ABLATED = """RMSE without one part over that of the whole network of the same seed and steps (shorter runs than the
+comparison's: *full* in the table above), averaged over seeds, on hres-test; above 1 the part helps. The last row, if there, is how much two seeds of the whole network differ by themselves.
 
 """
 
@@ -195,11 +196,10 @@ def rmse_section(results: Results) -> str:
 
 def methods_section(results: Results) -> str:
     """Every method on the test box."""
-    trained = {n: p for n in results.compared if (p := results.methods[n].get("parameters"))}
     text = EVERY.format(
         x2=tables.every_method(results, tables.X2),
         x4=tables.every_method(results, tables.X4),
-        parameters="; ".join(f"{label(n)} {p}" for n, p in trained.items()) or "none",
+        trained=tables.trained(results),
         threshold=1000 * RAIN_THRESHOLD,
         window=RAIN_WINDOW,
     )
@@ -214,9 +214,9 @@ def ablation_section(results: Results) -> str:
     """What each part of the network is worth."""
     missing = [n for n in results.missing if n.startswith(ABLATION)]
     text = "## Ablation\n\n"
-    if tables.ablation_parts(results) and EQUAL in results.methods:
+    if tables.ablation_parts(results) and WHOLE in results.methods:
         text += ABLATED
-        for scale in ((2.5, 2.5), tables.X4):
+        for scale in (tables.X2, tables.X4):
             for degraded, title in ((False, "clean"), (True, "degraded")):
                 text += f"{tables.scale_name(scale)}, {title}:\n\n{tables.ablation(results, scale, degraded)}\n"
     return text + (f"Not yet scored: {', '.join(missing)}.\n\n" if missing else "")

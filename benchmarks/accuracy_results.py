@@ -18,6 +18,7 @@ from tasks.variables import VARIABLES
 EQUAL, SHIPPED = "inr-equal", "inr-hres"  # ours: trained as its peers were, and as users get it
 BASELINES = ("bicubic", "back-projection", "terrain-regression", "neighbourhood-regression")
 ABLATION = "ablation-"
+WHOLE = ABLATION + "full"  # what the ablations are seen beside
 SEED = re.compile(r"-seed(\d+)$")
 FRAMING = re.compile(r"-(equal|published)$")
 RATIO = re.compile(r"-x(\d+)")
@@ -25,6 +26,7 @@ DISPLAY = {"tp": ("mm", 1000.0)}  # instead of the unit of the results
 NAMES = {
     EQUAL: "finescale, equal",
     SHIPPED: "finescale",
+    WHOLE: "finescale, full (for the ablations)",
     "bicubic": "bicubic",
     "back-projection": "back-projection",
     "terrain-regression": "terrain regression",

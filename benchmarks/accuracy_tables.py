@@ -10,6 +10,7 @@ from statistics import fmean
 
 from benchmarks.accuracy_results import (
     ABLATION,
+    WHOLE,
     BASELINES,
     EQUAL,
     SEED,
@@ -240,11 +241,23 @@ def every_measure(results: Results, variable: str, scale: Scale) -> str:
     return markdown(["method", *(f"{m.title}, {unit(variable)}" if m.physical else m.title for m in measures)], rows)
 
 
+def trained(results: Results) -> str:
+    """How each network came to be: parameters, steps, learning rate, precision."""
+    rows = []
+    for name in [*results.compared, *(n for n in results.methods if n == WHOLE)]:
+        found = results.methods[name]
+        if "training" in found:
+            how = found["training"]
+            texts = [found["parameters"], how["steps"], how.get("learning_rate", NONE), how["precision"]]
+            rows.append([label(name), *(str(t) for t in texts)])
+    return markdown(["network", "parameters", "steps", "learning rate", "precision of training"], rows)
+
+
 def ablation_parts(results: Results) -> dict[str, list[str]]:
     """Part left out -> its runs, one a seed."""
     parts = defaultdict[str, list[str]](list)
     for name in results.methods:
-        if name.startswith(ABLATION):
+        if name.startswith(ABLATION) and not name.startswith(WHOLE):
             parts[SEED.sub("", name).removeprefix(ABLATION)].append(name)
     return parts
 
@@ -256,7 +269,7 @@ def ablation(results: Results, scale: Scale, degraded: bool) -> str:
         case, found = Case(FINE, variable, scale, degraded), []
         for run in runs:
             seed = SEED.search(run)
-            part, whole = results.rmse(run, case), results.rmse(EQUAL + (seed[0] if seed else ""), case)
+            part, whole = results.rmse(run, case), results.rmse(WHOLE + (seed[0] if seed else ""), case)
             if part is not None and whole:
                 found.append(part / whole)
         return (fmean(found), len(found)) if found else None
@@ -267,8 +280,8 @@ def ablation(results: Results, scale: Scale, degraded: bool) -> str:
         seeds = max((f[1] for f in found if f), default=0)
         texts = [NONE if f is None else f"{f[0]:.3f}" for f in found]
         rows.append([part.removeprefix("no-").replace("-", " "), str(seeds), *texts])
-    other = next((n for n in results.methods if n.startswith(EQUAL + "-seed")), None)
+    other = next((n for n in results.methods if n.startswith(WHOLE + "-seed")), None)
     if other:
-        whole = [[results.rmse(n, Case(FINE, v, scale, degraded)) for n in (other, EQUAL)] for v in variables]
+        whole = [[results.rmse(n, Case(FINE, v, scale, degraded)) for n in (other, WHOLE)] for v in variables]
         rows.append(["(nothing, seed 1 over seed 0)", "", *(f"{a / b:.3f}" if a and b else NONE for a, b in whole)])
     return markdown(["left out", "seeds", *variables], rows)

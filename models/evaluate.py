@@ -72,6 +72,7 @@ class Method:
     ratio: int | None = None
     product: bool = True  # cell means restored and rain kept from falling below zero, as in daily use
     fit: Callable[[float, float], None] | None = None  # before each scale
+    training: dict[str, Any] | None = None  # steps and settings, of what was trained
 
 
 def open_method(settings: dict[str, Any], suite: Suite, names: list[str]) -> Method:
@@ -86,7 +87,8 @@ def open_method(settings: dict[str, Any], suite: Suite, names: list[str]) -> Met
             dataset = load(suite.training)["hres"]
             return Method(model, fit=lambda sy, sx: model.fit(_training_scenes(dataset, names, sy, sx)))
         case "package":
-            return Method(ModelPackage.open(Path(settings["folder"])).load())
+            package = ModelPackage.open(Path(settings["folder"]))
+            return Method(package.load(), training=package.metadata["training"])
         case "run":
             trainer = Trainer(Experiment.read(Path(settings["experiment"])).seeded(settings.get("seed")))
             if trainer.step < trainer.experiment.steps:
@@ -96,6 +98,7 @@ def open_method(settings: dict[str, Any], suite: Suite, names: list[str]) -> Met
                 trainer.average.cpu().eval(),
                 ratio=getattr(network, "ratio", None),
                 product=not isinstance(trainer.average, Published),
+                training={k: getattr(trainer.experiment, k) for k in ("steps", "learning_rate", "precision", "seed")},
             )
         case other:
             raise SystemExit(f"unknown kind of method {other!r}")
@@ -222,7 +225,9 @@ def main() -> None:
         method = open_method(settings, suite, statistics.names)
         parameters = sum(p.numel() for p in method.model.parameters())
         records = evaluate(name, method, suite, statistics)
-        result = {"method": name, **settings, "parameters": parameters, "edge": EDGE, "records": records}
+        result = {"method": name, **settings, "parameters": parameters, "edge": EDGE}
+        result |= {"training": method.training} if method.training else {}
+        result["records"] = records
         partial = path.with_suffix(".partial")
         partial.write_text(json.dumps(result, separators=(",", ":")).replace('{"set"', '\n{"set"') + "\n")
         partial.replace(path)

@@ -6,7 +6,6 @@ import math
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from models.statics import STATICS
 
@@ -37,7 +36,7 @@ class StaticRegression(nn.Module):
         """Predictors (B, P, Qy, Qx) -> (B, V, Qy, Qx), both in residual sigmas at this scale."""
         terms = torch.tensor(scale_terms(scale), device=predictors.device).view(1, -1, 1)
         at_scale = (self.coefficients * terms).sum(dim=1)
-        return F.conv2d(predictors, at_scale[:, :, None, None])
+        return (at_scale @ predictors.flatten(2)).unflatten(2, predictors.shape[2:])
 
 
 def scale_terms(scale: float) -> list[float]:

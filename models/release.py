@@ -35,6 +35,7 @@ def main() -> None:
         card=args.card.read_text(),
         training={
             "steps": trainer.step,
+            "learning_rate": experiment.learning_rate,
             "seed": experiment.seed,
             "precision": experiment.precision,
             "data": sorted(trainer.batches),

@@ -15,6 +15,7 @@ from models.statics import FINE_MARGIN
 
 HEAD_REACH = 2  # query cells that the target-resolution head sees on each side
 TERRAIN_DILATION = FINE_MARGIN - HEAD_REACH - 1
+LOGIT_LIMIT = 30.0
 OFFSET_BASIS = 4  # value, derivative in y, in x, and mixed
 
 
@@ -74,9 +75,9 @@ class NeighbourhoodNonlinearBranch(nn.Module):
         logits = [
             (query * key[:, i : h - 2 + i, j : w - 2 + j, None]).sum(dim=-1) for i in range(3) for j in range(3)
         ]
-        constant, dy, dx = torch.stack(logits, dim=-1).flatten(-2).unbind(dim=3)  # each (B, H, W, heads * 9)
+        constant, dy, dx = torch.stack(logits, dim=-2).flatten(-2).unbind(dim=3)  # each (B, H, W, 9 * heads)
         here = rows.offset_along(1, constant)
-        table = self.position["y"](rows, features)[:, None]
+        table = self._table("y", rows, features)[:, None]
         asked = torch.addcmul(rows.take(constant, 1), rows.take(dy, 1), here) + table
         around = [rows.take(value[:, i : h - 2 + i], 1) for i in range(3)]
         return asked, rows.take(dx, 1), *around
@@ -84,17 +85,23 @@ class NeighbourhoodNonlinearBranch(nn.Module):
     def forward(self, by_row: tuple[Tensor, ...], cols: Queries) -> Tensor:
         """What `at_rows` made -> (B, Qy, Qx, C)."""
         asked, slope, *around = by_row
-        table = self.position["x"](cols, asked)
-        logits = torch.addcmul(cols.take(asked, 2), cols.take(slope, 2), cols.offset_along(2, asked)) + table
-        attention = logits.unflatten(-1, (self.heads, 9)).softmax(dim=-1)
+        logits = torch.addcmul(cols.take(asked, 2), cols.take(slope, 2), cols.offset_along(2, asked))
+        logits = logits + self._table("x", cols, asked)
+        # a softmax, normalised after the sum; what is cut is beyond what single precision can add to the rest
+        attention = logits.clamp(-LOGIT_LIMIT, LOGIT_LIMIT).exp().unflatten(-1, (9, self.heads))
         out: Tensor | None = None
         for n in range(9):
             # `around` has one column more on each side than what the queries are counted on
             seen = cols.take(around[n // 3], 2, n % 3).unflatten(-1, (self.heads, -1))
-            weight = attention[..., n, None]
+            weight = attention[..., n, :, None]
             out = seen * weight if out is None else torch.addcmul(out, seen, weight)
         assert out is not None
-        return out.flatten(-2)
+        return (out / attention.sum(dim=-2)[..., None]).flatten(-2)
+
+    def _table(self, axis: str, queries: Queries, like: Tensor) -> Tensor:
+        """What each neighbour's relative position is worth along an axis, (Q or 1, 9 * heads)."""
+        table: Tensor = self.position[axis](queries, like)
+        return table.unflatten(-1, (self.heads, 9)).transpose(-1, -2).flatten(-2)
 
 
 class PositionTable(nn.Module):

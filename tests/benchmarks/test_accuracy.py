@@ -107,7 +107,8 @@ def test_ablations_are_averaged_over_seeds(folder: Path) -> None:
     runs = {
         "ablation-no-fusion": [1.1**2 * s for s in OURS],
         "ablation-no-fusion-seed1": [1.3**2 * 4 * s for s in OURS],
-        "inr-equal-seed1": [4 * s for s in OURS],
+        "ablation-full": OURS,
+        "ablation-full-seed1": [4 * s for s in OURS],
     }
     for name, sums in runs.items():
         (folder / "results" / f"{name}.json").write_text(json.dumps({"records": [record(sums)]}))

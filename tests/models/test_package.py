@@ -44,8 +44,8 @@ def test_a_missing_file_is_refused_and_named(folder: Path, name: str) -> None:
 
 
 def test_another_format_is_refused(folder: Path) -> None:
-    text = (folder / "model.json").read_text().replace('"format": 2', '"format": 3')
+    text = (folder / "model.json").read_text().replace('"format": 3', '"format": 2')
     (folder / "model.json").write_text(text)
     package.seal(folder)
-    with pytest.raises(PackageError, match="format 3"):
+    with pytest.raises(PackageError, match="format 2"):
         ModelPackage.open(folder)
