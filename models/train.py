@@ -55,12 +55,20 @@ def loss_of(model: Downscaler | Published, batch: Batch) -> Tensor:
     scale = (batch.rows.scale * batch.cols.scale) ** 0.5
     sigma = torch.tensor([s.sigma(scale) for s in stats], device=forecast.device)
     error = (forecast - batch.target) / (sigma.view(1, -1, 1, 1) * model.left(batch.statics))
-    # a window with an error of thirty sigmas, such as blurred pressure on a mountain, counts as one of three
-    error = error / (error.detach().square().mean(dim=(2, 3), keepdim=True).sqrt() / FAR_OFF).clamp(min=1)
+    error = bounded(error)
     total = charbonnier(error).mean(dim=(2, 3))
     for dim in (2, 3):
         total = total + GRADIENT_WEIGHT * charbonnier(error.diff(dim=dim)).mean(dim=(2, 3))
     return (total * weight).sum()
+
+
+def bounded(error: Tensor) -> Tensor:
+    """Errors (B, V, Qy, Qx) in sigmas, so that no window counts for more than one whose error is FAR_OFF.
+
+    Blurred pressure on a mountain is thirty sigmas off, and nobody could do better: it would drown all else in a step.
+    """
+    size = error.detach().square().mean(dim=(2, 3), keepdim=True).sqrt()
+    return error / (size / FAR_OFF).clamp(min=1)
 
 
 @torch.no_grad()

@@ -129,6 +129,20 @@ def test_spacing_of_the_grid_is_known_to_the_network() -> None:
     assert (one - wide).abs().max() > 1e-4
 
 
+def test_what_the_regression_leaves_scales_the_network_where_statics_are_known() -> None:
+    model = make(trained=True)
+    rows = cols = subdivide(12, 2.0)
+    x, present, statics = inputs(12, 12, rows, cols)
+    blind = statics.without(torch.zeros(1, 2))
+    model.regression.coefficients.data.zero_()
+    with torch.inference_mode():
+        base = conservative_bicubic(x, rows, cols)
+        whole, alone = model(x, present, statics, rows, cols) - base, model(x, present, blind, rows, cols) - base
+        model.unexplained[0] = 0.25
+        torch.testing.assert_close(model(x, present, statics, rows, cols)[:, 0] - base[:, 0], whole[:, 0] / 4, atol=2e-4, rtol=1e-3)
+        torch.testing.assert_close(model(x, present, blind, rows, cols) - base, alone, atol=2e-4, rtol=1e-3)
+
+
 PARTS = ("modulator", "aggregation", "linear_branch", "nonlinear_branch", "attention_fusion", "terrain_channels")
 
 

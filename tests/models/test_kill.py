@@ -20,6 +20,7 @@ steps = 40
 warmup = 2
 report_every = 4
 windows = 2
+regression_windows = 8
 [network]
 channels = 8
 blocks = 2

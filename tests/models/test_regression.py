@@ -22,7 +22,7 @@ from models.geometry import subdivide
 from models.interpolation import area_mean, conservative_bicubic
 from models.methods import build
 from models.metrics import rmse
-from models.regression import LeastSquares
+from models.regression import SCALE_TERMS, LeastSquares, StaticRegression, scale_terms
 from models.scenes import EDGE, box_scene
 from models.statics import FINE_MARGIN, HEIGHT, Statics
 from models.statistics import VARIABLES
@@ -50,6 +50,22 @@ def test_sums_of_batches_give_the_least_squares_of_all_of_them() -> None:
     want = np.linalg.lstsq(flat(predictors), flat(target), rcond=None)[0].T
     np.testing.assert_allclose(sums.solve(ridge=0.0), want, atol=1e-6)
     np.testing.assert_allclose(sums.solve(), want, atol=1e-3)  # the ridge is no more than a guard
+
+
+def test_coefficients_are_parabolas_of_the_scale() -> None:
+    """Each batch at one scale; at a scale that was not among them the coefficient is found all the same."""
+    sums, want = LeastSquares(2 * SCALE_TERMS, 1), lambda m: 2 - 3 * m + 0.5 * m**2
+    regression = StaticRegression(1)
+    for i, scale in enumerate((1.0, 1.7, 4.0, 8.0)):
+        predictors = random(2, 2, 9, 9, seed=i)
+        sums.add(predictors, want(scale_terms(scale)[1]) * predictors[:, 1:], scale_terms(scale))
+    solution = sums.solve(ridge=0.0)
+    assert float(sums.left(solution)) == pytest.approx(0, abs=0.02)
+    assert float(sums.left(torch.zeros_like(solution))) == 1
+    regression.coefficients.data = solution.view(1, SCALE_TERMS, 2)
+    predictors = random(1, 2, 5, 5, seed=9)
+    said = regression(predictors, 2.5)
+    torch.testing.assert_close(said, want(scale_terms(2.5)[1]) * predictors[:, 1:], atol=1e-4, rtol=0)
 
 
 def test_a_predictor_that_is_always_zero_gets_zero() -> None:

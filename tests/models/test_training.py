@@ -16,7 +16,7 @@ from models.data import MISSING, Box, load
 from models.experiment import Experiment
 from models.interpolation import area_mean, conservative_bicubic
 from models.statistics import VARIABLES
-from models.train import Mismatch, Trainer, validate
+from models.train import FAR_OFF, Mismatch, Trainer, bounded, validate
 
 FIELDS = ("t2m", "d2m", "u10", "v10", "sp", "msl", "tp", "z", "land")
 BOX = Box(50.0, 40.0, 60.0, 70.0)
@@ -51,6 +51,7 @@ def experiment(tmp_path: Path, out: str, steps: int, **settings: Any) -> Experim
     pack = tmp_path / "pack.npz"
     return Experiment(
         pack if pack.exists() else write_pack(pack), tmp_path / out, steps=steps, warmup=2, report_every=3, windows=3,
+        regression_windows=24,
         network=network, batch=SETTINGS, **settings,
     )  # fmt: skip
 
@@ -138,7 +139,7 @@ def test_peers_train_at_their_ratio(published: bool, tmp_path: Path) -> None:
 
 
 def test_validation_scores_interpolation_and_model_on_the_same_points(tmp_path: Path) -> None:
-    trainer = Trainer(replace(experiment(tmp_path, "validate", 6), windows=40))
+    trainer = Trainer(replace(experiment(tmp_path, "validate", 6), windows=40, regression_windows=80))
     before, after = validate(trainer.average, trainer.main, 2.5)
     assert float(before.min()) > 0
     i = list(VARIABLES).index("t2m")
@@ -174,3 +175,28 @@ def test_a_step_in_bf16_is_about_one_in_float32(tmp_path: Path) -> None:
     assert losses[1][0] == losses[0][0], "the network says nothing yet, and all else is float32"
     assert losses[1][3] != losses[0][3]
     assert losses[1] == pytest.approx(losses[0], rel=0.02)
+
+
+def test_a_window_that_is_far_off_counts_no_more_than_one_that_is_a_bit_off() -> None:
+    error = torch.ones(2, 1, 4, 4, requires_grad=True)
+    scaled = bounded(error * torch.tensor([2.0, 30.0]).view(2, 1, 1, 1))
+    assert scaled.detach().square().mean(dim=(1, 2, 3)).sqrt().tolist() == pytest.approx([2.0, FAR_OFF])
+    scaled.sum().backward()
+    assert float(error.grad[1, 0, 0, 0]) == pytest.approx(FAR_OFF), "the size itself is no way to a lower loss"
+
+
+def test_a_step_has_windows_of_several_scales(tmp_path: Path) -> None:
+    trainer = Trainer(replace(experiment(tmp_path, "parts", 3), batch=replace(SETTINGS, size=4, parts=4)))
+    drawn = []
+    draw = trainer.draw
+    trainer.draw = lambda: drawn.append(draw()) or drawn[-1]
+    trainer.train_step()
+    assert [len(b.x) for b in drawn] == [1, 1, 1, 1]
+    assert len({b.rows.scale for b in drawn}) > 1
+
+
+def test_the_regression_does_not_depend_on_the_seed(tmp_path: Path) -> None:
+    one, other = (Trainer(experiment(tmp_path, f"seed{s}", 3, seed=s)).model for s in (0, 1))
+    assert torch.equal(one.regression.coefficients, other.regression.coefficients)
+    assert torch.equal(one.unexplained, other.unexplained)
+    assert float(one.unexplained.min()) < 1
