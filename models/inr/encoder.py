@@ -86,13 +86,14 @@ class DynamicPixelFeatureAggregation(nn.Module):
     def forward(self, x: Tensor, code: Tensor | None) -> Tensor:
         """(B, C, H, W) -> (B, C, H, W)."""
         h, w = x.shape[-2:]
-        kernels = self.kernel(self.modulator(x, code)).unflatten(1, (self.groups, 9)).softmax(dim=2)
-        around = F.pad(x, (1,) * 4).unflatten(1, (self.groups, -1))
+        # channels first for these: a weight shared by few channels would cut every sum into pieces of their number
+        kernels = self.kernel(self.modulator(x, code)).contiguous().unflatten(1, (self.groups, 9)).softmax(dim=2)
+        around = F.pad(x.contiguous(), (1,) * 4).unflatten(1, (self.groups, -1))
         aggregated = torch.zeros_like(around[..., :h, :w])
-        for n in range(9):  # nine sums in place: an unfolded copy would be nine times the features
+        for n in range(9):  # nine sums: an unfolded copy would be nine times the features
             neighbour = around[..., n // 3 : n // 3 + h, n % 3 : n % 3 + w]
             aggregated = torch.addcmul(aggregated, kernels[:, :, n, None], neighbour)
-        aggregated = aggregated.flatten(1, 2)
+        aggregated = aggregated.flatten(1, 2).contiguous(memory_format=torch.channels_last)
         out: Tensor = x + self.project(aggregated - x)
         return out
 
