@@ -123,7 +123,8 @@ the method's own cell means and the input, before they are restored.
 """
 
 ABLATED = """RMSE without one part over that of the whole network of the same seed and steps (shorter runs than the
-comparison's: *full* in the table above), averaged over seeds, on hres-test; above 1 the part helps. The last row, if there, is how much two seeds of the whole network differ by themselves.
+comparison's: *full* in the table above), averaged over seeds, on hres-test; above 1 the part helps. The last row, if
+there, is how much two seeds of the whole network differ by themselves.
 
 """
 

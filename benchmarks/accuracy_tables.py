@@ -10,10 +10,9 @@ from statistics import fmean
 
 from benchmarks.accuracy_results import (
     ABLATION,
-    WHOLE,
     BASELINES,
-    EQUAL,
     SEED,
+    WHOLE,
     Case,
     Results,
     Scale,

@@ -191,7 +191,7 @@ class Downscaler(nn.Module):
         return out
 
     def left(self, statics: Statics) -> Tensor:
-        """What the regression leaves of the residual's sigma, (B or 1, V, 1, 1): all of it where statics are unknown."""
+        """What the regression leaves of the residual's sigma, (B or 1, V, 1, 1): all where statics are unknown."""
         known = statics.known.amin(dim=1).view(-1, 1, 1, 1)
         return torch.lerp(torch.ones_like(known), self.unexplained.view(1, -1, 1, 1), known)
 

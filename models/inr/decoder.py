@@ -67,14 +67,12 @@ class NeighbourhoodNonlinearBranch(nn.Module):
 
     def at_rows(self, features: Tensor, rows: Queries) -> tuple[Tensor, ...]:
         """Features (B, H + 2, W + 2, C), one cell more than the queries' own padding -> five at (B, Qy, W)."""
-        b, h, w, c = features.shape
+        h, w, c = features.shape[1:]
         split = lambda t: t.unflatten(-1, (self.heads, -1))  # noqa: E731
         key, value = split(on_grid(self.key, features)), on_grid(self.value, features)
         query = on_grid(self.query, features[:, 1:-1, 1:-1]).unflatten(-1, (3, self.heads, -1))
         query = query * (c // self.heads) ** -0.5
-        logits = [
-            (query * key[:, i : h - 2 + i, j : w - 2 + j, None]).sum(dim=-1) for i in range(3) for j in range(3)
-        ]
+        logits = [(query * key[:, i : h - 2 + i, j : w - 2 + j, None]).sum(dim=-1) for i in range(3) for j in range(3)]
         constant, dy, dx = torch.stack(logits, dim=-2).flatten(-2).unbind(dim=3)  # each (B, H, W, 9 * heads)
         here = rows.offset_along(1, constant)
         table = self._table("y", rows, features)[:, None]

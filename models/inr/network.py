@@ -145,8 +145,8 @@ class INR(nn.Module):
 class TargetResolutionHead(nn.Module):
     """Two 3x3 convolutions at the target resolution over features, statics and terrain; the modulator scales them.
 
-    What the branches say has steps where cells meet, and what terrain does to wind depends on both: pointwise layers see
-    neither.
+    What the branches say has steps where cells meet, and what terrain does to wind depends on what is beside the query:
+    pointwise layers see neither.
     """
 
     def __init__(self, inputs: int, hidden: int, outputs: int, code: int) -> None:
@@ -175,7 +175,7 @@ def around(features: Tensor, rows: Axis, cols: Axis, cells: int) -> tuple[Tensor
     And the numbers of its first row and column. Beyond the field its edge is repeated.
     """
     picks, first = [], []
-    for axis, n in ((rows, features.shape[-2]), (cols, features.shape[-1])):
+    for axis in (rows, cols):
         low, high = (int(np.floor(axis.centres[i] + 0.5)) for i in (0, -1))
         index = np.arange(low - cells, high + cells + 1)
         picks.append(index)

@@ -139,7 +139,9 @@ def test_what_the_regression_leaves_scales_the_network_where_statics_are_known()
         base = conservative_bicubic(x, rows, cols)
         whole, alone = model(x, present, statics, rows, cols) - base, model(x, present, blind, rows, cols) - base
         model.unexplained[0] = 0.25
-        torch.testing.assert_close(model(x, present, statics, rows, cols)[:, 0] - base[:, 0], whole[:, 0] / 4, atol=2e-4, rtol=1e-3)
+        torch.testing.assert_close(
+            model(x, present, statics, rows, cols)[:, 0] - base[:, 0], whole[:, 0] / 4, atol=2e-4, rtol=1e-3
+        )
         torch.testing.assert_close(model(x, present, blind, rows, cols) - base, alone, atol=2e-4, rtol=1e-3)
 
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from models.downscaler import RATE_LIMIT, SCALE_HEIGHT, Downscaler, barometric
-from models.geometry import with_margin, Axis, subdivide
+from models.geometry import Axis, subdivide, with_margin
 from models.interpolation import area_mean, conservative_bicubic
 from models.statics import (
     COARSE_CHANNELS,

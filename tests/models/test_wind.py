@@ -59,7 +59,9 @@ def wind_predictors(of: Downscaler, x: torch.Tensor, present: torch.Tensor, stat
     rows = cols = subdivide(12, 3.0)
     with torch.inference_mode():
         encoded = of.encode(x, present, statics, rows, cols)
-        return of.predictors(encoded, statics, with_margin(rows, FINE_MARGIN), with_margin(cols, FINE_MARGIN))[0][:, -WIND_PREDICTORS:]
+        return of.predictors(encoded, statics, with_margin(rows, FINE_MARGIN), with_margin(cols, FINE_MARGIN))[0][
+            :, -WIND_PREDICTORS:
+        ]
 
 
 def test_speed_up_is_height_above_the_coarse_terrain_times_the_wind() -> None:
@@ -68,10 +70,14 @@ def test_speed_up_is_height_above_the_coarse_terrain_times_the_wind() -> None:
     rows = cols = subdivide(12, 3.0)
     with torch.inference_mode():
         encoded = model().encode(x, present, statics, rows, cols)
-    height = (statics.fine - encoded.statics(with_margin(rows, FINE_MARGIN), with_margin(cols, FINE_MARGIN)))[:, HEIGHT] / UNIT[HEIGHT]
+    height = (statics.fine - encoded.statics(with_margin(rows, FINE_MARGIN), with_margin(cols, FINE_MARGIN)))[
+        :, HEIGHT
+    ] / UNIT[HEIGHT]
     torch.testing.assert_close(found[:, 2], 3.0 * height / 0.2)
     torch.testing.assert_close(found[:, 3], -4.0 * height / 0.4)
-    spacing = slopes(height[:, None] * UNIT[HEIGHT], statics.spacing, with_margin(rows, FINE_MARGIN), with_margin(cols, FINE_MARGIN))
+    spacing = slopes(
+        height[:, None] * UNIT[HEIGHT], statics.spacing, with_margin(rows, FINE_MARGIN), with_margin(cols, FINE_MARGIN)
+    )
     torch.testing.assert_close(found[:, 0], spacing[:, 0] / SLOPE_UNIT / 0.2)
 
 
