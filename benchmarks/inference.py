@@ -164,8 +164,8 @@ Written by `make bench` from `benchmarks/results/inference-*.json`; do not edit.
 Seven variables on {HEIGHT} x {WIDTH} cells to x2 and x2.5, float32, one process, the same threads; the fastest of
 several rounds in which every method has its turn. *As published*: 64 channels and 16 blocks, and for LIIF the local
 ensemble of four, unfolded features and queries in batches of 30,000. *Shipped size*: 32 channels and 8 blocks, as the
-package. Ours includes what the others lack: interpolation, statics and their regression. Peak memory is what one inference adds.
-bf16 autocast makes convolutions faster and ours as a whole slower on a CPU, so it is not used there.
+package. Ours includes what the others lack: interpolation, statics and their regression. Peak memory is what one
+inference adds. bf16 autocast makes convolutions faster and ours as a whole slower on a CPU, so it is not used there.
 
 """
 
