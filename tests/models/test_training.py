@@ -170,7 +170,7 @@ def test_under_autocast_the_regression_stays_in_float32(tmp_path: Path) -> None:
 def test_a_step_in_bf16_is_about_one_in_float32(tmp_path: Path) -> None:
     losses = []
     for precision in ("float32", "bfloat16"):
-        trainer = Trainer(experiment(tmp_path, precision, 6, precision=precision))
+        trainer = Trainer(experiment(tmp_path, precision, 6, precision=precision, learning_rate=5e-3))
         losses.append([trainer.train_step() for _ in range(4)])
     assert losses[1][0] == losses[0][0], "the network says nothing yet, and all else is float32"
     assert losses[1][3] != losses[0][3]
