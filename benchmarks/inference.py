@@ -191,7 +191,8 @@ def page() -> str:
 def processor() -> str:
     """Name of the processor."""
     info = Path("/proc/cpuinfo")
-    names = [line.partition(":")[2].strip() for line in info.read_text().splitlines() if "model name" in line]
+    lines = info.read_text().splitlines() if info.exists() else []  # Linux
+    names = [line.partition(":")[2].strip() for line in lines if "model name" in line]
     return names[0] if names else platform.machine()
 
 

@@ -85,7 +85,7 @@ class NeighbourhoodNonlinearBranch(nn.Module):
         asked, slope, *around = by_row
         logits = torch.addcmul(cols.take(asked, 2), cols.take(slope, 2), cols.offset_along(2, asked))
         logits = logits + self._table("x", cols, asked)
-        # a softmax, normalised after the sum; what is cut is beyond what single precision can add to the rest
+        # a softmax, normalised after the sum; cut so that exp stays finite, which makes logits beyond the limit equal
         attention = logits.clamp(-LOGIT_LIMIT, LOGIT_LIMIT).exp().unflatten(-1, (9, self.heads))
         out: Tensor | None = None
         for n in range(9):
