@@ -20,7 +20,7 @@ from torch import Tensor
 
 from models.baselines.published import Published
 from models.batches import Batch, Batches
-from models.data import VALIDATION, Dataset, digest, load
+from models.data import VALIDATION, Dataset, averaged, digest, load
 from models.downscaler import Downscaler
 from models.experiment import Experiment
 from models.fitting import fit_regression, fit_statistics
@@ -94,6 +94,9 @@ class Trainer:
         e.out.mkdir(parents=True, exist_ok=True)
         self._claim()
         self.main = datasets[e.main_set]
+        means = [averaged(self.main, factor) for factor in e.averaged]
+        self.means = [m.name for m in means]
+        datasets |= {m.name: m for m in means}
         self.statistics = self._statistics()
         self._check_statistics()
         names = self.statistics.names
@@ -197,9 +200,13 @@ class Trainer:
     def draw(self) -> Batch:
         """The next part of a step: of the main data set, or now and then of one of the others."""
         e = self.experiment
-        others = [n for n in self.batches if n != e.main_set]
-        other = others and self.rng.random() < e.other_share
-        batch = self.batches[others[int(self.rng.integers(len(others)))] if other else e.main_set].draw()
+        choices = [n for n in self.batches if n != e.main_set and n not in self.means]
+        if not choices or self.rng.random() >= e.other_share:
+            choices = [n for n in self.means if n in self.batches]
+            if not choices or self.rng.random() >= e.averaged_share:
+                choices = [e.main_set]
+        name = choices[int(self.rng.integers(len(choices)))] if len(choices) > 1 else choices[0]
+        batch = self.batches[name].draw()
         if not e.statics:
             nothing = torch.zeros_like(batch.statics.known)
             batch = Batch(batch.x, batch.present, batch.statics.without(nothing), batch.rows, batch.cols, batch.target)

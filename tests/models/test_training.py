@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from models.batches import Batches, BatchSettings, fine_axis
-from models.data import MISSING, Box, load
+from models.data import MISSING, Box, averaged, load
 from models.experiment import Experiment
 from models.interpolation import area_mean, conservative_bicubic
 from models.statistics import VARIABLES
@@ -72,6 +72,29 @@ def test_batches_avoid_holes_and_line_up_with_their_coarse_fields(tmp_path: Path
         deviation = (batch.target * seen).std(dim=(2, 3))
         assert (error <= deviation + 1e-4).all()  # a shifted grid would be worse than the mean
         assert batch.present.sum(dim=1).min() >= 1
+
+
+def test_a_data_set_in_means_over_blocks(tmp_path: Path) -> None:
+    dataset = load(write_pack(tmp_path / "pack.npz", holes=True), (BOX,))["hres"]
+    means = averaged(dataset, 3)
+    assert means.shape == (80, 133)
+    np.testing.assert_allclose(means.latitudes(0, 2), dataset.latitudes(0, 5)[[1, 4]])
+    assert means.west == dataset.west + 0.25
+    own = dataset.window("t2m", 0, 30, 60, 3, 3).mean()
+    assert means.window("t2m", 0, 10, 20, 1, 1)[0, 0] == pytest.approx(own, abs=dataset.scale["t2m"])
+    for row, col in ((33, 7), (34, 10), (46, 19)):  # blocks at and in the hole that spans 100..139, 20..59
+        block = dataset.usable[3 * row : 3 * row + 3, 3 * col : 3 * col + 3]
+        assert means.usable[row, col] == block.all()
+
+
+def test_a_share_of_the_main_set_is_trained_on_in_means(tmp_path: Path) -> None:
+    trainer = Trainer(experiment(tmp_path, "means", 3, averaged=(2,), averaged_share=0.5))
+    drawn = {"hres": 0, "hres-2": 0}
+    for name, batches in trainer.batches.items():
+        batches.draw = lambda name=name, draw=batches.draw: drawn.update({name: drawn[name] + 1}) or draw()
+    for _ in range(40):
+        trainer.draw()
+    assert min(drawn.values()) > 10, "about half of each"
 
 
 def test_a_resumed_run_equals_an_unbroken_one(tmp_path: Path) -> None:
