@@ -159,7 +159,7 @@ def downscale(
     run = f"{chosen.source}-{chosen.stamp}" if chosen else "file"
     workspace = join(base, place.name, f"{run}-{uuid4().hex[:8]}")
 
-    files: list[RawFile] = acquire(chosen, place, workspace) if chosen else acquire_files(inputs or [])
+    files: list[RawFile] = acquire(chosen, place, base) if chosen else acquire_files(inputs or [])
     watch.lap("acquire")
     mark = fingerprint(files, package.digest, place.fingerprint, VERSION)
     if chosen is not None and not force and (entry := _done(store, place, chosen, mark)):

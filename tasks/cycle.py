@@ -60,3 +60,6 @@ class RawFile(BaseModel):
     uri: str
     sha256: str
     size: int
+    mirror: str = ""  # that it came from
+    confirmed: bool | None = None  # by the same bytes from a second mirror; None: there was nothing to compare
+    expver: dict[str, list[int]] = {}  # ERA5: hours that are final (0001) and preliminary (0005)

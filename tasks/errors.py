@@ -55,8 +55,8 @@ class StoreNotWritable(BadInput):
     """The place where products go cannot be written."""
 
 
-class SourceUnavailable(BadInput):
-    """A source that this version cannot reach."""
+class RequestRefused(BadInput):
+    """A service that does not take the request, its key or its user's licences."""
 
 
 class OrchestratorUnavailable(FinescaleError):
@@ -71,6 +71,10 @@ class CycleNotReady(FinescaleError):
 
 class IncompleteDownload(FinescaleError):
     """Fetched bytes are not what the index or the checksum promised."""
+
+
+class WorkspaceFull(FinescaleError):
+    """No room left for what is fetched."""
 
 
 class GateRefused(FinescaleError):

@@ -7,7 +7,7 @@ import json
 import math
 import os
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, field_validator, model_validator
@@ -64,6 +64,22 @@ class GateLimits(BaseModel):
     seam: Positive = 1.5  # mean jump across tile borders over mean jump elsewhere
 
 
+class AcquireSettings(BaseModel):
+    """How a cycle's files are fetched; shapes no product."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    mirrors: Annotated[list[str], Field(min_length=1)] = ["ecmwf", "aws", "google", "azure"]  # or URLs; first one first
+    resol: Literal["0p25", "0p1"] = "0p25"
+    confirm: bool = True  # fetch each message from a second mirror too: GRIB carries no check of its own
+    in_flight: Annotated[int, Field(ge=1, le=32)] = 8  # requests at once
+    wait_minutes: Annotated[float, Field(ge=0)] = 180  # for a cycle that was asked for, or a service that is down
+    timeout_seconds: Positive = 30  # without a byte
+    slowest: Positive = 20_000  # bytes a second: a mirror below that counts as dead
+    cds_wait_hours: Positive = 12  # for the CDS to do a request
+    cds_checksum: bool = True  # refuse a result whose checksum is another than the CDS says
+
+
 class Region(BaseModel):
     """What to make: box, spacing, variables, lead times, files, limits."""
 
@@ -82,6 +98,7 @@ class Region(BaseModel):
     attribution: str = ""  # of the region's own files, joined to that of the fields
     model: str = "inr-hres"
     gate: GateLimits = GateLimits()
+    acquire: AcquireSettings = AcquireSettings()
 
     _folder: Path = PrivateAttr(default=Path())
 
@@ -134,8 +151,8 @@ class Region(BaseModel):
 
     @property
     def fingerprint(self) -> str:
-        """Short hash of all that shapes a product: the YAML's content and the terrain file."""
-        digest = hashlib.sha256(json.dumps(self.model_dump(), sort_keys=True).encode())
+        """Short hash of all that shapes a product: the YAML's content but `acquire`, and the terrain file."""
+        digest = hashlib.sha256(json.dumps(self.model_dump(exclude={"acquire"}), sort_keys=True).encode())
         if self.terrain_file is not None:
             digest.update(self.terrain_file.read_bytes())
         return digest.hexdigest()[:16]
@@ -145,7 +162,12 @@ class Region(BaseModel):
         return parse(self.model_dump() | {"spacing": spacing}, self._folder, "--spacing")
 
 
-PARTS: dict[str, type[BaseModel]] = {"box": Box, "lead_times": LeadTimes, "gate": GateLimits}
+PARTS: dict[str, type[BaseModel]] = {
+    "box": Box,
+    "lead_times": LeadTimes,
+    "gate": GateLimits,
+    "acquire": AcquireSettings,
+}
 
 
 def _explain(error: ValidationError, where: str) -> InvalidRegion:

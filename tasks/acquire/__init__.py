@@ -12,17 +12,13 @@ from prefect.client.schemas.objects import State
 from tasks.acquire.demo import DemoSource
 from tasks.acquire.files import local_files
 from tasks.cycle import Cycle, RawFile
-from tasks.errors import BadInput, SourceUnavailable
+from tasks.errors import BadInput, CycleNotReady, WorkspaceFull
 from tasks.region import Region
 from tasks.storage import join
 
 log = logging.getLogger(__name__)
 
 ALIASES = {"hres": "ifs"}  # ECMWF's product of that name ended with IFS cycle 50r1 (2026-05-12); people still say it
-COMING = {
-    "ifs": "ECMWF open data comes with the next version; until then use --source demo, or --input FILE with its GRIB",
-    "era5": "the CDS comes with the next version; until then use --source demo, or --input FILE with its GRIB",
-}
 
 
 class Source(Protocol):
@@ -42,12 +38,10 @@ SOURCES: dict[str, type[Source]] = {"demo": DemoSource}
 
 
 def open_source(name: str) -> Source:
-    """A source by name or alias; SourceUnavailable for one that is not built yet."""
+    """A source by name or alias."""
     name = ALIASES.get(name, name)
-    if name in COMING:
-        raise SourceUnavailable(f"source {name}: {COMING[name]}")
     if name not in SOURCES:
-        raise BadInput(f"unknown source {name!r}; known are: {', '.join([*SOURCES, *COMING, *ALIASES])}")
+        raise BadInput(f"unknown source {name!r}; known are: {', '.join([*SOURCES, *ALIASES])}")
     return SOURCES[name]()
 
 
@@ -62,7 +56,7 @@ def worth_retrying(_task: Any, _run: Any, state: State[Any]) -> bool:
     """Trying again does not mend bad input."""
     try:
         state.result()
-    except BadInput:
+    except (BadInput, CycleNotReady, WorkspaceFull):  # a source waits by itself, as long as it may
         return False
     except Exception:
         return True
@@ -78,7 +72,7 @@ def worth_retrying(_task: Any, _run: Any, state: State[Any]) -> bool:
     retry_condition_fn=worth_retrying,
 )
 def acquire(cycle: Cycle, region: Region, workspace: str) -> list[RawFile]:
-    """A cycle's files in the workspace's raw/."""
+    """A cycle's files in the workspace's raw/, which all runs share."""
     files = open_source(cycle.source).fetch(cycle, region, join(workspace, "raw"))
     log.info("acquire: %s, files: %d, %.1f kB", cycle, len(files), sum(f.size for f in files) / 1e3)
     return files

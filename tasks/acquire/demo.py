@@ -10,6 +10,7 @@ from tasks.acquire.open_data import fetch_lead_time
 from tasks.cycle import Cycle, RawFile
 from tasks.errors import BadInput, IncompleteDownload
 from tasks.region import Region
+from tasks.storage import join
 from tasks.variables import known
 
 FOLDER = Path(__file__).parent / "demo_cycle"
@@ -36,4 +37,4 @@ class DemoSource:
             file = FOLDER / name
             if not file.is_file() or hashlib.sha256(file.read_bytes()).hexdigest() != expected:
                 raise IncompleteDownload(f"{cycle}: {name} is not the file that was released; reinstall finescale")
-        return [fetch_lead_time(str(FOLDER), cycle, STEP, known(region.variables), folder)]
+        return [fetch_lead_time(str(FOLDER), cycle, STEP, known(region.variables), join(folder, self.name))]
