@@ -11,6 +11,7 @@ from prefect.client.schemas.objects import State
 
 from tasks.acquire.demo import DemoSource
 from tasks.acquire.files import local_files
+from tasks.acquire.ifs import IfsSource
 from tasks.cycle import Cycle, RawFile
 from tasks.errors import BadInput, CycleNotReady, WorkspaceFull
 from tasks.region import Region
@@ -34,7 +35,7 @@ class Source(Protocol):
         """The cycle's files for a region, proved whole."""
 
 
-SOURCES: dict[str, type[Source]] = {"demo": DemoSource}
+SOURCES: dict[str, type[Source]] = {"ifs": IfsSource, "demo": DemoSource}
 
 
 def open_source(name: str) -> Source:
