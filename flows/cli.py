@@ -10,6 +10,7 @@ import time
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import date
 from typing import Annotated
 
 import typer
@@ -130,6 +131,55 @@ def run(
 
 
 @app.command()
+def backfill(
+    region: Region,
+    source: Annotated[
+        str, typer.Option(help="Where the cycles come from: era5, or ifs for the days it keeps.")
+    ] = "era5",
+    start: Annotated[str | None, typer.Option(help="First day, like 2024-01-01.")] = None,
+    end: Annotated[str | None, typer.Option(help="Last day; default: the first.")] = None,
+    hours: Annotated[str, typer.Option(help="Cycles of each day, like 0,12; ERA5 has one, 0.")] = "0",
+    store: Annotated[str | None, typer.Option(help="Where products go: folder or s3://; $FINESCALE_STORE.")] = None,
+    model: Annotated[str | None, typer.Option(help="Model package; default: the region's.")] = None,
+    in_flight: Annotated[int, typer.Option(min=1, max=16, help="Cycles at once.")] = 2,
+    refresh_preliminary: Annotated[
+        bool, typer.Option("--refresh-preliminary", help="Make anew what was made of ERA5T and is final by now.")
+    ] = False,
+) -> None:
+    """Make every cycle of a span of days that is not published yet; goes on past failed ones and lists them."""
+    _show_steps()
+    with _one_line_errors():
+        from flows.backfill import backfill as run_backfill
+        from flows.orchestrator import assert_prefect_usable
+
+        first, last, cycles = _day(start, "--start"), _day(end, "--end"), _hours(hours)
+        assert_prefect_usable()
+        report = run_backfill(
+            region, source=source, start=first, end=last, hours=cycles, store=store, model=model, in_flight=in_flight,
+            refresh_preliminary=refresh_preliminary,
+        )  # fmt: skip
+    typer.echo(f"{len(report.made)} made, {len(report.there)} were there")
+
+
+def _day(text: str | None, option: str) -> date | None:
+    from tasks.errors import BadInput
+
+    try:
+        return date.fromisoformat(text) if text else None
+    except ValueError:
+        raise BadInput(f"{option} {text!r} is not a day; write it like 2024-01-31") from None
+
+
+def _hours(text: str) -> list[int]:
+    from tasks.errors import BadInput
+
+    try:
+        return [int(h) for h in text.split(",")]
+    except ValueError:
+        raise BadInput(f"--hours {text!r}: write them like 0,12") from None
+
+
+@app.command()
 def field(
     input: Annotated[str, typer.Argument(help="NetCDF, Zarr or GRIB file on a latitude-longitude grid.")],
     output: Annotated[str, typer.Argument(help="File to write, .nc or .zarr.")],
@@ -180,6 +230,12 @@ def status(
         [c["cycle"], c["quality"], f"{c['lead_times']}", c["age"], c["model"], c["product"]] for c in found["cycles"]
     ]
     _table(["cycle", "quality", "lead times", "published", "model", "product"], rows)
+    early = [c["cycle"] for c in found["cycles"] if c["preliminary"]]
+    due = [c["cycle"] for c in found["cycles"] if c["final_due"]]
+    if early:
+        typer.echo(f"preliminary (ERA5T): {len(early)}, of these final by now: {', '.join(due) or 'none'}")
+    if due:
+        typer.echo(f"make them anew: finescale backfill {region} --source era5 --refresh-preliminary")
 
 
 @models_app.command("list")

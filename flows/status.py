@@ -5,8 +5,10 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from flows.backfill import preliminary_cycles
 from flows.downscale import default_store
 from tasks import region as regions
+from tasks.acquire import SOURCES
 from tasks.publish.ledger import entries, latest_uri
 from tasks.storage import join, read_json
 
@@ -25,6 +27,7 @@ def region_status(name: str, store: str | None) -> dict[str, Any]:
     found = sorted(entries(place, region.name), key=lambda e: (e.cycle.split("/")[1], e.cycle), reverse=True)
     sources = sorted({e.cycle.split("/")[0] for e in found})
     now = datetime.now(UTC)
+    due = {str(c) for s in sources if s in SOURCES for c in preliminary_cycles(place, region.name, s, now)}
     return {
         "region": region.name,
         "store": place,
@@ -40,6 +43,8 @@ def region_status(name: str, store: str | None) -> dict[str, Any]:
                 "lead_times": len(e.lead_hours),
                 "variables": e.variables,
                 "absent": e.absent,
+                "preliminary": e.preliminary,
+                "final_due": e.preliminary and e.cycle in due,
                 "model": e.model,
                 "seconds": round(sum(e.timings.values()), 3),
             }

@@ -14,6 +14,25 @@ import yaml
 os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
 os.environ.setdefault("DO_NOT_TRACK", "1")
 
+pytest_plugins = ["tests.fault_table"]
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Nothing leaves loopback: pytest-socket holds this process, a proxy that is not there those that tests start."""
+    if "live" in str(config.getoption("markexpr")).replace("not live", ""):
+        return
+    for name in ("http_proxy", "https_proxy"):
+        os.environ[name] = os.environ[name.upper()] = "http://127.0.0.1:9"
+    os.environ["no_proxy"] = os.environ["NO_PROXY"] = "127.0.0.1,localhost,::1"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Live tests may leave loopback."""
+    for item in items:
+        if item.get_closest_marker("live"):
+            item.add_marker("enable_socket")
+
+
 # The same examples on every machine and in every run: CI must not fail by chance. `pytest --hypothesis-profile=default`
 # looks for new ones; a machine that is busy is no failure.
 hypothesis.settings.register_profile("steady", derandomize=True, deadline=None)

@@ -34,6 +34,9 @@ class Source(Protocol):
     def fetch(self, cycle: Cycle, region: Region, folder: str) -> list[RawFile]:
         """The cycle's files for a region, proved whole."""
 
+    def final_since(self, time: datetime) -> datetime:
+        """When a cycle's fields are replaced no more."""
+
 
 SOURCES: dict[str, type[Source]] = {"ifs": IfsSource, "demo": DemoSource}
 

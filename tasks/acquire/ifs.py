@@ -62,6 +62,10 @@ class IfsSource:
         with raw.locked(region.acquire.wait_minutes * 60):
             return _Fetch(cycle, region, steps, raw).run()
 
+    def final_since(self, time: datetime) -> datetime:
+        """From the start: a forecast is never replaced."""
+        return time
+
 
 def _assert_can_be(cycle: Cycle, steps: list[int]) -> None:
     if cycle.time.hour % 6:

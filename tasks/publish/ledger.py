@@ -21,6 +21,8 @@ from tasks.errors import FinescaleError
 from tasks.scorecard import Scorecard
 from tasks.storage import filesystem, join, read_json, write_json
 
+ERA5T = "0005"  # expver of preliminary ERA5; 0001 is final
+
 
 class DamagedLedger(FinescaleError):
     """A ledger file that cannot be read."""
@@ -51,6 +53,11 @@ class LedgerEntry(BaseModel):
     spacing: float
     timings: dict[str, float]  # seconds by step, publishing itself not yet known
     scorecard: Scorecard
+
+    @property
+    def preliminary(self) -> bool:
+        """Whether some hours are ERA5T."""
+        return self.origin == "era5" and ERA5T in self.expver.split("+")
 
 
 def fingerprint(inputs: list[RawFile], model_sha256: str, region_fingerprint: str, code_version: str) -> str:
