@@ -10,6 +10,7 @@ from prefect import task
 from prefect.client.schemas.objects import State
 
 from tasks.acquire.demo import DemoSource
+from tasks.acquire.era5 import Era5Source
 from tasks.acquire.files import local_files
 from tasks.cycle import Cycle, RawFile
 from tasks.errors import BadInput, CycleNotReady, WorkspaceFull
@@ -34,7 +35,7 @@ class Source(Protocol):
         """The cycle's files for a region, proved whole."""
 
 
-SOURCES: dict[str, type[Source]] = {"demo": DemoSource}
+SOURCES: dict[str, type[Source]] = {"demo": DemoSource, "era5": Era5Source}
 
 
 def open_source(name: str) -> Source:

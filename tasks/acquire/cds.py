@@ -1,0 +1,304 @@
+"""All talk with the Copernicus CDS through its client: submit, wait, download; its errors as ours.
+
+What is asked for and whether the answer is it: era5_request.py and era5_messages.py.
+
+The client repeats a failed question up to 500 times and never looks at Retry-After, so each question here is asked once
+and repeated by `Cds.patiently`, which does. Only a download is repeated by the client, for it goes on where it stopped.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+import threading
+import time
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+import cdsapi
+import requests
+from ecmwf.datastores.processing import DownloadError, LinkError, ProcessingFailedError
+
+from tasks.acquire.cds_credentials import PROFILE, Credentials
+from tasks.acquire.raw import NO_ROOM
+from tasks.cycle import Cycle
+from tasks.errors import CycleNotReady, FinescaleError, IncompleteDownload, RequestRefused, WorkspaceFull
+from tasks.region import AcquireSettings
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+
+REQUESTS_PAGE = "https://cds.climate.copernicus.eu/requests"
+GONE = (403, 404, 410)  # of a result's address: object stores answer 403 to what is not there any more
+SUBMISSIONS = 3  # of one request: one that got no answer may have been queued all the same
+REMINDER = 600.0  # seconds between two lines that say that nothing has changed
+# what the client raises where the answer is no JSON of the kind it knows, such as a page "under maintenance"
+NO_ANSWER = (requests.RequestException, LinkError, KeyError, IndexError, AssertionError, TypeError, ValueError)
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How fast questions follow each other, seconds. Tests hand a faster one to `Era5Source`."""
+
+    first: float = 2.0
+    longest: float = 60.0
+    growth: float = 1.5
+
+
+class Deadline:
+    """The time that is left for one cycle, by a clock that nobody sets."""
+
+    def __init__(self, seconds: float) -> None:
+        self._end = time.monotonic() + seconds
+
+    @property
+    def left(self) -> float:
+        """Seconds, never below zero."""
+        return max(0.0, self._end - time.monotonic())
+
+
+class JobLost(Exception):
+    """A job that will give nothing any more: failed, deleted, gone, or its result is."""
+
+
+class JobRejected(RequestRefused):
+    """A job that the service does not want to do."""
+
+
+class FileUnreachable(IncompleteDownload):
+    """A job's file that does not come, or not whole, though it may be all right; the job is kept."""
+
+
+class Cds:
+    """The service as one cycle's fetch sees it."""
+
+    def __init__(
+        self, cycle: Cycle, credentials: Credentials, settings: AcquireSettings, pace: Pace, deadline: Deadline
+    ) -> None:
+        self.cycle, self.settings, self.pace, self.deadline = cycle, settings, pace, deadline
+        self._credentials = credentials
+        ignore = lambda *_args, **_kwargs: None  # noqa: E731  (at debug level the client logs the key)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # a service that is down: the first question says so
+            self._client = cdsapi.Client(
+                url=credentials.url,
+                key=credentials.key,
+                verify=credentials.verify,
+                quiet=True,
+                progress=False,
+                delete=False,
+                wait_until_complete=False,
+                timeout=settings.timeout_seconds,
+                retry_max=1,
+                sleep_max=pace.longest,
+                debug_callback=ignore,
+                info_callback=ignore,
+                warning_callback=self._pass_on,
+                error_callback=self._pass_on,
+            )
+
+    def newest(self, dataset: str) -> datetime | None:
+        """The end of the dataset, as the catalogue has it."""
+        ask = lambda: self._client.client.get_collection(dataset).end_datetime  # noqa: E731
+        return self.patiently(ask)
+
+    def submit(self, dataset: str, request: dict[str, Any]) -> str:
+        """Queue a request; its id."""
+        process = self.patiently(lambda: self._client.client.get_process(dataset))
+        return str(self.patiently(lambda: process.submit(request).request_id, tries=SUBMISSIONS))
+
+    def wait(self, job: str) -> Any:
+        """The client's results of a job, once there are some.
+
+        JobLost if there never will be; JobRejected if the CDS rejects it; CycleNotReady at the deadline.
+        """
+        remote = self.patiently(lambda: self._client.client.get_remote(job), job)
+        pause, began, said, last = self.pace.first, time.monotonic(), 0.0, ""
+        while (state := self.patiently(lambda: str(remote.status), job)) in ("accepted", "running"):
+            now = time.monotonic()
+            if state != last or now - said > REMINDER:
+                word = "queued" if state == "accepted" else state
+                log.info("%s: CDS request %s is %s, %.0f min so far", self.cycle, job, word, (now - began) / 60)
+                last, said = state, now
+            if self.deadline.left <= 0:
+                raise CycleNotReady(
+                    f"{self.cycle}: CDS request {job} is still {state} after {self.settings.cds_wait_hours:g} h "
+                    "(cds_wait_hours); run again to go on waiting for the same request"
+                )
+            time.sleep(min(pause, self.deadline.left))
+            pause = min(pause * self.pace.growth, self.pace.longest)
+        if state == "successful":
+            return self.patiently(remote.get_results, job)
+        reason = self._reason(remote)
+        if "queued requests" in reason.lower():
+            raise JobRejected(
+                f"{self.cycle}: the CDS takes no more requests of this user now ({reason}); wait until some at "
+                f"{REQUESTS_PAGE} are done, or delete them, and run again"
+            )
+        if state == "rejected":
+            raise JobRejected(
+                f"{self.cycle}: the CDS rejected request {job} ({reason}); look at it at {REQUESTS_PAGE}, change the "
+                "region's box or variables, and run again"
+            )
+        raise JobLost(f"request {job} is {state} ({reason})")
+
+    def download(self, results: Any, target: Path, job: str) -> None:
+        """A job's file, in a time that its size allows.
+
+        JobLost if it is not there any more; FileUnreachable if it comes too slowly, or is cut again and again;
+        IncompleteDownload if it is of another size than the CDS says.
+        """
+        size = self.patiently(lambda: int(results.content_length), job)
+        allowed = min(self.deadline.left, self.settings.timeout_seconds + size / self.settings.slowest)
+        results.retry_options = {"maximum_tries": 3, "retry_after": self.pace.first}
+        log.info("%s: downloading %.1f kB of CDS request %s", self.cycle, size / 1e3, job)
+        folder, ended = target.parent, f"{self.cycle}: the file of CDS request {job}"
+        failures: list[Exception] = []
+
+        def work() -> None:
+            try:
+                results.download(str(target))
+            except Exception as error:
+                failures.append(error)
+
+        # The client gives up on a silent server, never on one that sends a byte now and then.
+        thread = threading.Thread(target=work, daemon=True, name="cds-download")
+        thread.start()
+        thread.join(allowed)
+        if thread.is_alive():
+            got = target.stat().st_size if target.exists() else 0
+            shutil.rmtree(folder, ignore_errors=True)  # the thread finds no place to start anew
+            raise FileUnreachable(
+                f"{ended}: {got} of {size} bytes after {allowed:.0f} s, slower than {self.settings.slowest:g} bytes/s "
+                "(slowest); run again: the request is kept"
+            )
+        if failures:
+            self._explain_download(failures[0], results, ended)
+
+    def _explain_download(self, error: Exception, results: Any, ended: str) -> None:
+        """Raise the error of ours for what the client raised."""
+        again = "run again: the request is kept"
+        if isinstance(error, OSError) and error.errno in NO_ROOM:
+            raise WorkspaceFull(
+                f"{ended}: no room for it ({os.strerror(error.errno)}); free some, or set FINESCALE_WORKSPACE to a "
+                "larger disk, and run again: the request is kept"
+            ) from None
+        if isinstance(error, FileNotFoundError):  # the client keeps an HTTP error of the file's address to itself
+            try:
+                status = requests.head(
+                    results.location,
+                    timeout=self.settings.timeout_seconds,
+                    verify=self._credentials.verify,
+                    allow_redirects=True,
+                ).status_code
+            except requests.RequestException:
+                status = 0
+            if status in GONE:
+                raise JobLost(f"{ended} has expired (HTTP {status})") from None
+            raise FileUnreachable(f"{ended} cannot be had now (HTTP {status or 'no answer'}); {again}") from None
+        if isinstance(error, (DownloadError, AssertionError)):  # of the client: another size
+            raise IncompleteDownload(f"{ended}: {self.said(error)}") from None
+        if isinstance(error, NO_ANSWER):
+            raise FileUnreachable(f"{ended}: {self.said(error)}; {again}") from None
+        raise error
+
+    def patiently(self, ask: Callable[[], T], job: str = "", tries: int = 0) -> T:
+        """The answer to a question, about a job or none, asked again while the service is down.
+
+        CycleNotReady after the region's `wait_minutes` without an answer, at the deadline, or after so many tries.
+        """
+        pause, began, count = self.pace.first, time.monotonic(), 0
+        while True:
+            try:
+                return ask()
+            except NO_ANSWER as error:
+                wanted = self._worth_waiting(error, job)
+                reason = self.said(error)
+            count += 1
+            left = min(self.deadline.left, began + self.settings.wait_minutes * 60 - time.monotonic())
+            if left <= 0 or count == tries:
+                raise CycleNotReady(
+                    f"{self.cycle}: the CDS does not answer, {count} times in {(time.monotonic() - began) / 60:.0f} "
+                    f"min ({reason}); run again later{f' to go on with request {job}' if job else ''}"
+                )
+            pause = max(pause, min(wanted, self.pace.longest))
+            log.warning("%s: the CDS does not answer (%s); asking again in %.0f s", self.cycle, reason, pause)
+            time.sleep(min(pause, left))
+            pause = min(pause * self.pace.growth, self.pace.longest)
+
+    def _worth_waiting(self, error: Exception, job: str) -> float:
+        """Seconds that the service wants to be left alone; raises where waiting mends nothing."""
+        response = getattr(error, "response", None)
+        if response is None:
+            if isinstance(error, (requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema)):
+                raise RequestRefused(
+                    f"{self.cycle}: the CDS url from {self._credentials.place} is none ({self.said(error)})"
+                ) from None
+            return 0.0
+        if response.status_code in (408, 429) or not 400 <= response.status_code < 500:
+            wanted = response.headers.get("Retry-After", "")
+            return float(wanted) if wanted.isdigit() else 0.0
+        raise self._refusal(response.status_code, self.said(error), job) from None
+
+    def _refusal(self, status: int, said: str, job: str) -> FinescaleError | JobLost:
+        """What a 4xx answer means to the one who asked."""
+        lower = said.lower()
+        if status == 401:
+            return RequestRefused(
+                f"{self.cycle}: the CDS does not know the key from {self._credentials.place}; copy the one shown at "
+                f"{PROFILE} there ({said})"
+            )
+        if "licence" in lower:
+            return RequestRefused(
+                f"{self.cycle}: the dataset's licence is not accepted yet; accept it with this user at the address "
+                f"that the CDS names, and run again ({said})"
+            )
+        if "cost limits" in lower:
+            return RequestRefused(
+                f"{self.cycle}: the request is too large for the CDS; take a smaller box or fewer variables ({said})"
+            )
+        if "available yet" in lower or "latest date available" in lower:
+            return CycleNotReady(f"{self.cycle}: the CDS does not have that day yet; run again later ({said})")
+        if status in (404, 410):
+            if job:
+                return JobLost(f"request {job} is not there any more ({said})")
+            return RequestRefused(
+                f"{self.cycle}: {self._credentials.url} is not the CDS ({said}); mend the url beside the key from "
+                f"{self._credentials.place}"
+            )
+        return RequestRefused(
+            f"{self.cycle}: the CDS refuses the request (HTTP {status}); change the region's box or variables, and run "
+            f"again ({said})"
+        )
+
+    def _reason(self, remote: Any) -> str:
+        """Why a job gave nothing: the CDS says it where its results would be."""
+        try:
+            remote.results_ready  # noqa: B018  (a property that asks)
+        except (*NO_ANSWER, ProcessingFailedError) as error:
+            return self.said(error)
+        return "no reason given"
+
+    def said(self, error: Exception) -> str:
+        """What the service or the client said, in one short line without the key."""
+        text = str(error)
+        response = getattr(error, "response", None)
+        if response is not None:
+            try:
+                body = response.json()
+                parts = [str(body[k]) for k in ("title", "traceback", "detail") if body.get(k)]
+            except (ValueError, AttributeError):
+                parts = []
+            text = "; ".join(parts) or f"HTTP {response.status_code} {response.reason}"
+        line = " ".join(f"{text or type(error).__name__}".replace(self._credentials.key, "***").split())
+        return line if len(line) <= 300 else f"{line[:297]}..."
+
+    def _pass_on(self, *args: Any, **_kwargs: Any) -> None:
+        """A warning of the service, such as one of maintenance, to our log."""
+        text = str(args[0]) % args[1:] if len(args) > 1 else str(args[0])
+        log.warning("%s: the CDS says: %s", self.cycle, self.said(Exception(text)))
