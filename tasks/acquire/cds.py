@@ -22,12 +22,13 @@ from typing import Any, TypeVar
 
 import cdsapi
 import requests
-from ecmwf.datastores.processing import DownloadError, LinkError, ProcessingFailedError
+from ecmwf.datastores.processing import DownloadError, ProcessingFailedError
 
-from tasks.acquire.cds_credentials import PROFILE, Credentials
+from tasks.acquire.cds_credentials import Credentials
+from tasks.acquire.cds_errors import NO_ANSWER, FileUnreachable, JobLost, JobRejected, one_line, refusal
 from tasks.acquire.raw import NO_ROOM
 from tasks.cycle import Cycle
-from tasks.errors import CycleNotReady, FinescaleError, IncompleteDownload, RequestRefused, WorkspaceFull
+from tasks.errors import CycleNotReady, IncompleteDownload, RequestRefused, WorkspaceFull
 from tasks.region import AcquireSettings
 
 log = logging.getLogger(__name__)
@@ -37,8 +38,9 @@ REQUESTS_PAGE = "https://cds.climate.copernicus.eu/requests"
 GONE = (403, 404, 410)  # of a result's address: object stores answer 403 to what is not there any more
 SUBMISSIONS = 3  # of one request: one that got no answer may have been queued all the same
 REMINDER = 600.0  # seconds between two lines that say that nothing has changed
-# what the client raises where the answer is no JSON of the kind it knows, such as a page "under maintenance"
-NO_ANSWER = (requests.RequestException, LinkError, KeyError, IndexError, AssertionError, TypeError, ValueError)
+
+# The client's own log repeats what is told here, with whole pages of HTML: only for those who configure a handler.
+logging.getLogger("multiurl").addHandler(logging.NullHandler())
 
 
 @dataclass(frozen=True)
@@ -60,18 +62,6 @@ class Deadline:
     def left(self) -> float:
         """Seconds, never below zero."""
         return max(0.0, self._end - time.monotonic())
-
-
-class JobLost(Exception):
-    """A job that will give nothing any more: failed, deleted, gone, or its result is."""
-
-
-class JobRejected(RequestRefused):
-    """A job that the service does not want to do."""
-
-
-class FileUnreachable(IncompleteDownload):
-    """A job's file that does not come, or not whole, though it may be all right; the job is kept."""
 
 
 class Cds:
@@ -145,7 +135,7 @@ class Cds:
                 f"{self.cycle}: the CDS rejected request {job} ({reason}); look at it at {REQUESTS_PAGE}, change the "
                 "region's box or variables, and run again"
             )
-        raise JobLost(f"request {job} is {state} ({reason})")
+        raise JobLost(f"{self.cycle}: CDS request {job} is {state} ({reason})")
 
     def download(self, results: Any, target: Path, job: str) -> None:
         """A job's file, in a time that its size allows.
@@ -178,9 +168,9 @@ class Cds:
                 "(slowest); run again: the request is kept"
             )
         if failures:
-            self._explain_download(failures[0], results, ended)
+            self._explain_download(failures[0], results, target, ended)
 
-    def _explain_download(self, error: Exception, results: Any, ended: str) -> None:
+    def _explain_download(self, error: Exception, results: Any, target: Path, ended: str) -> None:
         """Raise the error of ours for what the client raised."""
         again = "run again: the request is kept"
         if isinstance(error, OSError) and error.errno in NO_ROOM:
@@ -188,7 +178,8 @@ class Cds:
                 f"{ended}: no room for it ({os.strerror(error.errno)}); free some, or set FINESCALE_WORKSPACE to a "
                 "larger disk, and run again: the request is kept"
             ) from None
-        if isinstance(error, FileNotFoundError):  # the client keeps an HTTP error of the file's address to itself
+        # The client keeps an HTTP error of the file's address to itself, and finds an empty file or none.
+        if isinstance(error, FileNotFoundError) or (target.exists() and not target.stat().st_size):
             try:
                 status = requests.head(
                     results.location,
@@ -227,7 +218,7 @@ class Cds:
                     f"min ({reason}); run again later{f' to go on with request {job}' if job else ''}"
                 )
             pause = max(pause, min(wanted, self.pace.longest))
-            log.warning("%s: the CDS does not answer (%s); asking again in %.0f s", self.cycle, reason, pause)
+            log.warning("%s: the CDS does not answer (%s); asking again in %.3g s", self.cycle, reason, pause)
             time.sleep(min(pause, left))
             pause = min(pause * self.pace.growth, self.pace.longest)
 
@@ -243,38 +234,7 @@ class Cds:
         if response.status_code in (408, 429) or not 400 <= response.status_code < 500:
             wanted = response.headers.get("Retry-After", "")
             return float(wanted) if wanted.isdigit() else 0.0
-        raise self._refusal(response.status_code, self.said(error), job) from None
-
-    def _refusal(self, status: int, said: str, job: str) -> FinescaleError | JobLost:
-        """What a 4xx answer means to the one who asked."""
-        lower = said.lower()
-        if status == 401:
-            return RequestRefused(
-                f"{self.cycle}: the CDS does not know the key from {self._credentials.place}; copy the one shown at "
-                f"{PROFILE} there ({said})"
-            )
-        if "licence" in lower:
-            return RequestRefused(
-                f"{self.cycle}: the dataset's licence is not accepted yet; accept it with this user at the address "
-                f"that the CDS names, and run again ({said})"
-            )
-        if "cost limits" in lower:
-            return RequestRefused(
-                f"{self.cycle}: the request is too large for the CDS; take a smaller box or fewer variables ({said})"
-            )
-        if "available yet" in lower or "latest date available" in lower:
-            return CycleNotReady(f"{self.cycle}: the CDS does not have that day yet; run again later ({said})")
-        if status in (404, 410):
-            if job:
-                return JobLost(f"request {job} is not there any more ({said})")
-            return RequestRefused(
-                f"{self.cycle}: {self._credentials.url} is not the CDS ({said}); mend the url beside the key from "
-                f"{self._credentials.place}"
-            )
-        return RequestRefused(
-            f"{self.cycle}: the CDS refuses the request (HTTP {status}); change the region's box or variables, and run "
-            f"again ({said})"
-        )
+        raise refusal(self.cycle, self._credentials, response.status_code, self.said(error), job) from None
 
     def _reason(self, remote: Any) -> str:
         """Why a job gave nothing: the CDS says it where its results would be."""
@@ -285,18 +245,8 @@ class Cds:
         return "no reason given"
 
     def said(self, error: Exception) -> str:
-        """What the service or the client said, in one short line without the key."""
-        text = str(error)
-        response = getattr(error, "response", None)
-        if response is not None:
-            try:
-                body = response.json()
-                parts = [str(body[k]) for k in ("title", "traceback", "detail") if body.get(k)]
-            except (ValueError, AttributeError):
-                parts = []
-            text = "; ".join(parts) or f"HTTP {response.status_code} {response.reason}"
-        line = " ".join(f"{text or type(error).__name__}".replace(self._credentials.key, "***").split())
-        return line if len(line) <= 300 else f"{line[:297]}..."
+        """An error in one line, without the key."""
+        return one_line(error, self._credentials)
 
     def _pass_on(self, *args: Any, **_kwargs: Any) -> None:
         """A warning of the service, such as one of maintenance, to our log."""

@@ -16,8 +16,9 @@ from uuid import uuid4
 
 from pydantic import AwareDatetime, BaseModel, ValidationError
 
-from tasks.acquire.cds import REQUESTS_PAGE, Cds, Deadline, FileUnreachable, JobLost, JobRejected, Pace
+from tasks.acquire.cds import REQUESTS_PAGE, Cds, Deadline, Pace
 from tasks.acquire.cds_credentials import find_credentials
+from tasks.acquire.cds_errors import FileUnreachable, JobLost, JobRejected
 from tasks.acquire.era5_messages import prove
 from tasks.acquire.era5_request import DATASET, Asked, asked_of
 from tasks.acquire.raw import NO_ROOM, RawFolder
@@ -67,8 +68,8 @@ def assert_checksum(data: bytes, stated: str, where: str) -> None:
                 digests.append(hashlib.md5(joined, usedforsecurity=False).hexdigest())
     if number not in [int(d, 16) for d in digests]:
         raise IncompleteDownload(
-            f"{where}: {len(data)} bytes with checksum {digests[0]}, the CDS says {stated}; run again, and if it stays "
-            "so set cds_checksum: false under acquire: in the region's YAML"
+            f"{where}: {len(data)} bytes with checksum {digests[0]}, the CDS says {stated} (cds_checksum: false "
+            "under acquire: in the region's YAML leaves this comparison out)"
         )
 
 
@@ -134,13 +135,12 @@ class _Fetch:
         except FileUnreachable:
             raise
         except (JobLost, IncompleteDownload) as lost:
-            log.warning("%s: %s; asking the CDS anew", self.cycle, lost)
+            log.warning("%s; asking the CDS anew", lost)
         try:
             return self._attempt()
         except JobLost as lost:
             raise CycleNotReady(
-                f"{self.cycle}: a second CDS request gave nothing either: {lost}; look at it at {REQUESTS_PAGE} and "
-                "run again later"
+                f"{lost}, like the request before it; look at it at {REQUESTS_PAGE} and run again later"
             ) from None
 
     def _attempt(self) -> RawFile:

@@ -96,12 +96,15 @@ def _identify(handle: int, asked: Asked, where: str) -> tuple[Variable, int, str
 
 def _assert_whole(found: dict[tuple[str, int], str], asked: Asked, cycle: object) -> None:
     """Every variable at every hour; CycleNotReady where only the end of the day is missing."""
-    lacking = {v.name: [h for h in HOURS if (v.name, h) not in found] for v in asked.variables}
-    lacking = {name: hours for name, hours in lacking.items() if hours}
+    lacking: dict[tuple[int, ...], list[str]] = {}
+    for variable in asked.variables:
+        hours = tuple(h for h in HOURS if (variable.name, h) not in found)
+        lacking.setdefault(hours, []).append(variable.name)
+    lacking.pop((), None)
     if not lacking:
         return
-    shown = "; ".join(f"{name} at {', '.join(f'{h:02d}' for h in hours)} UTC" for name, hours in lacking.items())
-    if all(hours[0] > 0 and hours == list(range(hours[0], 24)) for hours in lacking.values()):
+    shown = "; ".join(f"{', '.join(names)} at {', '.join(map(str, h))} UTC" for h, names in lacking.items())
+    if all(hours[0] > 0 and hours == tuple(range(hours[0], 24)) for hours in lacking):
         raise CycleNotReady(f"{cycle}: the CDS does not have the end of the day yet: {shown} missing; run again later")
     raise IncompleteDownload(f"{cycle}: {shown} missing from the CDS's file")
 
