@@ -37,6 +37,7 @@ T = TypeVar("T")
 REQUESTS_PAGE = "https://cds.climate.copernicus.eu/requests"
 GONE = (403, 404, 410)  # of a result's address: object stores answer 403 to what is not there any more
 SUBMISSIONS = 3  # of one request: one that got no answer may have been queued all the same
+CHUNK = 1 << 16  # bytes: the client loses what it has of a chunk when it is cut; its own MiB is a whole day of Hubei
 REMINDER = 600.0  # seconds between two lines that say that nothing has changed
 
 # The client's own log repeats what is told here, with whole pages of HTML: only for those who configure a handler.
@@ -146,6 +147,7 @@ class Cds:
         size = self.patiently(lambda: int(results.content_length), job)
         allowed = min(self.deadline.left, self.settings.timeout_seconds + size / self.settings.slowest)
         results.retry_options = {"maximum_tries": 3, "retry_after": self.pace.first}
+        results.download_options = results.download_options | {"chunk_size": CHUNK}
         log.info("%s: downloading %.1f kB of CDS request %s", self.cycle, size / 1e3, job)
         folder, ended = target.parent, f"{self.cycle}: the file of CDS request {job}"
         failures: list[Exception] = []

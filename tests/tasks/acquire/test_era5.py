@@ -587,7 +587,8 @@ def test_day_that_has_not_ended_yet_is_not_ready(cds: CdsServer, fetch: Fetch, p
 def test_cut_download_goes_on(cds: CdsServer, fetch: Fetch, place: Callable, right: bytes) -> None:
     cds.inject(Fault.TRUNCATED)
     assert_right(fetch(place()), right)
-    assert (cds.counts["download"], cds.counts["execution"], cds.bytes_sent) == (2, 1, len(right))
+    assert (cds.counts["download"], cds.counts["execution"]) == (2, 1)
+    assert cds.bytes_sent < 1.5 * len(right), "half of it was sent before the cut; not all of it after that"
 
 
 @pytest.mark.fault("CDS: connection cut again and again", "IncompleteDownload; the next run goes on with the job")
