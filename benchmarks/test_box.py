@@ -15,7 +15,7 @@ import xarray as xr
 
 from flows.field import super_resolve_file
 from tasks.acquire.demo import FOLDER, STEP, TIME
-from tasks.acquire.open_data import file_uri
+from tasks.acquire.layout import file_uri
 from tasks.downscale.packages import METHODS
 from tasks.prepare.decode_xarray import layout
 from tasks.region import SHIPPED

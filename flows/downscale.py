@@ -16,7 +16,7 @@ from pydantic import BaseModel
 
 from models.package import ModelPackage
 from tasks import region as regions
-from tasks.acquire import Source, acquire, acquire_files, choose_cycle, open_source
+from tasks.acquire import Source, acquire, acquire_files, choose_cycle, forget, open_source
 from tasks.acquire.files import assert_present
 from tasks.cycle import Cycle, RawFile
 from tasks.downscale import downscale as downscale_step
@@ -122,10 +122,25 @@ def _input_cycle(info: PreparedInfo) -> Cycle:
     return Cycle(source="file", time=datetime.fromisoformat(f"{info.init}:00+00:00"))
 
 
+def _published(store: str, region: Region, cycle: Cycle) -> LedgerEntry | None:
+    """The ledger entry of a cycle whose product is still there."""
+    entry = read_entry(store, region.name, cycle)
+    if entry is not None and exists(join(store, *entry.product.split("/"))):
+        return entry
+    return None
+
+
 def _done(store: str, region: Region, cycle: Cycle, mark: str) -> LedgerEntry | None:
     """The ledger entry of an identical product that is still there."""
-    entry = read_entry(store, region.name, cycle)
-    if entry is not None and entry.fingerprint == mark and exists(join(store, *entry.product.split("/"))):
+    entry = _published(store, region, cycle)
+    return entry if entry is not None and entry.fingerprint == mark else None
+
+
+def _made_so(store: str, region: Region, cycle: Cycle, package: ModelPackage) -> LedgerEntry | None:
+    """The entry of a product made as it would be now; known before anything is fetched: a cycle's fields are final."""
+    entry = _published(store, region, cycle)
+    now = (package.digest, region.fingerprint, VERSION)
+    if entry is not None and (entry.model_sha256, entry.region_fingerprint, entry.code_version) == now:
         return entry
     return None
 
@@ -137,7 +152,7 @@ def _already(store: str, entry: LedgerEntry, workspace: str) -> Outcome:
     return Outcome(store=store, entry=entry, made=False)
 
 
-@flow(name="downscale", flow_run_name=_run_name, timeout_seconds=4 * 3600, validate_parameters=True)
+@flow(name="downscale", flow_run_name=_run_name, timeout_seconds=16 * 3600, validate_parameters=True)
 def downscale(
     region: str,
     source: str = "ifs",
@@ -147,8 +162,12 @@ def downscale(
     model: str | None = None,
     spacing: float | None = None,
     force: bool = False,
+    refetch: bool = False,
 ) -> Outcome:
-    """Make and publish one cycle's product; an identical one that is published already is left as it is."""
+    """Make and publish one cycle's product; one that is published already and made alike is left as it is.
+
+    `refetch`: ask the source anew, for fields that have changed there, as preliminary ERA5 does.
+    """
     watch = Stopwatch()
     store = join(store or default_store())
     request = resolve(region, source, cycle, inputs, model, spacing)
@@ -159,6 +178,10 @@ def downscale(
     run = f"{chosen.source}-{chosen.stamp}" if chosen else "file"
     workspace = join(base, place.name, f"{run}-{uuid4().hex[:8]}")
 
+    if chosen is not None and not force and not refetch and (entry := _made_so(store, place, chosen, package)):
+        return _already(store, entry, workspace)
+    if chosen is not None and refetch:
+        forget(chosen, base)
     files: list[RawFile] = acquire(chosen, place, base) if chosen else acquire_files(inputs or [])
     watch.lap("acquire")
     mark = fingerprint(files, package.digest, place.fingerprint, VERSION)

@@ -75,6 +75,8 @@ class AcquireSettings(BaseModel):
     in_flight: Annotated[int, Field(ge=1, le=32)] = 8  # requests at once
     wait_minutes: Annotated[float, Field(ge=0)] = 180  # for a cycle that was asked for, or a service that is down
     timeout_seconds: Positive = 30  # without a byte
+    pause_seconds: Positive = 15  # of a mirror that failed three times in a row; doubled each time
+    poll_seconds: Positive = 60  # between looks for what is not there yet
     slowest: Positive = 20_000  # bytes a second: a mirror below that counts as dead
     cds_wait_hours: Positive = 12  # for the CDS to do a request
     cds_checksum: bool = True  # refuse a result whose checksum is another than the CDS says

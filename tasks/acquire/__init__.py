@@ -12,10 +12,11 @@ from prefect.client.schemas.objects import State
 from tasks.acquire.demo import DemoSource
 from tasks.acquire.era5 import Era5Source
 from tasks.acquire.files import local_files
+from tasks.acquire.ifs import IfsSource
 from tasks.cycle import Cycle, RawFile
-from tasks.errors import BadInput, CycleNotReady, WorkspaceFull
+from tasks.errors import BadInput, FinescaleError
 from tasks.region import Region
-from tasks.storage import join
+from tasks.storage import join, remove
 
 log = logging.getLogger(__name__)
 
@@ -35,7 +36,7 @@ class Source(Protocol):
         """The cycle's files for a region, proved whole."""
 
 
-SOURCES: dict[str, type[Source]] = {"demo": DemoSource, "era5": Era5Source}
+SOURCES: dict[str, type[Source]] = {"ifs": IfsSource, "era5": Era5Source, "demo": DemoSource}
 
 
 def open_source(name: str) -> Source:
@@ -53,11 +54,16 @@ def choose_cycle(source: Source, region: Region, cycle: str | None) -> Cycle:
     return source.latest(region, datetime.now(UTC))
 
 
+def forget(cycle: Cycle, workspace: str) -> None:
+    """Drop what was fetched of a cycle, so that it is fetched again."""
+    remove(join(workspace, "raw", cycle.source, cycle.stamp))
+
+
 def worth_retrying(_task: Any, _run: Any, state: State[Any]) -> bool:
-    """Trying again does not mend bad input."""
+    """Not for errors of ours: bad input stays bad, and a source tries by itself for as long as it may."""
     try:
         state.result()
-    except (BadInput, CycleNotReady, WorkspaceFull):  # a source waits by itself, as long as it may
+    except FinescaleError:
         return False
     except Exception:
         return True
@@ -67,9 +73,9 @@ def worth_retrying(_task: Any, _run: Any, state: State[Any]) -> bool:
 @task(
     name="acquire",
     task_run_name="acquire {cycle}",
-    retries=3,
-    retry_delay_seconds=[5, 30, 120],
-    timeout_seconds=7200,
+    retries=2,
+    retry_delay_seconds=[5, 60],
+    timeout_seconds=14 * 3600,  # each source has a deadline of its own, from the region's YAML
     retry_condition_fn=worth_retrying,
 )
 def acquire(cycle: Cycle, region: Region, workspace: str) -> list[RawFile]:

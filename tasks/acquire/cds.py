@@ -14,7 +14,7 @@ import shutil
 import threading
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -46,11 +46,21 @@ logging.getLogger("multiurl").addHandler(logging.NullHandler())
 
 @dataclass(frozen=True)
 class Pace:
-    """How fast questions follow each other, seconds. Tests hand a faster one to `Era5Source`."""
+    """How fast questions follow each other, seconds; `longest` is the region's `poll_seconds`.
 
-    first: float = 2.0
-    longest: float = 60.0
+    Tests hand a faster one to `Era5Source`, or set `poll_seconds`.
+    """
+
+    longest: float
+    first: float = 2.0  # at most `longest`
     growth: float = 1.5
+
+    def pauses(self) -> Iterator[float]:
+        """One after the other, growing."""
+        pause = self.first
+        while True:
+            yield min(pause, self.longest)
+            pause = min(pause * self.growth, self.longest)
 
 
 class Deadline:
@@ -109,7 +119,7 @@ class Cds:
         JobLost if there never will be; JobRejected if the CDS rejects it; CycleNotReady at the deadline.
         """
         remote = self.patiently(lambda: self._client.client.get_remote(job), job)
-        pause, began, said, last = self.pace.first, time.monotonic(), 0.0, ""
+        pauses, began, said, last = self.pace.pauses(), time.monotonic(), 0.0, ""
         while (state := self.patiently(lambda: str(remote.status), job)) in ("accepted", "running"):
             now = time.monotonic()
             if state != last or now - said > REMINDER:
@@ -121,8 +131,7 @@ class Cds:
                     f"{self.cycle}: CDS request {job} is still {state} after {self.settings.cds_wait_hours:g} h "
                     "(cds_wait_hours); run again to go on waiting for the same request"
                 )
-            time.sleep(min(pause, self.deadline.left))
-            pause = min(pause * self.pace.growth, self.pace.longest)
+            time.sleep(min(next(pauses), self.deadline.left))
         if state == "successful":
             return self.patiently(remote.get_results, job)
         reason = self._reason(remote)
@@ -205,7 +214,7 @@ class Cds:
 
         CycleNotReady after the region's `wait_minutes` without an answer, at the deadline, or after so many tries.
         """
-        pause, began, count = self.pace.first, time.monotonic(), 0
+        pauses, began, count = self.pace.pauses(), time.monotonic(), 0
         while True:
             try:
                 return ask()
@@ -219,10 +228,9 @@ class Cds:
                     f"{self.cycle}: the CDS does not answer, {count} times in {(time.monotonic() - began) / 60:.0f} "
                     f"min ({reason}); run again later{f' to go on with request {job}' if job else ''}"
                 )
-            pause = max(pause, min(wanted, self.pace.longest))
+            pause = max(next(pauses), min(wanted, self.pace.longest))
             log.warning("%s: the CDS does not answer (%s); asking again in %.3g s", self.cycle, reason, pause)
             time.sleep(min(pause, left))
-            pause = min(pause * self.pace.growth, self.pace.longest)
 
     def _worth_waiting(self, error: Exception, job: str) -> float:
         """Seconds that the service wants to be left alone; raises where waiting mends nothing."""

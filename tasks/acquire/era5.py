@@ -83,13 +83,13 @@ class _Job(BaseModel):
 
 
 class Era5Source:
-    """Implements `Source` for ERA5; a cycle is a UTC day. Tests give a faster pace."""
+    """Implements `Source` for ERA5; a cycle is a UTC day. `pace` is for tests that hurry."""
 
     name = "era5"
     truth: str | None = None
 
     def __init__(self, pace: Pace | None = None) -> None:
-        self._pace = pace or Pace()
+        self._pace = pace
 
     def latest(self, region: Region, now: datetime) -> Cycle:
         """The newest whole day of the catalogue."""
@@ -115,7 +115,8 @@ class Era5Source:
             return [_Fetch(self._open(cycle, region, deadline), asked, raw, name).run()]
 
     def _open(self, cycle: Cycle, region: Region, deadline: Deadline) -> Cds:
-        return Cds(cycle, find_credentials(cycle), region.acquire, self._pace, deadline)
+        pace = self._pace or Pace(longest=region.acquire.poll_seconds)
+        return Cds(cycle, find_credentials(cycle), region.acquire, pace, deadline)
 
 
 class _Fetch:

@@ -1,6 +1,6 @@
-"""ECMWF open data's layout: where files lie, what an index says, and proving that bytes are the message asked for.
+"""ECMWF open data's files: what an index says, and proving that bytes are the message that was asked for.
 
-Works on any root that is laid out so, local or remote. The demo cycle ships in this layout.
+Works on any root that is laid out so. The demo cycle ships in this layout.
 """
 
 from __future__ import annotations
@@ -12,10 +12,15 @@ from datetime import UTC, datetime
 
 import eccodes
 
+from tasks.acquire.layout import file_uri
 from tasks.cycle import Cycle, RawFile
 from tasks.errors import IncompleteDownload
 from tasks.storage import filesystem, join, write_bytes
 from tasks.variables import Variable
+
+REMEDY = "fetch it again, or from another mirror"
+SURFACE = {"surface", "meanSea", "heightAboveGround"}
+HEIGHTS = {"2t": 2, "2d": 2, "10u": 10, "10v": 10}  # m
 
 
 @dataclass(frozen=True)
@@ -29,61 +34,72 @@ class IndexEntry:
     length: int
 
 
-def file_uri(root: str, time: datetime, step: int, stream: str = "oper") -> str:
-    """URI of one lead time's GRIB file, without the ending."""
-    day, hour = f"{time:%Y%m%d}", f"{time:%H}"
-    return join(root, day, f"{hour}z", "ifs", "0p25", stream, f"{time:%Y%m%d%H%M%S}-{step}h-{stream}-fc")
-
-
 def read_index(text: str) -> list[IndexEntry]:
-    """Entries of an `.index` file."""
+    """Entries of an `.index` file; ValueError, KeyError or TypeError if it is none."""
     lines = [json.loads(line) for line in text.splitlines() if line.strip()]
-    return [IndexEntry(e["param"], e["levtype"], str(e["step"]), int(e["_offset"]), int(e["_length"])) for e in lines]
+    entries = [
+        IndexEntry(e["param"], e["levtype"], str(e["step"]), int(e["_offset"]), int(e["_length"])) for e in lines
+    ]
+    if any(e.offset < 0 or e.length <= 0 for e in entries):
+        raise ValueError("an offset or length that cannot be")
+    return entries
+
+
+def by_param(entries: list[IndexEntry]) -> dict[str, IndexEntry]:
+    """The single-level messages of a lead time by parameter; what else an index says is proved with the message."""
+    return {e.param: e for e in entries if e.levtype == "sfc"}
+
+
+def needed(variables: list[Variable], step: int) -> list[Variable]:
+    """Those that a lead time has: nothing has fallen at the start, and the services leave it out."""
+    return [v for v in variables if not (v.amount and step == 0)]
 
 
 def assert_is_message(data: bytes, variable: Variable, cycle: Cycle, step: int, length: int, where: str) -> None:
-    """The bytes are whole, decode, and are this parameter, cycle and lead time; IncompleteDownload otherwise."""
-    remedy = "fetch it again, or from another mirror"
+    """The bytes are whole, decode, and are this parameter, level, cycle and lead time; IncompleteDownload otherwise."""
     if len(data) != length or data[:4] != b"GRIB" or data[-4:] != b"7777":
-        raise IncompleteDownload(f"{where}: {len(data)} of {length} bytes, or not a whole GRIB message; {remedy}")
+        raise IncompleteDownload(f"{where}: {len(data)} of {length} bytes, or not a whole GRIB message; {REMEDY}")
     try:
         handle = eccodes.codes_new_from_message(data)
     except eccodes.CodesInternalError as error:
-        raise IncompleteDownload(f"{where}: does not decode ({error}); {remedy}") from None
+        raise IncompleteDownload(f"{where}: does not decode ({error}); {REMEDY}") from None
     try:
         get = lambda key: eccodes.codes_get(handle, key)  # noqa: E731
         time = datetime.strptime(f"{get('dataDate'):08d}{get('dataTime'):04d}", "%Y%m%d%H%M").replace(tzinfo=UTC)
-        found = (int(get("paramId")) in variable.param_ids, time, int(get("endStep")))
-        if found != (True, cycle.time, step):
+        height = HEIGHTS.get(variable.param)
+        level = get("typeOfLevel") in SURFACE and (height is None or int(get("level")) == height)
+        found = (int(get("paramId")) in variable.param_ids, level, time, int(get("endStep")))
+        if found != (True, True, cycle.time, step):
             raise IncompleteDownload(
                 f"{where}: the index is wrong, the message there is {get('shortName')} of {time:%Y-%m-%dT%H} "
-                f"+{get('endStep')} h; {remedy}"
+                f"+{get('endStep')} h at {get('typeOfLevel')} {get('level')}; {REMEDY}"
             )
+        if int(get("totalLength")) != length:
+            raise IncompleteDownload(f"{where}: the message says {get('totalLength')} bytes, not {length}; {REMEDY}")
+        values = eccodes.codes_get_array(handle, "values")
+        if len(values) != int(get("numberOfDataPoints")):
+            raise IncompleteDownload(f"{where}: {len(values)} values of {get('numberOfDataPoints')}; {REMEDY}")
     except (eccodes.CodesInternalError, ValueError) as error:
-        raise IncompleteDownload(f"{where}: header does not decode ({error}); {remedy}") from None
+        raise IncompleteDownload(f"{where}: does not decode ({error}); {REMEDY}") from None
     finally:
         eccodes.codes_release(handle)
 
 
 def fetch_lead_time(root: str, cycle: Cycle, step: int, variables: list[Variable], folder: str) -> RawFile:
-    """Needed messages of one lead time, by byte range, proved, as one file in `folder`."""
+    """Needed messages of one lead time in a folder laid out so, by byte range, proved, as one file in `folder`."""
     base = file_uri(root, cycle.time, step)
     fs, path = filesystem(base)
     where = f"{cycle} +{step} h"
     try:
-        entries = {e.param: e for e in read_index(fs.cat_file(path + ".index").decode()) if e.levtype == "sfc"}
+        entries = by_param(read_index(fs.cat_file(path + ".index").decode()))
     except FileNotFoundError:
         raise IncompleteDownload(f"{where}: no index at {base}.index; wait for the cycle to be complete") from None
     except (ValueError, KeyError, TypeError) as error:  # not text, not JSON, not these keys
-        raise IncompleteDownload(
-            f"{where}: {base}.index is cut or no index ({error}); fetch it again, or from another mirror"
-        ) from None
+        raise IncompleteDownload(f"{where}: {base}.index is cut or no index ({error}); {REMEDY}") from None
     messages = []
-    for variable in variables:
+    for variable in needed(variables, step):
         entry = entries.get(variable.param)
         if entry is None:
-            if variable.amount and step == 0:
-                continue  # nothing has fallen yet: the services leave it out
             raise IncompleteDownload(f"{where}: {variable.param} is not in the index; wait for it, or another mirror")
         try:
             data = fs.cat_file(path + ".grib2", start=entry.offset, end=entry.offset + entry.length)

@@ -44,7 +44,7 @@ class RawFolder:
             lock.acquire(timeout=patience)
         except Timeout:
             raise CycleNotReady(
-                f"{self.cycle}: another run has been fetching it for {patience / 60:.0f} minutes; wait for it, or end it"
+                f"{self.cycle}: another run has been fetching it for {patience / 60:.0f} min; wait for it, or end it"
             ) from None
         try:
             yield

@@ -24,6 +24,7 @@ def test_run_killed_while_queued_goes_on_with_its_job_and_publishes(
     region = make_region(
         name="east-china", title="East China", box={"north": 32, "south": 30, "west": 118, "east": 120},
         variables=["t2m", "d2m", "sp", "tp"], required=None, terrain=None, boundary=None,
+        acquire={"poll_seconds": 0.5},
     )  # fmt: skip
     home, scratch, store = (tmp_path / name for name in ("home", "workspace", "store"))
     home.mkdir()

@@ -14,7 +14,8 @@ import eccodes
 import numpy as np
 import pytest
 
-from tasks.acquire.open_data import assert_is_message, fetch_lead_time, file_uri, read_index
+from tasks.acquire.layout import file_uri
+from tasks.acquire.open_data import assert_is_message, fetch_lead_time, read_index
 from tasks.cycle import Cycle
 from tasks.errors import IncompleteDownload
 from tasks.prepare.decode import decode
@@ -54,8 +55,8 @@ def fetch(root: Path, variables: list[Variable] = ALL, cycle: Cycle = CYCLE, ste
 
 
 def test_names_follow_ecmwfs_layout() -> None:
-    assert file_uri("s3://ecmwf-forecasts", datetime(2026, 11, 22, 6, tzinfo=UTC), 3, "scda") == (
-        "s3://ecmwf-forecasts/20261122/06z/ifs/0p25/scda/20261122060000-3h-scda-fc"
+    assert file_uri("s3://ecmwf-forecasts", datetime(2026, 4, 22, 6, tzinfo=UTC), 3) == (
+        "s3://ecmwf-forecasts/20260422/06z/ifs/0p25/scda/20260422060000-3h-scda-fc"
     )
 
 

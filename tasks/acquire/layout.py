@@ -1,0 +1,59 @@
+"""ECMWF open data's layout through the years, in one dated table: streams, lead times, where files lie.
+
+After ECMWF's page "Open data: real-time forecasts from IFS and AIFS" and `ecmwf-opendata`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from tasks.storage import join
+
+
+@dataclass(frozen=True)
+class Layout:
+    """What holds from a cycle on: stream of the 06 and 18 UTC cycles, and how far each kind reaches."""
+
+    since: datetime
+    short_stream: str
+    reach: int  # hours, of 00 and 12 UTC
+    short_reach: int  # of 06 and 18 UTC
+
+
+LAYOUTS = (
+    Layout(datetime(2022, 1, 18, tzinfo=UTC), "scda", 240, 90),
+    Layout(datetime(2024, 11, 12, 6, tzinfo=UTC), "scda", 360, 144),  # cycle 49r1
+    Layout(datetime(2026, 5, 12, tzinfo=UTC), "oper", 360, 144),  # cycle 50r1; the client takes the whole day for it
+)
+THREE_HOURLY_TO = 144  # hours; six-hourly beyond
+SPLIT = {"0p1": "-sfc"}  # resolutions whose files are split by kind of level
+COMPLETE_AFTER = 12  # hours after its initial time, at the latest: what is not there then will not come
+
+
+def layout_of(time: datetime) -> Layout:
+    """The layout that a cycle has."""
+    return [e for e in LAYOUTS if e.since <= time or e is LAYOUTS[0]][-1]
+
+
+def stream_of(time: datetime) -> str:
+    """Stream of a cycle's high-resolution forecast."""
+    return "oper" if time.hour in (0, 12) else layout_of(time).short_stream
+
+
+def reach_of(time: datetime) -> int:
+    """Last lead time of a cycle in hours."""
+    layout = layout_of(time)
+    return layout.reach if time.hour in (0, 12) else layout.short_reach
+
+
+def lead_times(hours: list[int]) -> list[int]:
+    """Those of the hours asked for that there can be: beyond 144 h, every sixth."""
+    return [h for h in hours if h <= THREE_HOURLY_TO or h % 6 == 0]
+
+
+def file_uri(root: str, time: datetime, step: int, resol: str = "0p25") -> str:
+    """URI of one lead time's GRIB file, without the ending."""
+    stream = stream_of(time)
+    name = f"{time:%Y%m%d%H%M%S}-{step}h-{stream}-fc{SPLIT.get(resol, '')}"
+    return join(root, f"{time:%Y%m%d}", f"{time:%H}z", "ifs", resol, stream, name)

@@ -1,0 +1,122 @@
+"""Live sources end to end: from a service on loopback to a published product, through the command line."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+import xarray as xr
+
+from tasks import region as regions
+from tasks.acquire.demo import STEP, TIME, DemoSource
+from tasks.acquire.ifs import IfsSource
+from tasks.cycle import Cycle, RawFile
+from tasks.prepare import prepare_files
+from tasks.region import Region
+from tests.conftest import ROOT, RegionMaker
+from tests.servers import opendata
+from tests.servers.opendata import OpenData, open_data
+
+QUICK = {"timeout_seconds": 5, "pause_seconds": 0.5, "poll_seconds": 0.5, "wait_minutes": 0.1}
+
+
+@pytest.fixture
+def mirror() -> Iterator[OpenData]:
+    """A mirror with a cycle of eight hours ago, complete to 6 h, and the next one, which is not."""
+    with open_data() as served:
+        now = datetime.now(UTC) - timedelta(hours=8)
+        time = now.replace(hour=now.hour // 6 * 6, minute=0, second=0, microsecond=0)
+        served.add_demo(time, [0, 3, 6])
+        served.add_demo(time + timedelta(hours=6), [0, 3])
+        yield served
+
+
+def run(region: Path, tmp_path: Path, mirror: OpenData, *more: str) -> subprocess.CompletedProcess[str]:
+    """`finescale run REGION --source ifs` in a process of its own, where the mirrors' names mean the stand-in."""
+    urls = json.dumps({"ecmwf": mirror.url, "aws": mirror.url})
+    environment = os.environ | {"ECMWF_OPENDATA_URLS": urls, "FINESCALE_WORKSPACE": str(tmp_path / "workspace")}
+    command = [sys.executable, "-m", "flows.cli", "run", str(region), "--source", "ifs", "--store", str(tmp_path / "s")]
+    return subprocess.run([*command, *more], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=240)
+
+
+def test_latest_cycle_from_open_data_to_product_and_again(
+    tmp_path: Path, mirror: OpenData, make_region: RegionMaker
+) -> None:
+    region = make_region(
+        lead_times={"start": 0, "stop": 6, "step": 3}, acquire=QUICK | {"mirrors": ["ecmwf", "aws"]}
+    )  # fmt: skip
+    first = run(region, tmp_path, mirror)
+    assert first.returncode == 0, first.stderr
+    (entry_file,) = list((tmp_path / "s/hubei/ifs").rglob("*T*.json"))
+    entry = json.loads(entry_file.read_text())
+    assert (entry["lead_hours"], entry["origin"]) == ([0, 3, 6], "ifs")
+    assert len(entry["inputs"]) == 20
+    assert all(len(f["sha256"]) == 64 and f["confirmed"] and f["mirror"] == "ecmwf" for f in entry["inputs"])
+    ds = xr.open_zarr(tmp_path / "s" / entry["product"])
+    assert dict(ds.sizes) == {"step": 3, "latitude": 89, "longitude": 159, "bounds": 2}
+    mirror.requests.clear()
+    again = run(region, tmp_path, mirror)
+    assert again.returncode == 0, again.stderr
+    assert "published already" in again.stdout
+    assert not mirror.asked(".grib2"), "what is published is not fetched again"
+    assert run(region, tmp_path, mirror, "--force").returncode == 0
+    assert not mirror.asked(".grib2"), "nor by force: the raw folder has it"
+
+
+def test_a_cycle_that_is_not_complete_ends_with_exit_3(
+    tmp_path: Path, mirror: OpenData, make_region: RegionMaker
+) -> None:
+    region = make_region(
+        lead_times={"start": 0, "stop": 6, "step": 3}, acquire=QUICK | {"mirrors": ["ecmwf"], "wait_minutes": 0.02}
+    )  # fmt: skip
+    newest = max(datetime.strptime(p.split("/")[-1][:10], "%Y%m%d%H") for p in mirror.files)
+    result = run(region, tmp_path, mirror, "--cycle", f"{newest:%Y-%m-%dT%H}")
+    assert result.returncode == 3, result.stderr
+    assert f"ifs/{newest:%Y-%m-%dT%H}: 7 of 20 messages are missing" in result.stderr
+    assert "run it again later: what is here is kept" in result.stderr
+    assert not (tmp_path / "s/hubei").exists()
+
+
+@pytest.mark.fault("a message that cannot be had in time", "nothing published; what was published before stays")
+def test_a_fault_that_does_not_end_publishes_nothing(
+    tmp_path: Path, mirror: OpenData, make_region: RegionMaker
+) -> None:
+    region = make_region(
+        lead_times={"start": 0, "stop": 6, "step": 3}, acquire=QUICK | {"mirrors": ["ecmwf"], "wait_minutes": 0.02}
+    )  # fmt: skip
+    mirror.on("-3h-.*grib2", opendata.cut(100))
+    result = run(region, tmp_path, mirror)
+    assert result.returncode == 1
+    last = result.stderr.strip().splitlines()[-1]
+    assert last.startswith("finescale: ifs/")
+    assert "messages are missing" in last
+    assert not (tmp_path / "s/hubei").exists()
+
+
+def test_demo_and_open_data_give_the_same_input_fields_byte_for_byte(tmp_path: Path) -> None:
+    """The demo's cycle as a mirror would serve it, against the demo source."""
+    hubei = regions.load("hubei")
+    with open_data() as served:
+        files = {
+            p: (opendata.DEMO / p.lstrip("/")) for p in (OpenData.path(TIME, STEP) + e for e in (".grib2", ".index"))
+        }
+        served.files = {path: file.read_bytes() for path, file in files.items()}
+        live = hubei.model_dump() | {"lead_times": {"start": STEP, "stop": STEP, "step": 3}}
+        live["acquire"] = QUICK | {"mirrors": [served.url]}
+        fetched = IfsSource().fetch(Cycle(source="ifs", time=TIME), Region.model_validate(live), str(tmp_path / "raw"))
+    demo = DemoSource().fetch(Cycle(source="demo", time=TIME), hubei, str(tmp_path / "raw"))
+
+    def fields(raw: list[RawFile], name: str) -> dict[str, bytes]:
+        _, prepared = prepare_files([f.uri for f in raw], hubei, halo=4)
+        folder = Path(prepared.save(str(tmp_path / name)))
+        return {str(f.relative_to(folder)): f.read_bytes() for f in folder.rglob("*") if f.is_file()}
+
+    a, b = fields(fetched, "live"), fields(demo, "demo")
+    assert a == b
+    assert len(a) > 10
