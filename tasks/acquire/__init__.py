@@ -10,6 +10,7 @@ from prefect import task
 from prefect.client.schemas.objects import State
 
 from tasks.acquire.demo import DemoSource
+from tasks.acquire.era5 import Era5Source
 from tasks.acquire.files import local_files
 from tasks.acquire.ifs import IfsSource
 from tasks.cycle import Cycle, RawFile
@@ -38,7 +39,7 @@ class Source(Protocol):
         """When a cycle's fields are replaced no more."""
 
 
-SOURCES: dict[str, type[Source]] = {"ifs": IfsSource, "demo": DemoSource}
+SOURCES: dict[str, type[Source]] = {"ifs": IfsSource, "era5": Era5Source, "demo": DemoSource}
 
 
 def open_source(name: str) -> Source:
