@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, Protocol
 
 from prefect import task
@@ -16,7 +17,7 @@ from tasks.acquire.ifs import IfsSource
 from tasks.cycle import Cycle, RawFile
 from tasks.errors import BadInput, FinescaleError
 from tasks.region import Region
-from tasks.storage import join, remove
+from tasks.storage import join
 
 log = logging.getLogger(__name__)
 
@@ -58,8 +59,9 @@ def choose_cycle(source: Source, region: Region, cycle: str | None) -> Cycle:
 
 
 def forget(cycle: Cycle, workspace: str) -> None:
-    """Drop what was fetched of a cycle, so that it is fetched again."""
-    remove(join(workspace, "raw", cycle.source, cycle.stamp))
+    """Drop what was fetched of a cycle, so that it is fetched again; notes of queued jobs and the lock stay."""
+    for file in Path(workspace, "raw", cycle.source, cycle.stamp).glob("*.grib*"):
+        file.unlink(missing_ok=True)
 
 
 def worth_retrying(_task: Any, _run: Any, state: State[Any]) -> bool:

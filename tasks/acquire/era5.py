@@ -101,6 +101,10 @@ class Era5Source:
         day = whole.replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=1)
         return Cycle(source=self.name, time=day)
 
+    def final_since(self, time: datetime) -> datetime:
+        """When final ERA5 has replaced ERA5T."""
+        return final_since(time)
+
     def fetch(self, cycle: Cycle, region: Region, folder: str) -> list[RawFile]:
         """The day in one GRIB file, from the raw folder or from the CDS."""
         if cycle.time.hour:
