@@ -131,11 +131,13 @@ def ratios(results: Results, degraded: bool) -> str:
 def not_lowest(results: Results) -> str:
     """List of the cases where one of the four is as good as ours or better."""
     found: dict[tuple[str, bool, str], list[str]] = {}
+    compared = 0
     for degraded in (False, True):
         for dataset in results.sets():
             for variable in results.variables(dataset):
                 for scale in results.scales(dataset):
                     here = against(results, Case(dataset, variable, scale, degraded))
+                    compared += here is not None
                     if here is not None and not here.lowest:
                         text = f"{scale_name(scale)} ({label(here.rival)}, {here.ours / here.theirs:.3f})"
                         found.setdefault((dataset, degraded, variable), []).append(text)
@@ -145,7 +147,8 @@ def not_lowest(results: Results) -> str:
         f"- {dataset}, {'degraded' if degraded else 'clean'}, {variable}: {'; '.join(texts)}\n"
         for (dataset, degraded, variable), texts in found.items()
     ]
-    return "Where ours is not below all four (in brackets the lowest, and ours over it):\n\n" + "".join(lines)
+    count = f"{sum(map(len, found.values()))} of {compared} cases"
+    return f"Where ours is not below all four, {count} (in brackets the lowest, and ours over it):\n\n" + "".join(lines)
 
 
 def all_scales(results: Results, dataset: str, degraded: bool) -> str:

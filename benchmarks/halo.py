@@ -40,7 +40,7 @@ def main() -> None:
     own = {s.variable: s.product for s in score_against(truth, whole, hubei.target, prepared)}
     names = list(own)
     print("halo  " + "  ".join(f"{n:>7}" for n in names) + "   (difference to the receptive field's halo / own error)")
-    for halo in (1, 2, 3, 4, 6, 8, 10, 12, 16, method.reach):
+    for halo in (1, 2, 3, 4, 5, 6, 8, 10, 12, 16, method.reach):
         fine, _ = product(halo)
         ratios = [float(np.sqrt(((fine[n] - whole[n]) ** 2).mean())) / own[n] for n in names]
         print(f"{halo:4d}  " + "  ".join(f"{r:7.4f}" for r in ratios))
