@@ -36,6 +36,8 @@ accuracy: $(STAMP)
 
 bench: $(STAMP)
 	@$(BIN)/python -m benchmarks.inference
+	@$(BIN)/python -m benchmarks.acquire
+	@$(BIN)/python -m benchmarks.page
 
 clean:
 	rm -rf $(VENV) workspace .pytest_cache .mypy_cache .ruff_cache

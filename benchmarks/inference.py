@@ -3,7 +3,7 @@
 180 x 360 cells of seven variables to x2 and x2.5, on the same threads, with weights as initialised: speed does not
 depend on their values. Networks at their published sizes (64 channels, 16 blocks), and at the size of the shipped
 package. Every method is run in turn, several rounds, and the fastest round counts: the machine may be shared.
-Writes benchmarks/results/inference-DEVICE.json and, from all such files, docs/benchmarks.md.
+Writes benchmarks/results/inference-DEVICE.json.
 """
 
 from __future__ import annotations
@@ -31,7 +31,6 @@ HEIGHT, WIDTH = 180, 360
 SHIPPED = {"channels": 32, "blocks": 8}
 FULL = {"channels": 64, "blocks": 16}
 RESULTS = Path(__file__).parent / "results"
-PAGE = Path(__file__).parents[1] / "docs" / "benchmarks.md"
 OURS, LIIF, EDSR = "ours, shipped size", "LIIF as published", "EDSR-x2 as published"
 # name: method, sizes, published framing, scales
 CASES: dict[str, tuple[str, dict[str, Any], bool, tuple[float, ...]]] = {
@@ -157,9 +156,9 @@ def table(records: list[dict[str, Any]]) -> str:
     return "\n".join(lines) + "\n"
 
 
-INTRO = f"""# Speed
+INTRO = f"""## Inference
 
-Written by `make bench` from `benchmarks/results/inference-*.json`; do not edit.
+Written from `benchmarks/results/inference-*.json` (`python -m benchmarks.inference`).
 
 Seven variables on {HEIGHT} x {WIDTH} cells to x2 and x2.5, float32, one process, the same threads; the fastest of
 several rounds in which every method has its turn. *As published*: 64 channels and 16 blocks, and for LIIF the local
@@ -171,14 +170,14 @@ The peak is that of torch's own float32 matrix product; convolutions can be fast
 """
 
 
-def page() -> str:
-    """docs/benchmarks.md, from every device's results."""
+def section() -> str:
+    """Of docs/benchmarks.md, from every device's results."""
     text = INTRO
     for path in sorted(RESULTS.glob("inference-*.json")):
         result = json.loads(path.read_text())
         seconds = {(r["case"], r["scale"]): r["seconds"] for r in result["records"]}
         ours = seconds[OURS, 2.0]
-        text += f"## {result['device']}, {result['threads']} threads, torch {result['torch']}\n\n"
+        text += f"### {result['device']}, {result['threads']} threads, torch {result['torch']}\n\n"
         text += table(result["records"]) + "\n"
         edsr, liif = seconds[EDSR, 2.0], seconds[LIIF, 2.0]
         full, small = seconds["ours, full size", 2.0], seconds["EDSR-x2, shipped size", 2.0]
@@ -216,7 +215,6 @@ def main() -> None:
     RESULTS.mkdir(exist_ok=True)
     result = {"device": name, "threads": args.threads, "torch": torch.__version__, "records": records}
     (RESULTS / f"inference-{args.device}.json").write_text(json.dumps(result, indent=1) + "\n")
-    PAGE.write_text(page())
     print(table(records))
 
 

@@ -162,8 +162,8 @@ class _Fetch:
                 break
             if mirror.breaker.wait():
                 continue
-            for variable, data in self._ask(mirror, step, variables):
-                digest = hashlib.sha256(data).hexdigest()
+            proved = {param: set(by_digest) for param, by_digest in copies.items()}
+            for variable, digest, data in self._ask(mirror, step, variables, proved):
                 copies[variable.param].setdefault(digest, (data, []))[1].append(mirror.name)
         for variable in self._missing(step):
             self._settle(step, variable, copies[variable.param])
@@ -190,8 +190,10 @@ class _Fetch:
                 size = sum(f.size for f in self.files.values()) / 1e6
                 log.info("acquire: %s, %d of %d messages, %.0f MB", self.cycle, len(self.files), self._total, size)
 
-    def _ask(self, mirror: Mirror, step: int, variables: list[Variable]) -> list[tuple[Variable, bytes]]:
-        """What one mirror has of a lead time, proved; the rest is noted."""
+    def _ask(
+        self, mirror: Mirror, step: int, variables: list[Variable], proved: dict[str, set[str]]
+    ) -> list[tuple[Variable, str, bytes]]:
+        """What one mirror has of a lead time with its sha-256, proved unless it was before; the rest is noted."""
         where = f"{self.cycle} +{step} h"
         try:
             base = mirror.file(self.cycle.time, step)
@@ -207,12 +209,13 @@ class _Fetch:
             return []
         good = []
         for variable in here:
-            entry = listed[variable.param]
+            message = data.get(variable.param, b"")
+            digest = hashlib.sha256(message).hexdigest()
             try:
-                assert_is_message(
-                    data.get(variable.param, b""), variable, self.cycle, step, entry.length, f"{where} {variable.param}"
-                )
-                good.append((variable, data[variable.param]))
+                if digest not in proved[variable.param]:
+                    length = listed[variable.param].length
+                    assert_is_message(message, variable, self.cycle, step, length, f"{where} {variable.param}")
+                good.append((variable, digest, message))
             except IncompleteDownload as error:
                 log.warning("acquire: %s (mirror %s)", error, mirror.name)
                 self._note(step, [variable], mirror, str(error).split(": ", 1)[1].split(";")[0], late=False)

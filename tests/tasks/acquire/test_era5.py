@@ -26,18 +26,12 @@ from tasks.errors import BadInput, CycleNotReady, IncompleteDownload, RequestRef
 from tasks.region import Region
 from tests.conftest import RegionMaker
 from tests.servers.cds import KEY, LICENCE_PAGE, CdsServer, Fault, cds_server
+from tests.tasks.acquire.conftest import CDS_QUICK
 
 DAY = datetime(2026, 5, 30, tzinfo=UTC)
 CYCLE = Cycle(source="era5", time=DAY)
 ALL_DAY = list(range(24))
 FAST = Pace(first=0.01, longest=0.05)
-QUICK = {"timeout_seconds": 5, "wait_minutes": 0.5, "cds_wait_hours": 0.02}
-
-
-@pytest.fixture(scope="module")
-def fixtures(shared_data: Path) -> Path:
-    """Folder of real ERA5 files."""
-    return shared_data / "fixtures"
 
 
 @pytest.fixture
@@ -53,21 +47,6 @@ def cds(fixtures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iter
 
 def write_rc(home: Path, server: CdsServer, key: str = KEY) -> None:
     (home / ".cdsapirc").write_text(f"url: {server.url}\nkey: {key}\n")
-
-
-@pytest.fixture
-def place(make_region: RegionMaker) -> Callable[..., Region]:
-    """A region whose box with halo lies within the fixture's 27-35N 114-123E."""
-
-    def make(variables: tuple[str, ...] = ("t2m", "d2m", "sp", "tp"), **acquire: object) -> Region:
-        box = {"north": 32, "south": 30, "west": 118, "east": 120}
-        folder = make_region(
-            name="east-china", title="East China", box=box, variables=list(variables), required=None, terrain=None,
-            boundary=None, acquire=QUICK | acquire,
-        )  # fmt: skip
-        return regions.load(str(folder))
-
-    return make
 
 
 class Fetch:
@@ -633,7 +612,7 @@ def test_full_disk_keeps_the_job(cds: CdsServer, fetch: Fetch, place: Callable, 
 def test_file_that_does_not_hold_the_area_is_noticed(cds: CdsServer, fetch: Fetch, make_region: RegionMaker) -> None:
     folder = make_region(
         box={"north": 34, "south": 30, "west": 118, "east": 120}, variables=["t2m"], required=None, terrain=None,
-        boundary=None, acquire=QUICK,
+        boundary=None, acquire=CDS_QUICK,
     )  # fmt: skip
     with pytest.raises(
         IncompleteDownload, match=r"\(t2m\): 27..35N 114..123E does not hold the area asked for, 28..36N"

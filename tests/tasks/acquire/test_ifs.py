@@ -418,6 +418,16 @@ def test_a_lying_index_is_healed_from_the_next_mirror(
     assert {f.mirror for f in files} == {lying.url, honest.url}, "a field may come from another mirror than another"
 
 
+def test_a_lying_index_confirms_nothing(servers: Servers, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    honest, lying = servers(2)
+    spoil_index(lying, 3, _swap)
+    files = fetch(region([honest, lying]), tmp_path)
+    assert_right(files)
+    alone = {Path(f.uri).name for f in files if not f.confirmed}
+    assert alone == {"0p25-oper-3h-2t.grib2", "0p25-oper-3h-2d.grib2"}
+    assert "the index is wrong" in caplog.text
+
+
 @pytest.mark.parametrize(
     ("change", "said"), [(_shift, "the index is wrong"), (_swap, "the index is wrong"), (_between, "not a whole GRIB")]
 )
@@ -473,7 +483,7 @@ def test_a_flipped_byte_that_nobody_can_decide_is_refused(servers: Servers, tmp_
 
 @pytest.mark.fault("404 of a late lead time", "the right bytes when it comes; exit 3 if it does not in time")
 def test_a_late_lead_time_is_waited_for(servers: Servers, tmp_path: Path) -> None:
-    now = datetime.now(UTC) - timedelta(hours=7)
+    now = datetime.now(UTC) - timedelta(hours=1)  # 1 to 7 hours old: what is not there can still come
     when = now.replace(hour=now.hour // 6 * 6, minute=0, second=0, microsecond=0)
     cycle = Cycle(source="ifs", time=when)
     (mirror,) = servers(1, [0, 3], when)
