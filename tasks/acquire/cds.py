@@ -25,7 +25,7 @@ import requests
 from ecmwf.datastores.processing import DownloadError, ProcessingFailedError
 
 from tasks.acquire.cds_credentials import Credentials
-from tasks.acquire.cds_errors import NO_ANSWER, FileUnreachable, JobLost, JobRejected, one_line, refusal
+from tasks.acquire.cds_errors import NO_ANSWER, FileUnreachable, JobLost, JobRejected, QueueFull, one_line, refusal
 from tasks.acquire.raw import NO_ROOM
 from tasks.cycle import Cycle
 from tasks.errors import CycleNotReady, IncompleteDownload, RequestRefused, WorkspaceFull
@@ -116,7 +116,7 @@ class Cds:
     def wait(self, job: str) -> Any:
         """The client's results of a job, once there are some.
 
-        JobLost if there never will be; JobRejected if the CDS rejects it; CycleNotReady at the deadline.
+        JobLost if there never will be; JobRejected or QueueFull if the CDS rejects it; CycleNotReady at the deadline.
         """
         remote = self.patiently(lambda: self._client.client.get_remote(job), job)
         pauses, began, said, last = self.pace.pauses(), time.monotonic(), 0.0, ""
@@ -136,7 +136,7 @@ class Cds:
             return self.patiently(remote.get_results, job)
         reason = self._reason(remote)
         if "queued requests" in reason.lower():
-            raise JobRejected(
+            raise QueueFull(
                 f"{self.cycle}: the CDS takes no more requests of this user now ({reason}); wait until some at "
                 f"{REQUESTS_PAGE} are done, or delete them, and run again"
             )

@@ -23,6 +23,10 @@ class JobRejected(RequestRefused):
     """A job that the service does not want to do."""
 
 
+class QueueFull(CycleNotReady):
+    """Too many jobs of this user wait already."""
+
+
 class FileUnreachable(IncompleteDownload):
     """A job's file that does not come, or not whole, though it may be all right; the job is kept."""
 

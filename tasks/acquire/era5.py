@@ -18,7 +18,7 @@ from pydantic import AwareDatetime, BaseModel, ValidationError
 
 from tasks.acquire.cds import REQUESTS_PAGE, Cds, Deadline, Pace
 from tasks.acquire.cds_credentials import find_credentials
-from tasks.acquire.cds_errors import FileUnreachable, JobLost, JobRejected
+from tasks.acquire.cds_errors import FileUnreachable, JobLost, JobRejected, QueueFull
 from tasks.acquire.era5_messages import prove
 from tasks.acquire.era5_request import DATASET, Asked, asked_of
 from tasks.acquire.raw import NO_ROOM, RawFolder
@@ -155,7 +155,7 @@ class _Fetch:
             data, expver = self._download(self.cds.wait(job), job)
         except FileUnreachable:
             raise
-        except (JobLost, JobRejected, IncompleteDownload):
+        except (JobLost, JobRejected, QueueFull, IncompleteDownload):
             self.job_file.unlink(missing_ok=True)
             raise
         file = self.raw.put(self.name, data, str(self.cycle), mirror="cds", expver=expver)

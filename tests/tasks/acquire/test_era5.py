@@ -248,25 +248,27 @@ def test_second_job_that_fails_ends_the_run(cds: CdsServer, fetch: Fetch, place:
 
 
 @pytest.mark.parametrize(
-    ("fault", "said"),
+    ("fault", "error", "said"),
     [
         pytest.param(
             Fault.JOB_REJECTED,
+            RequestRefused,
             r"rejected request .*not produced a valid combination.*cds\.climate.*change the region's box",
             marks=pytest.mark.fault("CDS: job is rejected", "refused at once (exit 2) with the CDS's reason"),
         ),
         pytest.param(
             Fault.QUEUE_LIMIT,
+            CycleNotReady,
             r"takes no more requests of this user now .*temporarily limited.*wait until some .* are done",
-            marks=pytest.mark.fault("CDS: queue limit", "refused at once (exit 2): wait or delete requests"),
+            marks=pytest.mark.fault("CDS: queue limit", "not ready at once (exit 3): wait or delete requests"),
         ),
     ],
 )
 def test_rejected_job_is_an_error_at_once(
-    cds: CdsServer, fetch: Fetch, place: Callable, right: bytes, fault: Fault, said: str
+    cds: CdsServer, fetch: Fetch, place: Callable, right: bytes, fault: Fault, error: type, said: str
 ) -> None:
     cds.inject(fault)
-    with pytest.raises(RequestRefused, match=f"^era5/2026-05-30T00: .*{said}") as caught:
+    with pytest.raises(error, match=f"^era5/2026-05-30T00: .*{said}") as caught:
         fetch(place())
     assert "\n" not in str(caught.value)
     assert (cds.counts["execution"], fetch.left()) == (1, set())
@@ -782,7 +784,7 @@ def test_key_is_nowhere_even_with_every_logger_at_debug(
             caplog.set_level(logging.DEBUG, name or None)
         for fault in (Fault.INVALID, Fault.QUEUE_LIMIT, Fault.LICENCE):
             cds.inject(fault)
-            with pytest.raises(RequestRefused) as caught:
+            with pytest.raises((RequestRefused, CycleNotReady)) as caught:
                 fetch(place())
             errors.append(f"{caught.value!r} {caught.value.__cause__!r}")
         cds.inject(Fault.SERVER_ERROR, 3)
