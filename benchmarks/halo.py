@@ -14,7 +14,7 @@ import numpy as np
 from tasks import region as regions
 from tasks.acquire.demo import FOLDER, STEP, TIME
 from tasks.acquire.layout import file_uri
-from tasks.downscale import downscale_fields
+from tasks.downscale.fields import downscale_fields
 from tasks.downscale.packages import open_package
 from tasks.downscale.predict import make_plan
 from tasks.prepare import prepare_files

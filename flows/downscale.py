@@ -14,19 +14,20 @@ from prefect import flow
 from prefect.runtime import flow_run
 from pydantic import BaseModel
 
+from flows.slabs import run_slabs
 from models.package import ModelPackage
 from tasks import region as regions
 from tasks.acquire import Source, acquire, acquire_files, choose_cycle, forget, open_source
 from tasks.acquire.files import assert_present
 from tasks.cycle import Cycle, RawFile
-from tasks.downscale import downscale as downscale_step
 from tasks.downscale.packages import open_package
 from tasks.errors import BadInput, ModelMismatch
 from tasks.prepare import prepare
 from tasks.prepared import PreparedInfo
-from tasks.publish import publish
+from tasks.publish import publish, stage
 from tasks.publish.ledger import LedgerEntry, fingerprint, read_entry
 from tasks.region import Region
+from tasks.slab import Slab, spans
 from tasks.storage import assert_writable, exists, join, remove
 from tasks.validate import validate
 from tasks.version import VERSION
@@ -194,17 +195,38 @@ def downscale(
         chosen = _input_cycle(info)
         if not force and (entry := _done(store, place, chosen, mark)):
             return _already(store, entry, workspace)
-    product = downscale_step(info.uri, workspace, str(package.folder), place.target)
-    watch.lap("downscale")
-    truth = request.source.truth if request.source else None
-    scorecard = validate(str(chosen), product, info.uri, place.target, place.gate, truth)
-    watch.lap("validate")
-    if not force and (entry := _done(store, place, chosen, mark)):  # another run was faster
-        return _already(store, entry, workspace)
-    entry = publish(
-        store, place, chosen, info, product, files, package.model_id, package.digest, mark, scorecard, watch.seconds
-    )
+    staged = stage(store, place.name, chosen, info, place.target)
+    try:
+        slabs = _slabs(info, staged, workspace, model or place.model, package, place)
+        reports = run_slabs(slabs, place.inference, str(flow_run.id or uuid4()))
+        watch.lap("downscale")
+        truth = request.source.truth if request.source else None
+        borders = sorted({b for r in reports for b in r.tile_rows}), sorted({b for r in reports for b in r.tile_cols})
+        scorecard = validate(str(chosen), staged, info.uri, place.target, place.gate, borders, truth)
+        watch.lap("validate")
+        published = publish(
+            store, place, chosen, info, staged, reports, files, package.model_id, package.digest, mark, scorecard,
+            watch.seconds, again=force,
+        )  # fmt: skip
+    finally:
+        remove(staged)
     watch.lap("publish")
-    entry.timings.update(watch.seconds)
+    entry = published.entry
+    if published.made:
+        entry.timings.update(watch.seconds)
     remove(workspace)
-    return Outcome(store=store, entry=entry, made=True)
+    return Outcome(store=store, entry=entry, made=published.made)
+
+
+def _slabs(
+    info: PreparedInfo, staged: str, workspace: str, model: str, package: ModelPackage, place: Region
+) -> list[Slab]:
+    """The product's slabs; a package named by its folder goes by its absolute path, for another process's sake."""
+    return [
+        Slab(
+            fields=info.uri, product=staged, report=join(workspace, "slabs", f"{start}.json"), start=start, stop=stop,
+            model=str(package.folder) if os.sep in model else model, model_sha256=package.digest, target=place.target,
+            device=place.inference.device,
+        )
+        for start, stop in spans(len(info.lead_hours))
+    ]  # fmt: skip

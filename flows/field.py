@@ -14,7 +14,7 @@ import xarray as xr
 from models.geometry import subdivide
 from tasks.acquire.files import local_files
 from tasks.cycle import ATTRIBUTION
-from tasks.downscale import check_scale, downscale_fields, interpolate_fields
+from tasks.downscale.fields import check_scale, downscale_fields, interpolate_fields
 from tasks.downscale.packages import interpolation, open_package
 from tasks.downscale.predict import make_plan
 from tasks.errors import BadInput, ModelMismatch, RegionOutsideInput, StoreNotWritable

@@ -85,6 +85,18 @@ class WorkspaceFull(FinescaleError):
     """No room left for what is fetched."""
 
 
+class DeviceUnavailable(FinescaleError):
+    """The GPU that was asked for is not there."""
+
+
+class OutOfMemory(FinescaleError):
+    """Not enough memory, however small the tiles."""
+
+
+class SlabFailed(FinescaleError):
+    """Some lead times could not be computed."""
+
+
 class GateRefused(FinescaleError):
     """The product failed a hard check and was not published."""
 

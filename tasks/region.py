@@ -19,6 +19,7 @@ from tasks.variables import VARIABLES
 SHIPPED = Path(__file__).parents[1] / "deployments" / "regions"
 SEARCH_PATH_VARIABLE = "FINESCALE_REGIONS"  # folders with region folders in them, before the shipped ones
 
+SHAPE_NOTHING = {"acquire", "inference"}  # keys that say how a product is made, not what it is
 Positive = Annotated[float, Field(gt=0)]
 
 
@@ -82,6 +83,19 @@ class AcquireSettings(BaseModel):
     cds_checksum: bool = True  # refuse a result whose checksum is another than the CDS says
 
 
+class InferenceSettings(BaseModel):
+    """Where and how the network is run; shapes no product."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    where: Literal["auto", "workers", "here"] = "auto"  # auto: deployment super-resolve/gpu if there is one
+    device: Annotated[str, Field(pattern=r"^(auto|cpu|cuda(:\d+)?)$")] = "auto"
+    wait_minutes: Annotated[float, Field(ge=0)] = 10  # for a worker to begin
+    silent_minutes: Positive = 10  # without news of a slab: its process counts as dead
+    attempts: Annotated[int, Field(ge=1)] = 3  # of each slab
+    fall_back: bool = True  # compute in the run's own process where no worker begins
+
+
 class Region(BaseModel):
     """What to make: box, spacing, variables, lead times, files, limits."""
 
@@ -101,6 +115,7 @@ class Region(BaseModel):
     model: str = "inr-hres"
     gate: GateLimits = GateLimits()
     acquire: AcquireSettings = AcquireSettings()
+    inference: InferenceSettings = InferenceSettings()
 
     _folder: Path = PrivateAttr(default=Path())
 
@@ -153,8 +168,8 @@ class Region(BaseModel):
 
     @property
     def fingerprint(self) -> str:
-        """Short hash of all that shapes a product: the YAML's content but `acquire`, and the terrain file."""
-        digest = hashlib.sha256(json.dumps(self.model_dump(exclude={"acquire"}), sort_keys=True).encode())
+        """Short hash of all that shapes a product: the YAML's content but for SHAPE_NOTHING, and the terrain file."""
+        digest = hashlib.sha256(json.dumps(self.model_dump(exclude=SHAPE_NOTHING), sort_keys=True).encode())
         if self.terrain_file is not None:
             digest.update(self.terrain_file.read_bytes())
         return digest.hexdigest()[:16]
@@ -169,6 +184,7 @@ PARTS: dict[str, type[BaseModel]] = {
     "lead_times": LeadTimes,
     "gate": GateLimits,
     "acquire": AcquireSettings,
+    "inference": InferenceSettings,
 }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import warnings
@@ -12,6 +13,7 @@ from uuid import uuid4
 import fsspec
 import xarray as xr
 import zarr
+from filelock import FileLock
 
 from tasks.errors import StoreNotWritable
 
@@ -85,22 +87,83 @@ def write_bytes(uri: str, data: bytes) -> None:
         partial.unlink(missing_ok=True)
 
 
+def _conditionally(fs: fsspec.AbstractFileSystem, path: str, data: bytes, **condition: str) -> bool:
+    """PUT that the server makes only if the condition holds; False if it does not (412), or another came between (409).
+
+    s3fs turns both into an OSError with the server's words.
+    """
+    try:
+        fs.pipe_file(path, data, **condition)
+    except OSError as error:
+        if any(sign in str(error) for sign in ("pre-condition", "PreconditionFailed", "ConditionalRequestConflict")):
+            return False
+        raise
+    return True
+
+
+def create_bytes(uri: str, data: bytes) -> bool:
+    """Write a small file unless there is one already: of two writers one wins. False: there was one."""
+    fs, path = filesystem(uri)
+    if is_remote(uri):
+        return _conditionally(fs, path, data, mode="create")
+    target = Path(path)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    partial = target.with_name(f".{target.name}.{uuid4().hex[:8]}.partial")
+    try:
+        partial.write_bytes(data)
+        os.link(partial, target)
+    except FileExistsError:
+        return False
+    finally:
+        partial.unlink(missing_ok=True)
+    return True
+
+
+def read_tagged(uri: str) -> tuple[bytes, str] | None:
+    """A small file and the tag of this content; None if there is none."""
+    fs, path = filesystem(uri)
+    try:
+        if not is_remote(uri):
+            data = Path(path).read_bytes()
+            return data, hashlib.sha256(data).hexdigest()
+        while True:
+            before = fs.info(path, refresh=True)["ETag"]
+            data = fs.cat_file(path)
+            if fs.info(path, refresh=True)["ETag"] == before:
+                return data, before
+    except FileNotFoundError:
+        return None
+
+
+def replace_bytes(uri: str, data: bytes, tag: str) -> bool:
+    """Write a small file in the place of the content that the tag was of; False if that has changed meanwhile."""
+    fs, path = filesystem(uri)
+    if is_remote(uri):
+        return _conditionally(fs, path, data, IfMatch=tag)
+    with FileLock(Path(path).with_name(f".{Path(path).name}.lock")):
+        now = read_tagged(uri)
+        if now is None or now[1] != tag:
+            return False
+        write_bytes(uri, data)
+        return True
+
+
 def write_json(uri: str, data: Any) -> None:
     """Write JSON as `write_bytes` does."""
     write_bytes(uri, (json.dumps(data, indent=2, ensure_ascii=False) + "\n").encode())
 
 
-def move(source: str, target: str) -> None:
-    """Move a folder into place: a rename locally, copy and delete at object stores."""
+def put_in_place(source: str, target: str) -> None:
+    """Bring a folder into place: a rename locally, a copy at object stores, where the source stays."""
     fs, source_path = filesystem(source)
     _, target_path = filesystem(target)
     if not is_remote(target):
         Path(target_path).parent.mkdir(parents=True, exist_ok=True)
         os.rename(source_path, target_path)
         return
-    for file in sorted(fs.find(source_path), key=lambda f: f.endswith("/zarr.json")):  # metadata last
+    files = sorted(fs.find(source_path), key=lambda f: (f.endswith("/zarr.json"), -f.count("/")))
+    for file in files:  # metadata last, and the root's last of all: without it, no reader opens it
         fs.copy(file, target_path + file[len(source_path) :])
-    fs.rm(source_path, recursive=True)
 
 
 def remove(uri: str) -> None:

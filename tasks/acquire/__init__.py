@@ -5,18 +5,18 @@ from __future__ import annotations
 import logging
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 from prefect import task
-from prefect.client.schemas.objects import State
 
 from tasks.acquire.demo import DemoSource
 from tasks.acquire.era5 import Era5Source
 from tasks.acquire.files import local_files
 from tasks.acquire.ifs import IfsSource
 from tasks.cycle import Cycle, RawFile
-from tasks.errors import BadInput, FinescaleError
+from tasks.errors import BadInput
 from tasks.region import Region
+from tasks.retry import worth_retrying
 from tasks.storage import join
 
 log = logging.getLogger(__name__)
@@ -62,17 +62,6 @@ def forget(cycle: Cycle, workspace: str) -> None:
     """Drop what was fetched of a cycle, so that it is fetched again; notes of queued jobs and the lock stay."""
     for file in Path(workspace, "raw", cycle.source, cycle.stamp).glob("*.grib*"):
         file.unlink(missing_ok=True)
-
-
-def worth_retrying(_task: Any, _run: Any, state: State[Any]) -> bool:
-    """Not for errors of ours: bad input stays bad, and a source tries by itself for as long as it may."""
-    try:
-        state.result()
-    except FinescaleError:
-        return False
-    except Exception:
-        return True
-    return False
 
 
 @task(

@@ -90,6 +90,11 @@ def statics_of(prepared: Prepared, plan: Plan) -> Statics:
     return statics
 
 
+def device_of(method: Method) -> torch.device:
+    """Where a method's weights are; interpolations have none and go with the CPU."""
+    return next((p.device for p in method.parameters()), torch.device("cpu"))
+
+
 @torch.inference_mode()
 def super_resolve(
     method: Method, names: list[str], prepared: Prepared, steps: slice, plan: Plan, tick: Tick = no_tick
@@ -105,14 +110,16 @@ def super_resolve(
     x = torch.from_numpy(np.stack([stack.get(n, zeros) for n in names], axis=1))
     present = torch.tensor([[float(n in stack) for n in names]]).expand(count, -1)
     statics = statics_of(prepared, plan)
+    device = device_of(method)
     out = np.empty((count, len(names), plan.work.rows, plan.work.cols), dtype=np.float32)
     for t in plan.tiling:
         rows = plan.rows.part(t.rows.start, t.rows.stop).shifted(t.window_rows.start)
         cols = plan.cols.part(t.cols.start, t.cols.stop).shifted(t.window_cols.start)
         around = statics.window(t.window_rows, t.window_cols)
-        around = around.part(t.rows.start, t.rows.stop, t.cols.start, t.cols.stop)
+        around = around.part(t.rows.start, t.rows.stop, t.cols.start, t.cols.stop).to(device)
         for i in range(count):  # one lead time at a time: memory goes with the tile, not with the forecast's length
-            window = x[i : i + 1, :, t.window_rows, t.window_cols]
-            out[i : i + 1, :, t.rows, t.cols] = method(window, present[:1], around, rows, cols).numpy()
+            window = x[i : i + 1, :, t.window_rows, t.window_cols].to(device)
+            fine = method(window, present[:1].to(device), around, rows, cols)
+            out[i : i + 1, :, t.rows, t.cols] = fine.cpu().numpy()
             tick()
     return {n: out[:, i] for i, n in enumerate(names) if n in stack}

@@ -19,7 +19,8 @@ from pydantic import BaseModel, ValidationError
 from tasks.cycle import Cycle, RawFile
 from tasks.errors import FinescaleError
 from tasks.scorecard import Scorecard
-from tasks.storage import filesystem, join, read_json, write_json
+from tasks.slab import SlabReport
+from tasks.storage import create_bytes, filesystem, join, read_tagged, replace_bytes
 
 ERA5T = "0005"  # expver of preliminary ERA5; 0001 is final
 
@@ -53,11 +54,23 @@ class LedgerEntry(BaseModel):
     spacing: float
     timings: dict[str, float]  # seconds by step, publishing itself not yet known
     scorecard: Scorecard
+    slabs: list[SlabReport] = []  # where, on what and in which time it was computed
+    digests: dict[str, list[str]] = {}  # variable -> sha-256 of each lead time's values
 
     @property
     def preliminary(self) -> bool:
         """Whether some hours are ERA5T."""
         return self.origin == "era5" and ERA5T in self.expver.split("+")
+
+
+LATEST_KEYS = {
+    "region", "cycle", "revision", "quality", "product", "quicklook", "published_at", "lead_hours", "variables",
+    "model",
+}  # fmt: skip
+
+
+def _json(data: Any) -> bytes:
+    return (json.dumps(data, indent=2, ensure_ascii=False) + "\n").encode()
 
 
 def fingerprint(inputs: list[RawFile], model_sha256: str, region_fingerprint: str, code_version: str) -> str:
@@ -83,29 +96,38 @@ def latest_uri(store: str, region: str, source: str) -> str:
 
 def read_entry(store: str, region: str, cycle: Cycle) -> LedgerEntry | None:
     """The entry of a cycle, None if it was never published."""
+    found = read_tagged_entry(store, region, cycle)
+    return found[0] if found else None
+
+
+def read_tagged_entry(store: str, region: str, cycle: Cycle) -> tuple[LedgerEntry, str] | None:
+    """The entry of a cycle with the tag that `write_entry` wants when it is replaced."""
     uri = entry_uri(store, region, cycle)
-    fs, path = filesystem(uri)
-    return _parse(fs.cat_file(path), uri) if fs.exists(path) else None
+    found = read_tagged(uri)
+    return (_parse(found[0], uri), found[1]) if found else None
 
 
-def write_entry(store: str, cycle: Cycle, entry: LedgerEntry) -> None:
-    """Write a cycle's entry, then `latest.json` unless a later cycle is published already."""
-    write_json(entry_uri(store, entry.region, cycle), entry.model_dump(mode="json"))
-    uri = latest_uri(store, entry.region, cycle.source)
-    newest: dict[str, Any] | None = read_json(uri)
-    if newest is None or newest["cycle"] <= entry.cycle:
-        keys = {
-            "region",
-            "cycle",
-            "quality",
-            "product",
-            "quicklook",
-            "published_at",
-            "lead_hours",
-            "variables",
-            "model",
-        }
-        write_json(uri, entry.model_dump(mode="json", include=keys))
+def write_entry(store: str, cycle: Cycle, entry: LedgerEntry, tag: str | None) -> bool:
+    """Write a cycle's entry, in the place of the one with this tag or as the first; False if another was faster."""
+    uri, data = entry_uri(store, entry.region, cycle), _json(entry.model_dump(mode="json"))
+    return create_bytes(uri, data) if tag is None else replace_bytes(uri, data, tag)
+
+
+def point_to(store: str, entry: LedgerEntry) -> None:
+    """Let `latest.json` name this product, unless it names a later cycle, or a later revision of this one."""
+    source = entry.cycle.split("/")[0]
+    uri, data = latest_uri(store, entry.region, source), _json(entry.model_dump(mode="json", include=LATEST_KEYS))
+    while True:
+        found = read_tagged(uri)
+        if found is None:
+            if create_bytes(uri, data):
+                return
+            continue
+        now = json.loads(found[0])
+        if (now["cycle"], now.get("revision", 0)) >= (entry.cycle, entry.revision):
+            return
+        if replace_bytes(uri, data, found[1]):
+            return
 
 
 def entries(store: str, region: str) -> list[LedgerEntry]:

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import numpy as np
 import xarray as xr
+import zarr
 from zarr.codecs import BloscCodec
 
 from tasks.errors import FinescaleError
-from tasks.storage import open_zarr, write_zarr
+from tasks.grid import Grid
+from tasks.slab import SHARD_STEPS, digest
+from tasks.storage import open_zarr, write_zarr, zarr_store
 from tasks.variables import VARIABLES
 
 CHUNK = 256  # points a side: a map tile in one read, 256 kB before compression
-SHARD_STEPS = 24  # lead times in one object: the unit of parallel writing, and of a point's series
 EARTH_RADIUS = 6371229.0  # m, of the IFS and of ERA5's grids
 
 COORDINATES: dict[str, dict[str, str]] = {
@@ -30,7 +31,7 @@ class ReadBackFailed(FinescaleError):
     """A staged product does not read back as it was written."""
 
 
-def describe(product: xr.Dataset, attributes: dict[str, Any]) -> xr.Dataset:
+def describe(product: xr.Dataset, attributes: dict[str, str]) -> xr.Dataset:
     """The product with CF metadata."""
     ds = product.copy()
     ds.attrs = {"Conventions": "CF-1.11", **attributes}
@@ -40,18 +41,22 @@ def describe(product: xr.Dataset, attributes: dict[str, Any]) -> xr.Dataset:
         np.int32(0), attrs={"grid_mapping_name": "latitude_longitude", "earth_radius": EARTH_RADIUS}
     )
     for name in (str(n) for n in product.data_vars if n in VARIABLES):
-        variable = VARIABLES[name]
-        methods = "area: mean step: sum" if variable.amount else "area: mean step: point"
-        ds[name].attrs = {
-            "standard_name": variable.standard_name,
-            "long_name": variable.long_name,
-            "units": variable.units,
-            "cell_methods": methods,
-            "grid_mapping": "crs",
-        }
+        ds[name].attrs = variable_attributes(name)
     if "step_bounds" in ds:
         ds["step"].attrs["bounds"] = "step_bounds"
     return ds
+
+
+def variable_attributes(name: str) -> dict[str, str]:
+    """CF metadata of a variable."""
+    variable = VARIABLES[name]
+    return {
+        "standard_name": variable.standard_name,
+        "long_name": variable.long_name,
+        "units": variable.units,
+        "cell_methods": "area: mean step: sum" if variable.amount else "area: mean step: point",
+        "grid_mapping": "crs",
+    }
 
 
 def _whole_chunks(size: int) -> int:
@@ -60,16 +65,8 @@ def _whole_chunks(size: int) -> int:
 
 
 def encoding(ds: xr.Dataset) -> dict[str, dict[str, Any]]:
-    """Chunks of one lead time and at most CHUNK x CHUNK points, shards of SHARD_STEPS lead times of the whole map."""
-    steps, rows, cols = ds.sizes["step"], ds.sizes["latitude"], ds.sizes["longitude"]
-    chunks = (1, min(rows, CHUNK), min(cols, CHUNK))
-    shards = (min(steps, SHARD_STEPS), _whole_chunks(rows), _whole_chunks(cols))
-    compressor = BloscCodec(cname="zstd", clevel=5, shuffle="shuffle")
-    out: dict[str, dict[str, Any]] = {
-        n: {"chunks": chunks, "shards": shards, "compressors": (compressor,), "dtype": "float32"}
-        for n in map(str, ds.data_vars)
-        if n in VARIABLES
-    }
+    """Of the coordinates: times in hours as numbers."""
+    out: dict[str, dict[str, Any]] = {}
     for name in ("step", "step_bounds"):
         if name in ds.variables:
             out[name] = {"units": "hours", "dtype": "float64"}
@@ -80,16 +77,44 @@ def encoding(ds: xr.Dataset) -> dict[str, dict[str, Any]]:
     return out
 
 
-def stage(product_uri: str, staged_uri: str, attributes: dict[str, Any]) -> None:
-    """Write the described product to a staging place and prove that it reads back by value."""
-    plain = open_zarr(product_uri)
-    plain = plain.drop_encoding()
-    ds = describe(plain, {k: v if isinstance(v, str) else json.dumps(v) for k, v in attributes.items()})
-    write_zarr(ds, staged_uri, encoding=encoding(ds))
-    read = open_zarr(staged_uri)
-    for name in (str(n) for n in plain.data_vars if n in VARIABLES):
-        for i in range(plain.sizes["step"]):
-            if not np.array_equal(read[name][i].values, plain[name][i].values):
-                raise ReadBackFailed(
-                    f"{staged_uri}: {name} at lead time {i} does not read back; check the store's disk"
-                )
+def create(fields_uri: str, target: Grid, names: list[str], uri: str) -> None:
+    """A product without values yet: coordinates, and arrays that slabs of whole shards are written into."""
+    fields = open_zarr(fields_uri)
+    keep = {k: v for k, v in fields.coords.items() if not {"latitude", "longitude"} & set(v.dims)}
+    ds = xr.Dataset(coords=keep | {"latitude": target.latitude, "longitude": target.longitude})
+    if "step_bounds" in fields:
+        ds["step_bounds"] = fields["step_bounds"]
+    ds = describe(ds.drop_encoding().drop_attrs(), {})
+    write_zarr(ds, uri, encoding=encoding(ds))
+    group = zarr.open_group(zarr_store(uri), mode="r+", use_consolidated=False)
+    shape = (ds.sizes["step"], target.rows, target.cols)
+    chunks = (1, min(target.rows, CHUNK), min(target.cols, CHUNK))
+    for name in names:
+        group.create_array(
+            name,
+            shape=shape,
+            chunks=chunks,
+            shards=(min(shape[0], SHARD_STEPS), _whole_chunks(shape[1]), _whole_chunks(shape[2])),
+            dtype="float32",
+            fill_value=np.nan,
+            compressors=BloscCodec(cname="zstd", clevel=5, shuffle="shuffle"),
+            dimension_names=("step", "latitude", "longitude"),
+            attributes={**variable_attributes(name), "coordinates": "time valid_time"},
+        )
+    zarr.consolidate_metadata(zarr_store(uri))
+
+
+def assert_reads_back(uri: str, digests: dict[str, list[str]]) -> None:
+    """ReadBackFailed unless every lead time holds the values that were computed for it."""
+    ds = open_zarr(uri)
+    for name, expected in digests.items():
+        for i, right in enumerate(expected):
+            if digest(ds[name][i].values) != right:
+                raise ReadBackFailed(f"{uri}: {name} at lead time {i} does not read back; check the store's disk")
+
+
+def seal(uri: str, attributes: dict[str, str]) -> None:
+    """Give a product its global attributes, the last thing that is written to it."""
+    group = zarr.open_group(zarr_store(uri), mode="r+", use_consolidated=False)
+    group.attrs.update(attributes)
+    zarr.consolidate_metadata(zarr_store(uri))

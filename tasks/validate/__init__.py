@@ -32,12 +32,18 @@ def assert_passed(scorecard: Scorecard, cycle: str) -> None:
 
 @task(name="validate", task_run_name="validate {cycle}", retries=0, timeout_seconds=3600)
 def validate(
-    cycle: str, product_uri: str, fields_uri: str, target: Grid, limits: GateLimits, truth: str | None = None
+    cycle: str,
+    product_uri: str,
+    fields_uri: str,
+    target: Grid,
+    limits: GateLimits,
+    borders: tuple[list[int], list[int]] = ([], []),
+    truth: str | None = None,
 ) -> Scorecard:
-    """Check and score a product; GateRefused if a hard check fails."""
+    """Check and score a product; GateRefused if a hard check fails. `borders`: of its tiles, rows and columns."""
     prepared = Prepared.load(fields_uri)
     product = open_zarr(product_uri)
-    checks = check(product, target, prepared.fields, prepared.grid, limits)
+    checks = check(product, target, prepared.fields, prepared.grid, limits, borders)
     scores = score_against(Path(truth), product, target, prepared) if truth else []
     scorecard = Scorecard(quality="unverified", checks=checks, truth=scores)
     log.info("validate: checks: %d, failed: %d", len(checks), len(scorecard.failed))

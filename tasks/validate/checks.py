@@ -27,11 +27,17 @@ def seam_ratio(field: np.ndarray, rows: list[int], cols: list[int]) -> float:
     return worst
 
 
-def check(product: xr.Dataset, target: Grid, fields: xr.Dataset, grid: Grid, limits: GateLimits) -> list[Check]:
+def check(
+    product: xr.Dataset,
+    target: Grid,
+    fields: xr.Dataset,
+    grid: Grid,
+    limits: GateLimits,
+    borders: tuple[list[int], list[int]] = ([], []),
+) -> list[Check]:
     """Every hard check of every variable, over all lead times; reads one lead time at a time."""
     checks = []
     recoarsen = Recoarsen(target, grid)
-    borders = list(product.attrs.get("tile_rows", [])), list(product.attrs.get("tile_cols", []))
     for name in (str(n) for n in product.data_vars if n in VARIABLES):
         variable = VARIABLES[name]
         finite, low, high, constant, recoarsening, seam = 1.0, np.inf, -np.inf, 0, 0.0, 1.0

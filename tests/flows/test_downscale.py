@@ -159,13 +159,13 @@ def test_cycle_and_files_exclude_each_other(tmp_path: Path, demo_grib: Path) -> 
 
 
 def test_run_killed_before_publishing_leaves_the_store_as_it_was_and_can_be_run_again(tmp_path: Path) -> None:
-    """SIGKILL as soon as the workspace holds a product: between downscaling and publishing."""
+    """SIGKILL as soon as a slab has left its report: between downscaling and publishing."""
     store, scratch = tmp_path / "store", tmp_path / "workspace"
     environment = os.environ | {"FINESCALE_WORKSPACE": str(scratch), "PREFECT_LOGGING_LEVEL": "CRITICAL"}
     command = [sys.executable, "-m", "flows.cli", "run", "hubei", "--source", "demo", "--store", str(store)]
     run = subprocess.Popen(command, cwd=ROOT, env=environment, start_new_session=True)
     deadline = time.monotonic() + 180
-    while not (reached := list(scratch.glob("hubei/*/product.zarr/zarr.json"))) and time.monotonic() < deadline:
+    while not (reached := list(scratch.glob("hubei/*/slabs/0.json"))) and time.monotonic() < deadline:
         time.sleep(0.01)
     os.killpg(run.pid, signal.SIGKILL)
     assert reached, "the run never came as far as a product"

@@ -13,7 +13,7 @@ import pytest
 import xarray as xr
 
 from tasks import region as regions
-from tasks.downscale import downscale_fields
+from tasks.downscale.fields import downscale_fields
 from tasks.downscale.packages import open_package
 from tasks.downscale.predict import make_plan
 from tasks.prepare import prepare_files

@@ -15,7 +15,7 @@ from models.downscaler import Downscaler
 from models.geometry import subdivide
 from models.methods import build
 from models.statistics import Statistics, VariableStatistics
-from tasks.downscale import downscale_fields, interpolate_fields
+from tasks.downscale.fields import downscale_fields, interpolate_fields
 from tasks.downscale.limits import Limits
 from tasks.downscale.packages import interpolation, names, open_package
 from tasks.downscale.predict import make_plan, super_resolve

@@ -9,13 +9,25 @@ from pathlib import Path
 import numpy as np
 import pytest
 import xarray as xr
+import zarr
 
 from tasks.cycle import Cycle, RawFile
-from tasks.publish import next_revision
+from tasks.grid import Grid
+from tasks.publish import claim
 from tasks.publish.figures import quicklook
-from tasks.publish.ledger import DamagedLedger, LedgerEntry, entries, fingerprint, read_entry, write_entry
-from tasks.publish.product import ReadBackFailed, stage
+from tasks.publish.ledger import (
+    DamagedLedger,
+    LedgerEntry,
+    entries,
+    fingerprint,
+    point_to,
+    read_entry,
+    read_tagged_entry,
+    write_entry,
+)
+from tasks.publish.product import ReadBackFailed, assert_reads_back, create, seal
 from tasks.scorecard import Scorecard
+from tasks.slab import digest
 from tasks.storage import write_zarr
 
 
@@ -34,37 +46,61 @@ def entry(day: int, revision: int = 1) -> LedgerEntry:
     )  # fmt: skip
 
 
+def put(store: str | Path, day: int) -> None:
+    assert write_entry(str(store), cycle(day), entry(day), None)
+    point_to(str(store), entry(day))
+
+
 def latest(store: Path) -> str:
     return str(json.loads((store / "hubei/ifs/latest.json").read_text())["cycle"])
 
 
 def test_latest_never_goes_back_when_an_older_cycle_is_published_later(tmp_path: Path) -> None:
-    write_entry(str(tmp_path), cycle(21), entry(21))
-    write_entry(str(tmp_path), cycle(20), entry(20))
+    put(tmp_path, 21)
+    put(tmp_path, 20)
     assert latest(tmp_path) == "ifs/2026-11-21T00"
-    write_entry(str(tmp_path), cycle(22), entry(22))
+    put(tmp_path, 22)
     assert latest(tmp_path) == "ifs/2026-11-22T00"
     assert [e.cycle[-5:] for e in entries(str(tmp_path), "hubei")] == ["20T00", "21T00", "22T00"]
 
 
 def test_store_whose_path_has_brackets_is_listed(tmp_path: Path) -> None:
     store = str(tmp_path / "a [1] *")
-    write_entry(store, cycle(21), entry(21))
+    put(store, 21)
     assert len(entries(store, "hubei")) == 1
 
 
 def test_revision_goes_on_after_the_ledger_and_after_what_a_killed_run_left(tmp_path: Path) -> None:
     store = str(tmp_path)
-    assert next_revision(store, "hubei", cycle(21)) == 1
-    write_entry(store, cycle(21), entry(21))
-    assert next_revision(store, "hubei", cycle(21)) == 2
-    (tmp_path / f"hubei/ifs/2026/11/{cycle(21).stamp}-r2.zarr").mkdir()
-    assert next_revision(store, "hubei", cycle(21)) == 3
+    assert claim(store, "hubei", cycle(21), "a")[0] == 1
+    put(store, 21)
+    assert claim(store, "hubei", cycle(21), "b")[0] == 2
+    (tmp_path / f"hubei/ifs/2026/11/{cycle(21).stamp}-r3.zarr").mkdir()
+    assert claim(store, "hubei", cycle(21), "c")[0] == 4
+
+
+def test_revision_belongs_to_one_run_which_finds_it_again(tmp_path: Path) -> None:
+    assert claim(str(tmp_path), "hubei", cycle(21), "a")[0] == 1
+    assert claim(str(tmp_path), "hubei", cycle(21), "b")[0] == 2
+    assert claim(str(tmp_path), "hubei", cycle(21), "a")[0] == 1
+
+
+def test_entry_is_replaced_only_by_who_knows_the_one_that_is_there(tmp_path: Path) -> None:
+    store = str(tmp_path)
+    put(store, 21)
+    assert not write_entry(store, cycle(21), entry(21), None), "there is one already"
+    found = read_tagged_entry(store, "hubei", cycle(21))
+    assert found is not None
+    assert write_entry(store, cycle(21), entry(21, revision=2), found[1])
+    assert not write_entry(store, cycle(21), entry(21, revision=3), found[1]), "it is another one by now"
+    point_to(store, entry(21, revision=2))
+    point_to(store, entry(21))
+    assert json.loads((tmp_path / "hubei/ifs/latest.json").read_text())["revision"] == 2
 
 
 @pytest.mark.parametrize("text", ["", "{", '{"region": "hubei"}'])
 def test_damaged_entry_is_named(tmp_path: Path, text: str) -> None:
-    write_entry(str(tmp_path), cycle(21), entry(21))
+    put(tmp_path, 21)
     file = tmp_path / f"hubei/ifs/2026/11/{cycle(21).stamp}.json"
     file.write_text(text)
     for read in (lambda: read_entry(str(tmp_path), "hubei", cycle(21)), lambda: entries(str(tmp_path), "hubei")):
@@ -95,11 +131,17 @@ def small(value: float = 280.0) -> xr.Dataset:
 def test_staged_product_that_does_not_read_back_by_value_is_refused(tmp_path: Path) -> None:
     plain, staged = str(tmp_path / "plain.zarr"), str(tmp_path / "staged.zarr")
     write_zarr(small(), plain)
-    stage(plain, staged, {"title": "good"})
-    assert xr.open_zarr(staged).attrs["title"] == "good"
-    write_zarr(small(np.nan), plain)
+    create(plain, Grid(33.0, 110.0, 1.0, 1.0, 4, 5), ["t2m"], staged)
+    zarr.open_group(staged, mode="r+")["t2m"][0:1] = small()["t2m"].values
+    right = [digest(small()["t2m"].values[0])]
+    assert_reads_back(staged, {"t2m": right})
+    seal(staged, {"title": "good"})
+    read = xr.open_zarr(staged)
+    assert read.attrs["title"] == "good"
+    assert set(read.coords) == {"step", "latitude", "longitude", "time", "valid_time"}
+    zarr.open_group(staged, mode="r+")["t2m"][0, 2, 3] = 280.5
     with pytest.raises(ReadBackFailed, match="t2m at lead time 0"):
-        stage(plain, staged, {})
+        assert_reads_back(staged, {"t2m": right})
 
 
 def test_picture_of_a_field_without_outline_and_without_variation(tmp_path: Path) -> None:

@@ -1,0 +1,14 @@
+"""The part that wants a GPU: one slab of lead times, in a process of its own. Deployment super-resolve/gpu."""
+
+from __future__ import annotations
+
+from prefect import flow
+
+from tasks.downscale import downscale
+from tasks.slab import Slab, SlabReport
+
+
+@flow(name="super-resolve", flow_run_name="{slab.start} to {slab.stop}", retries=0, timeout_seconds=6 * 3600)
+def super_resolve(slab: Slab) -> SlabReport:
+    """Compute a slab and write it into its staged product."""
+    return downscale(slab)

@@ -1,0 +1,91 @@
+"""Prepared fields through a method: every lead time, on the target grid, held to the physical limits."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import numpy as np
+import xarray as xr
+
+from tasks.downscale.limits import Fields, Limits, crop
+from tasks.downscale.packages import Method
+from tasks.downscale.predict import Plan, super_resolve
+from tasks.downscale.tiles import borders
+from tasks.errors import BadInput
+from tasks.prepared import Prepared
+from tasks.variables import VARIABLES
+
+log = logging.getLogger(__name__)
+
+
+@contextmanager
+def progress(title: str, total: int) -> Iterator[Callable[[], None]]:
+    """A bar for a person at a terminal, nothing elsewhere."""
+    if total < 2 or not sys.stderr.isatty():
+        yield lambda: None
+        return
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        item = bar.add_task(title, total=total)
+        yield lambda: bar.advance(item)
+
+
+def check_scale(plan: Plan, scale_range: tuple[float, float], model: str) -> None:
+    """BadInput for a target coarser than the input; a warning outside of what the network was trained on."""
+    low = min(plan.scale)
+    if low < 1 - 1e-6:
+        raise BadInput(
+            f"scale {low:.3g}: the target is coarser than the input; a scale of at least 1 is needed for {model}"
+        )
+    if not scale_range[0] <= low <= max(plan.scale) <= scale_range[1]:
+        log.warning("scale %.3g x %.3g is outside %g..%g, on which %s was trained", *plan.scale, *scale_range, model)
+
+
+def _run(
+    prepared: Prepared,
+    plan: Plan,
+    method: Method,
+    names: list[str],
+    finish: Callable[[Fields, Fields], Fields],
+    told: Callable[[int], None] = lambda _: None,
+) -> xr.Dataset:
+    """Every lead time through the method and `finish`, on the target grid."""
+    count = prepared.fields.sizes["step"]
+    here = [n for n in names if n in prepared.fields]
+    out = {n: np.empty((count, plan.target.rows, plan.target.cols), dtype=np.float32) for n in here}
+    with progress("downscale", count * len(plan.tiling)) as tick:
+        for i in range(count):
+            fine = super_resolve(method, names, prepared, slice(i, i + 1), plan, tick)
+            coarse = {n: prepared.fields[n].values[i : i + 1] for n in fine}
+            for n, field in finish(fine, coarse).items():
+                out[n][i] = field[0]
+            told(i + 1)
+    coords = {k: v for k, v in prepared.fields.coords.items() if "latitude" not in v.dims and "longitude" not in v.dims}
+    coords |= {"latitude": plan.target.latitude, "longitude": plan.target.longitude}
+    ds = xr.Dataset({n: (("step", "latitude", "longitude"), v) for n, v in out.items()}, coords)
+    if "step_bounds" in prepared.fields:
+        ds["step_bounds"] = prepared.fields["step_bounds"]
+    return ds
+
+
+def downscale_fields(
+    prepared: Prepared, plan: Plan, method: Method, names: list[str], told: Callable[[int], None] = lambda _: None
+) -> xr.Dataset:
+    """Every lead time through the network, held to the physical limits; `told` hears how many are done."""
+    ds = _run(prepared, plan, method, names, Limits(plan).hold, told)
+    rows, cols = borders(plan.tiling)
+    e = plan.edge
+    ds.attrs["tile_rows"] = [r - e for r in rows if 0 < r - e < plan.target.rows]
+    ds.attrs["tile_cols"] = [c - e for c in cols if 0 < c - e < plan.target.cols]
+    return ds
+
+
+def interpolate_fields(prepared: Prepared, plan: Plan, method: Method) -> xr.Dataset:
+    """Every lead time through an interpolation, as it is: nothing is held to limits."""
+    names = [str(n) for n in prepared.fields.data_vars if n in VARIABLES]
+    return _run(prepared, plan, method, names, lambda fine, _: crop(fine, plan))
