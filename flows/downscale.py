@@ -11,13 +11,14 @@ from typing import Any
 from uuid import uuid4
 
 from prefect import flow
-from prefect.runtime import flow_run
+from prefect.runtime import deployment, flow_run
+from prefect.states import Completed
 from pydantic import BaseModel
 
 from flows.slabs import run_slabs
 from models.package import ModelPackage
 from tasks import region as regions
-from tasks.acquire import Source, acquire, acquire_files, choose_cycle, forget, open_source
+from tasks.acquire import ALIASES, SOURCES, Source, acquire, acquire_files, choose_cycle, forget, open_source
 from tasks.acquire.files import assert_present
 from tasks.cycle import Cycle, RawFile
 from tasks.downscale.packages import open_package
@@ -28,7 +29,7 @@ from tasks.publish import publish, stage
 from tasks.publish.ledger import LedgerEntry, fingerprint, read_entry
 from tasks.region import Region
 from tasks.slab import Slab, spans
-from tasks.storage import assert_writable, exists, join, remove
+from tasks.storage import assert_writable, exists, is_remote, join, remove
 from tasks.validate import validate
 from tasks.version import VERSION
 
@@ -36,6 +37,10 @@ log = logging.getLogger(__name__)
 
 STORE_VARIABLE, DEFAULT_STORE = "FINESCALE_STORE", "products"
 WORKSPACE_VARIABLE, DEFAULT_WORKSPACE = "FINESCALE_WORKSPACE", "workspace"
+RAW_VARIABLE = "FINESCALE_RAW"
+
+
+KNOWN = {*SOURCES, *ALIASES}
 
 
 class Outcome(BaseModel):
@@ -73,6 +78,7 @@ def resolve(
     inputs: list[str] | None,
     model: str | None,
     spacing: float | None,
+    scheduled: datetime | None = None,
 ) -> Request:
     """Look up every name and file; the first that is wrong is an error, before anything is started."""
     place = regions.load(region)
@@ -91,7 +97,7 @@ def resolve(
         assert_present(inputs)
         return Request(place, package, None, None)
     service = open_source(source)
-    return Request(place, package, service, choose_cycle(service, place, cycle))
+    return Request(place, package, service, choose_cycle(service, place, cycle, scheduled))
 
 
 def default_store() -> str:
@@ -113,10 +119,25 @@ class Stopwatch:
         self._last = now
 
 
+def scheduled_for() -> datetime | None:
+    """When a run of a deployment was due, by the server's clock; None for a run that somebody started by hand."""
+    return flow_run.scheduled_start_time if deployment.id else None
+
+
 def _run_name() -> str:
     given: dict[str, Any] = dict(flow_run.parameters)
-    what = "files" if given.get("inputs") else f"{given.get('source', '')} {given.get('cycle') or 'latest'}"
-    return f"{given.get('region', '')} {what}"
+    source, cycle, scheduled = str(given.get("source", "")), given.get("cycle"), scheduled_for()
+    if given.get("inputs"):
+        return f"{given.get('region', '')} files"
+    if cycle is None and scheduled is not None and source in KNOWN:
+        cycle = open_source(source).due(scheduled).stamp
+    return f"{given.get('region', '')} {source} {cycle or 'latest'}"
+
+
+def raw_folder(workspace: str) -> str:
+    """Where what is fetched is kept; a local folder, also where the workspace is none."""
+    local = DEFAULT_WORKSPACE if is_remote(workspace) else workspace
+    return join(os.environ.get(RAW_VARIABLE) or join(local, "raw"))
 
 
 def _input_cycle(info: PreparedInfo) -> Cycle:
@@ -146,11 +167,25 @@ def _made_so(store: str, region: Region, cycle: Cycle, package: ModelPackage) ->
     return None
 
 
-def _already(store: str, entry: LedgerEntry, workspace: str) -> Outcome:
+def _ended(outcome: Outcome) -> Any:
+    """The run's last state, whose message is the one line that people see of it; Prefect hands its data to callers."""
+    entry = outcome.entry
+    if not outcome.made:
+        return Completed(data=outcome, message=f"{entry.region} {entry.cycle} was published already")
+    seconds, checks = sum(entry.timings.values()), len(entry.scorecard.checks)
+    where = ", ".join(sorted({f"{slab.where} on {slab.device}" for slab in entry.slabs}))
+    message = (
+        f"{outcome.product}: {len(entry.lead_hours)} lead times, {entry.quality}, {checks} checks passed, "
+        f"{seconds:.0f} s ({where})"
+    )
+    return Completed(data=outcome, message=message)
+
+
+def _already(store: str, entry: LedgerEntry, workspace: str) -> Any:
     """What a run gives back that finds its product there."""
     log.info("%s %s is published already: nothing to do", entry.region, entry.cycle)
     remove(workspace)
-    return Outcome(store=store, entry=entry, made=False)
+    return _ended(Outcome(store=store, entry=entry, made=False))
 
 
 @flow(name="downscale", flow_run_name=_run_name, timeout_seconds=16 * 3600, validate_parameters=True)
@@ -171,7 +206,7 @@ def downscale(
     """
     watch = Stopwatch()
     store = join(store or default_store())
-    request = resolve(region, source, cycle, inputs, model, spacing)
+    request = resolve(region, source, cycle, inputs, model, spacing, scheduled_for())
     place, package, chosen = request.region, request.package, request.cycle
     assert_writable(store)
     base = os.environ.get(WORKSPACE_VARIABLE, DEFAULT_WORKSPACE)
@@ -182,8 +217,8 @@ def downscale(
     if chosen is not None and not force and not refetch and (entry := _made_so(store, place, chosen, package)):
         return _already(store, entry, workspace)
     if chosen is not None and refetch:
-        forget(chosen, base)
-    files: list[RawFile] = acquire(chosen, place, base) if chosen else acquire_files(inputs or [])
+        forget(chosen, raw_folder(base))
+    files: list[RawFile] = acquire(chosen, place, raw_folder(base)) if chosen else acquire_files(inputs or [])
     watch.lap("acquire")
     mark = fingerprint(files, package.digest, place.fingerprint, VERSION)
     if chosen is not None and not force and (entry := _done(store, place, chosen, mark)):
@@ -215,7 +250,7 @@ def downscale(
     if published.made:
         entry.timings.update(watch.seconds)
     remove(workspace)
-    return Outcome(store=store, entry=entry, made=published.made)
+    return _ended(Outcome(store=store, entry=entry, made=published.made))
 
 
 def _slabs(

@@ -8,7 +8,7 @@ from tasks.downscale import downscale
 from tasks.slab import Slab, SlabReport
 
 
-@flow(name="super-resolve", flow_run_name="{slab.start} to {slab.stop}", retries=0, timeout_seconds=6 * 3600)
+@flow(name="super-resolve", flow_run_name="{slab.name}", retries=0, timeout_seconds=6 * 3600)
 def super_resolve(slab: Slab) -> SlabReport:
     """Compute a slab and write it into its staged product."""
     return downscale(slab)

@@ -38,6 +38,12 @@ class Slab(BaseModel):
     device: str = "auto"
 
     @property
+    def name(self) -> str:
+        """For people: hubei-ifs-2026-11-22T00, lead times 0 to 7."""
+        product = self.product.rsplit("/", 1)[-1].rsplit("-", 1)[0]
+        return f"{product}, lead times {self.start} to {self.stop - 1}"
+
+    @property
     def news(self) -> str:
         """URI of the file that says how far it is."""
         return f"{self.report}.progress"

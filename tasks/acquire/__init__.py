@@ -17,7 +17,6 @@ from tasks.cycle import Cycle, RawFile
 from tasks.errors import BadInput
 from tasks.region import Region
 from tasks.retry import worth_retrying
-from tasks.storage import join
 
 log = logging.getLogger(__name__)
 
@@ -32,6 +31,9 @@ class Source(Protocol):
 
     def latest(self, region: Region, now: datetime) -> Cycle:
         """The newest complete cycle."""
+
+    def due(self, scheduled: datetime) -> Cycle:
+        """The cycle that a run scheduled for this time is for, however late it starts and whatever a clock says."""
 
     def fetch(self, cycle: Cycle, region: Region, folder: str) -> list[RawFile]:
         """The cycle's files for a region, proved whole."""
@@ -51,16 +53,18 @@ def open_source(name: str) -> Source:
     return SOURCES[name]()
 
 
-def choose_cycle(source: Source, region: Region, cycle: str | None) -> Cycle:
-    """The cycle asked for, or the source's latest."""
+def choose_cycle(source: Source, region: Region, cycle: str | None, scheduled: datetime | None = None) -> Cycle:
+    """The cycle asked for, or that of the schedule, or the source's latest."""
     if cycle is not None:
         return Cycle.parse(cycle, source.name)
+    if scheduled is not None:
+        return source.due(scheduled)
     return source.latest(region, datetime.now(UTC))
 
 
-def forget(cycle: Cycle, workspace: str) -> None:
+def forget(cycle: Cycle, raw: str) -> None:
     """Drop what was fetched of a cycle, so that it is fetched again; notes of queued jobs and the lock stay."""
-    for file in Path(workspace, "raw", cycle.source, cycle.stamp).glob("*.grib*"):
+    for file in Path(raw, cycle.source, cycle.stamp).glob("*.grib*"):
         file.unlink(missing_ok=True)
 
 
@@ -72,9 +76,9 @@ def forget(cycle: Cycle, workspace: str) -> None:
     timeout_seconds=14 * 3600,  # each source has a deadline of its own, from the region's YAML
     retry_condition_fn=worth_retrying,
 )
-def acquire(cycle: Cycle, region: Region, workspace: str) -> list[RawFile]:
-    """A cycle's files in the workspace's raw/, which all runs share."""
-    files = open_source(cycle.source).fetch(cycle, region, join(workspace, "raw"))
+def acquire(cycle: Cycle, region: Region, raw: str) -> list[RawFile]:
+    """A cycle's files in the raw folder, which all runs share."""
+    files = open_source(cycle.source).fetch(cycle, region, raw)
     log.info("acquire: %s, files: %d, %.1f kB", cycle, len(files), sum(f.size for f in files) / 1e3)
     return files
 

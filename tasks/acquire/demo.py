@@ -28,6 +28,10 @@ class DemoSource:
         """The one cycle there is."""
         return Cycle(source=self.name, time=TIME)
 
+    def due(self, scheduled: datetime) -> Cycle:
+        """The one cycle there is."""
+        return Cycle(source=self.name, time=TIME)
+
     def fetch(self, cycle: Cycle, region: Region, folder: str) -> list[RawFile]:
         """The needed messages, proved."""
         if cycle.time != TIME:

@@ -30,6 +30,7 @@ from tasks.storage import write_bytes
 log = logging.getLogger(__name__)
 
 VERSIONS = {"0001": "ERA5", "0005": "ERA5T"}  # GRIB's expver -> what it is
+DAYS_BEHIND = timedelta(days=6)  # of ERA5T: the day before the newest may still lack its last hours
 MONTHS_TO_FINAL = 3  # ERA5 replaces ERA5T two to three months later; after three it is there
 PART_SIZES = (5, 8, 16, 32, 50, 64, 100)  # MiB: in which object stores' clients commonly upload a large file
 
@@ -99,6 +100,11 @@ class Era5Source:
             raise CycleNotReady(f"{self.name}: the CDS's catalogue does not say how far ERA5 goes; name a --cycle")
         whole = min(end.astimezone(UTC) + timedelta(hours=1), now)  # the hour 23 ends a day
         day = whole.replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=1)
+        return Cycle(source=self.name, time=day)
+
+    def due(self, scheduled: datetime) -> Cycle:
+        """The day that commonly is whole by then."""
+        day = scheduled.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0) - DAYS_BEHIND
         return Cycle(source=self.name, time=day)
 
     def final_since(self, time: datetime) -> datetime:

@@ -11,7 +11,7 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
-from tasks.acquire.layout import COMPLETE_AFTER, lead_times, reach_of, stream_of
+from tasks.acquire.layout import COMPLETE_AFTER, READY_AFTER, lead_times, reach_of, stream_of
 from tasks.acquire.mirrors import Mirror, MirrorFailure, NotThere
 from tasks.acquire.open_data import assert_is_message, by_param, needed
 from tasks.acquire.raw import RawFolder
@@ -52,6 +52,13 @@ class IfsSource:
         raise CycleNotReady(
             f"ifs: no cycle of the last two days has lead time +{steps[-1]} h with every parameter of {region.name} on "
             f"{', '.join(region.acquire.mirrors)}; ask for fewer lead times, or name a cycle with --cycle"
+        )
+
+    def due(self, scheduled: datetime) -> Cycle:
+        """The newest of 00 and 12 UTC that is commonly complete by then."""
+        ready = scheduled.astimezone(UTC) - READY_AFTER
+        return Cycle(
+            source=self.name, time=ready.replace(hour=ready.hour // 12 * 12, minute=0, second=0, microsecond=0)
         )
 
     def fetch(self, cycle: Cycle, region: Region, folder: str) -> list[RawFile]:

@@ -6,7 +6,7 @@ After ECMWF's page "Open data: real-time forecasts from IFS and AIFS" and `ecmwf
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from tasks.storage import join
 
@@ -28,6 +28,7 @@ LAYOUTS = (
 )
 THREE_HOURLY_TO = 144  # hours; six-hourly beyond
 SPLIT = {"0p1": "-sfc"}  # resolutions whose files are split by kind of level
+READY_AFTER = timedelta(hours=7, minutes=40)  # 00 and 12 UTC are commonly complete
 COMPLETE_AFTER = 12  # hours after its initial time, at the latest: what is not there then will not come
 
 

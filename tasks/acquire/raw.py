@@ -30,7 +30,7 @@ class RawFolder:
 
     def __init__(self, root: str, cycle: Cycle) -> None:
         if is_remote(root):
-            raise BadInput(f"workspace {root}: raw files are kept in a local folder; set FINESCALE_WORKSPACE to one")
+            raise BadInput(f"{root}: raw files are kept in a local folder; set FINESCALE_RAW to one")
         self.cycle = cycle
         self.path = Path(root) / cycle.source / cycle.stamp
 

@@ -8,7 +8,7 @@ from tasks.downscale.slabs import compute
 from tasks.slab import Slab, SlabReport
 
 
-@task(name="downscale", task_run_name="downscale {slab.start} to {slab.stop}", retries=0, timeout_seconds=6 * 3600)
+@task(name="downscale", task_run_name="{slab.name}", retries=0, timeout_seconds=6 * 3600)
 def downscale(slab: Slab) -> SlabReport:
     """Lead times start..stop of a product."""
     return compute(slab)
