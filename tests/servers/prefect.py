@@ -1,0 +1,193 @@
+"""A real Prefect server with worker pools on loopback, for tests that kill parts of it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import httpx
+import yaml
+
+ROOT = Path(__file__).parents[2]
+BIN = Path(sys.executable).parent
+DEPLOYMENTS = [
+    {"name": "gpu", "entrypoint": "flows/super_resolve.py:super_resolve", "work_pool": {"name": "gpu"}},
+    {"name": "hubei", "entrypoint": "flows/downscale.py:downscale", "work_pool": {"name": "cpu"}},
+]
+
+
+def free_port() -> int:
+    """A port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def wait_for(what: str, ready: Callable[[], Any], seconds: float = 60.0, every: float = 0.1) -> Any:
+    """The first true answer of `ready`."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        if answer := ready():
+            return answer
+        time.sleep(every)
+    raise AssertionError(f"{what}: not within {seconds:.0f} s")
+
+
+@dataclass
+class Part:
+    """A process, and all that it starts."""
+
+    process: subprocess.Popen[bytes]
+    log: Path
+
+    def kill(self) -> None:
+        """SIGKILL to all of it."""
+        with suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait(10)
+
+    def children(self) -> list[int]:
+        """Ids of the processes that it started itself."""
+        task = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
+        return [int(p) for p in task.read_text().split()]
+
+
+@dataclass
+class Prefect:
+    """Server and workers; the environment that they, and clients, run in."""
+
+    folder: Path
+    port: int
+    environment: dict[str, str]
+    parts: dict[str, Part] = field(default_factory=dict)
+
+    @property
+    def api(self) -> str:
+        """Address of the API."""
+        return f"http://127.0.0.1:{self.port}/api"
+
+    def start(self, name: str, *command: str, **more: str) -> Part:
+        """A part of it, in a session of its own, so that killing it ends all."""
+        log = self.folder / f"{name}.log"
+        with log.open("ab") as out:
+            process = subprocess.Popen(
+                [str(BIN / "prefect"), *command], cwd=ROOT, env=self.environment | more, stdout=out, stderr=out,
+                start_new_session=True,
+            )  # fmt: skip
+        self.parts[name] = Part(process, log)
+        return self.parts[name]
+
+    def serve(self) -> None:
+        """Start the server, or start it again."""
+        self.start("server", "server", "start", "--port", str(self.port), "--no-ui")
+        wait_for("Prefect's server", self.answers, 120)
+
+    def answers(self) -> bool:
+        """Whether the server does."""
+        try:
+            return bool(httpx.get(f"{self.api}/health", timeout=2).is_success)
+        except httpx.HTTPError:
+            return False
+
+    def worker(self, pool: str, name: str = "", **more: str) -> Part:
+        """Start a worker; one run at a time in pool gpu."""
+        limit = ["--limit", "1"] if pool == "gpu" else []
+        return self.start(name or pool, "worker", "start", "--pool", pool, "--name", name or pool, *limit, **more)
+
+    def call(self, *command: str) -> str:
+        """`prefect ...` to its end."""
+        done = subprocess.run(
+            [str(BIN / "prefect"), *command],
+            cwd=ROOT,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    def submit(self, deployment: str, scheduled: datetime | None = None, **parameters: Any) -> UUID:
+        """A run of a deployment, due now or at some time."""
+        found = self.get(f"/deployments/name/{deployment}")
+        state: dict[str, Any] = {"type": "SCHEDULED"}
+        if scheduled is not None:
+            state["state_details"] = {"scheduled_time": scheduled.isoformat()}
+        body = {"parameters": parameters, "state": state}
+        answer = httpx.post(f"{self.api}/deployments/{found['id']}/create_flow_run", json=body, timeout=30)
+        answer.raise_for_status()
+        return UUID(answer.json()["id"])
+
+    def get(self, path: str) -> Any:
+        """An answer of the API."""
+        answer = httpx.get(f"{self.api}{path}", timeout=30)
+        answer.raise_for_status()
+        return answer.json()
+
+    def find(self, what: str, **query: Any) -> list[dict[str, Any]]:
+        """Objects that a filter finds."""
+        answer = httpx.post(f"{self.api}/{what}/filter", json=query, timeout=30)
+        answer.raise_for_status()
+        found: list[dict[str, Any]] = answer.json()
+        return found
+
+    def state(self, run: UUID) -> dict[str, Any]:
+        """Type, name and message of a run's state."""
+        found: dict[str, Any] = self.get(f"/flow_runs/{run}")["state"]
+        return found
+
+    def finished(self, run: UUID, seconds: float = 180) -> dict[str, Any]:
+        """The last state of a run."""
+
+        def ended() -> dict[str, Any] | None:
+            try:
+                state = self.state(run)
+            except httpx.HTTPError:
+                return None
+            return state if state["type"] in ("COMPLETED", "FAILED", "CRASHED", "CANCELLED") else None
+
+        result: dict[str, Any] = wait_for(f"run {run}", ended, seconds, 0.5)
+        return result
+
+
+@contextmanager
+def prefect(folder: Path, **environment: str) -> Iterator[Prefect]:
+    """Server, pools and deployments; workers are started by the test. All is killed at the end."""
+    folder.mkdir(parents=True, exist_ok=True)
+    port = free_port()
+    settings = {
+        "PREFECT_HOME": str(folder / "home"),
+        "PREFECT_API_URL": f"http://127.0.0.1:{port}/api",
+        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+        "PREFECT_WORKER_QUERY_SECONDS": "1",
+        "PREFECT_LOGGING_EXTRA_LOGGERS": "tasks,flows",
+        "OMP_NUM_THREADS": "1",
+        "PYTHONPATH": str(ROOT),
+    }
+    server = Prefect(folder, port, os.environ | settings | environment)
+    recipe = {
+        "name": "finescale",
+        "pull": [{"prefect.deployments.steps.set_working_directory": {"directory": str(ROOT)}}],
+        "deployments": DEPLOYMENTS,
+    }
+    (folder / "prefect.yaml").write_text(yaml.safe_dump(recipe))
+    try:
+        server.serve()
+        for pool in ("cpu", "gpu"):
+            server.call("work-pool", "create", pool, "--type", "process")
+        server.call("--no-prompt", "deploy", "--all", "--prefect-file", str(folder / "prefect.yaml"))
+        yield server
+    finally:
+        for part in server.parts.values():
+            part.kill()
