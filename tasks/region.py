@@ -82,6 +82,29 @@ class AcquireSettings(BaseModel):
     cds_checksum: bool = True  # refuse a result whose checksum is another than the CDS says
 
 
+class Schedule(BaseModel):
+    """When the deployments of a region start by themselves: cron in UTC, null for never; shapes no product."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    ifs: str | None = "45 7,19 * * *"  # the 00 and 12 UTC forecasts are open then; what is late is waited for
+    era5: str | None = "30 6 * * *"
+    maintain: str | None = "15 3 * * *"  # when no cycle is due
+    deadline_minutes: Positive = 240  # after a start of `ifs`: no product by then is an alarm
+
+    @field_validator("ifs", "era5", "maintain")
+    @classmethod
+    def _cron(cls, text: str | None) -> str | None:
+        if text is None:
+            return None
+        from prefect.client.schemas.schedules import CronSchedule  # what will read it; costs a second to import
+
+        try:
+            return CronSchedule(cron=text, timezone="UTC").cron
+        except ValidationError:
+            raise ValueError("not a cron string; write minute hour day month weekday in UTC, like 45 7,19 * * *, or null") from None
+
+
 class Region(BaseModel):
     """What to make: box, spacing, variables, lead times, files, limits."""
 
@@ -101,6 +124,7 @@ class Region(BaseModel):
     model: str = "inr-hres"
     gate: GateLimits = GateLimits()
     acquire: AcquireSettings = AcquireSettings()
+    schedule: Schedule = Schedule()
 
     _folder: Path = PrivateAttr(default=Path())
 
@@ -153,8 +177,9 @@ class Region(BaseModel):
 
     @property
     def fingerprint(self) -> str:
-        """Short hash of all that shapes a product: the YAML's content but `acquire`, and the terrain file."""
-        digest = hashlib.sha256(json.dumps(self.model_dump(exclude={"acquire"}), sort_keys=True).encode())
+        """Short hash of all that shapes a product: all of the YAML but `acquire` and `schedule`, and the terrain."""
+        shaping = self.model_dump(exclude={"acquire", "schedule"})
+        digest = hashlib.sha256(json.dumps(shaping, sort_keys=True).encode())
         if self.terrain_file is not None:
             digest.update(self.terrain_file.read_bytes())
         return digest.hexdigest()[:16]
@@ -169,6 +194,7 @@ PARTS: dict[str, type[BaseModel]] = {
     "lead_times": LeadTimes,
     "gate": GateLimits,
     "acquire": AcquireSettings,
+    "schedule": Schedule,
 }
 
 
