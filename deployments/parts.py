@@ -54,13 +54,13 @@ def _s3(settings: Settings) -> Part:
 
 def _server(settings: Settings, known: Secrets) -> Part:
     environment = {
-        "PREFECT_API_DATABASE_CONNECTION_URL": settings.database_url(known),
         "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
         # a run that waits for its turn is not an alarm; one that nobody takes is
         "PREFECT_SERVER_SERVICES_LATE_RUNS_AFTER_SECONDS": "300",
     }
-    if settings.auth:
-        environment["PREFECT_SERVER_API_AUTH_STRING"] = settings.auth
+    if settings.database is None:  # another's URL, as the API's password, is in the inherited environment
+        url = f"postgresql+asyncpg://postgres:{known.postgres}@127.0.0.1:{settings.postgres_port}/postgres"
+        environment["PREFECT_API_DATABASE_CONNECTION_URL"] = url
     command = [program("prefect"), "server", "start", "--host", settings.host, "--port", str(settings.ui_port)]
     return Part("server", command, 20, stop_seconds=5, environment=environment)
 
@@ -111,10 +111,6 @@ def control_socket(folder: Path) -> Path:
     return Path(tempfile.gettempdir()) / f"finescale-{hashlib.sha256(str(folder).encode()).hexdigest()[:12]}.sock"
 
 
-def _quote(value: str) -> str:
-    return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
-
-
 def supervisor_config(settings: Settings, found: list[Part]) -> str:
     """Text of supervisord.conf; holds secrets."""
     folder, socket = settings.folder, control_socket(settings.folder)
@@ -147,18 +143,13 @@ def supervisor_config(settings: Settings, found: list[Part]) -> str:
             "stdout_logfile_maxbytes": "10MB",
             "stdout_logfile_backups": "5",
             "redirect_stderr": "true",
-            "environment": ",".join(f"{k}={_quote(v)}" for k, v in part.environment.items()),
+            "environment": ",".join(f'{k}="{v}"' for k, v in part.environment.items()),
         }
         if part.account:
             config[f"program:{part.name}"]["user"] = part.account
     text = io.StringIO()
     config.write(text)
     return text.getvalue()
-
-
-def escaped(text: str) -> str:
-    """For supervisor, to which % begins an expansion."""
-    return text.replace("%", "%%")
 
 
 def write_files(settings: Settings, known: Secrets, found: list[Part]) -> Path:
@@ -170,5 +161,5 @@ def write_files(settings: Settings, known: Secrets, found: list[Part]) -> Path:
     identities = [{"name": "finescale", "credentials": credentials, "actions": actions}]
     write_private(settings.folder / "s3.json", json.dumps({"identities": identities}))
     config = settings.folder / "supervisord.conf"
-    write_private(config, escaped(supervisor_config(settings, found)))
+    write_private(config, supervisor_config(settings, found).replace("%", "%%"))  # to supervisor % begins an expansion
     return config

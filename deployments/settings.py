@@ -142,10 +142,6 @@ class Settings:
             found |= {port + offset: "FINESCALE_S3_PORT" for offset in (0, GRPC_OFFSET) for port in inner}
         return found
 
-    def database_url(self, known: Secrets) -> str:
-        """What the Prefect server connects to."""
-        return self.database or f"postgresql+asyncpg://postgres:{known.postgres}@127.0.0.1:{self.postgres_port}/postgres"
-
     def client_environment(self, known: Secrets) -> dict[str, str]:
         """For people and workers, here or on another machine: how to reach server and store."""
         found = {

@@ -27,8 +27,12 @@ class Supervisor:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        transport = SupervisorTransport(None, None, serverurl=f"unix://{control_socket(folder)}")
-        self._rpc: Any = xmlrpc.client.ServerProxy("http://localhost", transport=transport).supervisor
+
+    @property
+    def _rpc(self) -> Any:
+        """A new connection a call: one that was refused cannot be used again."""
+        transport = SupervisorTransport(None, None, serverurl=f"unix://{control_socket(self.folder)}")
+        return xmlrpc.client.ServerProxy("http://localhost", transport=transport).supervisor
 
     def answers(self) -> bool:
         """True if it runs."""
