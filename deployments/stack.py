@@ -140,7 +140,7 @@ def _bring_up(stack: Stack) -> None:
     with _step(f"store {settings.store}"):
         if stack.part("s3"):
             supervisor.wait("s3", stack.store_answers, PART_SECONDS)
-            _when_s3_is_ready(stack, lambda: bootstrap.create_bucket(settings.store))
+            _retry(lambda: bootstrap.create_bucket(settings.store))
         else:
             bootstrap.create_bucket(settings.store)
     with _step("server"):
@@ -160,8 +160,8 @@ def _bring_up(stack: Stack) -> None:
     stack.ready_mark.write_text("\n".join(deployed) + "\n", encoding="utf-8")
 
 
-def _when_s3_is_ready(stack: Stack, make: Callable[[], None]) -> None:
-    """The gateway answers before the volumes behind it do."""
+def _retry(make: Callable[[], None]) -> None:
+    """The S3 gateway answers before the volumes behind it do."""
     deadline = time.monotonic() + PART_SECONDS
     while True:
         try:

@@ -80,6 +80,9 @@ class Supervisor:
     def shutdown(self) -> None:
         """End all parts, last started first, then supervisord itself."""
         pid = self._rpc.getPID()
+        for name, info in self.states().items():  # these need not wait for each other
+            if name.startswith("worker") and info["statename"] in (RUNNING, "STARTING"):
+                self._rpc.stopProcess(name, False)
         self._rpc.shutdown()
         try:
             psutil.Process(pid).wait(timeout=60)
@@ -117,6 +120,6 @@ def listeners(port: int) -> Iterator[str]:
     """Who listens on a port, as far as this user may know: `nginx (process 4711)`."""
     with suppress(psutil.Error, OSError):
         for connection in psutil.net_connections("tcp"):
-            if connection.status == psutil.CONN_LISTEN and connection.laddr.port == port and connection.pid:
+            if connection.status == psutil.CONN_LISTEN and connection.laddr[1:2] == (port,) and connection.pid:
                 yield f"{psutil.Process(connection.pid).name()} (process {connection.pid})"
                 return

@@ -102,7 +102,9 @@ class Schedule(BaseModel):
         try:
             return CronSchedule(cron=text, timezone="UTC").cron
         except ValidationError:
-            raise ValueError("not a cron string; write minute hour day month weekday in UTC, like 45 7,19 * * *, or null") from None
+            raise ValueError(
+                "not a cron string; write minute hour day month weekday in UTC, like 45 7,19 * * *, or null"
+            ) from None
 
 
 class Region(BaseModel):
