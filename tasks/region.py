@@ -19,7 +19,7 @@ from tasks.variables import VARIABLES
 SHIPPED = Path(__file__).parents[1] / "deployments" / "regions"
 SEARCH_PATH_VARIABLE = "FINESCALE_REGIONS"  # folders with region folders in them, before the shipped ones
 
-SHAPE_NOTHING = {"acquire", "inference"}  # keys that say how a product is made, not what it is
+SHAPE_NOTHING = {"acquire", "inference", "schedule"}  # keys that say how a product is made, not what it is
 Positive = Annotated[float, Field(gt=0)]
 
 
@@ -96,6 +96,31 @@ class InferenceSettings(BaseModel):
     fall_back: bool = True  # compute in the run's own process where no worker begins
 
 
+class Schedule(BaseModel):
+    """When the deployments of a region start by themselves: cron in UTC, null for never; shapes no product."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    ifs: str | None = "45 7,19 * * *"  # the 00 and 12 UTC forecasts are open then; what is late is waited for
+    era5: str | None = "30 6 * * *"
+    maintain: str | None = "15 3 * * *"  # when no cycle is due
+    deadline_minutes: Positive = 240  # after a start of `ifs`: no product by then is an alarm
+
+    @field_validator("ifs", "era5", "maintain")
+    @classmethod
+    def _cron(cls, text: str | None) -> str | None:
+        if text is None:
+            return None
+        from prefect.client.schemas.schedules import CronSchedule  # what will read it; costs a second to import
+
+        try:
+            return CronSchedule(cron=text, timezone="UTC").cron
+        except ValidationError:
+            raise ValueError(
+                "not a cron string; write minute hour day month weekday in UTC, like 45 7,19 * * *, or null"
+            ) from None
+
+
 class Region(BaseModel):
     """What to make: box, spacing, variables, lead times, files, limits."""
 
@@ -116,6 +141,7 @@ class Region(BaseModel):
     gate: GateLimits = GateLimits()
     acquire: AcquireSettings = AcquireSettings()
     inference: InferenceSettings = InferenceSettings()
+    schedule: Schedule = Schedule()
 
     _folder: Path = PrivateAttr(default=Path())
 
@@ -185,6 +211,7 @@ PARTS: dict[str, type[BaseModel]] = {
     "gate": GateLimits,
     "acquire": AcquireSettings,
     "inference": InferenceSettings,
+    "schedule": Schedule,
 }
 
 

@@ -1,0 +1,1 @@
+"""Everything around the flows: regions, deployments, the stack on one machine, images."""

@@ -1,0 +1,176 @@
+"""Alarms: what is watched by the Prefect server, and whom it tells.
+
+Without FINESCALE_NOTIFY_URL they only show in the UI's event feed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from datetime import timedelta
+from itertools import pairwise
+from uuid import UUID
+
+from apprise import Apprise
+from prefect.blocks.notifications import AppriseNotificationBlock
+from prefect.client.orchestration import SyncPrefectClient
+from prefect.client.schemas.objects import StateType
+from prefect.events.actions import ActionTypes, ChangeFlowRunState, DoNothing, SendNotification
+from prefect.events.schemas.automations import AutomationCore, EventTrigger, Posture
+from prefect.events.schemas.events import ResourceSpecification
+from prefect.server.schemas.schedules import CronSchedule
+from pydantic import SecretStr
+
+from deployments.generate import GPU
+from tasks.errors import BadInput
+from tasks.region import Region
+
+BLOCK = "finescale"
+PREFIX = "finescale: "  # of the automations that are ours to change and remove
+WATCHED = ["downscale", "backfill", "maintain", "verify"]  # super-resolve: its downscale run says it
+Match = ResourceSpecification | dict[str, str | list[str]]
+SILENT_RUN = timedelta(minutes=5)  # ten heartbeats; longer than the server takes to start again
+EVENT = "prefect.flow-run."
+
+# filled in by the server
+RUN = "{{ flow.name }}/{{ deployment.name }}, run {{ flow_run.name }}: {{ flow_run.state.name }}"
+DETAIL = "{{ flow_run.state.message }}\n{{ flow_run | ui_url }}"
+
+
+def notification_url(given: str) -> str:
+    """An apprise URL as it is, a plain web hook as apprise writes it; BadInput if it is neither."""
+    if Apprise.instantiate(given) is not None:
+        return given
+    if given.startswith(("http://", "https://")):
+        return given.replace("http", "json", 1)  # posts title and message as JSON
+    raise BadInput("FINESCALE_NOTIFY_URL is neither an apprise URL (slack://, mailto://, ...) nor http(s)://")
+
+
+def save_block(url: str) -> UUID:
+    """The notification block; returns its id."""
+    block = AppriseNotificationBlock(url=SecretStr(notification_url(url)))
+    return UUID(str(block.save(BLOCK, overwrite=True, _sync=True)))  # type: ignore[call-arg]
+
+
+def longest_pause(cron: str) -> timedelta:
+    """Between two starts of a schedule."""
+    dates = asyncio.run(CronSchedule(cron=cron, timezone="UTC").get_dates(n=100))
+    return max(later - earlier for earlier, later in pairwise(dates))
+
+
+def _related(role: str, *names: str) -> ResourceSpecification:
+    return ResourceSpecification({"prefect.resource.role": role, "prefect.resource.name": list(names)})
+
+
+RUNS = ResourceSpecification({"prefect.resource.id": f"{EVENT}*"})
+
+
+def _run_trigger(*states: str) -> EventTrigger:
+    expect = {EVENT + state for state in states}
+    each = {"prefect.resource.id"}
+    return EventTrigger(match=RUNS, match_related=_related("flow", *WATCHED), expect=expect, for_each=each)
+
+
+@dataclass(frozen=True)
+class Alarm:
+    """What is watched, and what is said or done then."""
+
+    name: str
+    trigger: EventTrigger
+    message: str
+    action: ActionTypes | None = None  # instead of telling somebody
+
+
+def _absence(within: timedelta, *, match_related: list[Match], each_run: bool, after: set[str]) -> EventTrigger:
+    return EventTrigger(
+        match=RUNS,
+        match_related=match_related,
+        for_each={"prefect.resource.id"} if each_run else set(),
+        after=after,
+        expect={f"{EVENT}Completed"},
+        posture=Posture.Proactive,
+        within=within,
+    )
+
+
+def of_region(region: Region) -> list[Alarm]:
+    """A product that is late, and none at all for too long."""
+    cron = region.schedule.ifs
+    if cron is None:
+        return []
+    mine: list[Match] = [_related("flow", "downscale"), _related("deployment", region.name)]
+    deadline = timedelta(minutes=region.schedule.deadline_minutes)
+    silence = longest_pause(cron) + deadline
+    due = {f"{EVENT}Late", f"{EVENT}Pending"}  # whether or not a worker takes it
+    look = f"Look: finescale status {region.name}"
+    return [
+        Alarm(
+            f"{region.name}: no product in time",
+            _absence(deadline, match_related=mine, each_run=True, after=due),
+            f"A run of downscale/{region.name} was due {deadline} ago and has not succeeded. {look}",
+        ),
+        Alarm(
+            f"{region.name}: no product at all",
+            _absence(silence, match_related=mine, each_run=False, after=set()),
+            f"No run of downscale/{region.name} has succeeded for {silence}: is its schedule on? {look}",
+        ),
+    ]
+
+
+def vanished() -> Alarm:
+    """A run whose worker was killed with it: nobody else would say so, and those behind it would wait for ever."""
+    beat = f"{EVENT}heartbeat"
+    ends = {EVENT + state for state in ("Completed", "Failed", "TimedOut", "Crashed", "Cancelled", "Cancelling")}
+    trigger = EventTrigger(
+        match=RUNS,
+        for_each={"prefect.resource.id"},
+        after={beat},
+        expect={beat, *ends},
+        posture=Posture.Proactive,
+        within=SILENT_RUN,
+    )
+    told = f"no sign of life for {SILENT_RUN}: its process or machine is gone"
+    return Alarm(
+        "run vanished", trigger, told, ChangeFlowRunState(name=None, state=StateType.CRASHED, message=told, force=False)
+    )
+
+
+def wanted(found: list[Region]) -> list[Alarm]:
+    """Every alarm."""
+    pool = ResourceSpecification({"prefect.resource.name": GPU})
+    no_gpu = EventTrigger(match=pool, expect={"prefect.work-pool.not-ready"})
+    return [
+        Alarm("run crashed", _run_trigger("Crashed"), f"{RUN}. {DETAIL}"),
+        Alarm("run failed", _run_trigger("Failed", "TimedOut"), f"{RUN}. {DETAIL}"),
+        Alarm("run late", _run_trigger("Late"), f"{RUN}: no worker has taken it. {DETAIL}"),
+        Alarm("gpu pool not ready", no_gpu, "No worker of the gpu pool answers. Look: make status"),
+        vanished(),
+        *(alarm for region in found for alarm in of_region(region)),
+    ]
+
+
+def create(client: SyncPrefectClient, found: list[Region], block: UUID | None) -> int:
+    """Make the automations as they should be; one that a person switched off stays off. Returns how many."""
+    existing = {a.name: a for a in client.read_automations() if a.name.startswith(PREFIX)}
+    alarms = wanted(found)
+    for alarm in alarms:
+        name = PREFIX + alarm.name
+        tell: ActionTypes = DoNothing()
+        if block is not None:
+            tell = SendNotification(block_document_id=block, subject=name, body=alarm.message)
+        old = existing.pop(name, None)
+        automation = AutomationCore(
+            name=name,
+            description=alarm.message,
+            enabled=old is None or old.enabled,
+            trigger=alarm.trigger,
+            actions=[alarm.action or tell],
+        )
+        if old is None:
+            client.create_automation(automation)
+        else:
+            # it sends what was set only, and the server takes nothing but the whole
+            client.update_automation(old.id, AutomationCore.model_validate(automation.model_dump(exclude={"owner_resource"})))
+    for left in existing.values():
+        client.delete_automation(left.id)
+    return len(alarms)

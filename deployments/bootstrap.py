@@ -1,0 +1,96 @@
+"""What a Prefect server must hold before runs: work pools, queues, alarms, deployments; and the store its bucket.
+
+Everything here can be done again and changes nothing then. The environment says which server and store.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.client.schemas.actions import WorkPoolCreate
+from prefect.exceptions import ObjectAlreadyExists, ObjectNotFound
+
+from deployments import automations
+from deployments.errors import StackFault
+from deployments.generate import BACKFILL, CPU, GPU, LIVE, build, found_regions, render
+from deployments.parts import program
+from deployments.settings import ROOT
+from tasks.storage import filesystem, is_remote
+
+POOLS = {CPU: "acquire, prepare, validate, publish", GPU: "inference; one run a GPU"}
+QUEUES = {LIVE: 1, BACKFILL: 2}  # lower goes first
+
+
+def client() -> SyncPrefectClient:
+    """Of the server that the environment names."""
+    return get_client(sync_client=True)
+
+
+def create_bucket(store: str) -> None:
+    """Make the store's bucket if it is missing; StackFault if the store cannot be reached."""
+    if not is_remote(store):
+        Path(store).mkdir(parents=True, exist_ok=True)
+        return
+    try:
+        fs, path = filesystem(store)
+        bucket = path.split("/")[0]
+        if not fs.exists(bucket):
+            fs.mkdir(bucket)
+    except Exception as error:
+        raise StackFault(f"store {store}: {type(error).__name__}: {error}") from None
+
+
+def create_pools(backfill_runs: int) -> None:
+    """Work pools and their queues; what an operator has changed in a pool that is there stays."""
+    with client() as api:
+        for pool, description in POOLS.items():
+            try:
+                api.create_work_pool(WorkPoolCreate(name=pool, type="process", description=description))
+            except ObjectAlreadyExists:
+                continue
+        for pool in POOLS:
+            for queue, priority in QUEUES.items():
+                limit = backfill_runs if (pool, queue) == (CPU, BACKFILL) else None
+                _queue(api, pool, queue, priority, limit)
+
+
+def _queue(api: SyncPrefectClient, pool: str, name: str, priority: int, limit: int | None) -> None:
+    try:
+        api.read_work_queue_by_name(name, work_pool_name=pool)
+    except ObjectNotFound:
+        api.create_work_queue(name, priority=priority, concurrency_limit=limit, work_pool_name=pool)
+
+
+def create_automations(notify_url: str | None) -> int:
+    """The alarms, and the notification block if there is somebody to tell; returns how many."""
+    with client() as api:
+        block = automations.save_block(notify_url) if notify_url else None
+        return automations.create(api, found_regions(), block)
+
+
+def deploy(folder: Path) -> list[str]:
+    """Deploy every region found; returns the deployments' names."""
+    found = found_regions()
+    file = folder / "prefect.yaml"
+    file.write_text(render(found), encoding="utf-8")
+    environment = {k: v for k, v in os.environ.items() if k != "FINESCALE_HOME"}  # for the workers to fill in
+    done = subprocess.run(
+        [program("prefect"), "--no-prompt", "deploy", "--all", "--prefect-file", str(file)],
+        cwd=ROOT, env=environment, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    if done.returncode != 0:
+        said = "\n".join((done.stdout + done.stderr).strip().splitlines()[-15:])
+        raise StackFault(f"prefect deploy failed:\n{said}")
+    return [f"{d['entrypoint'].split(':')[1]}/{d['name']}".replace("_", "-") for d in build(found)["deployments"]]
+
+
+def online_workers() -> dict[str, int]:
+    """How many workers of each pool answer."""
+    with client() as api:
+        return {
+            pool: sum(w.status == "ONLINE" for w in api.read_workers_for_work_pool(work_pool_name=pool))
+            for pool in POOLS
+        }
