@@ -6,7 +6,7 @@ import logging
 import os
 import time
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
@@ -121,7 +121,9 @@ class Stopwatch:
 
 def scheduled_for() -> datetime | None:
     """When a run of a deployment was due, by the server's clock; None for a run that somebody started by hand."""
-    return flow_run.scheduled_start_time if deployment.id else None
+    if not deployment.id:
+        return None
+    return datetime.fromtimestamp(flow_run.scheduled_start_time.timestamp(), UTC)  # plain: pendulum's loses its zone
 
 
 def _run_name() -> str:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -17,14 +19,13 @@ from typing import Any
 from uuid import UUID
 
 import httpx
-import yaml
+
+from deployments import postgres
 
 ROOT = Path(__file__).parents[2]
-BIN = Path(sys.executable).parent
-DEPLOYMENTS = [
-    {"name": "gpu", "entrypoint": "flows/super_resolve.py:super_resolve", "work_pool": {"name": "gpu"}},
-    {"name": "hubei", "entrypoint": "flows/downscale.py:downscale", "work_pool": {"name": "cpu"}},
-]
+PREFECT = str(Path(sys.executable).with_name("prefect"))
+# as `make up` does it: pools, queues, deployments of deployments/prefect.yaml
+BOOTSTRAP = "from pathlib import Path; from deployments import bootstrap as b; b.create_pools(1); b.deploy(Path('{}'))"
 
 
 def free_port() -> int:
@@ -77,20 +78,20 @@ class Prefect:
         """Address of the API."""
         return f"http://127.0.0.1:{self.port}/api"
 
-    def start(self, name: str, *command: str, **more: str) -> Part:
+    def start(self, name: str, *command: str, account: str | None = None, **more: str) -> Part:
         """A part of it, in a session of its own, so that killing it ends all."""
         log = self.folder / f"{name}.log"
         with log.open("ab") as out:
             process = subprocess.Popen(
-                [str(BIN / "prefect"), *command], cwd=ROOT, env=self.environment | more, stdout=out, stderr=out,
-                start_new_session=True,
+                list(command), cwd="/" if account else ROOT, env=self.environment | more, stdout=out, stderr=out,
+                start_new_session=True, user=account,
             )  # fmt: skip
         self.parts[name] = Part(process, log)
         return self.parts[name]
 
     def serve(self) -> None:
         """Start the server, or start it again."""
-        self.start("server", "server", "start", "--port", str(self.port), "--no-ui")
+        self.start("server", PREFECT, "server", "start", "--port", str(self.port), "--no-ui")
         wait_for("Prefect's server", self.answers, 120)
 
     def answers(self) -> bool:
@@ -103,12 +104,14 @@ class Prefect:
     def worker(self, pool: str, name: str = "", **more: str) -> Part:
         """Start a worker; one run at a time in pool gpu."""
         limit = ["--limit", "1"] if pool == "gpu" else []
-        return self.start(name or pool, "worker", "start", "--pool", pool, "--name", name or pool, *limit, **more)
+        return self.start(
+            name or pool, PREFECT, "worker", "start", "--pool", pool, "--name", name or pool, *limit, **more
+        )
 
-    def call(self, *command: str) -> str:
-        """`prefect ...` to its end."""
+    def run(self, *command: str) -> str:
+        """A command to its end."""
         done = subprocess.run(
-            [str(BIN / "prefect"), *command],
+            command,
             cwd=ROOT,
             env=self.environment,
             capture_output=True,
@@ -165,8 +168,9 @@ class Prefect:
 def prefect(folder: Path, **environment: str) -> Iterator[Prefect]:
     """Server, pools and deployments; workers are started by the test. All is killed at the end."""
     folder.mkdir(parents=True, exist_ok=True)
-    port = free_port()
+    port, database = free_port(), free_port()
     settings = {
+        "PREFECT_API_DATABASE_CONNECTION_URL": f"postgresql+asyncpg://postgres:secret@127.0.0.1:{database}/postgres",
         "PREFECT_HOME": str(folder / "home"),
         "PREFECT_API_URL": f"http://127.0.0.1:{port}/api",
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
@@ -174,20 +178,18 @@ def prefect(folder: Path, **environment: str) -> Iterator[Prefect]:
         "PREFECT_LOGGING_EXTRA_LOGGERS": "tasks,flows",
         "OMP_NUM_THREADS": "1",
         "PYTHONPATH": str(ROOT),
+        "FINESCALE_HOME": str(ROOT),
     }
     server = Prefect(folder, port, os.environ | settings | environment)
-    recipe = {
-        "name": "finescale",
-        "pull": [{"prefect.deployments.steps.set_working_directory": {"directory": str(ROOT)}}],
-        "deployments": DEPLOYMENTS,
-    }
-    (folder / "prefect.yaml").write_text(yaml.safe_dump(recipe))
+    data = Path(tempfile.mkdtemp(prefix="finescale-postgres-"))  # pytest's own folders are closed to its account
     try:
+        data.chmod(0o755)
+        postgres.initialise(data / "data", "secret")
+        server.start("postgres", *postgres.command(data / "data", database), account=postgres.account())
         server.serve()
-        for pool in ("cpu", "gpu"):
-            server.call("work-pool", "create", pool, "--type", "process")
-        server.call("--no-prompt", "deploy", "--all", "--prefect-file", str(folder / "prefect.yaml"))
+        server.run(sys.executable, "-c", BOOTSTRAP.format(folder))
         yield server
     finally:
         for part in server.parts.values():
             part.kill()
+        shutil.rmtree(data, ignore_errors=True)
