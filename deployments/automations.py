@@ -12,7 +12,7 @@ from itertools import pairwise
 from uuid import UUID
 
 from apprise import Apprise
-from prefect.blocks.notifications import AppriseNotificationBlock
+from prefect.blocks.notifications import SlackWebhook
 from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.objects import StateType
 from prefect.events.actions import ActionTypes, ChangeFlowRunState, DoNothing, SendNotification
@@ -48,7 +48,8 @@ def notification_url(given: str) -> str:
 
 def save_block(url: str) -> UUID:
     """The notification block; returns its id."""
-    block = AppriseNotificationBlock(url=SecretStr(notification_url(url)))
+    # the block of Prefect's that hands any URL to apprise; its general one cannot be saved
+    block = SlackWebhook(url=SecretStr(notification_url(url)))
     return UUID(str(block.save(BLOCK, overwrite=True, _sync=True)))  # type: ignore[call-arg]
 
 
@@ -170,7 +171,9 @@ def create(client: SyncPrefectClient, found: list[Region], block: UUID | None) -
             client.create_automation(automation)
         else:
             # it sends what was set only, and the server takes nothing but the whole
-            client.update_automation(old.id, AutomationCore.model_validate(automation.model_dump(exclude={"owner_resource"})))
+            client.update_automation(
+                old.id, AutomationCore.model_validate(automation.model_dump(exclude={"owner_resource"}))
+            )
     for left in existing.values():
         client.delete_automation(left.id)
     return len(alarms)

@@ -190,5 +190,7 @@ def test_schedule_shapes_no_product(make_region: RegionMaker) -> None:
 
 @pytest.mark.parametrize("cron", ["at noon", "61 * * * *", "", "1 2 3"])
 def test_what_is_no_cron_string_is_refused(make_region: RegionMaker, cron: str) -> None:
-    with pytest.raises(InvalidRegion, match=re.escape(f"schedule.ifs = {cron!r}: not a cron string; write minute hour")):
+    with pytest.raises(
+        InvalidRegion, match=re.escape(f"schedule.ifs = {cron!r}: not a cron string; write minute hour")
+    ):
         region.load(str(make_region(schedule={"ifs": cron})))
