@@ -1,4 +1,4 @@
-"""make up and make down, for real: every part is started, killed and ended here, on free ports and in its own folder."""
+"""make up and make down, for real: all parts are started, killed and ended here, on free ports, in own folders."""
 
 from __future__ import annotations
 
