@@ -54,6 +54,8 @@ def test_a_shell_that_has_read_the_env_file_starts_the_same_stack(tmp_path: Path
 def test_other_machines_are_let_in_with_a_password_only(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="PREFECT_SERVER_API_AUTH_STRING"):
         read(tmp_path, FINESCALE_HOST="0.0.0.0")
+    with pytest.raises(BadInput, match="other machines reach"):
+        read(tmp_path, FINESCALE_HOST="0.0.0.0", PREFECT_SERVER_API_AUTH_STRING="me:word")
     settings = read(tmp_path, FINESCALE_HOST="10.0.0.7", PREFECT_SERVER_API_AUTH_STRING="me:word")
     assert settings.client_environment(KNOWN)["PREFECT_API_AUTH_STRING"] == "me:word"
     assert settings.api_url == "http://10.0.0.7:4200/api"
