@@ -9,6 +9,7 @@ import asyncio
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import pairwise
+from typing import Any
 from uuid import UUID
 
 from apprise import Apprise
@@ -150,6 +151,10 @@ def wanted(found: list[Region]) -> list[Alarm]:
     ]
 
 
+def _content(automation: AutomationCore) -> dict[str, Any]:
+    return automation.model_dump(include={"description", "trigger", "actions"})
+
+
 def create(client: SyncPrefectClient, found: list[Region], block: UUID | None) -> int:
     """Make the automations as they should be; one that a person switched off stays off. Returns how many."""
     existing = {a.name: a for a in client.read_automations() if a.name.startswith(PREFIX)}
@@ -169,7 +174,7 @@ def create(client: SyncPrefectClient, found: list[Region], block: UUID | None) -
         )
         if old is None:
             client.create_automation(automation)
-        else:
+        elif _content(old) != _content(automation):  # an update forgets what has been seen so far
             # it sends what was set only, and the server takes nothing but the whole
             client.update_automation(
                 old.id, AutomationCore.model_validate(automation.model_dump(exclude={"owner_resource"}))

@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
@@ -268,7 +269,10 @@ def test_processes_that_a_killed_supervisor_left_are_named_and_ended(
 ) -> None:
     run, _ = stack
     run("down")
+    began = datetime.now(UTC)
     assert run("up").returncode == 0  # again, from the data that is there
+    changed = [a["name"] for a in run.post("/automations/filter") if datetime.fromisoformat(a["updated"]) > began]
+    assert not changed  # an alarm that is made anew has forgotten what it has seen
     psutil.Process(int((run.folder / "supervisord.pid").read_text())).kill()
     eventually(lambda: not Supervisor(run.folder).answers())
     refused = run("up")
