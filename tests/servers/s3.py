@@ -54,7 +54,7 @@ class S3Server:
             self.process.wait()
 
 
-def _free_ports(count: int) -> list[int]:
+def free_ports(count: int) -> list[int]:
     """Ports below 22768, so that port + 10000, which weed opens too, is a port and below the ephemeral range."""
     found: list[int] = []
     for port in random.sample(range(15000, 22768), 2000):  # not the same as another test run picks at this moment
@@ -78,7 +78,7 @@ def _answers(port: int) -> bool:
 def s3_server(folder: Path) -> Iterator[S3Server]:
     """Start the server on a folder; killed at the end, since it ends slowly by itself."""
     binary = shutil.which("weed") or str(Path(sys.executable).with_name("weed"))
-    s3, master, volume, filer = _free_ports(4)
+    s3, master, volume, filer = free_ports(4)
     config = folder / "s3.json"
     actions = ["Admin", "Read", "Write", "List", "Tagging"]
     credentials = [{"accessKey": KEY, "secretKey": SECRET}]
