@@ -238,6 +238,42 @@ def status(
         typer.echo(f"make them anew: finescale backfill {region} --source era5 --refresh-preliminary")
 
 
+@app.command()
+def withdraw(
+    region: Region,
+    cycle: Annotated[str, typer.Argument(help="Cycle, like 2026-11-22T00.")],
+    why: Annotated[str, typer.Option(help="What is wrong with it; kept in its ledger entry.")],
+    source: Annotated[str, typer.Option(help="Where the cycle came from.")] = "ifs",
+    store: Annotated[str | None, typer.Option(help="Where products are; $FINESCALE_STORE.")] = None,
+) -> None:
+    """Take a published product back: it stays, but readers are led to the last good one."""
+    _show_steps()
+    with _one_line_errors():
+        from flows.status import withdraw as take_back
+
+        best = take_back(region, source, cycle, store, why)
+    typer.echo(f"withdrawn; latest.json names {best.product}" if best else "withdrawn; no good product is left")
+
+
+@app.command()
+def maintain(
+    region: Region,
+    store: Annotated[str | None, typer.Option(help="Where products are; $FINESCALE_STORE.")] = None,
+    keep_days: Annotated[int | None, typer.Option(min=1, help="Default: the region's `keep: days`.")] = None,
+    check_days: Annotated[int, typer.Option(min=0, help="Read again what was published within so many days.")] = 3,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be removed, and remove nothing.")] = False,
+) -> None:
+    """Remove old cycles and left-overs of killed runs, and read products again by value."""
+    _show_steps()
+    with _one_line_errors():
+        from flows.maintain import maintain as run_maintain
+        from flows.orchestrator import assert_prefect_usable
+
+        assert_prefect_usable()
+        report = run_maintain(region, store=store, keep_days=keep_days, check_days=check_days, dry_run=dry_run)
+    typer.echo(str(report))
+
+
 @models_app.command("list")
 def models_list() -> None:
     """Every model package that can be named."""

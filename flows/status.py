@@ -8,8 +8,10 @@ from typing import Any
 from flows.backfill import preliminary_cycles
 from flows.downscale import default_store
 from tasks import region as regions
-from tasks.acquire import SOURCES
-from tasks.publish.ledger import entries, latest_uri
+from tasks.acquire import ALIASES, SOURCES
+from tasks.cycle import Cycle
+from tasks.publish.ledger import LedgerEntry, entries, latest_uri
+from tasks.publish.withdrawal import withdraw as take_back
 from tasks.storage import join, read_json
 
 
@@ -51,3 +53,9 @@ def region_status(name: str, store: str | None) -> dict[str, Any]:
             for e in found
         ],
     }
+
+
+def withdraw(name: str, source: str, cycle: str, store: str | None, why: str) -> LedgerEntry | None:
+    """Take a cycle's product back; the entry that readers are led to now."""
+    chosen = Cycle.parse(cycle, ALIASES.get(source, source))
+    return take_back(join(store or default_store()), regions.load(name).name, chosen, why)
