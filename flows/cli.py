@@ -11,7 +11,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -214,22 +214,35 @@ def status(
     region: Region,
     store: Annotated[str | None, typer.Option(help="Where products are; $FINESCALE_STORE.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+    check: Annotated[bool, typer.Option("--check", help="Exit with 1 if something needs looking after.")] = False,
 ) -> None:
-    """What is published for a region, the newest cycle of each source first."""
+    """Is it well: newest product of each source, last runs, pools; and every cycle published, the newest first."""
     with _one_line_errors():
-        from flows.status import region_status
+        from flows.status import health_lines, region_status
 
         found = region_status(region, store)
     if as_json:
         typer.echo(json.dumps(found, indent=2, ensure_ascii=False))
-        return
+    else:
+        for line in health_lines(found):
+            typer.echo(line)
+        _show_cycles(region, found)
+    if check and not found["ok"]:
+        raise typer.Exit(1)
+
+
+def _show_cycles(region: str, found: dict[str, Any]) -> None:
     if not found["cycles"]:
         typer.echo(f"{region}: nothing published in {found['store']}")
         return
     rows = [
-        [c["cycle"], c["quality"], f"{c['lead_times']}", c["age"], c["model"], c["product"]] for c in found["cycles"]
+        [c["cycle"], c["state"], c["quality"], f"{c['lead_times']}", c["age"], c["model"], c["product"]]
+        for c in found["cycles"]
     ]
-    _table(["cycle", "quality", "lead times", "published", "model", "product"], rows)
+    _table(["cycle", "state", "quality", "lead times", "published", "model", "product"], rows)
+    for c in found["cycles"]:
+        if c["why"]:
+            typer.echo(f"{c['cycle']} is {c['state']}: {c['why']}")
     early = [c["cycle"] for c in found["cycles"] if c["preliminary"]]
     due = [c["cycle"] for c in found["cycles"] if c["final_due"]]
     if early:

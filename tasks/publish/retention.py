@@ -15,7 +15,7 @@ from typing import Any
 
 from tasks.cycle import Cycle
 from tasks.publish.ledger import LedgerEntry, entry_uri, latest_uri
-from tasks.storage import filesystem, join, read_json, remove
+from tasks.storage import filesystem, is_remote, join, read_json, remove
 
 GRACE = timedelta(days=1)  # longer than any run may take: what is younger may be somebody's
 NAMED = re.compile(r"(?P<stamp>\d{4}-\d{2}-\d{2}T\d{2})(?:-r(?P<revision>\d+))?\.(?P<kind>zarr|png)")
@@ -29,6 +29,11 @@ class Found:
 
     uri: str
     written: datetime | None  # None: an empty folder
+
+    @property
+    def is_nothing(self) -> bool:
+        """Whether it is an empty folder of an object store: some show those for a while, there is nothing to remove."""
+        return self.written is None and is_remote(self.uri)
 
     def older(self, now: datetime, than: timedelta = GRACE) -> bool:
         """Whether nobody wrote to it for so long."""
@@ -84,6 +89,8 @@ def unknown_products(store: str, region: str, found: list[LedgerEntry], now: dat
             continue
         entry = by_cycle.get(f"{relative.split('/')[1]}/{match['stamp']}") if match else None
         item = Found(uri, _written(uri))
+        if item.is_nothing:
+            continue
         if entry is not None and match is not None and int(match["revision"] or 1) < entry.revision:
             gone = entry.good and now - entry.published_at > GRACE
         else:
@@ -108,8 +115,9 @@ def scratch_leftovers(workspace: str, region: str, now: datetime) -> list[Found]
 
 def _items(folder: str, wanted: Callable[[str], bool] = lambda _: True) -> Iterator[Found]:
     for uri, path in _children(folder, "*"):
-        if wanted(path.rsplit("/", 1)[-1]):
-            yield Found(uri, _written(uri))
+        item = Found(uri, _written(uri)) if wanted(path.rsplit("/", 1)[-1]) else None
+        if item is not None and not item.is_nothing:
+            yield item
 
 
 def _children(folder: str, pattern: str) -> list[tuple[str, str]]:
