@@ -11,7 +11,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -214,28 +214,77 @@ def status(
     region: Region,
     store: Annotated[str | None, typer.Option(help="Where products are; $FINESCALE_STORE.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+    check: Annotated[bool, typer.Option("--check", help="Exit with 1 if something needs looking after.")] = False,
 ) -> None:
-    """What is published for a region, the newest cycle of each source first."""
+    """Is it well: newest product of each source, last runs, pools; and every cycle published, the newest first."""
     with _one_line_errors():
-        from flows.status import region_status
+        from flows.status import health_lines, region_status
 
         found = region_status(region, store)
     if as_json:
         typer.echo(json.dumps(found, indent=2, ensure_ascii=False))
-        return
+    else:
+        for line in health_lines(found):
+            typer.echo(line)
+        _show_cycles(region, found)
+    if check and not found["ok"]:
+        raise typer.Exit(1)
+
+
+def _show_cycles(region: str, found: dict[str, Any]) -> None:
     if not found["cycles"]:
         typer.echo(f"{region}: nothing published in {found['store']}")
         return
     rows = [
-        [c["cycle"], c["quality"], f"{c['lead_times']}", c["age"], c["model"], c["product"]] for c in found["cycles"]
+        [c["cycle"], c["state"], c["quality"], f"{c['lead_times']}", c["age"], c["model"], c["product"]]
+        for c in found["cycles"]
     ]
-    _table(["cycle", "quality", "lead times", "published", "model", "product"], rows)
+    _table(["cycle", "state", "quality", "lead times", "published", "model", "product"], rows)
+    for c in found["cycles"]:
+        if c["why"]:
+            typer.echo(f"{c['cycle']} is {c['state']}: {c['why']}")
     early = [c["cycle"] for c in found["cycles"] if c["preliminary"]]
     due = [c["cycle"] for c in found["cycles"] if c["final_due"]]
     if early:
         typer.echo(f"preliminary (ERA5T): {len(early)}, of these final by now: {', '.join(due) or 'none'}")
     if due:
         typer.echo(f"make them anew: finescale backfill {region} --source era5 --refresh-preliminary")
+
+
+@app.command()
+def withdraw(
+    region: Region,
+    cycle: Annotated[str, typer.Argument(help="Cycle, like 2026-11-22T00.")],
+    why: Annotated[str, typer.Option(help="What is wrong with it; kept in its ledger entry.")],
+    source: Annotated[str, typer.Option(help="Where the cycle came from.")] = "ifs",
+    store: Annotated[str | None, typer.Option(help="Where products are; $FINESCALE_STORE.")] = None,
+) -> None:
+    """Take a published product back: it stays, but readers are led to the last good one."""
+    _show_steps()
+    with _one_line_errors():
+        from flows.status import withdraw as take_back
+
+        best = take_back(region, source, cycle, store, why)
+    typer.echo(f"withdrawn; latest.json names {best.product}" if best else "withdrawn; no good product is left")
+
+
+@app.command()
+def maintain(
+    region: Region,
+    store: Annotated[str | None, typer.Option(help="Where products are; $FINESCALE_STORE.")] = None,
+    keep_days: Annotated[int | None, typer.Option(min=1, help="Default: the region's `keep: days`.")] = None,
+    check_days: Annotated[int, typer.Option(min=0, help="Read again what was published within so many days.")] = 3,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be removed, and remove nothing.")] = False,
+) -> None:
+    """Remove old cycles and left-overs of killed runs, and read products again by value."""
+    _show_steps()
+    with _one_line_errors():
+        from flows.maintain import maintain as run_maintain
+        from flows.orchestrator import assert_prefect_usable
+
+        assert_prefect_usable()
+        report = run_maintain(region, store=store, keep_days=keep_days, check_days=check_days, dry_run=dry_run)
+    typer.echo(str(report))
 
 
 @models_app.command("list")

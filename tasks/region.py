@@ -19,7 +19,7 @@ from tasks.variables import VARIABLES
 SHIPPED = Path(__file__).parents[1] / "deployments" / "regions"
 SEARCH_PATH_VARIABLE = "FINESCALE_REGIONS"  # folders with region folders in them, before the shipped ones
 
-SHAPE_NOTHING = {"acquire", "inference", "schedule"}  # keys that say how a product is made, not what it is
+SHAPE_NOTHING = {"acquire", "inference", "keep", "schedule"}  # keys that say how a product is made, not what it is
 Positive = Annotated[float, Field(gt=0)]
 
 
@@ -96,6 +96,14 @@ class InferenceSettings(BaseModel):
     fall_back: bool = True  # compute in the run's own process where no worker begins
 
 
+class Keep(BaseModel):
+    """How long products are kept; shapes no product."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    days: Annotated[int, Field(ge=1)] | None = None  # since the cycle's initial time; null: for ever
+
+
 class Schedule(BaseModel):
     """When the deployments of a region start by themselves: cron in UTC, null for never; shapes no product."""
 
@@ -141,6 +149,7 @@ class Region(BaseModel):
     gate: GateLimits = GateLimits()
     acquire: AcquireSettings = AcquireSettings()
     inference: InferenceSettings = InferenceSettings()
+    keep: Keep = Keep()
     schedule: Schedule = Schedule()
 
     _folder: Path = PrivateAttr(default=Path())
@@ -211,6 +220,7 @@ PARTS: dict[str, type[BaseModel]] = {
     "gate": GateLimits,
     "acquire": AcquireSettings,
     "inference": InferenceSettings,
+    "keep": Keep,
     "schedule": Schedule,
 }
 

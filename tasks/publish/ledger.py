@@ -22,6 +22,7 @@ from tasks.scorecard import Scorecard
 from tasks.slab import SlabReport
 from tasks.storage import create_bytes, filesystem, join, read_tagged, replace_bytes
 
+PUBLISHED, WITHDRAWN, DAMAGED = "published", "withdrawn", "damaged"
 ERA5T = "0005"  # expver of preliminary ERA5; 0001 is final
 
 
@@ -34,7 +35,8 @@ class LedgerEntry(BaseModel):
 
     region: str
     cycle: str
-    state: str  # published
+    state: str  # published; withdrawn (by a person), damaged (found by the integrity scan): see `good`
+    why: str = ""  # of a state other than published
     quality: str
     product: str
     quicklook: str
@@ -58,6 +60,16 @@ class LedgerEntry(BaseModel):
     digests: dict[str, list[str]] = {}  # variable -> sha-256 of each lead time's values
 
     @property
+    def good(self) -> bool:
+        """Whether readers may use the product; one that is withdrawn or damaged counts as not made."""
+        return self.state == PUBLISHED
+
+    @property
+    def source(self) -> str:
+        """Where the cycle is from."""
+        return self.cycle.split("/")[0]
+
+    @property
     def preliminary(self) -> bool:
         """Whether some hours are ERA5T."""
         return self.origin == "era5" and ERA5T in self.expver.split("+")
@@ -67,6 +79,10 @@ LATEST_KEYS = {
     "region", "cycle", "revision", "quality", "product", "quicklook", "published_at", "lead_hours", "variables",
     "model",
 }  # fmt: skip
+
+
+def _latest(entry: LedgerEntry) -> bytes:
+    return _json(entry.model_dump(mode="json", include=LATEST_KEYS))
 
 
 def _json(data: Any) -> bytes:
@@ -115,8 +131,7 @@ def write_entry(store: str, cycle: Cycle, entry: LedgerEntry, tag: str | None) -
 
 def point_to(store: str, entry: LedgerEntry) -> None:
     """Let `latest.json` name this product, unless it names a later cycle, or a later revision of this one."""
-    source = entry.cycle.split("/")[0]
-    uri, data = latest_uri(store, entry.region, source), _json(entry.model_dump(mode="json", include=LATEST_KEYS))
+    uri, data = latest_uri(store, entry.region, entry.source), _latest(entry)
     while True:
         found = read_tagged(uri)
         if found is None:
@@ -130,9 +145,15 @@ def point_to(store: str, entry: LedgerEntry) -> None:
             return
 
 
+def replace_latest(store: str, entry: LedgerEntry, tag: str) -> bool:
+    """Let `latest.json` name this product instead of what it named with this tag; False if it has changed since."""
+    return replace_bytes(latest_uri(store, entry.region, entry.source), _latest(entry), tag)
+
+
 def entries(store: str, region: str) -> list[LedgerEntry]:
     """Every entry of a region, oldest cycle first within each source."""
     fs, path = filesystem(join(store, region))
+    fs.invalidate_cache()  # s3fs remembers listings, and others write too
     if not fs.exists(path):
         return []
     files = sorted(f for f in fs.glob(f"{glob.escape(path.rstrip('/'))}/*/[0-9][0-9][0-9][0-9]/[0-9][0-9]/*.json"))

@@ -89,6 +89,7 @@ def s3_server(folder: Path) -> Iterator[S3Server]:
         binary, "server", f"-dir={data}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-filer", "-s3", f"-s3.port={s3}",
         f"-s3.config={config}", "-volume.max=0", "-master.volumeSizeLimitMB=64", "-master.telemetry=false",
         f"-master.port={master}", f"-volume.port={volume}", f"-filer.port={filer}",
+        "-s3.port.iceberg=0", "-s3.port.lance=0",  # fixed ports that no second server could have
     ]  # fmt: skip
     server = S3Server(f"http://127.0.0.1:{s3}", command, [s3, volume, filer], folder / "weed.log")
     try:

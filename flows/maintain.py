@@ -1,0 +1,126 @@
+"""Housekeeping of one region's store: what is too old goes, left-overs go, products are read again by value.
+
+Deployment maintain/hubei.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from datetime import UTC, datetime
+from typing import Any
+
+from prefect import flow
+from prefect.states import Completed
+from pydantic import BaseModel
+
+from flows.downscale import DEFAULT_WORKSPACE, WORKSPACE_VARIABLE, default_store
+from tasks import region as regions
+from tasks.errors import FinescaleError
+from tasks.publish.integrity import check_product, due_for_check, summary
+from tasks.publish.ledger import LedgerEntry, entries
+from tasks.publish.retention import (
+    expired,
+    remove_cycle,
+    remove_product,
+    scratch_leftovers,
+    staging_leftovers,
+    unknown_products,
+)
+from tasks.publish.withdrawal import point_to_newest_good
+from tasks.storage import join, remove
+
+log = logging.getLogger(__name__)
+
+
+class ProductDamaged(FinescaleError):
+    """Published products that are no longer what was published."""
+
+
+class MaintainReport(BaseModel):
+    """What was removed, or would be in a dry run, and what was found."""
+
+    dry_run: bool
+    expired: list[str] = []  # cycles
+    unknown: list[str] = []  # URIs of products and pictures without a ledger entry
+    leftovers: list[str] = []  # URIs in _staging and the workspace
+    checked: list[str] = []  # cycles read by value
+    damaged: dict[str, list[str]] = {}  # cycle -> what is wrong with its product
+
+    def __str__(self) -> str:
+        did = "would remove" if self.dry_run else "removed"
+        return (
+            f"{did} {len(self.expired)} cycles, {len(self.unknown)} products and pictures without an entry, "
+            f"{len(self.leftovers)} left-overs; read {len(self.checked)} products, {len(self.damaged)} damaged"
+        )
+
+
+@flow(name="maintain", flow_run_name="{region}", timeout_seconds=6 * 3600, validate_parameters=True)
+def maintain(
+    region: str,
+    store: str | None = None,
+    keep_days: int | None = None,
+    check_days: int = 3,
+    dry_run: bool = False,
+) -> MaintainReport:
+    """Remove what is too old or left over, and read again what was published within `check_days`.
+
+    `keep_days`: instead of the region's `keep: days`. ProductDamaged, at the end, names the products that are not what
+    was published; by then `latest.json` names good ones.
+    """
+    place = regions.load(region)
+    where, now = join(store or default_store()), datetime.now(UTC)
+    days = keep_days if keep_days is not None else place.keep.days
+    report = MaintainReport(dry_run=dry_run)
+
+    # first of all, so that the last good product of a source is one that was read where there are such
+    for entry in due_for_check(entries(where, place.name), now, check_days):
+        report.checked.append(entry.cycle)
+        if wrong := check_product(where, entry, dry_run):
+            report.damaged[entry.cycle] = wrong
+            log.error("maintain: %s %s is damaged: %s", entry.region, entry.cycle, summary(wrong))
+    _lead_readers(where, place.name, dry_run)
+    for entry in expired(where, place.name, entries(where, place.name), now, days):
+        report.expired.append(entry.cycle)
+        if not dry_run:
+            remove_cycle(where, entry)
+    for item in unknown_products(where, place.name, entries(where, place.name), now):
+        report.unknown.append(item.uri)
+        if not dry_run:
+            remove_product(item.uri)
+    workspace = join(os.environ.get(WORKSPACE_VARIABLE, DEFAULT_WORKSPACE))
+    for item in [*staging_leftovers(where, now), *scratch_leftovers(workspace, place.name, now)]:
+        report.leftovers.append(item.uri)
+        if not dry_run:
+            remove(item.uri)
+    _lead_readers(where, place.name, dry_run)
+
+    for what, gone in (("cycle", report.expired), ("", report.unknown), ("left-over", report.leftovers)):
+        for name in gone:
+            log.info("maintain: %s %s %s", "would remove" if dry_run else "removed", what, name)
+    log.info("maintain: %s: %s", place.name, report)
+    if report.damaged:
+        raise ProductDamaged(_tell(region, entries(where, place.name), report))
+    ended: Any = Completed(data=report, message=f"{place.name}: {report}")
+    return ended
+
+
+def _lead_readers(store: str, region: str, dry_run: bool) -> None:
+    """Each source's `latest.json` names its newest good product, also after somebody was killed in between."""
+    for source in sorted({e.source for e in entries(store, region)}):
+        if not dry_run:
+            point_to_newest_good(store, region, source)
+
+
+def _tell(region: str, found: list[LedgerEntry], report: MaintainReport) -> str:
+    """One line: which products, what is wrong, what to type."""
+    parts = []
+    for cycle, wrong in report.damaged.items():
+        source, stamp = cycle.split("/")
+        again = f"--source {source} --cycle {stamp}" if source != "file" else "--input FILE"
+        parts.append(f"{cycle}: {summary(wrong)}; make it again: finescale run {region} {again}")
+    hit = {cycle.split("/")[0] for cycle in report.damaged}
+    alone = sorted(hit - {e.source for e in found if e.good and e.cycle not in report.damaged})
+    rest = f"no good product of {', '.join(alone)} is left" if alone else "readers are led to the last good one"
+    rest = "dry run: nothing was changed" if report.dry_run else rest
+    return f"{region}: damaged: {' | '.join(parts)}; {rest}"

@@ -1,0 +1,128 @@
+"""Small published products, and the stores that they are in: a local folder and a bucket of a real S3 server."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from itertools import count
+from pathlib import Path
+
+import numpy as np
+import pytest
+import xarray as xr
+import zarr
+
+from tasks.cycle import Cycle
+from tasks.grid import Grid
+from tasks.publish.integrity import digests_of
+from tasks.publish.ledger import LedgerEntry, point_to, read_tagged_entry, write_entry
+from tasks.publish.product import create, seal
+from tasks.scorecard import Scorecard
+from tasks.storage import filesystem, join, open_zarr, read_json, write_bytes, write_zarr, zarr_store
+from tests.servers.s3 import BUCKET, S3Server, s3_server
+
+GRID = Grid(33.0, 110.0, 0.25, 0.25, 12, 20)
+HOURS = [3, 6, 9]
+
+
+@pytest.fixture(scope="session")
+def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
+    """One S3 server for the tests that only need one that works."""
+    with s3_server(tmp_path_factory.mktemp("s3")) as server:
+        yield server
+
+
+_numbers = count()
+
+
+@pytest.fixture
+def s3_store(s3: S3Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """An empty store on S3."""
+    import s3fs
+
+    for key, value in s3.environment.items():
+        monkeypatch.setenv(key, value)
+    s3fs.S3FileSystem.clear_instance_cache()
+    s3fs.S3FileSystem().makedirs(BUCKET, exist_ok=True)
+    yield f"s3://{BUCKET}/store-{next(_numbers)}"
+    s3fs.S3FileSystem.clear_instance_cache()
+
+
+@pytest.fixture(params=["local", "s3"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """An empty store, here and on S3."""
+    return str(tmp_path / "store") if request.param == "local" else str(request.getfixturevalue("s3_store"))
+
+
+def cycle_of(time: datetime, source: str = "ifs") -> Cycle:
+    return Cycle(source=source, time=time.replace(minute=0, second=0, microsecond=0))
+
+
+def put_product(store: str, cycle: Cycle, *, revision: int = 1, seed: int = 0) -> str:
+    """A product without a ledger entry; returns its path in the store."""
+    stamp = cycle.stamp + (f"-r{revision}" if revision > 1 else "")
+    name = f"hubei/{cycle.source}/{cycle.time:%Y}/{cycle.time:%m}/{stamp}.zarr"
+    uri, fields = join(store, *name.split("/")), join(store, f"fields-{next(_numbers)}.zarr")
+    hours = np.array(HOURS, dtype="timedelta64[h]").astype("timedelta64[ns]")
+    start = np.datetime64(cycle.time.replace(tzinfo=None), "ns")
+    write_zarr(xr.Dataset(coords={"step": hours, "time": start, "valid_time": ("step", start + hours)}), fields)
+    create(fields, GRID, ["t2m", "tp"], uri)
+    fs, path = filesystem(fields)
+    fs.rm(path, recursive=True)
+    group = zarr.open_group(zarr_store(uri), mode="r+", use_consolidated=False)
+    rng = np.random.default_rng(seed)
+    group["t2m"][:] = rng.normal(285, 5, (3, GRID.rows, GRID.cols)).astype("f4")
+    group["tp"][:] = rng.gamma(0.5, 0.002, (3, GRID.rows, GRID.cols)).astype("f4")
+    seal(uri, {"title": "small"})
+    write_bytes(uri.removesuffix(".zarr") + ".png", b"\x89PNG\r\n\x1a\n")
+    return name
+
+
+def publish(
+    store: str, cycle: Cycle, *, revision: int = 1, age: timedelta = timedelta(), state: str = "published"
+) -> LedgerEntry:
+    """A whole small product with its entry, which `latest.json` names if it is the newest."""
+    name = put_product(store, cycle, revision=revision, seed=revision)
+    entry = LedgerEntry(
+        region="hubei", cycle=str(cycle), state=state, quality="unverified", product=name,
+        quicklook=name.replace(".zarr", ".png"), revision=revision, fingerprint="f",
+        published_at=datetime.now(UTC) - age, lead_hours=[float(h) for h in HOURS], variables=["t2m", "tp"], absent=[],
+        inputs=[], origin="ifs", expver="0001", model="m", model_sha256="s", code_version="1",
+        region_fingerprint="r", spacing=GRID.dlat, timings={"downscale": 1.0},
+        scorecard=Scorecard(quality="unverified", checks=[]),
+        digests=digests_of(open_zarr(join(store, *name.split("/")))),
+    )  # fmt: skip
+    found = read_tagged_entry(store, "hubei", cycle)
+    assert write_entry(store, cycle, entry, found[1] if found else None)
+    if entry.good:
+        point_to(store, entry)
+    return entry
+
+
+def latest(store: str, source: str = "ifs") -> str | None:
+    """The product that latest.json names, which must be there."""
+    named = read_json(join(store, "hubei", source, "latest.json"))
+    if named is None:
+        return None
+    assert open_zarr(join(store, *named["product"].split("/")))["t2m"].shape == (3, GRID.rows, GRID.cols)
+    return str(named["product"])
+
+
+def content(store: str) -> set[str]:
+    """Paths of all files in the store."""
+    fs, path = filesystem(store)
+    fs.invalidate_cache()
+    return {f.removeprefix(path.rstrip("/") + "/") for f in fs.find(path) if not f.endswith(".lock")}
+
+
+def products(store: str) -> set[str]:
+    """Products of which anything is there."""
+    return {f.split(".zarr/")[0] + ".zarr" for f in content(store) if ".zarr/" in f}
+
+
+def spoil(store: str, entry: LedgerEntry, file: str = "t2m/c/0/0/0", at: int = 400) -> None:
+    """Flip every bit of one byte of a product's file."""
+    fs, path = filesystem(join(store, *entry.product.split("/"), *file.split("/")))
+    data = bytearray(fs.cat_file(path))
+    data[at] ^= 0xFF
+    fs.pipe_file(path, bytes(data))
