@@ -64,8 +64,8 @@ class PrefectHealth(BaseModel):
     @property
     def ok(self) -> bool:
         """Whether there is nothing to look after; true where no server is configured."""
-        parts = [*self.deployments, *self.pools]
-        return self.api is None or (not self.problem and all(part.ok for part in parts))
+        fine = [*(d.ok for d in self.deployments), *(p.ok for p in self.pools)]
+        return self.api is None or (not self.problem and all(fine))
 
 
 def prefect_health(region: Region, now: datetime) -> PrefectHealth:
@@ -100,7 +100,7 @@ def _deployments(client: SyncPrefectClient, region: Region, now: datetime) -> li
         runs = client.read_flow_runs(
             flow_run_filter=FlowRunFilter(
                 deployment_id=FlowRunFilterDeploymentId(any_=[deployment.id]),
-                expected_start_time=FlowRunFilterExpectedStartTime(before_=now),
+                expected_start_time=_before(now),
             ),
             sort=FlowRunSort.EXPECTED_START_TIME_DESC,
             limit=1,
@@ -128,6 +128,10 @@ def _row(name: str, paused: bool, run: FlowRun | None, now: datetime) -> Deploym
     )
 
 
+def _before(now: datetime) -> FlowRunFilterExpectedStartTime:
+    return FlowRunFilterExpectedStartTime.model_validate({"before_": now})
+
+
 def _pool(client: SyncPrefectClient, name: str, now: datetime) -> PoolHealth:
     try:
         pool = client.read_work_pool(name)
@@ -136,7 +140,7 @@ def _pool(client: SyncPrefectClient, name: str, now: datetime) -> PoolHealth:
     workers = client.read_workers_for_work_pool(name)
     queued = client.count_flow_runs(
         work_pool_filter=WorkPoolFilter(name=WorkPoolFilterName(any_=[name])),
-        flow_run_filter=FlowRunFilter(state=WAITING, expected_start_time=FlowRunFilterExpectedStartTime(before_=now)),
+        flow_run_filter=FlowRunFilter(state=WAITING, expected_start_time=_before(now)),
     )
     status = pool.status or WorkPoolStatus.NOT_READY
     return PoolHealth(
