@@ -69,9 +69,9 @@ def source_health(region: Region, store: str, found: list[LedgerEntry], now: dat
     rows = []
     for source in sorted({e.source for e in found} | scheduled):
         mine = [e for e in found if e.source == source]
-        counts = {s: sum(e.state == s for e in mine) for s in (DAMAGED, WITHDRAWN)}
+        damaged, withdrawn = (sum(e.state == state for e in mine) for state in (DAMAGED, WITHDRAWN))
         good = [e for e in mine if e.good and exists(join(store, *e.product.split("/"), "zarr.json"))]
-        row = SourceHealth(source=source, verdict="none", **counts)
+        row = SourceHealth(source=source, verdict="none", damaged=damaged, withdrawn=withdrawn)
         if good:
             best = max(good, key=lambda e: e.cycle)
             age = (now - Cycle.parse(best.cycle, source).time).total_seconds() / 3600
@@ -132,8 +132,10 @@ def health_lines(status: dict[str, Any]) -> list[str]:
         when = d["when"][:16].replace("T", " ") if d["when"] else ""
         said = f"{d['state'] or 'never ran'}{', paused' if d['paused'] else ''}"
         lines.append(f"{d['name']:24} {said}  {when}  {d['message']}".rstrip())
-    for p in prefect["pools"]:
-        lines.append(f"pool {p['name']:6} {p['status']}, {p['workers']} workers online, {p['queued']} runs waiting")
+    lines += [
+        f"pool {p['name']:6} {p['status']}, {p['workers']} workers online, {p['queued']} runs waiting"
+        for p in prefect["pools"]
+    ]
     return lines
 
 
