@@ -150,6 +150,7 @@ def test_fingerprint_follows_all_that_shapes_a_product(make_region: RegionMaker)
     folder = make_region()
     copy = region.load(str(folder))
     assert copy.fingerprint == hubei.fingerprint
+    assert region.load(str(make_region(keep={"days": 30}))).fingerprint == hubei.fingerprint, "how long, not what"
     assert copy.terrain_file is not None
     shutil.copy(copy.terrain_file, folder / "other.nc")
     with copy.terrain_file.open("ab") as file:
