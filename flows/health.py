@@ -19,7 +19,7 @@ from prefect.client.schemas.filters import (
 )
 from prefect.client.schemas.objects import FlowRun, StateType, WorkerStatus, WorkPoolStatus
 from prefect.client.schemas.sorting import FlowRunSort
-from prefect.exceptions import ObjectNotFound, PrefectHTTPStatusError
+from prefect.exceptions import ObjectNotFound
 from prefect.settings import get_current_settings
 from pydantic import BaseModel
 
@@ -64,8 +64,13 @@ class PrefectHealth(BaseModel):
     @property
     def ok(self) -> bool:
         """Whether there is nothing to look after; true where no server is configured."""
+<<<<<<< HEAD
         fine = [*(d.ok for d in self.deployments), *(p.ok for p in self.pools)]
         return self.api is None or (not self.problem and all(fine))
+=======
+        well = [*(d.ok for d in self.deployments), *(p.ok for p in self.pools)]
+        return self.api is None or (not self.problem and all(well))
+>>>>>>> keep
 
 
 def prefect_health(region: Region, now: datetime) -> PrefectHealth:
@@ -81,7 +86,7 @@ def prefect_health(region: Region, now: datetime) -> PrefectHealth:
                 deployments=_deployments(client, region, now),
                 pools=[_pool(client, name, now) for name in _pools(region)],
             )
-    except (httpx.HTTPError, PrefectHTTPStatusError, OSError) as error:
+    except (httpx.HTTPError, OSError) as error:
         said = str(error).splitlines()[0] if str(error) else type(error).__name__
         return PrefectHealth(api=api, problem=f"Prefect server {api} does not answer ({said})")
 
@@ -89,6 +94,11 @@ def prefect_health(region: Region, now: datetime) -> PrefectHealth:
 def _pools(region: Region) -> list[str]:
     """Pools that the region's runs need."""
     return ["cpu"] if region.inference.where == "here" else ["cpu", "gpu"]
+
+
+def _before(now: datetime) -> FlowRunFilterExpectedStartTime:
+    """Runs that were due by then: the schedule's later ones are there already."""
+    return FlowRunFilterExpectedStartTime.model_validate({"before_": now})
 
 
 def _deployments(client: SyncPrefectClient, region: Region, now: datetime) -> list[DeploymentHealth]:

@@ -20,6 +20,7 @@ from tasks.storage import filesystem, is_remote, join, read_json, remove
 GRACE = timedelta(days=1)  # longer than any run may take: what is younger may be somebody's
 NAMED = re.compile(r"(?P<stamp>\d{4}-\d{2}-\d{2}T\d{2})(?:-r(?P<revision>\d+))?\.(?P<kind>zarr|png)")
 PARTIAL = re.compile(r"\..+\.[0-9a-f]{8}\.partial")  # of a small file that was being written
+LOCK = re.compile(r"\.(?P<stamp>\d{4}-\d{2}-\d{2}T\d{2})\.json\.lock")  # of an entry in a local store
 SCRATCH = re.compile(r"(?:[a-z0-9]+-\d{4}-\d{2}-\d{2}T\d{2}|file)-[0-9a-f]{8}")  # a run's folder in the workspace
 
 
@@ -84,18 +85,20 @@ def unknown_products(store: str, region: str, found: list[LedgerEntry], now: dat
     unknown = []
     for uri, path in _children(join(store, region), "*/[0-9][0-9][0-9][0-9]/[0-9][0-9]/*"):
         relative = path.removeprefix(root)
-        match = NAMED.fullmatch(relative.rsplit("/", 1)[-1])
-        if relative in known or not (match or PARTIAL.fullmatch(relative.rsplit("/", 1)[-1])):
+        name, source = relative.rsplit("/", 1)[-1], relative.split("/")[1]
+        match = NAMED.fullmatch(name)
+        lock = LOCK.fullmatch(name)
+        if lock is not None and f"{source}/{lock['stamp']}" in by_cycle:
             continue
-        entry = by_cycle.get(f"{relative.split('/')[1]}/{match['stamp']}") if match else None
+        if relative in known or not (match or lock or PARTIAL.fullmatch(name)):
+            continue
         item = Found(uri, _written(uri))
-        if item.is_nothing:
-            continue
+        entry = by_cycle.get(f"{source}/{match['stamp']}") if match else None
         if entry is not None and match is not None and int(match["revision"] or 1) < entry.revision:
             gone = entry.good and now - entry.published_at > GRACE
         else:
             gone = item.older(now)
-        if gone:
+        if gone and not item.is_nothing:
             unknown.append(item)
     return unknown
 

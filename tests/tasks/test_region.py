@@ -52,6 +52,8 @@ BOX = {"north": 33.4, "south": 29.0, "west": 108.3, "east": 116.2}
             ["gate.seams = 1", "unknown key", "recoarsening, seam"],
             id="unknown key in the gate",
         ),
+        pytest.param({"keep": {"day": 3}}, ["keep.day = 3", "unknown key", "days"], id="unknown key in keep"),
+        pytest.param({"keep": {"days": 0}}, ["keep.days = 0", "greater than or equal to 1"], id="keep nothing"),
         pytest.param({"spacing": "wide"}, ["spacing = 'wide'", "valid number"], id="text for a number"),
         pytest.param({"variables": "t2m"}, ["variables = 't2m'", "valid list"], id="text for a list"),
         pytest.param({"variables": []}, ["variables = []", "at least 1"], id="no variables"),
@@ -148,6 +150,7 @@ def test_fingerprint_follows_all_that_shapes_a_product(make_region: RegionMaker)
     folder = make_region()
     copy = region.load(str(folder))
     assert copy.fingerprint == hubei.fingerprint
+    assert region.load(str(make_region(keep={"days": 30}))).fingerprint == hubei.fingerprint, "how long, not what"
     assert copy.terrain_file is not None
     shutil.copy(copy.terrain_file, folder / "other.nc")
     with copy.terrain_file.open("ab") as file:

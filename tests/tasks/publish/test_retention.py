@@ -88,7 +88,8 @@ def test_files_that_are_nobodys_business_stay(store: str) -> None:
     for name in ("README.txt", "2026-11-21T00.nc", "notes.zarr.bak"):
         write_bytes(join(place, name), b"mine")
     write_bytes(join(place, ".2026-11-21T00.json.0a1b2c3d.partial"), b"{")
-    gone = unknown_products(store, "hubei", [], LATER)
+    kept = publish(store, cycle_of(NOW))
+    gone = unknown_products(store, "hubei", [kept], LATER)
     assert [u.uri.rsplit("/", 1)[-1] for u in gone] == [".2026-11-21T00.json.0a1b2c3d.partial"]
 
 
@@ -140,7 +141,8 @@ def test_killed_removal_leaves_nothing_that_claims_to_be_there_and_is_finished_n
     assert product.exists()
     left = unknown_products(store, "hubei", entries(store, "hubei"), NOW)
     assert Path(left[-1].uri.removeprefix("file://")).stem == product.stem
-    os.utime(product.with_suffix(".png"), (before, before))
+    for file in product.parent.glob(f"*{product.stem}.[pj]*"):
+        os.utime(file, (before, before))
     for item in unknown_products(store, "hubei", entries(store, "hubei"), NOW):
         remove_product(item.uri)
     assert content(store) == {f for f in content(store) if kept.product[:-5] in f or f.endswith("latest.json")}
