@@ -64,13 +64,8 @@ class PrefectHealth(BaseModel):
     @property
     def ok(self) -> bool:
         """Whether there is nothing to look after; true where no server is configured."""
-<<<<<<< HEAD
-        fine = [*(d.ok for d in self.deployments), *(p.ok for p in self.pools)]
-        return self.api is None or (not self.problem and all(fine))
-=======
         well = [*(d.ok for d in self.deployments), *(p.ok for p in self.pools)]
         return self.api is None or (not self.problem and all(well))
->>>>>>> keep
 
 
 def prefect_health(region: Region, now: datetime) -> PrefectHealth:

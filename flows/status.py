@@ -71,11 +71,7 @@ def source_health(region: Region, store: str, found: list[LedgerEntry], now: dat
         mine = [e for e in found if e.source == source]
         damaged, withdrawn = (sum(e.state == state for e in mine) for state in (DAMAGED, WITHDRAWN))
         good = [e for e in mine if e.good and exists(join(store, *e.product.split("/"), "zarr.json"))]
-<<<<<<< HEAD
-        row = SourceHealth(source=source, verdict="none", damaged=counts[DAMAGED], withdrawn=counts[WITHDRAWN])
-=======
         row = SourceHealth(source=source, verdict="none", damaged=damaged, withdrawn=withdrawn)
->>>>>>> keep
         if good:
             best = max(good, key=lambda e: e.cycle)
             age = (now - Cycle.parse(best.cycle, source).time).total_seconds() / 3600
