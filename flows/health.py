@@ -133,10 +133,6 @@ def _row(name: str, paused: bool, run: FlowRun | None, now: datetime) -> Deploym
     )
 
 
-def _before(now: datetime) -> FlowRunFilterExpectedStartTime:
-    return FlowRunFilterExpectedStartTime.model_validate({"before_": now})
-
-
 def _pool(client: SyncPrefectClient, name: str, now: datetime) -> PoolHealth:
     try:
         pool = client.read_work_pool(name)
