@@ -1,4 +1,4 @@
-"""`pytest --write-faults`: the table fault -> outcome -> test in docs/acquire.md, from the tests that passed."""
+"""`pytest --write-faults`: tables fault -> outcome -> test in docs/acquire.md and docs/operate.md, from what passed."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
-PAGE = Path(__file__).parents[1] / "docs/acquire.md"
+DOCS = Path(__file__).parents[1] / "docs"
+OPERATION = "tests/operate/"  # faults of the office's own parts; all others are of services
+PAGES = {"acquire.md": False, "operate.md": True}  # whether the page is of OPERATION
 BEGIN, END = "<!-- faults: written by `pytest --write-faults` -->", "<!-- end of faults -->"
 ROWS = pytest.StashKey[dict[str, tuple[str, str]]]()
 
@@ -23,8 +25,9 @@ def table(rows: dict[str, tuple[str, str]]) -> str:
 
 
 def written() -> str:
-    """The table that the page has."""
-    return PAGE.read_text().split(BEGIN)[1].split(END)[0].strip()
+    """The tables that the pages have."""
+    texts = [(DOCS / name).read_text() for name in PAGES]
+    return "\n".join(text.split(BEGIN)[1].split(END)[0].strip() for text in texts)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -54,8 +57,16 @@ class Writer:
 
     def pytest_sessionfinish(self) -> None:
         rows = {test: row for test, row in self.config.stash[ROWS].items() if test in self.passed}
-        before, rest = PAGE.read_text().split(BEGIN)
-        PAGE.write_text(f"{before}{BEGIN}\n\n{table(rows)}\n\n{END}{rest.split(END)[1]}")
+        for name, operation in PAGES.items():
+            mine = {test: row for test, row in rows.items() if test.startswith(OPERATION) == operation}
+            if mine:  # a run of one part's tests leaves the other's table as it is
+                write(DOCS / name, mine)
+
+
+def write(page: Path, rows: dict[str, tuple[str, str]]) -> None:
+    """Put the table in its place."""
+    before, rest = page.read_text().split(BEGIN)
+    page.write_text(f"{before}{BEGIN}\n\n{table(rows)}\n\n{END}{rest.split(END)[1]}")
 
 
 @pytest.hookimpl(trylast=True)
