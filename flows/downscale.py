@@ -282,5 +282,5 @@ def _slabs(
             model=str(package.folder) if os.sep in model else model, model_sha256=package.digest, target=place.target,
             device=place.inference.device,
         )
-        for start, stop in spans(len(info.lead_hours))
+        for start, stop in spans(len(info.lead_hours), place.inference.slab_steps)
     ]  # fmt: skip

@@ -90,6 +90,8 @@ class InferenceSettings(BaseModel):
 
     where: Literal["auto", "workers", "here"] = "auto"  # auto: deployment super-resolve/gpu if there is one
     device: Annotated[str, Field(pattern=r"^(auto|cpu|cuda(:\d+)?)$")] = "auto"
+    # lead times that one process computes: fewer share the work among more workers, each costs some seconds to start
+    slab_steps: Annotated[int, Field(ge=8, multiple_of=8)] = 24
     wait_minutes: Annotated[float, Field(ge=0)] = 10  # for a worker to begin
     silent_minutes: Positive = 10  # without news of a slab: its process counts as dead
     attempts: Annotated[int, Field(ge=1)] = 3  # of each slab

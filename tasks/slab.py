@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Iterator
 
 import numpy as np
@@ -18,10 +19,15 @@ def digest(field: np.ndarray) -> str:
     return hashlib.sha256(np.ascontiguousarray(field, dtype="<f4").tobytes()).hexdigest()
 
 
-def spans(count: int, steps: int = SHARD_STEPS) -> Iterator[tuple[int, int]]:
-    """(start, stop) of the slabs of so many lead times."""
-    for start in range(0, count, steps):
-        yield start, min(start + steps, count)
+def spans(count: int, most: int) -> Iterator[tuple[int, int]]:
+    """(start, stop) of the slabs of so many lead times: whole shards, of about equal length, `most` at most."""
+    shards = math.ceil(count / SHARD_STEPS)
+    slabs = math.ceil(shards / max(most // SHARD_STEPS, 1))
+    start = 0
+    for i in range(slabs):
+        stop = start + (shards // slabs + (i < shards % slabs)) * SHARD_STEPS
+        yield start, min(stop, count)
+        start = stop
 
 
 class Slab(BaseModel):

@@ -68,7 +68,7 @@ def region(make_region: RegionMaker) -> Any:
     """Hubei with short patience; returns its folder as text."""
 
     def make(stop: int = STEPS[-1], **inference: Any) -> str:
-        patience = {"wait_minutes": 0.5, "silent_minutes": 0.25} | inference
+        patience = {"wait_minutes": 0.5, "silent_minutes": 0.25, "slab_steps": 8} | inference
         mirrors = {"mirrors": ["ecmwf", "aws"], "pause_seconds": 0.5, "poll_seconds": 0.5, "wait_minutes": 0.2}
         return str(make_region(lead_times={"start": 0, "stop": stop, "step": 3}, acquire=mirrors, inference=patience))
 
