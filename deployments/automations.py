@@ -9,10 +9,11 @@ import asyncio
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import pairwise
+from typing import Any
 from uuid import UUID
 
 from apprise import Apprise
-from prefect.blocks.notifications import AppriseNotificationBlock
+from prefect.blocks.notifications import SlackWebhook
 from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.objects import StateType
 from prefect.events.actions import ActionTypes, ChangeFlowRunState, DoNothing, SendNotification
@@ -48,7 +49,8 @@ def notification_url(given: str) -> str:
 
 def save_block(url: str) -> UUID:
     """The notification block; returns its id."""
-    block = AppriseNotificationBlock(url=SecretStr(notification_url(url)))
+    # the block of Prefect's that hands any URL to apprise; its general one cannot be saved
+    block = SlackWebhook(url=SecretStr(notification_url(url)))
     return UUID(str(block.save(BLOCK, overwrite=True, _sync=True)))  # type: ignore[call-arg]
 
 
@@ -149,6 +151,10 @@ def wanted(found: list[Region]) -> list[Alarm]:
     ]
 
 
+def _content(automation: AutomationCore) -> dict[str, Any]:
+    return automation.model_dump(include={"description", "trigger", "actions"})
+
+
 def create(client: SyncPrefectClient, found: list[Region], block: UUID | None) -> int:
     """Make the automations as they should be; one that a person switched off stays off. Returns how many."""
     existing = {a.name: a for a in client.read_automations() if a.name.startswith(PREFIX)}
@@ -168,9 +174,11 @@ def create(client: SyncPrefectClient, found: list[Region], block: UUID | None) -
         )
         if old is None:
             client.create_automation(automation)
-        else:
+        elif _content(old) != _content(automation):  # an update forgets what has been seen so far
             # it sends what was set only, and the server takes nothing but the whole
-            client.update_automation(old.id, AutomationCore.model_validate(automation.model_dump(exclude={"owner_resource"})))
+            client.update_automation(
+                old.id, AutomationCore.model_validate(automation.model_dump(exclude={"owner_resource"}))
+            )
     for left in existing.values():
         client.delete_automation(left.id)
     return len(alarms)

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import os
 import subprocess
+import tempfile
 from pathlib import Path
 
+import typer
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.actions import WorkPoolCreate
 from prefect.exceptions import ObjectAlreadyExists, ObjectNotFound
@@ -94,3 +96,18 @@ def online_workers() -> dict[str, int]:
             pool: sum(w.status == "ONLINE" for w in api.read_workers_for_work_pool(work_pool_name=pool))
             for pool in POOLS
         }
+
+
+def main() -> None:
+    """All of it, for a server and a store that somebody else runs: the compose file, a cluster."""
+    store = os.environ.get("FINESCALE_STORE", "products")
+    create_bucket(store)
+    create_pools(backfill_runs=1)
+    alarms = create_automations(os.environ.get("FINESCALE_NOTIFY_URL") or None)
+    with tempfile.TemporaryDirectory() as folder:
+        deployed = deploy(Path(folder))
+    typer.echo(f"store {store}, {alarms} alarms, deployments: {', '.join(deployed)}")
+
+
+if __name__ == "__main__":
+    main()

@@ -56,6 +56,8 @@ def _s3(settings: Settings) -> Part:
 def _server(settings: Settings, known: Secrets) -> Part:
     environment = {
         "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
+        # slots of runs that are gone are given back after five minutes, also when the server was started anew meanwhile
+        "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect.server.concurrency.lease_storage.filesystem",
         # a run that waits for its turn is not an alarm; one that nobody takes is
         "PREFECT_SERVER_SERVICES_LATE_RUNS_AFTER_SECONDS": "300",
     }

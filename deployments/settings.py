@@ -84,6 +84,8 @@ class Settings:
                 f"FINESCALE_HOST={host} opens the Prefect API to other machines: "
                 "set PREFECT_SERVER_API_AUTH_STRING=user:password too (docs/operate.md, Secrets)"
             )
+        if host in ("0.0.0.0", "::"):  # noqa: S104
+            raise BadInput(f"FINESCALE_HOST={host}: give the address at which other machines reach this one")
         s3_port = _number(environ, "FINESCALE_S3_PORT", 8333, 65535 - GRPC_OFFSET - 3)
         own_store = f"s3://{BUCKET}/products"
         # what `stack/env` says of the stack's own S3 server is no other server

@@ -176,7 +176,8 @@ def _assert_all_run(stack: Stack) -> None:
     for name in stack.bad_parts():
         info: dict[str, Any] = stack.supervisor.states().get(name, {})
         log = Path(info.get("stdout_logfile", stack.settings.logs / f"{name}.log"))
-        raise PartFault(name, f"does not run ({info.get('statename', 'unknown to supervisord')})", log)
+        state = info.get("statename", "unknown to supervisord")
+        raise PartFault(name, f"does not run ({state}), `make down up` starts everything anew", log)
 
 
 def _tell(stack: Stack) -> None:

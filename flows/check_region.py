@@ -24,6 +24,10 @@ class Row:
     passed: bool
 
 
+def _starts(region: Region) -> dict[str, str | None]:
+    return {name: getattr(region.schedule, name) for name in ("ifs", "era5", "maintain")}
+
+
 def _terrain(region: Region) -> Row:
     if region.terrain_file is None:
         return Row("terrain", "none: products will not know mountains", True)
@@ -87,6 +91,7 @@ def check_region(name: str) -> tuple[list[Row], bool]:
             f"{len(region.lead_times.hours())}, +{region.lead_times.start}..{region.lead_times.stop} h",
             True,
         ),
+        Row("schedule, UTC", ", ".join(f"{k} {v or 'never'}" for k, v in _starts(region).items()), True),
         _terrain(region),
         _boundary(region),
         *_model(region),

@@ -15,6 +15,7 @@ from prefect.runtime import deployment, flow_run
 from prefect.states import Completed
 from pydantic import BaseModel
 
+from flows.orchestrator import assert_clock
 from flows.slabs import run_slabs
 from models.package import ModelPackage
 from tasks import region as regions
@@ -206,6 +207,7 @@ def downscale(
 
     `refetch`: ask the source anew, for fields that have changed there, as preliminary ERA5 does.
     """
+    assert_clock()
     watch = Stopwatch()
     store = join(store or default_store())
     request = resolve(region, source, cycle, inputs, model, spacing, scheduled_for())

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import os
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 
 import httpx
 
-from tasks.errors import OrchestratorUnavailable
+from tasks.errors import OrchestratorUnavailable, WrongClock
+
+LARGEST_DRIFT = 300.0  # seconds; object stores refuse requests at 900
 
 
 def assert_prefect_usable() -> None:
@@ -32,3 +36,22 @@ def assert_prefect_usable() -> None:
         writable = False
     if not writable:
         raise OrchestratorUnavailable(f"Prefect's folder {home} cannot be written; set PREFECT_HOME to one that can")
+
+
+def assert_clock() -> None:
+    """WrongClock if this machine's clock is far from that of Prefect's server; nothing where there is no server."""
+    from prefect.settings import get_current_settings
+
+    url = get_current_settings().api.url
+    if not url:
+        return
+    try:
+        said = httpx.get(f"{url.rstrip('/')}/health", timeout=10).headers["Date"]
+        drift = (datetime.now(UTC) - parsedate_to_datetime(said)).total_seconds()
+    except (httpx.HTTPError, KeyError, ValueError):
+        return  # no answer, or none with a time: the run will say so itself, or does not depend on it
+    if abs(drift) > LARGEST_DRIFT:
+        raise WrongClock(
+            f"this machine's clock is {abs(drift) / 60:.0f} min {'ahead of' if drift > 0 else 'behind'} that of "
+            f"Prefect's server {url}; set it (timedatectl set-ntp true), and run again"
+        )

@@ -63,6 +63,10 @@ class OrchestratorUnavailable(FinescaleError):
     """Prefect's server or folder cannot be used."""
 
 
+class WrongClock(FinescaleError):
+    """A machine that does not know what time it is."""
+
+
 class CycleNotReady(FinescaleError):
     """The cycle asked for is not complete yet."""
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -15,7 +18,9 @@ import xarray as xr
 import zarr
 from filelock import FileLock
 
-from tasks.errors import StoreNotWritable
+from tasks.errors import StoreNotWritable, WorkspaceFull
+
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 # Said at every write, of what xarray and zarrita both read; it would bury the steps on standard error.
 warnings.filterwarnings("ignore", message="Consolidated metadata is currently not part", category=UserWarning)
@@ -46,9 +51,24 @@ def zarr_store(uri: str) -> Any:
     return zarr.storage.FsspecStore.from_url(uri)
 
 
+@contextmanager
+def room_for(what: str) -> Iterator[None]:
+    """A disk that is full while something is written becomes WorkspaceFull."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in NO_ROOM:
+            raise
+        raise WorkspaceFull(
+            f"{what}: no room ({error.strerror}); free some, or set FINESCALE_WORKSPACE or FINESCALE_STORE to a larger "
+            "disk, and run again: nothing was published"
+        ) from None
+
+
 def write_zarr(ds: xr.Dataset, uri: str, **options: Any) -> None:
     """Write a data set whole, replacing what is there."""
-    ds.to_zarr(zarr_store(uri), mode="w", zarr_format=3, consolidated=True, **options)
+    with room_for(uri):
+        ds.to_zarr(zarr_store(uri), mode="w", zarr_format=3, consolidated=True, **options)
 
 
 def open_zarr(uri: str) -> xr.Dataset:

@@ -26,10 +26,10 @@ from ecmwf.datastores.processing import DownloadError, ProcessingFailedError
 
 from tasks.acquire.cds_credentials import Credentials
 from tasks.acquire.cds_errors import NO_ANSWER, FileUnreachable, JobLost, JobRejected, QueueFull, one_line, refusal
-from tasks.acquire.raw import NO_ROOM
 from tasks.cycle import Cycle
 from tasks.errors import CycleNotReady, IncompleteDownload, RequestRefused, WorkspaceFull
 from tasks.region import AcquireSettings
+from tasks.storage import NO_ROOM
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")

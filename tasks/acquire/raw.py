@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import shutil
 import time
@@ -19,10 +18,9 @@ from pydantic import ValidationError
 
 from tasks.cycle import Cycle, RawFile
 from tasks.errors import BadInput, CycleNotReady, WorkspaceFull
-from tasks.storage import is_remote, write_bytes
+from tasks.storage import NO_ROOM, is_remote, write_bytes
 
 KEEP_DAYS = 3.0  # then the next run of the source removes a cycle's raw files
-NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 class RawFolder:

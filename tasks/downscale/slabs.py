@@ -17,7 +17,7 @@ from tasks.downscale.predict import TILE, make_plan
 from tasks.errors import DeviceUnavailable, ModelMismatch, OutOfMemory
 from tasks.prepared import Prepared
 from tasks.slab import Slab, SlabReport, digest
-from tasks.storage import write_json, zarr_store
+from tasks.storage import room_for, write_json, zarr_store
 from tasks.variables import VARIABLES
 
 log = logging.getLogger(__name__)
@@ -100,7 +100,8 @@ def compute(slab: Slab) -> SlabReport:
         values: np.ndarray = fine[name].values
         array = product[name]
         assert isinstance(array, zarr.Array)
-        array[slab.start : slab.stop] = values
+        with room_for(f"{slab.product}: {name}"):
+            array[slab.start : slab.stop] = values
         digests[name] = [digest(field) for field in values]
     report = SlabReport(
         start=slab.start, stop=slab.stop, device=device, seconds=round(time.monotonic() - began, 3), tile=tile,

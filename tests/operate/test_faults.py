@@ -2,21 +2,33 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
+import re
+import shutil
 import signal
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import libfaketime
 import numpy as np
 import pytest
+import torch
 import xarray as xr
+from safetensors.torch import load_file, save_file
 
-from tests.conftest import RegionMaker
+from models.package import SUMS
+from tasks.downscale.packages import SHIPPED
+from tests.conftest import ROOT, RegionMaker
 from tests.servers.opendata import OpenData, open_data
 from tests.servers.prefect import Prefect, prefect, wait_for
+from tests.servers.s3 import BUCKET, S3Server, s3_server
 
 pytestmark = pytest.mark.integration
 
@@ -40,7 +52,12 @@ def office(tmp_path_factory: pytest.TempPathFactory, mirror: OpenData) -> Iterat
     """A server with a worker of each pool."""
     folder = tmp_path_factory.mktemp("office")
     urls = json.dumps(dict.fromkeys(("ecmwf", "aws"), mirror.url))
-    with prefect(folder, ECMWF_OPENDATA_URLS=urls, FINESCALE_WORKSPACE=str(folder / "workspace")) as server:
+    with prefect(
+        folder,
+        ECMWF_OPENDATA_URLS=urls,
+        FINESCALE_WORKSPACE=str(folder / "workspace"),
+        FINESCALE_MODELS=str(folder / "models"),
+    ) as server:
         server.worker("cpu")
         server.worker("gpu")
         yield server
@@ -172,3 +189,140 @@ def test_fired_twice(office: Prefect, region: Any, tmp_path: Path) -> None:
     assert [s["type"] for s in states] == ["COMPLETED"] * 2
     assert any("published already" in s["message"] for s in states)
     assert_product(tmp_path, steps=2)
+
+
+def refused(office: Prefect, run: Any) -> str:
+    """The message of a run that failed."""
+    state = office.finished(run)
+    assert state["type"] == "FAILED", state
+    return str(state["message"])
+
+
+@pytest.mark.fault("a poisoned slab: the model gives NaN", "refused by the gate; the last good product stays")
+def test_poisoned_slab(office: Prefect, region: Any, tmp_path: Path) -> None:
+    before = TIME - timedelta(hours=12)
+    place = region(stop=3)
+    good = office.submit("downscale/hubei", region=place, cycle=f"{before:%Y-%m-%dT%H}", store=str(tmp_path))
+    assert office.finished(good)["type"] == "COMPLETED"
+    latest = (tmp_path / "hubei/ifs/latest.json").read_bytes()
+    poison(Path(office.environment["FINESCALE_MODELS"]) / "poisoned")
+    message = refused(office, submit(office, place, tmp_path, model="poisoned"))
+    assert "finite share 0" in message
+    assert "the last good product stays" in message
+    assert (tmp_path / "hubei/ifs/latest.json").read_bytes() == latest
+    assert_product(tmp_path, before, steps=2)
+
+
+def poison(folder: Path) -> None:
+    """A package whose last layer gives NaN, with sums that say that all is well."""
+    shutil.copytree(SHIPPED / "inr-hres", folder)
+    weights = load_file(folder / "weights.safetensors")
+    name = [n for n in weights if n.endswith("bias")][-1]
+    save_file(weights | {name: torch.full_like(weights[name], float("nan"))}, folder / "weights.safetensors")
+    lines = [line.split() for line in (folder / SUMS).read_text().splitlines()]
+    sums = [f"{hashlib.sha256((folder / file).read_bytes()).hexdigest()}  {file}" for _, file in lines]
+    (folder / SUMS).write_text("\n".join(sums) + "\n")
+
+
+@pytest.mark.fault("a run is killed between staging and publishing", "nothing published; the next run makes it whole")
+def test_run_killed_before_publishing(office: Prefect, region: Any, tmp_path: Path) -> None:
+    place, workspace = region(stop=3, where="here"), Path(office.environment["FINESCALE_WORKSPACE"])
+    before = set(workspace.glob("hubei/*/slabs/0.json"))
+    run = submit(office, place, tmp_path)
+    wait_for("a computed slab", lambda: set(workspace.glob("hubei/*/slabs/0.json")) - before, 60, 0.01)
+    for child in office.parts["cpu"].children():
+        os.kill(child, signal.SIGKILL)
+    assert office.finished(run)["type"] == "CRASHED"
+    assert not (tmp_path / "hubei").exists()
+    shutil.rmtree(tmp_path / "_staging")  # as maintain does it after a day
+    assert office.finished(submit(office, place, tmp_path))["type"] == "COMPLETED"
+    assert_product(tmp_path, steps=2)
+
+
+@pytest.mark.fault("disk full in the workspace", "one line that says where; nothing published")
+def test_disk_full(office: Prefect, region: Any, tmp_path: Path) -> None:
+    place = region(stop=3, where="here")
+    limit = ["bash", "-c", 'ulimit -f 60; trap "" XFSZ; exec "$@"', "-"]
+    done = command_line(office, place, tmp_path / "store", *limit, FINESCALE_WORKSPACE=str(tmp_path / "small"))
+    assert done.returncode == 1
+    assert "no room (File too large); free some" in done.stderr.splitlines()[-1]
+    assert not (tmp_path / "store/hubei").exists()
+    assert command_line(office, place, tmp_path / "store").returncode == 0
+    assert_product(tmp_path / "store", steps=2)
+
+
+@pytest.mark.fault("a wrong clock on a worker", "refused before anything is done: how far it is off, and what to do")
+@pytest.mark.parametrize("off", ["-1d", "+2h"])
+def test_wrong_clock(office: Prefect, region: Any, tmp_path: Path, off: str) -> None:
+    library = Path(libfaketime.__file__).parent / "vendor/libfaketime/src/libfaketime.so.1"
+    done = command_line(
+        office, region(stop=3), tmp_path, LD_PRELOAD=str(library), FAKETIME=off, FAKETIME_DONT_FAKE_MONOTONIC="1"
+    )
+    assert done.returncode == 1
+    assert re.search(r"clock is \d+ min (behind|ahead of) that of Prefect's server .*timedatectl", done.stderr)
+    assert not (tmp_path / "hubei").exists()
+
+
+def command_line(
+    office: Prefect, region: str, store: Path | str, *before: str, **more: str
+) -> subprocess.CompletedProcess[str]:
+    """`finescale run` against the office's server, in a process of its own."""
+    command = [*before, sys.executable, "-m", "flows.cli", "run", region, "--cycle", "2026-11-20T00"]
+    return subprocess.run(
+        [*command, "--store", str(store)], cwd=ROOT, env=office.environment | more, capture_output=True, text=True,
+        timeout=240,
+    )  # fmt: skip
+
+
+@pytest.fixture
+def bucket(tmp_path: Path) -> Iterator[S3Server]:
+    """A real S3 server with an empty bucket."""
+    folder = tmp_path / "s3"
+    folder.mkdir()
+    with s3_server(folder) as server:
+        import s3fs
+
+        keys = server.environment
+        fs = s3fs.S3FileSystem(
+            key=keys["AWS_ACCESS_KEY_ID"], secret=keys["AWS_SECRET_ACCESS_KEY"], endpoint_url=server.endpoint
+        )
+        fs.mkdir(BUCKET)
+        yield server
+
+
+@pytest.mark.fault("S3 is gone for 30 s during publishing", "publishing waits for it, right product")
+def test_s3_gone_for_a_while(office: Prefect, region: Any, tmp_path: Path, bucket: S3Server) -> None:
+    store, workspace = f"s3://{BUCKET}/products", tmp_path / "workspace"
+    environment = office.environment | bucket.environment | {"FINESCALE_WORKSPACE": str(workspace)}
+    command = [sys.executable, "-m", "flows.cli", "run", region(stop=3, where="here"), "--cycle", "2026-11-20T00"]
+    with (tmp_path / "run.log").open("wb") as log:
+        run = subprocess.Popen(
+            [*command, "--store", store], cwd=ROOT, env=environment, stdout=log, stderr=log, start_new_session=True
+        )
+    wait_for("the gate", lambda: "validate: checks" in (tmp_path / "run.log").read_text(), 90, 0.02)
+    bucket.kill()
+    time.sleep(30)
+    assert run.poll() is None, (tmp_path / "run.log").read_text()
+    bucket.start()
+    assert run.wait(240) == 0, (tmp_path / "run.log").read_text()
+    ds = xr.open_zarr(
+        f"{store}/hubei/ifs/2026/11/2026-11-20T00.zarr",
+        storage_options={
+            "key": bucket.environment["AWS_ACCESS_KEY_ID"],
+            "secret": bucket.environment["AWS_SECRET_ACCESS_KEY"],
+            "endpoint_url": bucket.endpoint,
+        },
+        chunks=None,
+    )
+    assert ds.sizes["step"] == 2
+    assert np.isfinite(ds["t2m"].values).all()
+
+
+@pytest.mark.fault("S3 refuses the credentials", "refused (exit 2) before any work: which store, and what to mend")
+def test_s3_refuses(office: Prefect, region: Any, bucket: S3Server) -> None:
+    wrong = bucket.environment | {"AWS_SECRET_ACCESS_KEY": "not-the-right-one"}
+    done = command_line(office, region(stop=3), f"s3://{BUCKET}/products", **wrong)
+    assert done.returncode == 2
+    last = done.stderr.splitlines()[-1]
+    assert f"store s3://{BUCKET}/products: cannot be written (" in last
+    assert "not-the-right-one" not in done.stderr

@@ -175,6 +175,7 @@ def prefect(folder: Path, **environment: str) -> Iterator[Prefect]:
         "PREFECT_API_URL": f"http://127.0.0.1:{port}/api",
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
         "PREFECT_WORKER_QUERY_SECONDS": "1",
+        "PREFECT_SERVER_DEPLOYMENTS_CONCURRENCY_SLOT_WAIT_SECONDS": "1",
         "PREFECT_LOGGING_EXTRA_LOGGERS": "tasks,flows",
         "OMP_NUM_THREADS": "1",
         "PYTHONPATH": str(ROOT),

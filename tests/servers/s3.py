@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 import shutil
 import socket
 import subprocess
@@ -16,11 +17,15 @@ from pathlib import Path
 BUCKET, KEY, SECRET = "products", "finescale-test", "not-a-secret"
 
 
-@dataclass(frozen=True)
+@dataclass
 class S3Server:
     """Where the server is and what opens it."""
 
     endpoint: str
+    command: list[str]
+    ports: list[int]
+    log: Path
+    process: subprocess.Popen[bytes] | None = None
 
     @property
     def environment(self) -> dict[str, str]:
@@ -32,11 +37,27 @@ class S3Server:
             "AWS_DEFAULT_REGION": "us-east-1",
         }
 
+    def start(self) -> None:
+        """Start it, or start it again with what it holds."""
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(self.command, stdout=log, stderr=log, start_new_session=True)
+        deadline = time.monotonic() + 60
+        while not all(_answers(port) for port in self.ports):
+            if self.process.poll() is not None or time.monotonic() > deadline:
+                raise RuntimeError(f"S3 server did not start: {self.log.read_text()[-2000:]}")
+            time.sleep(0.2)
 
-def _free_ports(count: int) -> list[int]:
+    def kill(self) -> None:
+        """At once: it ends slowly by itself."""
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait()
+
+
+def free_ports(count: int) -> list[int]:
     """Ports below 22768, so that port + 10000, which weed opens too, is a port and below the ephemeral range."""
     found: list[int] = []
-    for port in range(15000, 22768):
+    for port in random.sample(range(15000, 22768), 2000):  # not the same as another test run picks at this moment
         taken = False
         for candidate in (port, port + 10000):
             with socket.socket() as probe:
@@ -57,7 +78,7 @@ def _answers(port: int) -> bool:
 def s3_server(folder: Path) -> Iterator[S3Server]:
     """Start the server on a folder; killed at the end, since it ends slowly by itself."""
     binary = shutil.which("weed") or str(Path(sys.executable).with_name("weed"))
-    s3, master, volume, filer = _free_ports(4)
+    s3, master, volume, filer = free_ports(4)
     config = folder / "s3.json"
     actions = ["Admin", "Read", "Write", "List", "Tagging"]
     credentials = [{"accessKey": KEY, "secretKey": SECRET}]
@@ -70,15 +91,9 @@ def s3_server(folder: Path) -> Iterator[S3Server]:
         f"-master.port={master}", f"-volume.port={volume}", f"-filer.port={filer}",
         "-s3.port.iceberg=0", "-s3.port.lance=0",  # fixed ports that no second server could have
     ]  # fmt: skip
-    with (folder / "weed.log").open("wb") as log:
-        server = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
-        try:
-            deadline = time.monotonic() + 60
-            while not (_answers(s3) and _answers(volume) and _answers(filer)):
-                if server.poll() is not None or time.monotonic() > deadline:
-                    raise RuntimeError(f"S3 server did not start: {(folder / 'weed.log').read_text()[-2000:]}")
-                time.sleep(0.2)
-            yield S3Server(f"http://127.0.0.1:{s3}")
-        finally:
-            server.kill()
-            server.wait()
+    server = S3Server(f"http://127.0.0.1:{s3}", command, [s3, volume, filer], folder / "weed.log")
+    try:
+        server.start()
+        yield server
+    finally:
+        server.kill()

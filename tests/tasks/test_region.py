@@ -181,3 +181,19 @@ def test_spacing_that_is_not_allowed_names_the_option() -> None:
 def test_region_across_the_date_line_keeps_rising(make_region: RegionMaker) -> None:
     fiji = region.load(str(make_region(box={"north": -12, "south": -21, "west": 174, "east": 184})))
     assert (fiji.target.west, fiji.target.east, fiji.target.cols) == (174.0, 184.0, 201)
+
+
+def test_schedule_shapes_no_product(make_region: RegionMaker) -> None:
+    before = region.load(str(make_region(schedule=None))).fingerprint
+    later = region.load(str(make_region(schedule={"ifs": "0 9 * * *", "era5": None})))
+    assert later.fingerprint == before
+    assert later.schedule.era5 is None
+    assert later.schedule.maintain == "15 3 * * *"
+
+
+@pytest.mark.parametrize("cron", ["at noon", "61 * * * *", "", "1 2 3"])
+def test_what_is_no_cron_string_is_refused(make_region: RegionMaker, cron: str) -> None:
+    with pytest.raises(
+        InvalidRegion, match=re.escape(f"schedule.ifs = {cron!r}: not a cron string; write minute hour")
+    ):
+        region.load(str(make_region(schedule={"ifs": cron})))

@@ -1,0 +1,94 @@
+"""What the environment makes of a stack: ports, what is started, what is told to whom."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+
+import pytest
+
+from deployments.parts import control_socket, parts, supervisor_config
+from deployments.settings import Secrets, Settings
+from tasks.errors import BadInput
+
+KNOWN = Secrets("key", "secret", "word")
+
+
+def read(tmp_path: Path, **environ: str) -> Settings:
+    return Settings.read({"FINESCALE_STACK": str(tmp_path), "FINESCALE_GPU_WORKERS": "1"} | environ)
+
+
+def names(settings: Settings) -> list[str]:
+    return [p.name for p in parts(settings, KNOWN)]
+
+
+def test_by_default_everything_is_started_here(tmp_path: Path) -> None:
+    settings = read(tmp_path)
+    assert names(settings) == ["postgres", "s3", "server", "worker-cpu", "worker-gpu-0"]
+    assert settings.store == "s3://finescale/products"
+    assert settings.ports()[4200] == "FINESCALE_UI_PORT"
+    assert settings.ports()[18333] == "FINESCALE_S3_PORT"
+
+
+def test_another_database_or_s3_server_is_not_started(tmp_path: Path) -> None:
+    url = "postgresql+asyncpg://prefect:word@db.example/prefect"
+    settings = read(tmp_path, PREFECT_API_DATABASE_CONNECTION_URL=url, AWS_ENDPOINT_URL="https://s3.example")
+    assert names(settings) == ["server", "worker-cpu", "worker-gpu-0"]
+    assert set(settings.ports().values()) == {"FINESCALE_UI_PORT"}
+    assert "AWS_ENDPOINT_URL" not in settings.client_environment(KNOWN)  # inherited as it is
+
+
+@pytest.mark.parametrize("store", ["s3://elsewhere/products", "/data/products"])
+def test_another_store_needs_no_s3_server_of_ours(tmp_path: Path, store: str) -> None:
+    assert "s3" not in names(read(tmp_path, FINESCALE_STORE=store))
+
+
+def test_a_shell_that_has_read_the_env_file_starts_the_same_stack(tmp_path: Path) -> None:
+    first = read(tmp_path)
+    file = first.write_env_file(KNOWN)
+    words = [shlex.split(line)[1] for line in file.read_text().splitlines() if line.startswith("export")]
+    assert read(tmp_path, **dict(w.split("=", 1) for w in words)) == first
+    assert file.stat().st_mode & 0o777 == 0o600
+
+
+def test_other_machines_are_let_in_with_a_password_only(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match="PREFECT_SERVER_API_AUTH_STRING"):
+        read(tmp_path, FINESCALE_HOST="0.0.0.0")
+    with pytest.raises(BadInput, match="other machines reach"):
+        read(tmp_path, FINESCALE_HOST="0.0.0.0", PREFECT_SERVER_API_AUTH_STRING="me:word")
+    settings = read(tmp_path, FINESCALE_HOST="10.0.0.7", PREFECT_SERVER_API_AUTH_STRING="me:word")
+    assert settings.client_environment(KNOWN)["PREFECT_API_AUTH_STRING"] == "me:word"
+    assert settings.api_url == "http://10.0.0.7:4200/api"
+
+
+@pytest.mark.parametrize("value", ["web", "0", "70000"])
+def test_a_port_that_is_none_is_refused(tmp_path: Path, value: str) -> None:
+    with pytest.raises(BadInput, match=f"FINESCALE_UI_PORT={value}"):
+        read(tmp_path, FINESCALE_UI_PORT=value)
+
+
+def test_secrets_are_made_once_and_for_their_owner(tmp_path: Path) -> None:
+    first = Secrets.of(tmp_path)
+    assert first == Secrets.of(tmp_path)
+    assert first != Secrets.of(tmp_path / "other")
+    assert (tmp_path / "secrets.json").stat().st_mode & 0o777 == 0o600
+
+
+def test_one_gpu_worker_a_card_one_run_each(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "2,5")
+    found = parts(Settings.read({"FINESCALE_STACK": str(tmp_path)}), KNOWN)
+    workers = [p for p in found if p.name.startswith("worker-gpu")]
+    assert [w.environment["CUDA_VISIBLE_DEVICES"] for w in workers] == ["2", "5"]
+    assert all(w.command[-2:] == ["--limit", "1"] for w in workers)
+
+
+def test_supervisor_listens_to_its_owner_only(tmp_path: Path) -> None:
+    settings = read(tmp_path)
+    text = supervisor_config(settings, parts(settings, KNOWN))
+    assert "inet_http_server" not in text
+    assert "chmod = 0700" in text
+    assert "autorestart = true" in text
+
+
+def test_the_path_of_a_socket_is_never_too_long(tmp_path: Path) -> None:
+    assert len(str(control_socket(tmp_path / ("deep" * 40)))) < 100
