@@ -157,6 +157,12 @@ def progress(bar: UUID | None, region: str, cycle: Cycle, done: int, total: int)
         _move(bar, 100.0 * done / total if total else 100.0, f"{region} {cycle}: {done} of {total} lead times")
 
 
+def progress_bar(region: str, cycle: Cycle, total: int) -> Callable[[int], None]:
+    """A bar of so many lead times; what it gives is told how many are done."""
+    bar = begin_progress(region, cycle, total)
+    return lambda done: progress(bar, region, cycle, done, total)
+
+
 @_harmless
 def _move(bar: UUID, percent: float, about: str) -> None:
     update_progress_artifact(bar, progress=percent, description=about)

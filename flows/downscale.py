@@ -15,6 +15,7 @@ from prefect.runtime import deployment, flow_run
 from prefect.states import Completed
 from pydantic import BaseModel
 
+from flows import artifacts
 from flows.orchestrator import assert_clock
 from flows.slabs import run_slabs
 from models.package import ModelPackage
@@ -30,7 +31,7 @@ from tasks.publish import publish, stage
 from tasks.publish.ledger import LedgerEntry, fingerprint, read_entry
 from tasks.region import Region
 from tasks.slab import Slab, spans
-from tasks.storage import assert_writable, exists, is_remote, join, remove
+from tasks.storage import assert_writable, exists, is_remote, join, read_bytes, remove
 from tasks.validate import validate
 from tasks.version import VERSION
 
@@ -150,7 +151,7 @@ def _input_cycle(info: PreparedInfo) -> Cycle:
 def _published(store: str, region: Region, cycle: Cycle) -> LedgerEntry | None:
     """The ledger entry of a cycle whose product is still there."""
     entry = read_entry(store, region.name, cycle)
-    if entry is not None and exists(join(store, *entry.product.split("/"))):
+    if entry is not None and entry.good and exists(join(store, *entry.product.split("/"))):
         return entry
     return None
 
@@ -234,10 +235,12 @@ def downscale(
         chosen = _input_cycle(info)
         if not force and (entry := _done(store, place, chosen, mark)):
             return _already(store, entry, workspace)
+    artifacts.input_table(place.name, chosen, files)
     staged = stage(store, place.name, chosen, info, place.target)
     try:
         slabs = _slabs(info, staged, workspace, model or place.model, package, place)
-        reports = run_slabs(slabs, place.inference, str(flow_run.id or uuid4()))
+        told = artifacts.progress_bar(place.name, chosen, len(info.lead_hours))
+        reports = run_slabs(slabs, place.inference, str(flow_run.id or uuid4()), told)
         watch.lap("downscale")
         truth = request.source.truth if request.source else None
         borders = sorted({b for r in reports for b in r.tile_rows}), sorted({b for r in reports for b in r.tile_cols})
@@ -248,13 +251,25 @@ def downscale(
             watch.seconds, again=force,
         )  # fmt: skip
     finally:
-        remove(staged)
+        _discard(staged)
     watch.lap("publish")
     entry = published.entry
+    outcome = Outcome(store=store, entry=entry, made=published.made)
     if published.made:
         entry.timings.update(watch.seconds)
+        artifacts.scores(entry)
+        artifacts.picture(entry, read_bytes(outcome.quicklook))
+        artifacts.product_link(entry, outcome.product)
     remove(workspace)
-    return _ended(Outcome(store=store, entry=entry, made=published.made))
+    return _ended(outcome)
+
+
+def _discard(staged: str) -> None:
+    """Drop what is left of a staged product; a store that is away must not hide why the run failed."""
+    try:
+        remove(staged)
+    except Exception as error:
+        log.warning("%s stays (%s); `finescale maintain` removes it after a day", staged, error)
 
 
 def _slabs(

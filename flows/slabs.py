@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -43,12 +44,21 @@ def workers_are_deployed() -> bool:
     return True
 
 
-def run_slabs(slabs: list[Slab], settings: InferenceSettings, run: str) -> list[SlabReport]:
-    """Every slab's report; `run` names the run in idempotency keys. SlabFailed says which could not be computed."""
+def run_slabs(
+    slabs: list[Slab], settings: InferenceSettings, run: str, told: Callable[[int], None] = lambda _: None
+) -> list[SlabReport]:
+    """Every slab's report; SlabFailed says which could not be computed.
+
+    `run` names the run in idempotency keys, `told` hears how many lead times are done.
+    """
     if settings.where == "here" or (settings.where == "auto" and not workers_are_deployed()):
-        return [downscale(slab) for slab in slabs]
+        reports = []
+        for slab in slabs:
+            reports.append(downscale(slab))
+            told(slab.stop)
+        return reports
     with get_client(sync_client=True) as client:
-        return _Dispatch(client, settings, run, [_Sent(slab) for slab in slabs]).run()
+        return _Dispatch(client, settings, run, [_Sent(slab) for slab in slabs], told).run()
 
 
 @dataclass
@@ -72,8 +82,11 @@ class _Sent:
 class _Dispatch:
     """Sends slabs, watches them, sends those again that are lost, computes here what nobody takes."""
 
-    def __init__(self, client: SyncPrefectClient, settings: InferenceSettings, run: str, sent: list[_Sent]) -> None:
-        self.client, self.settings, self.key, self.sent = client, settings, run, sent
+    def __init__(
+        self, client: SyncPrefectClient, settings: InferenceSettings, run: str, sent: list[_Sent],
+        told: Callable[[int], None],
+    ) -> None:  # fmt: skip
+        self.client, self.settings, self.key, self.sent, self.told = client, settings, run, sent, told
         self.moved = time.monotonic()  # when a worker last took or ended a slab
 
     def run(self) -> list[SlabReport]:
@@ -128,6 +141,7 @@ class _Dispatch:
             item.report = SlabReport.model_validate(found | {"where": where, "note": "; ".join(item.notes)})
             self.moved = time.monotonic()
             done = sum(1 for i in self.sent if i.report is not None)
+            self.told(sum(i.slab.stop - i.slab.start for i in self.sent if i.report is not None))
             log.info("downscale: %s done on %s, %d of %d slabs", item.name, item.report.device, done, len(self.sent))
         elif state.is_final():
             self._lost(item, f"{state.name}: {state.message or 'no word why'}")

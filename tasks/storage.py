@@ -91,6 +91,12 @@ def read_json(uri: str) -> Any | None:
         return None
 
 
+def read_bytes(uri: str) -> bytes:
+    """Content of a small file."""
+    fs, path = filesystem(uri)
+    return bytes(fs.cat_file(path))
+
+
 def write_bytes(uri: str, data: bytes) -> None:
     """Write a small file so that a reader sees the old one or the new one, never a part."""
     fs, path = filesystem(uri)

@@ -176,7 +176,7 @@ def _enter(store: str, cycle: Cycle, entry: LedgerEntry, again: bool) -> Publish
         if found is not None:
             there, same_run = found[0], found[0].product == entry.product  # of this run, before it was interrupted
             usable = exists(join(store, *there.product.split("/")))
-            if same_run or (there.fingerprint == entry.fingerprint and usable and not again):
+            if same_run or (there.good and there.fingerprint == entry.fingerprint and usable and not again):
                 return Published(entry=there, made=same_run)
         if write_entry(store, cycle, entry, found[1] if found else None):
             return Published(entry=entry, made=True)

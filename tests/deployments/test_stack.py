@@ -32,7 +32,6 @@ from tests.servers.s3 import free_ports
 pytestmark = pytest.mark.integration
 
 AUTH = "operator:not-a-secret"
-NEEDED = [ROOT / "flows/maintain.py", ROOT / "flows/super_resolve.py"]
 
 
 def eventually(what: Callable[[], Any], seconds: float = 60) -> Any:
@@ -137,8 +136,6 @@ def listener() -> Iterator[tuple[str, list[dict[str, Any]]]]:
 @pytest.fixture(scope="module")
 def stack(listener: tuple[str, list[dict[str, Any]]]) -> Iterator[tuple[Run, subprocess.CompletedProcess[str]]]:
     """A stack that is up with two regions, and what `up` said."""
-    if missing := [f.name for f in NEEDED if not f.is_file()]:
-        pytest.skip(f"flows are missing: {missing}")
     url, told = listener
     for place in _folder():
         region = place.parent / "regions" / "small"
