@@ -48,6 +48,7 @@ accuracy: $(STAMP)
 bench: $(STAMP)
 	@$(BIN)/python -m benchmarks.inference
 	@$(BIN)/python -m benchmarks.acquire
+	@$(BIN)/python -m benchmarks.pool
 	@$(BIN)/python -m benchmarks.page
 
 clean:
