@@ -89,16 +89,16 @@ def section() -> str:
     return f"""## Workers of the GPU pool
 
 Written from `benchmarks/results/pool.json` (`python -m benchmarks.pool`), {result["device"]}, two cores and no GPU, a
-worker on each: {one["slabs"]} slabs of {SLAB} lead times of Hubei at {SPACING} degree, each slab a process of its own, real
-server and workers.
+worker on each: {one["slabs"]} slabs of {SLAB} lead times of Hubei at {SPACING} degree, each slab a process of its
+own, real server and workers.
 
 | workers | s, all slabs | s, of these computing | s, whole run |
 |---:|---:|---:|---:|
 {rows}
 
 Two workers take {ratio:.2f} of one worker's time (goal: at most 0.6). Starting processes, importing and waiting to be
-noticed are {share[0]:.0f} % of the slabs' time with one worker and {share[1]:.0f} % with two, about {cost:.1f} s a slab: a
-slab should be long (`slab_steps` in the region's YAML).
+noticed are {share[0]:.0f} % of the slabs' time with one worker and {share[1]:.0f} % with two, about {cost:.1f} s a
+slab: it should be long (`slab_steps` in the region's YAML).
 """
 
 
