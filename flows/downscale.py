@@ -240,7 +240,7 @@ def downscale(
     try:
         slabs = _slabs(info, staged, workspace, model or place.model, package, place)
         told = artifacts.progress_bar(place.name, chosen, len(info.lead_hours))
-        reports = run_slabs(slabs, place.inference, str(flow_run.id or uuid4()), told)
+        reports = run_slabs(slabs, place.inference, told)
         watch.lap("downscale")
         truth = request.source.truth if request.source else None
         borders = sorted({b for r in reports for b in r.tile_rows}), sorted({b for r in reports for b in r.tile_cols})

@@ -45,12 +45,9 @@ def workers_are_deployed() -> bool:
 
 
 def run_slabs(
-    slabs: list[Slab], settings: InferenceSettings, run: str, told: Callable[[int], None] = lambda _: None
+    slabs: list[Slab], settings: InferenceSettings, told: Callable[[int], None] = lambda _: None
 ) -> list[SlabReport]:
-    """Every slab's report; SlabFailed says which could not be computed.
-
-    `run` names the run in idempotency keys, `told` hears how many lead times are done.
-    """
+    """Every slab's report; `told` hears how many lead times are done. SlabFailed says which could not be computed."""
     if settings.where == "here" or (settings.where == "auto" and not workers_are_deployed()):
         reports = []
         for slab in slabs:
@@ -58,7 +55,7 @@ def run_slabs(
             told(slab.stop)
         return reports
     with get_client(sync_client=True) as client:
-        return _Dispatch(client, settings, run, [_Sent(slab) for slab in slabs], told).run()
+        return _Dispatch(client, settings, [_Sent(slab) for slab in slabs], told).run()
 
 
 @dataclass
@@ -83,10 +80,9 @@ class _Dispatch:
     """Sends slabs, watches them, sends those again that are lost, computes here what nobody takes."""
 
     def __init__(
-        self, client: SyncPrefectClient, settings: InferenceSettings, run: str, sent: list[_Sent],
-        told: Callable[[int], None],
-    ) -> None:  # fmt: skip
-        self.client, self.settings, self.key, self.sent, self.told = client, settings, run, sent, told
+        self, client: SyncPrefectClient, settings: InferenceSettings, sent: list[_Sent], told: Callable[[int], None]
+    ) -> None:
+        self.client, self.settings, self.sent, self.told = client, settings, sent, told
         self.moved = time.monotonic()  # when a worker last took or ended a slab
 
     def run(self) -> list[SlabReport]:
@@ -118,7 +114,7 @@ class _Dispatch:
 
     def _send(self, item: _Sent) -> None:
         item.attempt += 1
-        key = f"{self.key}-{item.slab.start}-{item.attempt}"
+        key = f"{item.slab.report}#{item.attempt}"  # of this try of the run: one that is started again is another
         sent = self._patiently(
             partial(
                 run_deployment, DEPLOYMENT, parameters={"slab": item.slab.model_dump()}, timeout=0, idempotency_key=key

@@ -186,6 +186,8 @@ def test_product_on_s3_is_the_same_by_the_same_code(
             monkeypatch.setenv(key, value)
         s3fs.S3FileSystem.clear_instance_cache()
         s3fs.S3FileSystem().mkdir(BUCKET)
+        monkeypatch.setenv("FINESCALE_WORKSPACE", f"s3://{BUCKET}/workspace")
+        monkeypatch.setenv("FINESCALE_RAW", str(tmp_path / "raw"))
         outcome = downscale("hubei", source="demo", store=f"s3://{BUCKET}/weather")
         assert outcome.product == f"s3://{BUCKET}/weather/{CYCLE}.zarr"
         remote = xr.open_zarr(zarr_store(outcome.product), chunks=None).load()
@@ -195,4 +197,6 @@ def test_product_on_s3_is_the_same_by_the_same_code(
         assert not downscale("hubei", source="demo", store=f"s3://{BUCKET}/weather").made
         prefix = f"{BUCKET}/weather/_staging/"
         assert [f for f in s3fs.S3FileSystem().find(f"{BUCKET}/weather") if f.startswith(prefix)] == []
+        scratch = [f for f in s3fs.S3FileSystem().find(f"{BUCKET}/workspace") if f.startswith(f"{BUCKET}/workspace/")]
+        assert scratch == [], "scratch files are gone after success"
         s3fs.S3FileSystem.clear_instance_cache()

@@ -1,0 +1,90 @@
+"""A slab: the same values whatever the tile, clear errors for a wrong device or package, shards in their place."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import xarray as xr
+
+from models.downscaler import Downscaler
+from models.geometry import Axis
+from models.statics import Statics
+from tasks import region as regions
+from tasks.downscale.packages import open_package
+from tasks.downscale.slabs import choose_device, compute
+from tasks.errors import DeviceUnavailable, ModelMismatch, OutOfMemory
+from tasks.prepare import prepare_files
+from tasks.publish.product import create
+from tasks.slab import Slab, digest
+from tests.conftest import DEMO_GRIB
+
+
+@pytest.fixture
+def slab(tmp_path: Path) -> Slab:
+    """The demo's only lead time."""
+    region, package = regions.load("hubei"), open_package("inr-hres")
+    assembled, prepared = prepare_files([str(DEMO_GRIB)], region, package.halo)
+    fields, product = prepared.save(str(tmp_path)), str(tmp_path / "product.zarr")
+    create(fields, region.target, [v for v in region.variables if v not in assembled.absent], product)
+    return Slab(
+        fields=fields, product=product, report=str(tmp_path / "slabs/0.json"), start=0, stop=1, model="inr-hres",
+        model_sha256=package.digest, target=region.target,
+    )  # fmt: skip
+
+
+def values(slab: Slab) -> dict[str, np.ndarray]:
+    with xr.open_zarr(slab.product) as ds:
+        return {str(n): ds[n].values for n in ds.data_vars if "latitude" in ds[n].dims}
+
+
+def test_slab_writes_its_lead_times_and_leaves_a_report(slab: Slab) -> None:
+    report = compute(slab)
+    assert json.loads(Path(slab.report).read_text()) == report.model_dump()
+    found = values(slab)
+    assert {n: [digest(v[0])] for n, v in found.items()} == report.digests
+    assert all(np.isfinite(v).all() for v in found.values())
+
+
+def test_out_of_memory_takes_smaller_tiles_and_gives_the_same(slab: Slab, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert compute(slab).tile == 512
+    expected, forward = values(slab), Downscaler.forward
+
+    def small_memory(
+        self: Downscaler, x: torch.Tensor, present: torch.Tensor, statics: Statics, rows: Axis, cols: Axis
+    ) -> torch.Tensor:
+        if len(rows.centres) * len(cols.centres) > 100 * 100:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return forward(self, x, present, statics, rows, cols)
+
+    monkeypatch.setattr(Downscaler, "forward", small_memory)
+    report = compute(slab)
+    assert report.tile == 128
+    assert report.tile_cols
+    for name, right in expected.items():
+        assert np.abs(values(slab)[name] - right).max() < 1e-3 * right.std(), name
+
+
+def test_no_memory_at_all_is_an_error_that_says_what_to_do(slab: Slab, monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_memory(*_: object) -> torch.Tensor:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(Downscaler, "forward", no_memory)
+    with pytest.raises(OutOfMemory, match="lead times 0 to 0: not enough memory for a tile of 64 x 64 points"):
+        compute(slab)
+    assert not Path(slab.report).exists()
+
+
+def test_another_package_than_the_run_began_with_is_refused(slab: Slab) -> None:
+    with pytest.raises(ModelMismatch, match="bring this machine's models up to date"):
+        compute(slab.model_copy(update={"model_sha256": "0" * 64}))
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+def test_a_gpu_that_is_not_there_is_named() -> None:
+    assert choose_device("auto") == choose_device("cpu") == "cpu"
+    with pytest.raises(DeviceUnavailable, match=r"device cuda:1: torch .* sees no GPU here"):
+        choose_device("cuda:1")
