@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import json
-import logging
 import os
-import sys
 import time
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import date
 from typing import Annotated, Any
 
 import typer
+
+from flows.catalogue import models_app, regions_app
+from flows.terminal import Region, one_line_errors, show_steps, table
 
 # Before Prefect is imported: nothing is sent anywhere, and its own log stays quiet beside ours.
 os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
@@ -33,52 +32,8 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-models_app = typer.Typer(help="Model packages: list them, look into one, prove one.", no_args_is_help=True)
-regions_app = typer.Typer(help="Regions: list them, check one.", no_args_is_help=True)
 app.add_typer(models_app, name="models")
 app.add_typer(regions_app, name="regions")
-
-
-def _show_steps() -> None:
-    """One line a step on standard error."""
-    handler = logging.StreamHandler(sys.stderr)
-    style = "%(message)s" if sys.stderr.isatty() else "%(asctime)s %(levelname)s %(message)s"
-    handler.setFormatter(logging.Formatter(style))
-    for name in ("tasks", "flows"):
-        logger = logging.getLogger(name)
-        logger.handlers = [handler]
-        logger.setLevel(logging.INFO)
-        logger.propagate = False
-
-
-@contextmanager
-def _one_line_errors() -> Iterator[None]:
-    """Errors of ours become one line and their exit code; anything else is a bug and keeps its traceback."""
-    from tasks.errors import FinescaleError
-
-    try:
-        yield
-    except FinescaleError as error:
-        typer.echo(f"finescale: {error}", err=True)
-        raise typer.Exit(error.exit_code) from None
-    except KeyboardInterrupt:
-        typer.echo("finescale: interrupted; what was published before stays as it was", err=True)
-        raise typer.Exit(130) from None
-
-
-def _table(header: list[str], rows: list[list[str]]) -> None:
-    """Plain columns, those of numbers to the right."""
-    columns = list(zip(*[header, *rows], strict=True))
-    shown = []
-    for cells in columns:
-        width = max(map(len, cells))
-        numbers = bool(cells[1:]) and all(c.replace(".", "").replace("e-", "").isdigit() for c in cells[1:])
-        shown.append([c.rjust(width) if numbers else c.ljust(width) for c in cells])
-    for row in zip(*shown, strict=True):
-        typer.echo("  " + "  ".join(row).rstrip())
-
-
-Region = Annotated[str, typer.Argument(help="Name of a region (`finescale regions list`), or path of its folder.")]
 
 
 @app.command()
@@ -95,8 +50,8 @@ def run(
     force: Annotated[bool, typer.Option("--force", help="Make it again although it is published.")] = False,
 ) -> None:
     """Make and publish the high-resolution product of one cycle of a region."""
-    _show_steps()
-    with _one_line_errors():
+    show_steps()
+    with one_line_errors():
         began = time.monotonic()
         from flows.downscale import downscale, resolve
         from flows.orchestrator import assert_prefect_usable
@@ -127,7 +82,7 @@ def run(
             [s.variable, f"{s.product:.4g}", f"{s.bicubic:.4g}", f"{s.conservative:.4g}", s.units]
             for s in entry.scorecard.truth
         ]
-        _table(["", "product", "bicubic", "back-projected bicubic", "unit"], rows)
+        table(["", "product", "bicubic", "back-projected bicubic", "unit"], rows)
 
 
 @app.command()
@@ -147,8 +102,8 @@ def backfill(
     ] = False,
 ) -> None:
     """Make every cycle of a span of days that is not published yet; goes on past failed ones and lists them."""
-    _show_steps()
-    with _one_line_errors():
+    show_steps()
+    with one_line_errors():
         from flows.backfill import backfill as run_backfill
         from flows.orchestrator import assert_prefect_usable
 
@@ -194,8 +149,8 @@ def field(
     model: Annotated[str, typer.Option(help="Model package for --method inr.")] = "inr-hres",
 ) -> None:
     """Super-resolve a file on its own whole domain, global ones with the wrap-around included."""
-    _show_steps()
-    with _one_line_errors():
+    show_steps()
+    with one_line_errors():
         began = time.monotonic()
         from flows.field import super_resolve_file
 
@@ -217,7 +172,7 @@ def status(
     check: Annotated[bool, typer.Option("--check", help="Exit with 1 if something needs looking after.")] = False,
 ) -> None:
     """Is it well: newest product of each source, last runs, pools; and every cycle published, the newest first."""
-    with _one_line_errors():
+    with one_line_errors():
         from flows.status import health_lines, region_status
 
         found = region_status(region, store)
@@ -239,7 +194,7 @@ def _show_cycles(region: str, found: dict[str, Any]) -> None:
         [c["cycle"], c["state"], c["quality"], f"{c['lead_times']}", c["age"], c["model"], c["product"]]
         for c in found["cycles"]
     ]
-    _table(["cycle", "state", "quality", "lead times", "published", "model", "product"], rows)
+    table(["cycle", "state", "quality", "lead times", "published", "model", "product"], rows)
     for c in found["cycles"]:
         if c["why"]:
             typer.echo(f"{c['cycle']} is {c['state']}: {c['why']}")
@@ -260,8 +215,8 @@ def withdraw(
     store: Annotated[str | None, typer.Option(help="Where products are; $FINESCALE_STORE.")] = None,
 ) -> None:
     """Take a published product back: it stays, but readers are led to the last good one."""
-    _show_steps()
-    with _one_line_errors():
+    show_steps()
+    with one_line_errors():
         from flows.status import withdraw as take_back
 
         best = take_back(region, source, cycle, store, why)
@@ -277,79 +232,14 @@ def maintain(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be removed, and remove nothing.")] = False,
 ) -> None:
     """Remove old cycles and left-overs of killed runs, and read products again by value."""
-    _show_steps()
-    with _one_line_errors():
+    show_steps()
+    with one_line_errors():
         from flows.maintain import maintain as run_maintain
         from flows.orchestrator import assert_prefect_usable
 
         assert_prefect_usable()
         report = run_maintain(region, store=store, keep_days=keep_days, check_days=check_days, dry_run=dry_run)
     typer.echo(str(report))
-
-
-@models_app.command("list")
-def models_list() -> None:
-    """Every model package that can be named."""
-    with _one_line_errors():
-        from tasks.downscale.packages import names, open_package
-
-        rows = []
-        for name in names():
-            package = open_package(name)
-            low, high = package.scale_range
-            rows.append([name, ",".join(package.variables), f"{low:g}-{high:g}", f"{package.metadata['parameters']}"])
-    _table(["package", "variables", "scales", "parameters"], rows)
-
-
-@models_app.command("info")
-def models_info(name: Annotated[str, typer.Argument(help="Name of a package, or path of its folder.")]) -> None:
-    """The card of a package: what it was trained on, how good it is, what it cannot do."""
-    with _one_line_errors():
-        from tasks.downscale.packages import open_package
-
-        package = open_package(name)
-    typer.echo((package.folder / "CARD.md").read_text().rstrip())
-    typer.echo(f"\nsha-256 {package.digest}")
-
-
-@models_app.command("check")
-def models_check(name: Annotated[str, typer.Argument(help="Name of a package, or path of its folder.")]) -> None:
-    """Prove every file of a package by its sha-256 and load its weights."""
-    with _one_line_errors():
-        from tasks.downscale.packages import open_package
-
-        package = open_package(name)
-        package.load()
-    typer.echo(f"{name}: files as released, weights load; sha-256 {package.digest}")
-
-
-@regions_app.command("list")
-def regions_list() -> None:
-    """Every region that can be named."""
-    with _one_line_errors():
-        from tasks import region as regions
-        from tasks.errors import InvalidRegion
-
-        rows = []
-        for name in regions.names():
-            try:
-                region = regions.load(name)
-                rows.append([region.name, str(region.target), region.title])
-            except InvalidRegion as error:
-                rows.append([name, "INVALID", str(error)])
-    _table(["region", "target grid", "title"], rows)
-
-
-@regions_app.command("check")
-def regions_check(region: Region) -> None:
-    """Check a region's YAML and files, and print what was checked."""
-    with _one_line_errors():
-        from flows.check_region import check_region
-
-        rows, passed = check_region(region)
-    _table(["checked", "found", ""], [[r.what, r.found, "ok" if r.passed else "WRONG"] for r in rows])
-    if not passed:
-        raise typer.Exit(2)
 
 
 def main() -> None:
