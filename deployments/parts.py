@@ -148,6 +148,8 @@ def supervisor_config(settings: Settings, found: list[Part]) -> str:
             "redirect_stderr": "true",
             "environment": ",".join(f'{k}="{v}"' for k, v in part.environment.items()),
         }
+        if part.name.startswith("worker"):
+            config[f"program:{part.name}"]["umask"] = "022"  # products in a folder are for others to read
         if part.account:
             config[f"program:{part.name}"]["user"] = part.account
     text = io.StringIO()

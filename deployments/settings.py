@@ -91,7 +91,8 @@ class Settings:
         # what `stack/env` says of the stack's own S3 server is no other server
         endpoint = environ.get("AWS_ENDPOINT_URL") or environ.get("AWS_ENDPOINT_URL_S3")
         store = environ.get("FINESCALE_STORE") or own_store
-        own_s3 = endpoint == f"http://{host}:{s3_port}" or (endpoint is None and store == own_store)
+        mine = {f"http://{host}:{s3_port}", environ.get(OWN_S3)}  # where it listens now, where it did when env was made
+        own_s3 = endpoint in mine if endpoint else store == own_store
         regions = environ.get("FINESCALE_REGIONS") or None
         return cls(
             folder=folder,
@@ -162,6 +163,7 @@ class Settings:
             found["FINESCALE_REGIONS"] = self.regions
         if self.own_s3:
             found |= {
+                OWN_S3: self.endpoint,
                 "AWS_ENDPOINT_URL": self.endpoint,
                 "AWS_ACCESS_KEY_ID": known.s3_key,
                 "AWS_SECRET_ACCESS_KEY": known.s3_secret,
@@ -191,6 +193,8 @@ class Settings:
         return file
 
 
+# In stack/env: the endpoint that is the stack's own S3 server, and not another's, whatever address it has next.
+OWN_S3 = "FINESCALE_OWN_S3"
 # In the environment of every process that a stack started, and of theirs: `down` leaves none of them behind.
 MARK = "FINESCALE_STACK_PROCESS"
 

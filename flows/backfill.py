@@ -90,7 +90,13 @@ def backfill(
 
     def one(cycle: Cycle) -> bool:
         outcome = downscale(
-            region, source=source, cycle=cycle.stamp, store=where, model=model, refetch=refresh_preliminary
+            region,
+            source=source,
+            cycle=cycle.stamp,
+            store=where,
+            model=model,
+            refetch=refresh_preliminary,
+            queue="backfill",
         )
         return outcome.made
 
@@ -108,10 +114,14 @@ def backfill(
         bar = progress.add_task("", total=len(cycles), last="")
         # each in the flow's own context, so that Prefect knows whose runs these are
         futures = {pool.submit(contextvars.copy_context().run, one, cycle): str(cycle) for cycle in cycles}
-        for done, future in enumerate(as_completed(futures), 1):
-            said = _note(report, futures[future], future.exception(), not future.exception() and future.result())
-            progress.update(bar, advance=1, last=said)
-            log.info("backfill: %d of %d: %s", done, len(cycles), said)
+        try:
+            for done, future in enumerate(as_completed(futures), 1):
+                said = _note(report, futures[future], future.exception(), not future.exception() and future.result())
+                progress.update(bar, advance=1, last=said)
+                log.info("backfill: %d of %d: %s", done, len(cycles), said)
+        except BaseException:  # interrupted: the cycles in flight are finished, no other is begun
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
     if report.failed or report.not_ready:
         raise BackfillIncomplete(_tell(place.name, len(cycles), report), only_waiting=not report.failed)
     return report

@@ -28,7 +28,7 @@ from tasks.errors import BadInput, ModelMismatch
 from tasks.prepare import prepare
 from tasks.prepared import PreparedInfo
 from tasks.publish import publish, stage
-from tasks.publish.ledger import LedgerEntry, fingerprint, read_entry
+from tasks.publish.ledger import LedgerEntry, fingerprint, point_to, read_entry
 from tasks.region import Region
 from tasks.slab import Slab, spans
 from tasks.storage import assert_writable, exists, is_remote, join, read_bytes, remove
@@ -188,6 +188,7 @@ def _ended(outcome: Outcome) -> Any:
 def _already(store: str, entry: LedgerEntry, workspace: str) -> Any:
     """What a run gives back that finds its product there."""
     log.info("%s %s is published already: nothing to do", entry.region, entry.cycle)
+    point_to(store, entry)  # the run that published it may have been killed just before
     remove(workspace)
     return _ended(Outcome(store=store, entry=entry, made=False))
 
@@ -203,10 +204,12 @@ def downscale(
     spacing: float | None = None,
     force: bool = False,
     refetch: bool = False,
+    queue: str = "live",
 ) -> Outcome:
     """Make and publish one cycle's product; one that is published already and made alike is left as it is.
 
-    `refetch`: ask the source anew, for fields that have changed there, as preliminary ERA5 does.
+    `refetch`: ask the source anew, for fields that have changed there, as preliminary ERA5 does. `queue`: of the GPU
+    pool, in which its slabs wait.
     """
     assert_clock()
     watch = Stopwatch()
@@ -240,7 +243,7 @@ def downscale(
     try:
         slabs = _slabs(info, staged, workspace, model or place.model, package, place)
         told = artifacts.progress_bar(place.name, chosen, len(info.lead_hours))
-        reports = run_slabs(slabs, place.inference, told)
+        reports = run_slabs(slabs, place.inference, told, queue)
         watch.lap("downscale")
         truth = request.source.truth if request.source else None
         borders = sorted({b for r in reports for b in r.tile_rows}), sorted({b for r in reports for b in r.tile_cols})

@@ -165,7 +165,10 @@ def replace_bytes(uri: str, data: bytes, tag: str) -> bool:
     """Write a small file in the place of the content that the tag was of; False if that has changed meanwhile."""
     fs, path = filesystem(uri)
     if is_remote(uri):
-        return _conditionally(fs, path, data, IfMatch=tag)
+        try:
+            return _conditionally(fs, path, data, IfMatch=tag)
+        except FileNotFoundError:  # removed meanwhile
+            return False
     with FileLock(Path(path).with_name(f".{Path(path).name}.lock")):
         now = read_tagged(uri)
         if now is None or now[1] != tag:

@@ -22,6 +22,7 @@ from tasks.variables import VARIABLES
 
 log = logging.getLogger(__name__)
 
+OUT_OF_MEMORY = ("can't allocate memory", "out of memory", "ALLOC_FAILED", "unable to find an engine")
 SMALLEST_TILE = 64  # queries a side; below that the halo costs more than the tile
 NEWS_EVERY = 5.0  # seconds
 
@@ -40,7 +41,7 @@ def choose_device(wanted: str) -> str:
 
 def is_out_of_memory(error: BaseException) -> bool:
     """Whether a smaller tile may help."""
-    return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)
+    return isinstance(error, torch.OutOfMemoryError) or any(sign in str(error) for sign in OUT_OF_MEMORY)
 
 
 def _fields(prepared: Prepared, method: Downscaler, slab: Slab, halo: int, names: list[str]) -> tuple[xr.Dataset, int]:
@@ -73,6 +74,7 @@ def _fields(prepared: Prepared, method: Downscaler, slab: Slab, halo: int, names
 def compute(slab: Slab) -> SlabReport:
     """Compute the slab, write its shards, leave its report; running it again writes the same."""
     began = time.monotonic()
+    product = zarr.open_group(zarr_store(slab.product), mode="r+", use_consolidated=False)  # gone with a run that ended
     package = open_package(slab.model)
     if package.digest != slab.model_sha256:
         raise ModelMismatch(
@@ -94,7 +96,6 @@ def compute(slab: Slab) -> SlabReport:
     )  # fmt: skip
     write_json(slab.news, {"done": 0})
     fine, tile = _fields(prepared, method, slab, package.halo, package.variables)
-    product = zarr.open_group(zarr_store(slab.product), mode="r+", use_consolidated=False)
     digests: dict[str, list[str]] = {}
     for name in (str(n) for n in fine.data_vars if n in VARIABLES):
         values: np.ndarray = fine[name].values

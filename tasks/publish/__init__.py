@@ -39,7 +39,7 @@ class Published(BaseModel):
 def claim(store: str, region: str, cycle: Cycle, owner: str) -> tuple[int, str]:
     """A revision that no other run has, and the URI of the claim: one more than what is there, left-overs included."""
     entry = read_entry(store, region, cycle)
-    revision = entry.revision + 1 if entry else 1
+    revision = entry.revision if entry else 1  # the entry's own may be this run's, interrupted after it was written
     while True:
         name = _name(cycle, revision)
         uri = join(store, "_staging", "claims", f"{region}-{cycle.source}-{name}")
@@ -47,7 +47,8 @@ def claim(store: str, region: str, cycle: Cycle, owner: str) -> tuple[int, str]:
         if held is not None and held[0].decode() == owner:  # this run's, from before it was interrupted
             return revision, uri
         there = exists(join(folder(store, region, cycle), f"{name}.zarr"))
-        if held is None and not there and create_bytes(uri, owner.encode()):
+        taken = there or (entry is not None and entry.revision == revision)
+        if held is None and not taken and create_bytes(uri, owner.encode()):
             return revision, uri
         revision += 1
 

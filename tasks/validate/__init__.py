@@ -11,6 +11,7 @@ from tasks.errors import GateRefused
 from tasks.grid import Grid
 from tasks.prepared import Prepared
 from tasks.region import GateLimits
+from tasks.retry import worth_retrying
 from tasks.scorecard import Scorecard
 from tasks.storage import open_zarr
 from tasks.validate.checks import check
@@ -30,7 +31,8 @@ def assert_passed(scorecard: Scorecard, cycle: str) -> None:
         )
 
 
-@task(name="validate", task_run_name="validate {cycle}", retries=0, timeout_seconds=3600)
+@task(name="validate", task_run_name="validate {cycle}", retries=5, retry_delay_seconds=[5, 15, 30, 60, 120],
+      retry_condition_fn=worth_retrying, timeout_seconds=3600)  # fmt: skip
 def validate(
     cycle: str,
     product_uri: str,

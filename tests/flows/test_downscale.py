@@ -17,6 +17,7 @@ import xarray as xr
 from flows.downscale import Outcome, downscale
 from flows.status import region_status
 from tasks.errors import BadInput
+from tasks.publish.ledger import LedgerEntry
 from tasks.storage import join, open_zarr, read_json, zarr_store
 from tasks.variables import VARIABLES
 from tests.conftest import ROOT, RegionMaker
@@ -112,6 +113,26 @@ def test_force_makes_a_new_revision_and_keeps_the_old_readable(tmp_path: Path, w
     assert all(np.array_equal(a[n], b[n]) for n in VARIABLES)
     left = [p.relative_to(workspace).parts[0] for p in workspace.rglob("*") if p.is_file()]
     assert set(left) == {"raw"}, "scratch files are gone after success, what was fetched stays for a while"
+
+
+def test_publishing_that_fails_at_its_end_is_finished_by_its_retry(
+    tmp_path: Path, workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import tasks.publish as step
+
+    failures = [OSError("the store is away")]
+    point_to = step.point_to
+
+    def away_once(store: str, entry: LedgerEntry) -> None:
+        if failures:
+            raise failures.pop()
+        point_to(store, entry)
+
+    monkeypatch.setattr(step, "point_to", away_once)
+    outcome = downscale("hubei", source="demo", store=str(tmp_path))
+    assert (outcome.made, outcome.entry.revision, failures) == (True, 1, [])
+    assert read_json(str(tmp_path / "hubei/demo/latest.json"))["revision"] == 1  # type: ignore[index]
+    assert not [f for f in (tmp_path / "_staging").rglob("*") if f.is_file()]
 
 
 def test_another_spacing_is_another_grid(tmp_path: Path, workspace: Path) -> None:

@@ -81,6 +81,8 @@ def test_revision_goes_on_after_the_ledger_and_after_what_a_killed_run_left(tmp_
 
 def test_revision_belongs_to_one_run_which_finds_it_again(tmp_path: Path) -> None:
     assert claim(str(tmp_path), "hubei", cycle(21), "a")[0] == 1
+    put(tmp_path, 21)
+    assert claim(str(tmp_path), "hubei", cycle(21), "a")[0] == 1, "also after its entry was written"
     assert claim(str(tmp_path), "hubei", cycle(21), "b")[0] == 2
     assert claim(str(tmp_path), "hubei", cycle(21), "a")[0] == 1
 
