@@ -132,6 +132,11 @@ class Prefect:
         answer.raise_for_status()
         return UUID(answer.json()["id"])
 
+    def limit(self, deployment: str, runs: int) -> None:
+        """How many runs of a deployment there may be at once."""
+        found = self.get(f"/deployments/name/{deployment}")
+        httpx.patch(f"{self.api}/deployments/{found['id']}", json={"concurrency_limit": runs}).raise_for_status()
+
     def get(self, path: str) -> Any:
         """An answer of the API."""
         answer = httpx.get(f"{self.api}{path}", timeout=30)
