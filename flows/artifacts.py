@@ -28,6 +28,7 @@ from prefect.context import FlowRunContext, TaskRunContext
 from tasks.cycle import Cycle, RawFile
 from tasks.publish.ledger import LedgerEntry
 from tasks.scorecard import Check
+from tasks.storage import read_bytes
 
 log = logging.getLogger(__name__)
 
@@ -125,10 +126,10 @@ def inline(png: bytes, limit: int = PICTURE_BYTES) -> str:
 
 
 @_harmless
-def picture(entry: LedgerEntry, png: bytes) -> UUID:
-    """The quick-look, in the artifact itself: a browser need not reach the store."""
+def picture(entry: LedgerEntry, uri: str) -> UUID:
+    """The quick-look at `uri`, in the artifact itself: a browser need not reach the store."""
     name = f"{entry.region} {entry.cycle}"
-    text = f"![{name}]({inline(png)})\n\nIn full: `{entry.quicklook}` in the store"
+    text = f"![{name}]({inline(read_bytes(uri))})\n\nIn full: `{entry.quicklook}` in the store"
     about = f"Quick-look of {entry.cycle}: input and product"
     return _id(create_markdown_artifact(text, key=key(entry.region, entry.source, "picture"), description=about))
 

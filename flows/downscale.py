@@ -31,7 +31,7 @@ from tasks.publish import publish, stage
 from tasks.publish.ledger import LedgerEntry, fingerprint, point_to, read_entry
 from tasks.region import Region
 from tasks.slab import Slab, spans
-from tasks.storage import assert_writable, exists, is_remote, join, read_bytes, remove
+from tasks.storage import assert_writable, exists, is_remote, join, remove
 from tasks.validate import validate
 from tasks.version import VERSION
 
@@ -189,7 +189,7 @@ def _already(store: str, entry: LedgerEntry, workspace: str) -> Any:
     """What a run gives back that finds its product there."""
     log.info("%s %s is published already: nothing to do", entry.region, entry.cycle)
     point_to(store, entry)  # the run that published it may have been killed just before
-    remove(workspace)
+    _discard(workspace)
     return _ended(Outcome(store=store, entry=entry, made=False))
 
 
@@ -261,18 +261,18 @@ def downscale(
     if published.made:
         entry.timings.update(watch.seconds)
         artifacts.scores(entry)
-        artifacts.picture(entry, read_bytes(outcome.quicklook))
+        artifacts.picture(entry, outcome.quicklook)
         artifacts.product_link(entry, outcome.product)
-    remove(workspace)
+    _discard(workspace)
     return _ended(outcome)
 
 
-def _discard(staged: str) -> None:
-    """Drop what is left of a staged product; a store that is away must not hide why the run failed."""
+def _discard(uri: str) -> None:
+    """Drop scratch data; a store that is away must not hide why a run failed, nor fail one that has published."""
     try:
-        remove(staged)
+        remove(uri)
     except Exception as error:
-        log.warning("%s stays (%s); `finescale maintain` removes it after a day", staged, error)
+        log.warning("%s stays (%s); `finescale maintain` removes it after a day", uri, error)
 
 
 def _slabs(

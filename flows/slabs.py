@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, TypeVar
@@ -33,6 +32,7 @@ DEPLOYMENT = "super-resolve/gpu"
 POLL = 1.0  # seconds
 PATIENCE = 300.0  # seconds without an answer from Prefect's server, or from the workspace
 PAUSE = 5.0  # seconds before a slab is sent again, times the attempts so far: what failed at once may be better by then
+BUSY = 429
 NO_ANSWER = (httpx.TransportError, httpx.HTTPStatusError)
 
 
@@ -43,6 +43,9 @@ def patiently(call: Callable[[], T], away: tuple[type[Exception], ...], who: str
         try:
             return call()
         except away as error:
+            refused = isinstance(error, httpx.HTTPStatusError) and error.response.status_code < 500
+            if refused and error.response.status_code != BUSY:  # type: ignore[attr-defined]
+                raise SlabFailed(f"{who} refuses: {error}") from None
             if time.monotonic() > until:
                 raise SlabFailed(f"{who} is silent for {PATIENCE:.0f} s: {error}") from None
             log.warning("downscale: %s does not answer (%s); asking again", who, type(error).__name__)
@@ -141,8 +144,10 @@ class _Dispatch:
                     self._compute_here(waiting, why, "auto")
                 time.sleep(POLL)
         except BaseException:
-            with suppress(Exception):
+            try:
                 self._cancel(self.open)
+            except Exception as error:
+                log.warning("downscale: slabs that are out were not cancelled (%s)", error)
             raise
         return [item.report for item in self.sent if item.report is not None]
 

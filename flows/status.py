@@ -16,7 +16,7 @@ from tasks.cycle import Cycle
 from tasks.publish.ledger import DAMAGED, WITHDRAWN, LedgerEntry, entries, latest_uri
 from tasks.publish.withdrawal import withdraw as take_back
 from tasks.region import Region
-from tasks.storage import exists, join, read_json
+from tasks.storage import assert_readable, exists, join, read_json
 
 # Since the newest good cycle began. IFS: the next two, 12 h apart and complete 7 h 40 min after they begin, are missing
 # or late; ERA5: five or six days behind, a day each.
@@ -87,6 +87,7 @@ def region_status(name: str, store: str | None, *, ask_prefect: bool = True) -> 
     """Health, latest product of each source, and every cycle in the ledger, newest first."""
     region = regions.load(name)
     place = join(store or default_store())
+    assert_readable(place)
     found = sorted(entries(place, region.name), key=lambda e: (e.cycle.split("/")[1], e.cycle), reverse=True)
     sources = sorted({e.source for e in found})
     now = datetime.now(UTC)

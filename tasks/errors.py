@@ -55,6 +55,10 @@ class StoreNotWritable(BadInput):
     """The place where products go cannot be written."""
 
 
+class StoreNotReadable(FinescaleError):
+    """The place where products are does not answer."""
+
+
 class RequestRefused(BadInput):
     """A service that does not take the request, its key or its user's licences."""
 

@@ -18,7 +18,7 @@ import xarray as xr
 import zarr
 from filelock import FileLock
 
-from tasks.errors import StoreNotWritable, WorkspaceFull
+from tasks.errors import StoreNotReadable, StoreNotWritable, WorkspaceFull
 
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
@@ -97,20 +97,26 @@ def read_bytes(uri: str) -> bytes:
     return bytes(fs.cat_file(path))
 
 
+@contextmanager
+def _partial(target: Path, data: bytes) -> Iterator[Path]:
+    """The data under another name beside its target, gone at the end whatever happened."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    partial = target.with_name(f".{target.name}.{uuid4().hex[:8]}.partial")
+    try:
+        partial.write_bytes(data)
+        yield partial
+    finally:
+        partial.unlink(missing_ok=True)
+
+
 def write_bytes(uri: str, data: bytes) -> None:
     """Write a small file so that a reader sees the old one or the new one, never a part."""
     fs, path = filesystem(uri)
     if is_remote(uri):
         fs.pipe_file(path, data)  # one PUT: atomic at object stores
         return
-    target = Path(path)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    partial = target.with_name(f".{target.name}.{uuid4().hex[:8]}.partial")
-    try:
-        partial.write_bytes(data)
-        os.replace(partial, target)
-    finally:
-        partial.unlink(missing_ok=True)
+    with _partial(Path(path), data) as partial:
+        os.replace(partial, path)
 
 
 def _conditionally(fs: fsspec.AbstractFileSystem, path: str, data: bytes, **condition: str) -> bool:
@@ -132,16 +138,11 @@ def create_bytes(uri: str, data: bytes) -> bool:
     fs, path = filesystem(uri)
     if is_remote(uri):
         return _conditionally(fs, path, data, mode="create")
-    target = Path(path)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    partial = target.with_name(f".{target.name}.{uuid4().hex[:8]}.partial")
-    try:
-        partial.write_bytes(data)
-        os.link(partial, target)
-    except FileExistsError:
-        return False
-    finally:
-        partial.unlink(missing_ok=True)
+    with _partial(Path(path), data) as partial:
+        try:
+            os.link(partial, path)
+        except FileExistsError:
+            return False
     return True
 
 
@@ -200,6 +201,19 @@ def remove(uri: str) -> None:
     fs, path = filesystem(uri)
     if fs.exists(path):
         fs.rm(path, recursive=True)
+
+
+def assert_readable(store: str) -> None:
+    """StoreNotReadable if the store does not answer, or refuses; one that is not there yet is an empty one."""
+    fs, path = filesystem(store)
+    fs.invalidate_cache()
+    try:
+        fs.exists(path)
+    except Exception as error:
+        raise StoreNotReadable(
+            f"store {store}: cannot be read ({type(error).__name__}: {error}); is its server up, and are the "
+            "credentials right?"
+        ) from None
 
 
 def assert_writable(store: str) -> None:

@@ -14,15 +14,22 @@ import zarr
 
 from tasks.cycle import Cycle
 from tasks.grid import Grid
-from tasks.publish.integrity import digests_of
 from tasks.publish.ledger import LedgerEntry, point_to, read_tagged_entry, write_entry
 from tasks.publish.product import create, seal
 from tasks.scorecard import Scorecard
+from tasks.slab import digest
 from tasks.storage import filesystem, join, open_zarr, read_json, write_bytes, write_zarr, zarr_store
+from tasks.variables import VARIABLES
 from tests.servers.s3 import BUCKET, S3Server, s3_server
 
 GRID = Grid(33.0, 110.0, 0.25, 0.25, 12, 20)
 HOURS = [3, 6, 9]
+
+
+def digests_of(product: xr.Dataset) -> dict[str, list[str]]:
+    """sha-256 of each lead time's values, float32 little-endian row by row, for each variable."""
+    names = [str(n) for n in product.data_vars if n in VARIABLES]
+    return {name: [digest(product[name][i].values) for i in range(product.sizes["step"])] for name in names}
 
 
 @pytest.fixture(scope="session")

@@ -122,6 +122,8 @@ def publish(
 ) -> Published:
     """Read the staged product back, put it in place; then picture, ledger entry and latest.json, in that order.
 
+    What is left in staging is the caller's to remove.
+
     `again`: publish although the same product is there.
     """
     revision, claimed = claim(store, region.name, cycle, staged)
@@ -153,18 +155,21 @@ def publish(
         slabs=[r.model_copy(update={"digests": {}}) for r in reports],
         digests=_merged(reports),
     )
-    product = join(store, *entry.product.split("/"))
-    if exists(staged):  # not so when a retry comes after the renaming of a local folder
-        seal(staged, _attributes(entry, region))
-        assert_reads_back(staged, entry.digests)
-        put_in_place(staged, product)
-    write_bytes(join(store, *entry.quicklook.split("/")), _figure(product, info.uri, region, cycle))
-    published = _enter(store, cycle, entry, again)
+    product, picture = (join(store, *path.split("/")) for path in (entry.product, entry.quicklook))
+    there = read_entry(store, region.name, cycle)
+    if there is not None and there.product == entry.product:  # entered by this run, before it was interrupted
+        published = Published(entry=there, made=True)
+    else:
+        if exists(staged):  # not so when a retry comes after the renaming of a local folder
+            seal(staged, _attributes(entry, region))
+            assert_reads_back(staged, entry.digests)
+            put_in_place(staged, product)
+        write_bytes(picture, _figure(product, info.uri, region, cycle))
+        published = _enter(store, cycle, entry, again)
     if not published.made:
         remove(product)
-        remove(join(store, *entry.quicklook.split("/")))
+        remove(picture)
     point_to(store, published.entry)
-    remove(staged)
     remove(claimed)
     log.info("publish: %s", join(store, *published.entry.product.split("/")))
     return published
@@ -175,7 +180,7 @@ def _enter(store: str, cycle: Cycle, entry: LedgerEntry, again: bool) -> Publish
     while True:
         found = read_tagged_entry(store, entry.region, cycle)
         if found is not None:
-            there, same_run = found[0], found[0].product == entry.product  # of this run, before it was interrupted
+            there, same_run = found[0], found[0].product == entry.product  # a PUT that the client sent twice
             usable = exists(join(store, *there.product.split("/")))
             if same_run or (there.good and there.fingerprint == entry.fingerprint and usable and not again):
                 return Published(entry=there, made=same_run)

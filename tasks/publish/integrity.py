@@ -21,12 +21,6 @@ log = logging.getLogger(__name__)
 DAMAGE = (FileNotFoundError, KeyError, ValueError, TypeError, RuntimeError)
 
 
-def digests_of(product: xr.Dataset) -> dict[str, list[str]]:
-    """sha-256 of each lead time's values, float32 little-endian row by row, for each variable."""
-    names = [str(n) for n in product.data_vars if n in VARIABLES]
-    return {name: [digest(product[name][i].values) for i in range(product.sizes["step"])] for name in names}
-
-
 def verify_product(store: str, entry: LedgerEntry) -> list[str]:
     """What is wrong with a product, empty if nothing is.
 

@@ -83,7 +83,7 @@ def test_scores_show_checks_and_truth_and_survive_nan(entry: LedgerEntry) -> Non
 
 @pytest.mark.usefixtures("prefect_server")
 def test_picture_is_in_the_artifact_itself(entry: LedgerEntry) -> None:
-    in_a_flow(lambda: picture(entry, QUICKLOOK.read_bytes()))
+    in_a_flow(lambda: picture(entry, str(QUICKLOOK)))
     text = read("hubei-ifs-picture").data
     data = text.split("base64,")[1].split(")")[0]
     with Image.open(io.BytesIO(base64.b64decode(data))) as shown, Image.open(QUICKLOOK) as full:
@@ -128,10 +128,12 @@ def test_progress_moves() -> None:
 
 @pytest.mark.usefixtures("prefect_server")
 def test_what_the_server_refuses_or_what_is_no_picture_is_a_warning(
-    entry: LedgerEntry, caplog: pytest.LogCaptureFixture
+    entry: LedgerEntry, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
+    no_picture = tmp_path / "no.png"
+    no_picture.write_bytes(b"no picture")
     with caplog.at_level(logging.WARNING, logger="flows.artifacts"):
-        assert in_a_flow(lambda: picture(entry, b"no picture")) is None
+        assert in_a_flow(lambda: picture(entry, str(no_picture))) is None
         assert in_a_flow(lambda: progress(uuid4(), "hubei", CYCLE, 1, 2)) is None
         progress(None, "hubei", CYCLE, 1, 2)
     said = [r.message for r in caplog.records if r.name == "flows.artifacts"]

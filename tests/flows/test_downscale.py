@@ -16,7 +16,7 @@ import xarray as xr
 
 from flows.downscale import Outcome, downscale
 from flows.status import region_status
-from tasks.errors import BadInput
+from tasks.errors import BadInput, StoreNotReadable
 from tasks.publish.ledger import LedgerEntry
 from tasks.storage import join, open_zarr, read_json, zarr_store
 from tasks.variables import VARIABLES
@@ -133,6 +133,14 @@ def test_publishing_that_fails_at_its_end_is_finished_by_its_retry(
     assert (outcome.made, outcome.entry.revision, failures) == (True, 1, [])
     assert read_json(str(tmp_path / "hubei/demo/latest.json"))["revision"] == 1  # type: ignore[index]
     assert not [f for f in (tmp_path / "_staging").rglob("*") if f.is_file()]
+
+
+def test_status_of_a_store_that_is_away_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    for key in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(key, "x")
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+    with pytest.raises(StoreNotReadable, match=r"^store s3://weather/products: cannot be read \(.*is its server up"):
+        region_status("hubei", "s3://weather/products")
 
 
 def test_another_spacing_is_another_grid(tmp_path: Path, workspace: Path) -> None:

@@ -16,7 +16,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import libfaketime
 import numpy as np
 import pytest
 import torch
@@ -256,6 +255,7 @@ def test_disk_full(office: Prefect, region: Any, tmp_path: Path) -> None:
 @pytest.mark.fault("a wrong clock on a worker", "refused before anything is done: how far it is off, and what to do")
 @pytest.mark.parametrize("off", ["-1d", "+2h"])
 def test_wrong_clock(office: Prefect, region: Any, tmp_path: Path, off: str) -> None:
+    libfaketime = pytest.importorskip("libfaketime", reason="there is none for this system")
     library = Path(libfaketime.__file__).parent / "vendor/libfaketime/src/libfaketime.so.1"
     done = command_line(
         office, region(stop=3), tmp_path, LD_PRELOAD=str(library), FAKETIME=off, FAKETIME_DONT_FAKE_MONOTONIC="1"

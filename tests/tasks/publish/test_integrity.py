@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 import zarr
 
-from tasks.publish.integrity import check_product, digests_of, due_for_check, verify_product
+from tasks.publish.integrity import check_product, due_for_check, verify_product
 from tasks.publish.ledger import LedgerEntry, read_entry
 from tasks.slab import digest
 from tasks.storage import filesystem, join, open_zarr, zarr_store
-from tests.published import cycle_of, publish, spoil
+from tests.published import cycle_of, digests_of, publish, spoil
 from tests.servers.s3 import S3Server, s3_server
 
 CYCLE = cycle_of(datetime(2026, 11, 21, tzinfo=UTC))
