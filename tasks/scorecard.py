@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from pydantic import BaseModel
+
+# quality of a product
+VERIFIED, DEGRADED, UNVERIFIED = "verified", "degraded", "unverified"
 
 
 class Check(BaseModel):
@@ -26,12 +31,101 @@ class TruthScore(BaseModel):
     conservative: float
 
 
+class StationScore(BaseModel):
+    """Scores of one field, read at stations in one way, over all pairs of a group. Errors are forecast - observed.
+
+    `period`: hours that an amount is summed over, 0 otherwise. `candidate`: see tasks/candidates.py. `group`: all, or
+    which heights above or below the product's terrain. `low` and `high`: 95 % interval of the RMSE, block bootstrap.
+    """
+
+    variable: str
+    period: float = 0.0
+    units: str
+    candidate: str
+    group: str
+    count: int
+    stations: int
+    bias: float
+    mae: float
+    rmse: float
+    correlation: float | None = None
+    low: float
+    high: float
+
+
+class EventScore(BaseModel):
+    """Contingency table of an event, at least `threshold`, and what follows from it; None where nothing can be said."""
+
+    variable: str
+    period: float = 0.0
+    units: str
+    threshold: float
+    candidate: str
+    hits: int
+    misses: int
+    false_alarms: int
+    correct_negatives: int
+    pod: float | None  # probability of detection
+    far: float | None  # false alarm ratio
+    ets: float | None  # equitable threat score
+    frequency_bias: float | None
+
+
+class Skill(BaseModel):
+    """1 - RMSE of the product / RMSE of the best candidate made of the input alone, with its 95 % interval."""
+
+    variable: str
+    period: float = 0.0
+    units: str
+    group: str
+    count: int
+    stations: int
+    product: float  # RMSE
+    best: str  # candidate
+    baseline: float  # its RMSE
+    skill: float
+    low: float
+    high: float
+
+
+class CaseStudy(BaseModel):
+    """A station whose height is far from the terrain's: not part of the headline, listed by itself."""
+
+    station: str
+    latitude: float
+    longitude: float
+    elevation: float
+    above: float  # m, station above the product's terrain
+    variable: str
+    count: int
+    bias: float
+    rmse: float
+
+
+class Verification(BaseModel):
+    """A product against stations."""
+
+    observations: list[str]  # where they are from
+    complete: bool  # False: more of them are expected
+    first: datetime | None = None  # valid times that have been scored, UTC
+    last: datetime | None = None
+    stations: int
+    count: int  # pairs of all variables
+    rejected: dict[str, int]  # reason -> observations
+    scores: list[StationScore]
+    skill: list[Skill]
+    events: list[EventScore]
+    cases: list[CaseStudy]
+
+
 class Scorecard(BaseModel):
     """All checks of a product, and its scores where there is something to score against."""
 
-    quality: str  # unverified: no observations looked at yet
+    quality: str  # verified, degraded, unverified: no or too few observations so far
+    why: list[str] = []  # of a quality other than verified
     checks: list[Check]
     truth: list[TruthScore] = []
+    verification: Verification | None = None
 
     @property
     def failed(self) -> list[Check]:

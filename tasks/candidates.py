@@ -1,0 +1,65 @@
+"""What is held against a station: which field, read in which way, brought to the station's height in which way.
+
+`pairs.parquet` has a column of forecasts for each candidate; scores name them; reports give them their titles.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+FIELDS = {"product": "product", "input": "input"}
+METHODS = {"nearest": "nearest point", "bilinear": "bilinear", "similar": "nearest land point of most similar height"}
+HEIGHTS = {"none": "", "standard": "6.5 K/km", "own": "own lapse rate"}
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One way to say what a station should measure."""
+
+    field: str  # of FIELDS
+    method: str  # of METHODS
+    height: str = "none"  # of HEIGHTS
+
+    @property
+    def name(self) -> str:
+        """As in columns and scores: product_bilinear_standard."""
+        return f"{self.field}_{self.method}_{self.height}"
+
+    @property
+    def title(self) -> str:
+        """For people: product, bilinear, 6.5 K/km."""
+        return ", ".join(p for p in (FIELDS[self.field], METHODS[self.method], HEIGHTS[self.height]) if p)
+
+    @classmethod
+    def parse(cls, name: str) -> Candidate:
+        """From its name."""
+        return cls(*name.split("_"))
+
+
+def candidates(variable: str) -> list[Candidate]:
+    """All of a variable, the product's first. Temperature is brought to height in two ways, pressure in one."""
+    heights = {"t2m": ["none", "standard", "own"], "sp": ["none", "standard"]}.get(variable, ["none"])
+    return [Candidate(f, m, h) for f in FIELDS for m in METHODS for h in heights]
+
+
+def headline(variable: str) -> Candidate:
+    """The one that is the product's score: bilinear; brought to the station's height as in WMO-No. 485 (2.2.34)."""
+    return Candidate("product", "bilinear", "standard" if variable in ("t2m", "sp") else "none")
+
+
+def baselines(variable: str) -> list[Candidate]:
+    """What a forecaster would use otherwise: the input's nearest point, bilinear, bilinear at the station's height."""
+    heights = {c.height for c in candidates(variable)} - {"none"}
+    plain = [Candidate("input", "nearest"), Candidate("input", "bilinear")]
+    return plain + [Candidate("input", "bilinear", h) for h in HEIGHTS if h in heights]
+
+
+# columns of pairs.parquet beside the candidates'
+PAIR_COLUMNS = [
+    "station", "network", "latitude", "longitude", "elevation",
+    "above",  # m, station above the product's terrain (bilinear); NaN: unknown
+    "time", "lead_hours", "variable", "period", "observed",
+]  # fmt: skip
+
+HEADLINE, APART, CASES = "within 100 m", "100 to 300 m", "above 300 m"
+ALL = "all"
