@@ -10,9 +10,11 @@ from pydantic import BaseModel
 
 from models.statics import STATICS
 from tasks.grid import Grid
+from tasks.gridded import ALTITUDE, LAND, Gridded
 from tasks.storage import join, open_zarr, write_zarr
 
 TARGET = "_target"  # a static field's name on the target grid ends with it
+COORDINATE = dict(zip(STATICS, (ALTITUDE, LAND), strict=True))  # a static field's name in products
 
 
 class PreparedInfo(BaseModel):
@@ -76,3 +78,20 @@ class Prepared:
             statics = StaticFields(coarse, fine, margin)
             ds = ds.drop_vars([name for n in here for name in (n, n + TARGET)])
         return cls(ds, Grid(north, west, dlat, dlon, int(rows), int(cols)), statics)
+
+    @property
+    def gridded(self) -> Gridded:
+        """The fields with their terrain."""
+        statics = self.statics.coarse if self.statics is not None else {}
+        return Gridded(self.fields, self.grid, statics.get("height"), statics.get("land"))
+
+
+def input_and_statics(uri: str) -> tuple[xr.Dataset, dict[str, np.ndarray], dict[str, np.ndarray]]:
+    """Fields of what `save` wrote, lazily; and its statics by their names in products, on input and target grid."""
+    ds = open_zarr(uri)
+    here = [n for n in STATICS if n in ds]
+    margin = int(ds.attrs.get("static_margin", 0))
+    inner = slice(margin, -margin or None)
+    on_input = {COORDINATE[n]: ds[n].values for n in here}
+    on_target = {COORDINATE[n]: ds[n + TARGET].values[inner, inner] for n in here}
+    return ds.drop_vars([v for n in here for v in (n, n + TARGET)]), on_input, on_target

@@ -113,7 +113,8 @@ class Verification(BaseModel):
     count: int  # pairs of all variables
     rejected: dict[str, int]  # reason -> observations
     scores: list[StationScore]
-    skill: list[Skill]
+    skill: list[Skill]  # of the headline candidate against the best baseline
+    judged: list[Skill] = []  # the same against bilinear interpolation at the same height: what the gate goes by
     events: list[EventScore]
     cases: list[CaseStudy]
 

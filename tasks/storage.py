@@ -71,9 +71,9 @@ def write_zarr(ds: xr.Dataset, uri: str, **options: Any) -> None:
         ds.to_zarr(zarr_store(uri), mode="w", zarr_format=3, consolidated=True, **options)
 
 
-def open_zarr(uri: str) -> xr.Dataset:
-    """Open a store lazily, without dask."""
-    return xr.open_zarr(zarr_store(uri), chunks=None, consolidated=True)
+def open_zarr(uri: str, group: str | None = None) -> xr.Dataset:
+    """Open a store, or a group in it, lazily, without dask."""
+    return xr.open_zarr(zarr_store(uri), group=group, chunks=None, consolidated=True)
 
 
 def exists(uri: str) -> bool:

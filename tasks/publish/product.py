@@ -11,8 +11,10 @@ from zarr.codecs import BloscCodec
 
 from tasks.errors import FinescaleError
 from tasks.grid import Grid
+from tasks.gridded import ALTITUDE, INPUT, LAND
+from tasks.prepared import input_and_statics
 from tasks.slab import SHARD_STEPS, digest
-from tasks.storage import open_zarr, write_zarr, zarr_store
+from tasks.storage import open_zarr, room_for, write_zarr, zarr_store
 from tasks.variables import VARIABLES
 
 CHUNK = 256  # points a side: a map tile in one read, 256 kB before compression
@@ -25,6 +27,11 @@ COORDINATES: dict[str, dict[str, str]] = {
     "time": {"standard_name": "forecast_reference_time", "long_name": "start of the forecast"},
     "valid_time": {"standard_name": "time", "long_name": "valid time", "axis": "T"},
 }
+STATIC_COORDINATES: dict[str, dict[str, str]] = {
+    ALTITUDE: {"standard_name": "surface_altitude", "long_name": "height of the terrain", "units": "m"},
+    LAND: {"standard_name": "land_area_fraction", "long_name": "fraction of land", "units": "1"},
+}
+INPUT_CHUNK = 1_000_000  # bytes before compression: a province's input is one object a variable
 
 
 class ReadBackFailed(FinescaleError):
@@ -78,14 +85,18 @@ def encoding(ds: xr.Dataset) -> dict[str, dict[str, Any]]:
 
 
 def create(fields_uri: str, target: Grid, names: list[str], uri: str) -> None:
-    """A product without values yet: coordinates, and arrays that slabs of whole shards are written into."""
-    fields = open_zarr(fields_uri)
-    keep = {k: v for k, v in fields.coords.items() if not {"latitude", "longitude"} & set(v.dims)}
+    """A product without values yet: coordinates, terrain, and arrays that slabs of whole shards are written into.
+
+    The input it is made from goes into its group `input`: what it is held against whenever observations arrive.
+    """
+    source, on_input, on_target = input_and_statics(fields_uri)
+    keep = {k: v for k, v in source.coords.items() if not {"latitude", "longitude"} & set(v.dims)}
     ds = xr.Dataset(coords=keep | {"latitude": target.latitude, "longitude": target.longitude})
-    if "step_bounds" in fields:
-        ds["step_bounds"] = fields["step_bounds"]
-    ds = describe(ds.drop_encoding().drop_attrs(), {})
+    if "step_bounds" in source:
+        ds["step_bounds"] = source["step_bounds"]
+    ds = _with_statics(describe(ds.drop_encoding().drop_attrs(), {}), on_target)
     write_zarr(ds, uri, encoding=encoding(ds))
+    _add_input(_with_statics(source, on_input), names, uri)
     group = zarr.open_group(zarr_store(uri), mode="r+", use_consolidated=False)
     shape = (ds.sizes["step"], target.rows, target.cols)
     chunks = (1, min(target.rows, CHUNK), min(target.cols, CHUNK))
@@ -99,9 +110,29 @@ def create(fields_uri: str, target: Grid, names: list[str], uri: str) -> None:
             fill_value=np.nan,
             compressors=BloscCodec(cname="zstd", clevel=5, shuffle="shuffle"),
             dimension_names=("step", "latitude", "longitude"),
-            attributes={**variable_attributes(name), "coordinates": "time valid_time"},
+            attributes={**variable_attributes(name), "coordinates": " ".join(["time", "valid_time", *on_target])},
         )
     zarr.consolidate_metadata(zarr_store(uri))
+
+
+def _with_statics(ds: xr.Dataset, statics: dict[str, np.ndarray]) -> xr.Dataset:
+    """Terrain and land as coordinates (latitude, longitude)."""
+    here = {n: (("latitude", "longitude"), field, STATIC_COORDINATES[n]) for n, field in statics.items()}
+    return ds.assign_coords(here)
+
+
+def _add_input(source: xr.Dataset, names: list[str], uri: str) -> None:
+    """Write the fields that the product is made from into its group."""
+    bounds = [n for n in ("step_bounds",) if n in source]
+    ds = describe(source[[*names, *bounds]].drop_encoding().drop_attrs(), {"title": "input of the product"})
+    rows, cols = ds.sizes["latitude"], ds.sizes["longitude"]
+    steps = min(ds.sizes["step"], max(INPUT_CHUNK // (4 * rows * cols), 1))
+    packed = {"chunks": (steps, rows, cols), "compressors": BloscCodec(cname="zstd", clevel=5, shuffle="shuffle")}
+    with room_for(uri):
+        ds.to_zarr(
+            zarr_store(uri), group=INPUT, mode="w", zarr_format=3, consolidated=False,
+            encoding=encoding(ds) | dict.fromkeys(names, packed),
+        )  # fmt: skip
 
 
 def assert_reads_back(uri: str, digests: dict[str, list[str]]) -> None:

@@ -1,0 +1,50 @@
+"""Fields on a regular grid with the heights of its points: what is read at stations, a product or the input of one.
+
+A product holds its terrain as coordinates, and the fields it was made from in its group `input`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import xarray as xr
+
+from tasks.grid import Grid, canonical
+from tasks.storage import open_zarr
+
+INPUT = "input"  # group of a product
+ALTITUDE, LAND = "surface_altitude", "land_area_fraction"  # coordinates (latitude, longitude)
+
+
+@dataclass(frozen=True)
+class Gridded:
+    """Fields (step, latitude, longitude) in canonical order with `valid_time` (step) and `step`; lazily read or not.
+
+    `height` in m and `land` as a fraction, both (rows, cols); None: not known. Amounts are those since the previous
+    lead time, over `step_bounds` (step, 2) where the data set has them.
+    """
+
+    fields: xr.Dataset
+    grid: Grid
+    height: np.ndarray | None = None
+    land: np.ndarray | None = None
+
+
+def _gridded(ds: xr.Dataset, where: str) -> Gridded:
+    grid = canonical(ds["latitude"].values, ds["longitude"].values, where).grid
+    height, land = (ds[n].values if n in ds.coords else None for n in (ALTITUDE, LAND))
+    return Gridded(ds, grid, height, land)
+
+
+def open_product(uri: str) -> Gridded:
+    """A product, read when asked for."""
+    return _gridded(open_zarr(uri), uri)
+
+
+def open_input(uri: str) -> Gridded | None:
+    """What a product was made from; None for products of versions that did not keep it."""
+    try:
+        return _gridded(open_zarr(uri, INPUT), f"{uri}/{INPUT}")
+    except (FileNotFoundError, KeyError, ValueError):
+        return None
