@@ -19,8 +19,15 @@ from tasks.variables import VARIABLES
 SHIPPED = Path(__file__).parents[1] / "deployments" / "regions"
 SEARCH_PATH_VARIABLE = "FINESCALE_REGIONS"  # folders with region folders in them, before the shipped ones
 
-SHAPE_NOTHING = {"acquire", "inference", "keep", "schedule"}  # keys that say how a product is made, not what it is
+SHAPE_NOTHING = {
+    "acquire",
+    "inference",
+    "keep",
+    "observations",
+    "schedule",
+}  # keys that say how a product is made, not what it is
 Positive = Annotated[float, Field(gt=0)]
+ObservationSource = Literal["ghcnh", "metar", "iem", "isd-lite"]
 
 
 class Box(BaseModel):
@@ -57,12 +64,20 @@ class LeadTimes(BaseModel):
 
 
 class GateLimits(BaseModel):
-    """Hard limits of the gate; a product outside is not published."""
+    """Limits of the gate. Hard ones: a product outside is quarantined. Soft ones: it is published as degraded."""
 
     model_config = ConfigDict(extra="forbid")
 
-    recoarsening: Positive = 0.01  # of the input's standard deviation: product averaged back against its input
-    seam: Positive = 1.5  # mean jump across tile borders over mean jump elsewhere
+    recoarsening: Positive = 0.01  # hard; of the input's standard deviation: product averaged back against its input
+    seam: Positive = 1.5  # hard; mean jump across tile borders over mean jump elsewhere
+    # hard; RMSE against stations over the highest of the last `history_days`, where so many cycles are known
+    history: Positive = 2.0
+    history_days: Annotated[int, Field(ge=7)] = 90
+    history_cycles: Annotated[int, Field(ge=2)] = 20
+    stations: Annotated[int, Field(ge=1)] = 5  # soft; fewer say nothing of a product
+    # soft; share by which RMSE may be above that of bilinear interpolation brought to the station's height, where the
+    # difference is beyond chance
+    worse: Annotated[float, Field(ge=0)] = 0.0
 
 
 class AcquireSettings(BaseModel):
@@ -98,6 +113,17 @@ class InferenceSettings(BaseModel):
     fall_back: bool = True  # compute in the run's own process where no worker begins
 
 
+class ObservationSettings(BaseModel):
+    """Which stations' observations products are held against; shapes no product."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    sources: list[ObservationSource] = ["ghcnh", "metar"]
+    services: dict[ObservationSource, str] = {}  # other addresses than the services' own, of a mirror or a proxy
+    late_days: Positive = 4  # after a valid time, by which the last observation of it has come
+    deadline_seconds: Positive = 300  # for one source; what has not come by then counts as missing
+
+
 class Keep(BaseModel):
     """How long products are kept; shapes no product."""
 
@@ -114,9 +140,10 @@ class Schedule(BaseModel):
     ifs: str | None = "45 7,19 * * *"  # the 00 and 12 UTC forecasts are open then; what is late is waited for
     era5: str | None = "30 6 * * *"
     maintain: str | None = "15 3 * * *"  # when no cycle is due
+    verify: str | None = "30 10,22 * * *"  # between the cycles
     deadline_minutes: Positive = 240  # after a start of `ifs`: no product by then is an alarm
 
-    @field_validator("ifs", "era5", "maintain")
+    @field_validator("ifs", "era5", "maintain", "verify")
     @classmethod
     def _cron(cls, text: str | None) -> str | None:
         if text is None:
@@ -151,6 +178,7 @@ class Region(BaseModel):
     gate: GateLimits = GateLimits()
     acquire: AcquireSettings = AcquireSettings()
     inference: InferenceSettings = InferenceSettings()
+    observations: ObservationSettings = ObservationSettings()
     keep: Keep = Keep()
     schedule: Schedule = Schedule()
 
@@ -222,6 +250,7 @@ PARTS: dict[str, type[BaseModel]] = {
     "gate": GateLimits,
     "acquire": AcquireSettings,
     "inference": InferenceSettings,
+    "observations": ObservationSettings,
     "keep": Keep,
     "schedule": Schedule,
 }

@@ -7,7 +7,7 @@ from datetime import datetime
 from pydantic import BaseModel
 
 # quality of a product
-VERIFIED, DEGRADED, UNVERIFIED = "verified", "degraded", "unverified"
+VERIFIED, DEGRADED, UNVERIFIED, QUARANTINED = "verified", "degraded", "unverified", "quarantined"
 
 
 class Check(BaseModel):
@@ -122,7 +122,8 @@ class Verification(BaseModel):
 class Scorecard(BaseModel):
     """All checks of a product, and its scores where there is something to score against."""
 
-    quality: str  # verified, degraded, unverified: no or too few observations so far
+    # verified; degraded: published with a warning; unverified: no or too few observations so far; quarantined: refused
+    quality: str
     why: list[str] = []  # of a quality other than verified
     checks: list[Check]
     truth: list[TruthScore] = []

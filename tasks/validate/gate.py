@@ -1,0 +1,72 @@
+"""The gate: from checks, scores and the region's own history to one word and the reasons for it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pandas as pd
+
+from tasks.candidates import ALL, HEADLINE, Candidate
+from tasks.region import GateLimits
+from tasks.scorecard import DEGRADED, QUARANTINED, UNVERIFIED, VERIFIED, Check, Skill, Verification
+
+
+def judge(
+    checks: list[Check], verification: Verification | None, history: pd.DataFrame, limits: GateLimits
+) -> tuple[str, list[str]]:
+    """(quality, why). `history`: pooled scores of earlier cycles, as scores.tabulate gives them, with their `cycle`.
+
+    Hard limits come first, then whether there is enough to go by, then the soft limits.
+    """
+    refused = [f"{c.variable}: {c.name} {c.value:g}, limit {c.limit:g}" for c in checks if not c.passed]
+    if verification is not None:
+        refused += _outlying(verification, history, limits)
+    if refused:
+        return QUARANTINED, refused
+    if verification is None or verification.count == 0:
+        none = verification is not None and verification.complete
+        return UNVERIFIED, ["no observations have come" if none else "no observations yet"]
+    group = _group(verification)
+    stations = max((s.stations for s in verification.scores if s.group == group), default=0)
+    if stations < limits.stations:
+        few = f"{stations} stations within 100 m of the terrain's height, {limits.stations} are needed"
+        return (DEGRADED, [f"too few stations: {few}"]) if verification.complete else (UNVERIFIED, [f"so far {few}"])
+    worse = [_worse(s) for s in verification.judged if s.group == group and _is_worse(s, limits)]
+    return (DEGRADED, worse) if worse else (VERIFIED, [])
+
+
+def _group(verification: Verification) -> str:
+    """The headline group; all stations where no heights are known."""
+    return HEADLINE if any(s.group == HEADLINE for s in verification.scores) else ALL
+
+
+def _is_worse(skill: Skill, limits: GateLimits) -> bool:
+    return skill.stations >= limits.stations and skill.skill < -limits.worse and skill.high < 0
+
+
+def _worse(skill: Skill) -> str:
+    title = Candidate.parse(skill.best).title
+    return (
+        f"{skill.variable}: RMSE {skill.product:.4g} {skill.units}, {-skill.skill:.1%} above that of {title} "
+        f"(95 %: {-skill.high:.1%} to {-skill.low:.1%}; {skill.count} pairs, {skill.stations} stations)"
+    )
+
+
+def _outlying(verification: Verification, history: pd.DataFrame, limits: GateLimits) -> Iterator[str]:
+    """Scores far above the highest of the region's own."""
+    group = _group(verification)
+    for skill in (s for s in verification.judged if s.group == group and s.stations >= limits.stations):
+        name = Candidate.parse(skill.best)
+        mine = Candidate("product", name.method, name.height).name
+        past = history[
+            (history["variable"] == skill.variable) & (history["period"] == skill.period)
+            & (history["candidate"] == mine) & (history["group"] == group)
+        ]  # fmt: skip
+        if len(past) < limits.history_cycles:
+            continue
+        highest = float(past["rmse"].max())
+        if skill.product > limits.history * highest:
+            yield (
+                f"{skill.variable}: RMSE {skill.product:.4g} {skill.units}, {skill.product / highest:.1f} times the "
+                f"highest of {len(past)} cycles ({highest:.4g}), limit {limits.history:g}"
+            )
