@@ -49,6 +49,7 @@ bench: $(STAMP)
 	@$(BIN)/python -m benchmarks.inference
 	@$(BIN)/python -m benchmarks.acquire
 	@$(BIN)/python -m benchmarks.pool
+	@$(BIN)/python -m benchmarks.verify
 	@$(BIN)/python -m benchmarks.page
 
 clean:

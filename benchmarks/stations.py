@@ -19,7 +19,7 @@ import xarray as xr
 
 from models.downscaler import Downscaler
 from tasks import region as regions
-from tasks.candidates import ALL, APART, CASES, HEADLINE, Candidate
+from tasks.candidates import Candidate
 from tasks.downscale.fields import downscale_fields
 from tasks.downscale.packages import open_package
 from tasks.downscale.predict import make_plan
@@ -35,6 +35,7 @@ from tasks.validate.stations.table import rejected, usable
 RESULTS = Path(__file__).parent / "results" / "stations.json"
 PAGE = Path(__file__).parents[1] / "docs" / "verify.md"
 TERRAIN = ("static", "hres_0p1_orography.nc")
+Box = tuple[float, float, float, float]  # north, south, west, east
 MARGIN = 0.5  # degrees around the stations of a tile
 
 
@@ -57,7 +58,8 @@ MATCHES = [
           ["t2m"], 0.25, 0.05),
     Match("IFS 0.25, 2025-01-16 18 UTC", "matched_ifs_20250116T18.csv",
           ["fixtures/ifs_0p25_scda_msl_2t_20250115T18_24h.grib2"], ["t2m", "msl"], 0.25, 0.05),
-    Match("HRES 0.1, 2021-12-10 20 UTC", "matched_hres_20211210T20.csv", ["train/hres_0p1_nh_20211210T20.nc", "test/hres_0p1_china_20211210T20.nc"],
+    Match("HRES 0.1, 2021-12-10 20 UTC", "matched_hres_20211210T20.csv",
+          ["train/hres_0p1_nh_20211210T20.nc", "test/hres_0p1_china_20211210T20.nc"],
           ["t2m", "d2m", "u10", "v10", "sp", "msl"], 0.1, 0.05, 5.0, "2021-12-10T20"),
 ]  # fmt: skip
 SHOWN = [
@@ -67,7 +69,7 @@ SHOWN = [
 ]  # fmt: skip
 
 
-def tiles(observations: pd.DataFrame, side: float) -> list[tuple[float, float, float, float]]:
+def tiles(observations: pd.DataFrame, side: float) -> list[Box]:
     """north, south, west, east around the stations of each tile that has some."""
     places = observations.drop_duplicates("station")
     names = [(np.floor(places[c] / side)) for c in ("latitude", "longitude")]
@@ -80,7 +82,13 @@ def tiles(observations: pd.DataFrame, side: float) -> list[tuple[float, float, f
 
 
 def product_of(
-    data: Path, match: Match, fields: str, box: tuple[float, float, float, float], halo: int, method: Downscaler, names: list[str]
+    data: Path,
+    match: Match,
+    fields: str,
+    box: tuple[float, float, float, float],
+    halo: int,
+    method: Downscaler,
+    names: list[str],
 ) -> tuple[Gridded, Gridded]:
     """(product, input) over a box."""
     north, south, west, east = box
@@ -133,8 +141,8 @@ def matched(data: Path, match: Match) -> tuple[pd.DataFrame, pd.DataFrame]:
 
 
 def main() -> None:
-    data = Path(sys.argv[1])
-    results = {}
+    """Match, score, print and keep."""
+    data, results = Path(sys.argv[1]), {}
     for match in MATCHES:
         found, observations = matched(data, match)
         done: Scores = score(found)
@@ -147,9 +155,12 @@ def main() -> None:
         for s in done.scores:
             c = Candidate.parse(s.candidate)
             if c in SHOWN:
-                print(f"{s.variable:14} {s.group:14} {c.title:40} n {s.count:4} bias {s.bias:7.3f} rmse {s.rmse:7.3f} [{s.low:.3f}, {s.high:.3f}]")
+                print(
+                    f"{s.variable:14} {s.group:12} {c.title:48} n {s.count:4} bias {s.bias:8.3f} "
+                    f"rmse {s.rmse:8.3f} [{s.low:.3f}, {s.high:.3f}]"
+                )
         for k in done.skill:
-            print(f"{k.variable:14} {k.group:14} skill {k.skill:.3f} [{k.low:.3f}, {k.high:.3f}] against {k.best}")
+            print(f"{k.variable:14} {k.group:12} skill {k.skill:.3f} [{k.low:.3f}, {k.high:.3f}] against {k.best}")
     RESULTS.write_text(json.dumps(results, indent=1) + "\n")
 
 

@@ -23,6 +23,7 @@ from prefect.server.schemas.schedules import CronSchedule
 from pydantic import SecretStr
 
 from deployments.generate import GPU
+from flows.verify import DRIFT
 from tasks.errors import BadInput
 from tasks.region import Region
 
@@ -119,6 +120,17 @@ def of_region(region: Region) -> list[Alarm]:
     ]
 
 
+def drifted() -> Alarm:
+    """A region's scores that are above their own range; the flow `verify` sends the event."""
+    trigger = EventTrigger(match=ResourceSpecification({"prefect.resource.id": "finescale.region.*"}), expect={DRIFT})
+    return Alarm(
+        "drift",
+        trigger,
+        "{{ event.resource.name }}: {{ event.payload.drift | join('; ') }}. Look: finescale status, and the picture in "
+        "the store's scores/",
+    )
+
+
 def vanished() -> Alarm:
     """A run whose worker was killed with it: nobody else would say so, and those behind it would wait for ever."""
     beat = f"{EVENT}heartbeat"
@@ -147,6 +159,7 @@ def wanted(found: list[Region]) -> list[Alarm]:
         Alarm("run late", _run_trigger("Late"), f"{RUN}: no worker has taken it. {DETAIL}"),
         Alarm("gpu pool not ready", no_gpu, "No worker of the gpu pool answers. Look: make status"),
         vanished(),
+        drifted(),
         *(alarm for region in found for alarm in of_region(region)),
     ]
 

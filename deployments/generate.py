@@ -83,6 +83,14 @@ def of_region(region: Region) -> list[Deployment]:
             queue=BACKFILL,
         ),
         _deployment(
+            "verify",
+            name,
+            f"{title}: scores what is published against stations, as observations arrive.",
+            parameters={"region": place},
+            tags=["finescale", name, "verify"],
+            cron=schedule.verify,
+        ),
+        _deployment(
             "maintain",
             name,
             f"{title}: removes what is older than is kept, and reads products again by value.",

@@ -25,6 +25,7 @@ from prefect.artifacts import (
 )
 from prefect.context import FlowRunContext, TaskRunContext
 
+from flows.scores import COLUMNS, rows
 from tasks.cycle import Cycle, RawFile
 from tasks.publish.ledger import LedgerEntry
 from tasks.scorecard import Check
@@ -173,3 +174,12 @@ def _id(made: Any) -> UUID:
     """Prefect's functions serve two worlds; in a plain flow they give the id itself."""
     assert isinstance(made, UUID)
     return made
+
+
+@_harmless
+def verification(entry: LedgerEntry) -> UUID:
+    """Scores against stations: the product and what else a forecaster has."""
+    found = entry.scorecard.verification
+    table = [dict(zip(COLUMNS, row, strict=True)) for row in rows(found)] if found is not None else []
+    about = f"{entry.region} {entry.cycle}: {entry.quality}. {'; '.join(entry.scorecard.why)}"
+    return _id(create_table_artifact(table, key=key(entry.region, entry.source, "verification"), description=about))

@@ -12,7 +12,8 @@ from prefect import flow
 from pydantic import BaseModel
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from flows.downscale import default_store, downscale, resolve
+from flows.downscale import downscale, resolve
+from flows.places import default_store
 from tasks import region as regions
 from tasks.acquire import open_source
 from tasks.cycle import Cycle

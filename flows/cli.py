@@ -7,12 +7,12 @@ import os
 import time
 import warnings
 from datetime import date
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from flows.catalogue import models_app, regions_app
-from flows.terminal import Region, one_line_errors, show_steps, table
+from flows.terminal import Region, one_line_errors, show_cycles, show_scores, show_steps, table
 
 # Before Prefect is imported: nothing is sent anywhere, and its own log stays quiet beside ours.
 os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
@@ -48,6 +48,9 @@ def run(
     model: Annotated[str | None, typer.Option(help="Model package; default: the region's.")] = None,
     spacing: Annotated[float | None, typer.Option(help="Target spacing in degrees; default: the region's.")] = None,
     force: Annotated[bool, typer.Option("--force", help="Make it again although it is published.")] = False,
+    observations: Annotated[
+        str | None, typer.Option(help="File of observations to score it against; default: the region's sources.")
+    ] = None,
 ) -> None:
     """Make and publish the high-resolution product of one cycle of a region."""
     show_steps()
@@ -61,7 +64,7 @@ def run(
         chosen = request.cycle.stamp if request.cycle else None
         outcome = downscale(
             region=region, source=source, cycle=chosen, inputs=input, store=store, model=model, spacing=spacing,
-            force=force,
+            force=force, observations=observations,
         )  # fmt: skip
         total = time.monotonic() - began
     entry = outcome.entry
@@ -72,7 +75,10 @@ def run(
     parts = ", ".join(f"{k} {v:.1f}" for k, v in entry.timings.items())
     typer.echo(f"product     {outcome.product}")
     typer.echo(f"quick-look  {outcome.quicklook}")
+    typer.echo(f"report      {outcome.report}")
     typer.echo(f"quality     {entry.quality}; {len(entry.scorecard.checks)} checks passed")
+    for why in entry.scorecard.why:
+        typer.echo(f"            {why}")
     typer.echo(f"time        {job:.1f} s the job ({parts}), {total - job:.1f} s imports and Prefect")
     if entry.absent:
         typer.echo(f"left out    {', '.join(entry.absent)}: not in the input")
@@ -173,7 +179,7 @@ def status(
 ) -> None:
     """Is it well: newest product of each source, last runs, pools; and every cycle published, the newest first."""
     with one_line_errors():
-        from flows.status import health_lines, region_status
+        from flows.status import health_lines, region_status, score_rows
 
         found = region_status(region, store)
     if as_json:
@@ -181,29 +187,58 @@ def status(
     else:
         for line in health_lines(found):
             typer.echo(line)
-        _show_cycles(region, found)
+        if rows := score_rows(found):
+            typer.echo("against stations, the last 30 days:")
+            table(["source", "variable", "cycles", "pairs", "bias", "RMSE", "best other", "unit", "which"], rows)
+        show_cycles(region, found)
     if check and not found["ok"]:
         raise typer.Exit(1)
 
 
-def _show_cycles(region: str, found: dict[str, Any]) -> None:
-    if not found["cycles"]:
-        typer.echo(f"{region}: nothing published in {found['store']}")
-        return
-    rows = [
-        [c["cycle"], c["state"], c["quality"], f"{c['lead_times']}", c["age"], c["model"], c["product"]]
-        for c in found["cycles"]
-    ]
-    table(["cycle", "state", "quality", "lead times", "published", "model", "product"], rows)
-    for c in found["cycles"]:
-        if c["why"]:
-            typer.echo(f"{c['cycle']} is {c['state']}: {c['why']}")
-    early = [c["cycle"] for c in found["cycles"] if c["preliminary"]]
-    due = [c["cycle"] for c in found["cycles"] if c["final_due"]]
-    if early:
-        typer.echo(f"preliminary (ERA5T): {len(early)}, of these final by now: {', '.join(due) or 'none'}")
-    if due:
-        typer.echo(f"make them anew: finescale backfill {region} --source era5 --refresh-preliminary")
+@app.command()
+def verify(
+    region: Annotated[str | None, typer.Argument(help="Region's name or folder; or --grid.")] = None,
+    cycle: Annotated[
+        str | None, typer.Option(help="Cycle, like 2026-11-22T00; default: all that observations may have come for.")
+    ] = None,
+    source: Annotated[str | None, typer.Option(help="Where the cycle came from; default: ifs, or all.")] = None,
+    observations: Annotated[
+        str | None, typer.Option(help="File or URI of observations; default: the region's sources.")
+    ] = None,
+    store: Annotated[str | None, typer.Option(help="Where products are; $FINESCALE_STORE.")] = None,
+    grid: Annotated[str | None, typer.Option(help="Product, NetCDF, Zarr or GRIB file, instead of a region.")] = None,
+    stations: Annotated[str | None, typer.Option(help="With --grid: file of observations.")] = None,
+    coarse: Annotated[str | None, typer.Option(help="With --grid: the coarser file it was made from.")] = None,
+    terrain: Annotated[str | None, typer.Option(help="With --grid: file of heights.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+) -> None:
+    """Score published products, or any gridded file, against stations, beside interpolation of the same input."""
+    show_steps()
+    with one_line_errors():
+        from tasks.errors import BadInput
+
+        if (region is None) == (grid is None) or (grid is None) != (stations is None):
+            raise BadInput("give a region, or --grid FILE with --stations FILE")
+        if grid is not None and stations is not None:
+            from flows.verify_file import verify_file
+
+            show_scores(verify_file(grid, stations, coarse, terrain), as_json)
+            return
+        from flows.orchestrator import assert_prefect_usable
+        from flows.verify import verified
+        from flows.verify import verify as run_verify
+
+        assert region is not None
+        assert_prefect_usable()
+        report = run_verify(region, source=source, cycle=cycle, observations=observations, store=store)
+        if cycle is not None and not as_json:
+            entry = verified(region, source, cycle, store)
+            typer.echo(f"{entry.cycle}: {entry.quality}")
+            for why in entry.scorecard.why:
+                typer.echo(f"  {why}")
+            if entry.scorecard.verification is not None:
+                show_scores(entry.scorecard.verification, as_json=False)
+    typer.echo(report.model_dump_json(indent=2) if as_json else str(report))
 
 
 @app.command()

@@ -16,7 +16,9 @@ from prefect.states import Completed
 from pydantic import BaseModel
 
 from flows import artifacts
+from flows.observations import look
 from flows.orchestrator import assert_clock
+from flows.places import default_store, default_workspace, raw_folder
 from flows.slabs import run_slabs
 from models.package import ModelPackage
 from tasks import region as regions
@@ -24,23 +26,20 @@ from tasks.acquire import ALIASES, SOURCES, Source, acquire, acquire_files, choo
 from tasks.acquire.files import assert_present
 from tasks.cycle import Cycle, RawFile
 from tasks.downscale.packages import open_package
-from tasks.errors import BadInput, ModelMismatch
+from tasks.errors import BadInput, GateRefused, ModelMismatch
 from tasks.prepare import prepare
 from tasks.prepared import PreparedInfo
-from tasks.publish import publish, stage
+from tasks.publish import publish, quarantine, stage
+from tasks.publish.draft import draft
 from tasks.publish.ledger import LedgerEntry, fingerprint, point_to, read_entry
 from tasks.region import Region
+from tasks.scorecard import QUARANTINED
 from tasks.slab import Slab, spans
-from tasks.storage import assert_writable, exists, is_remote, join, remove
+from tasks.storage import assert_writable, exists, join, remove
 from tasks.validate import validate
 from tasks.version import VERSION
 
 log = logging.getLogger(__name__)
-
-STORE_VARIABLE, DEFAULT_STORE = "FINESCALE_STORE", "products"
-WORKSPACE_VARIABLE, DEFAULT_WORKSPACE = "FINESCALE_WORKSPACE", "workspace"
-RAW_VARIABLE = "FINESCALE_RAW"
-
 
 KNOWN = {*SOURCES, *ALIASES}
 
@@ -61,6 +60,11 @@ class Outcome(BaseModel):
     def quicklook(self) -> str:
         """URI of the picture."""
         return join(self.store, *self.entry.quicklook.split("/"))
+
+    @property
+    def report(self) -> str:
+        """URI of the report."""
+        return join(self.store, *self.entry.report.split("/"))
 
 
 @dataclass(frozen=True)
@@ -102,11 +106,6 @@ def resolve(
     return Request(place, package, service, choose_cycle(service, place, cycle, scheduled))
 
 
-def default_store() -> str:
-    """Where products go when nobody says."""
-    return os.environ.get(STORE_VARIABLE, DEFAULT_STORE)
-
-
 class Stopwatch:
     """Seconds spent in each step."""
 
@@ -136,12 +135,6 @@ def _run_name() -> str:
     if cycle is None and scheduled is not None and source in KNOWN:
         cycle = open_source(source).due(scheduled).stamp
     return f"{given.get('region', '')} {source} {cycle or 'latest'}"
-
-
-def raw_folder(workspace: str) -> str:
-    """Where what is fetched is kept; a local folder, also where the workspace is none."""
-    local = DEFAULT_WORKSPACE if is_remote(workspace) else workspace
-    return join(os.environ.get(RAW_VARIABLE) or join(local, "raw"))
 
 
 def _input_cycle(info: PreparedInfo) -> Cycle:
@@ -205,28 +198,30 @@ def downscale(
     force: bool = False,
     refetch: bool = False,
     queue: str = "live",
+    observations: str | None = None,
 ) -> Outcome:
     """Make and publish one cycle's product; one that is published already and made alike is left as it is.
 
-    `refetch`: ask the source anew, for fields that have changed there, as preliminary ERA5 does. `queue`: of the GPU
-    pool, in which its slabs wait.
+    `observations`: a file of them, instead of the region's sources. `refetch`: ask the source anew, for fields that
+    have changed there, as preliminary ERA5 does. `queue`: of the GPU pool, in which its slabs wait.
     """
     assert_clock()
     watch = Stopwatch()
     store = join(store or default_store())
+    if observations is not None and not exists(observations):
+        raise BadInput(f"{observations}: no such file of observations")
     request = resolve(region, source, cycle, inputs, model, spacing, scheduled_for())
     place, package, chosen = request.region, request.package, request.cycle
     assert_writable(store)
-    base = os.environ.get(WORKSPACE_VARIABLE, DEFAULT_WORKSPACE)
     # a folder of its own for every run: two of one cycle must not read each other's fields
     run = f"{chosen.source}-{chosen.stamp}" if chosen else "file"
-    workspace = join(base, place.name, f"{run}-{uuid4().hex[:8]}")
+    workspace = join(default_workspace(), place.name, f"{run}-{uuid4().hex[:8]}")
 
     if chosen is not None and not force and not refetch and (entry := _made_so(store, place, chosen, package)):
         return _already(store, entry, workspace)
     if chosen is not None and refetch:
-        forget(chosen, raw_folder(base))
-    files: list[RawFile] = acquire(chosen, place, raw_folder(base)) if chosen else acquire_files(inputs or [])
+        forget(chosen, raw_folder())
+    files: list[RawFile] = acquire(chosen, place, raw_folder()) if chosen else acquire_files(inputs or [])
     watch.lap("acquire")
     mark = fingerprint(files, package.digest, place.fingerprint, VERSION)
     if chosen is not None and not force and (entry := _done(store, place, chosen, mark)):
@@ -247,12 +242,24 @@ def downscale(
         watch.lap("downscale")
         truth = request.source.truth if request.source else None
         borders = sorted({b for r in reports for b in r.tile_rows}), sorted({b for r in reports for b in r.tile_cols})
-        scorecard = validate(str(chosen), staged, info.uri, place.target, place.gate, borders, truth)
-        watch.lap("validate")
-        published = publish(
-            store, place, chosen, info, staged, reports, files, package.model_id, package.digest, mark, scorecard,
-            watch.seconds, again=force,
+        seen = look(place, store, chosen, info, workspace, observations)
+        found = validate(
+            str(chosen), staged, info.uri, place.target, place.gate, workspace, borders, truth, seen.observed,
+            seen.complete, seen.history,
         )  # fmt: skip
+        watch.lap("validate")
+        made = draft(
+            place, chosen, info, reports, files, package.model_id, package.digest, mark, found.scorecard,
+            watch.seconds,
+        )  # fmt: skip
+        if found.scorecard.quality == QUARANTINED:
+            refused = quarantine(store, place, chosen, staged, made, found.pairs)
+            artifacts.scores(refused)
+            raise GateRefused(
+                f"{chosen}: {refused.why}; it is in quarantine ({join(store, *refused.product.split('/'))}), the last "
+                "good product stays"
+            )
+        published = publish(store, place, chosen, staged, made, found.pairs, found.table, again=force)
     finally:
         _discard(staged)
     watch.lap("publish")
@@ -261,6 +268,8 @@ def downscale(
     if published.made:
         entry.timings.update(watch.seconds)
         artifacts.scores(entry)
+        if entry.scorecard.verification is not None:
+            artifacts.verification(entry)
         artifacts.picture(entry, outcome.quicklook)
         artifacts.product_link(entry, outcome.product)
     _discard(workspace)

@@ -6,7 +6,6 @@ Deployment maintain/hubei.
 from __future__ import annotations
 
 import logging
-import os
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,13 +13,14 @@ from prefect import flow
 from prefect.states import Completed
 from pydantic import BaseModel
 
-from flows.downscale import DEFAULT_WORKSPACE, WORKSPACE_VARIABLE, default_store
+from flows.places import default_store, default_workspace
 from tasks import region as regions
 from tasks.errors import FinescaleError
 from tasks.publish.integrity import check_product, due_for_check, summary
 from tasks.publish.ledger import LedgerEntry, entries
 from tasks.publish.retention import (
     expired,
+    old_refusals,
     remove_cycle,
     remove_product,
     scratch_leftovers,
@@ -88,8 +88,9 @@ def maintain(
         report.unknown.append(item.uri)
         if not dry_run:
             remove_product(item.uri)
-    workspace = join(os.environ.get(WORKSPACE_VARIABLE, DEFAULT_WORKSPACE))
-    for item in [*staging_leftovers(where, now), *scratch_leftovers(workspace, place.name, now)]:
+    workspace = join(default_workspace())
+    refused = old_refusals(where, place.name, entries(where, place.name), now)
+    for item in [*staging_leftovers(where, now), *refused, *scratch_leftovers(workspace, place.name, now)]:
         report.leftovers.append(item.uri)
         if not dry_run:
             remove(item.uri)

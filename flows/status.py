@@ -5,22 +5,29 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pandas as pd
 from pydantic import BaseModel
 
 from flows.backfill import preliminary_cycles
-from flows.downscale import default_store
 from flows.health import PrefectHealth, prefect_health
+from flows.places import default_store
+from flows.scores import SHOWN
 from tasks import region as regions
 from tasks.acquire import ALIASES, SOURCES
+from tasks.candidates import Candidate
 from tasks.cycle import Cycle
-from tasks.publish.ledger import DAMAGED, WITHDRAWN, LedgerEntry, entries, latest_uri
+from tasks.publish.ledger import DAMAGED, QUARANTINED, WITHDRAWN, LedgerEntry, entries, latest_uri
 from tasks.publish.withdrawal import withdraw as take_back
 from tasks.region import Region
+from tasks.rolling import drift, read_scores, summary
+from tasks.scorecard import DEGRADED
 from tasks.storage import assert_readable, exists, join, read_json
 
 # Since the newest good cycle began. IFS: the next two, 12 h apart and complete 7 h 40 min after they begin, are missing
 # or late; ERA5: five or six days behind, a day each.
 OLD = {"ifs": timedelta(hours=24), "era5": timedelta(days=8)}
+
+MONTH = timedelta(days=30)
 
 
 def _age(since: timedelta) -> str:
@@ -41,11 +48,16 @@ class SourceHealth(BaseModel):
     limit_hours: float | None = None  # older is old; None: nobody knows when the next is due
     damaged: int = 0
     withdrawn: int = 0
+    quarantined: int = 0
+    degraded: int = 0
 
     @property
     def ok(self) -> bool:
         """Whether there is nothing to look after; what a person has withdrawn was looked after."""
         return self.verdict == "ok" and not self.damaged
+
+    def _counts(self) -> list[tuple[int, str]]:
+        return [(getattr(self, what), what) for what in ("damaged", "quarantined", "withdrawn", "degraded")]
 
     def __str__(self) -> str:
         parts = [f"{self.source:5} {self.verdict:4}"]
@@ -55,7 +67,7 @@ class SourceHealth(BaseModel):
             parts.append("no good product")
         if self.limit_hours is not None and self.verdict == "old":
             parts.append(f"older than {_hours(self.limit_hours)}")
-        parts += [f"{n} {what}" for n, what in ((self.damaged, "damaged"), (self.withdrawn, "withdrawn")) if n]
+        parts += [f"{n} {what}" for n, what in self._counts() if n]
         return "  ".join(parts)
 
 
@@ -69,9 +81,12 @@ def source_health(region: Region, store: str, found: list[LedgerEntry], now: dat
     rows = []
     for source in sorted({e.source for e in found} | scheduled):
         mine = [e for e in found if e.source == source]
-        damaged, withdrawn = (sum(e.state == state for e in mine) for state in (DAMAGED, WITHDRAWN))
+        damaged, withdrawn, refused = (sum(e.state == s for e in mine) for s in (DAMAGED, WITHDRAWN, QUARANTINED))
         good = [e for e in mine if e.good and exists(join(store, *e.product.split("/"), "zarr.json"))]
-        row = SourceHealth(source=source, verdict="none", damaged=damaged, withdrawn=withdrawn)
+        row = SourceHealth(
+            source=source, verdict="none", damaged=damaged, withdrawn=withdrawn, quarantined=refused,
+            degraded=sum(e.quality == DEGRADED for e in good),
+        )  # fmt: skip
         if good:
             best = max(good, key=lambda e: e.cycle)
             age = (now - Cycle.parse(best.cycle, source).time).total_seconds() / 3600
@@ -101,11 +116,12 @@ def region_status(name: str, store: str | None, *, ask_prefect: bool = True) -> 
         "sources": [h.model_dump(mode="json") | {"ok": h.ok} for h in health],
         "prefect": prefect.model_dump(mode="json") | {"ok": prefect.ok},
         "latest": {s: read_json(latest_uri(place, region.name, s)) for s in sources},
+        "scores": {s: _recent(place, region.name, s, now) for s in sources},
         "cycles": [
             {
                 "cycle": e.cycle,
                 "state": e.state,
-                "why": e.why,
+                "why": e.why or "; ".join(e.scorecard.why),
                 "quality": e.quality,
                 "product": join(place, *e.product.split("/")),
                 "published_at": e.published_at.isoformat(),
@@ -123,9 +139,35 @@ def region_status(name: str, store: str | None, *, ask_prefect: bool = True) -> 
     }
 
 
+def _recent(store: str, region: str, source: str, now: datetime) -> dict[str, Any]:
+    """The last 30 days against stations, and what has drifted."""
+    history = read_scores(store, region, source, now)
+    if history.empty:
+        return {"days": MONTH.days, "variables": [], "drift": []}
+    recent = history[history["cycle"] >= pd.Timestamp((now - MONTH).replace(tzinfo=None))]
+    found = [r.model_dump() for r in summary(recent)] if len(recent) else []
+    return {"days": MONTH.days, "variables": found, "drift": drift(history, now)}
+
+
+def score_rows(status: dict[str, Any]) -> list[list[str]]:
+    """The last 30 days for people: a row a source and variable."""
+    rows = []
+    for source, found in status["scores"].items():
+        for v in found["variables"]:
+            factor, unit = SHOWN.get(v["units"], (1.0, v["units"]))
+            name = f"{v['variable']} {v['period']:g} h" if v["period"] else v["variable"]
+            best = Candidate.parse(v["best"]).title if v["best"] else ""
+            against = f"{v['baseline'] * factor:.3g}" if v["best"] else ""
+            numbers = [f"{v['cycles']}", f"{v['count']}", f"{v['bias'] * factor:.3g}", f"{v['rmse'] * factor:.3g}"]
+            rows.append([source, name, *numbers, against, unit, best])
+    return rows
+
+
 def health_lines(status: dict[str, Any]) -> list[str]:
     """Health for people: a line a source, a deployment, a pool."""
     lines = [str(SourceHealth.model_validate({k: v for k, v in s.items() if k != "ok"})) for s in status["sources"]]
+    for source, found in status["scores"].items():
+        lines += [f"{source:5} drift  {d}" for d in found["drift"]]
     prefect = status["prefect"]
     if prefect["problem"]:
         lines.append(prefect["problem"])

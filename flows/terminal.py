@@ -6,9 +6,12 @@ import logging
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+if TYPE_CHECKING:
+    from tasks.scorecard import Verification
 
 Region = Annotated[str, typer.Argument(help="Name of a region (`finescale regions list`), or path of its folder.")]
 
@@ -50,3 +53,37 @@ def table(header: list[str], rows: list[list[str]]) -> None:
         shown.append([c.rjust(width) if numbers else c.ljust(width) for c in cells])
     for row in zip(*shown, strict=True):
         typer.echo("  " + "  ".join(row).rstrip())
+
+
+def show_scores(found: Verification, as_json: bool) -> None:
+    """Table of a verification."""
+    if as_json:
+        typer.echo(found.model_dump_json(indent=2))
+        return
+    typer.echo(f"{found.count} pairs at {found.stations} stations, {found.first} to {found.last}")
+    lost = ", ".join(f"{n} {why}" for why, n in found.rejected.items())
+    typer.echo(f"rejected    {lost or 'none'}")
+    from flows.scores import COLUMNS, rows
+
+    table(COLUMNS, rows(found))
+
+
+def show_cycles(region: str, found: dict[str, Any]) -> None:
+    """Table of the cycles in the ledger."""
+    if not found["cycles"]:
+        typer.echo(f"{region}: nothing published in {found['store']}")
+        return
+    rows = [
+        [c["cycle"], c["state"], c["quality"], f"{c['lead_times']}", c["age"], c["model"], c["product"]]
+        for c in found["cycles"]
+    ]
+    table(["cycle", "state", "quality", "lead times", "published", "model", "product"], rows)
+    for c in found["cycles"]:
+        if c["why"]:
+            typer.echo(f"{c['cycle']} is {c['state']}: {c['why']}")
+    early = [c["cycle"] for c in found["cycles"] if c["preliminary"]]
+    due = [c["cycle"] for c in found["cycles"] if c["final_due"]]
+    if early:
+        typer.echo(f"preliminary (ERA5T): {len(early)}, of these final by now: {', '.join(due) or 'none'}")
+    if due:
+        typer.echo(f"make them anew: finescale backfill {region} --source era5 --refresh-preliminary")

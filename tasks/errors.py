@@ -109,3 +109,13 @@ class GateRefused(FinescaleError):
     """The product failed a hard check and was not published."""
 
     exit_code = 4
+
+
+class ObservationsMissing(FinescaleError):
+    """A service of observations that has nothing under this address."""
+
+
+class ObservationsUnavailable(FinescaleError):
+    """A service of observations that does not answer, or not in time."""
+
+    exit_code = 3

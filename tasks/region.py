@@ -19,13 +19,8 @@ from tasks.variables import VARIABLES
 SHIPPED = Path(__file__).parents[1] / "deployments" / "regions"
 SEARCH_PATH_VARIABLE = "FINESCALE_REGIONS"  # folders with region folders in them, before the shipped ones
 
-SHAPE_NOTHING = {
-    "acquire",
-    "inference",
-    "keep",
-    "observations",
-    "schedule",
-}  # keys that say how a product is made, not what it is
+# keys that say how a product is made, not what it is
+SHAPE_NOTHING = {"acquire", "inference", "keep", "observations", "schedule"}
 Positive = Annotated[float, Field(gt=0)]
 ObservationSource = Literal["ghcnh", "metar", "iem", "isd-lite"]
 

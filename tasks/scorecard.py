@@ -6,6 +6,8 @@ from datetime import datetime
 
 from pydantic import BaseModel
 
+from tasks.candidates import ALL, HEADLINE
+
 # quality of a product
 VERIFIED, DEGRADED, UNVERIFIED, QUARANTINED = "verified", "degraded", "unverified", "quarantined"
 
@@ -26,6 +28,19 @@ class TruthScore(BaseModel):
     variable: str
     units: str
     count: int
+    product: float
+    bicubic: float
+    conservative: float
+
+
+class FractionsScore(BaseModel):
+    """Fractions skill score of an event, at least `threshold`, in windows of so many degrees; 1 is perfect."""
+
+    variable: str
+    units: str
+    threshold: float
+    window: float
+    frequency: float  # share of the truth's points with the event
     product: float
     bicubic: float
     conservative: float
@@ -118,6 +133,11 @@ class Verification(BaseModel):
     events: list[EventScore]
     cases: list[CaseStudy]
 
+    @property
+    def group(self) -> str:
+        """The group that counts: the headline's; all stations where no heights are known."""
+        return HEADLINE if any(s.group == HEADLINE for s in self.scores) else ALL
+
 
 class Scorecard(BaseModel):
     """All checks of a product, and its scores where there is something to score against."""
@@ -127,6 +147,7 @@ class Scorecard(BaseModel):
     why: list[str] = []  # of a quality other than verified
     checks: list[Check]
     truth: list[TruthScore] = []
+    fractions: list[FractionsScore] = []
     verification: Verification | None = None
 
     @property

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import io
 import json
 import os
 import warnings
@@ -14,6 +15,7 @@ from typing import Any
 from uuid import uuid4
 
 import fsspec
+import pandas as pd
 import xarray as xr
 import zarr
 from filelock import FileLock
@@ -181,6 +183,18 @@ def replace_bytes(uri: str, data: bytes, tag: str) -> bool:
 def write_json(uri: str, data: Any) -> None:
     """Write JSON as `write_bytes` does."""
     write_bytes(uri, (json.dumps(data, indent=2, ensure_ascii=False) + "\n").encode())
+
+
+def write_parquet(table: pd.DataFrame, uri: str) -> None:
+    """Write a table as `write_bytes` does."""
+    buffer = io.BytesIO()
+    table.to_parquet(buffer, index=False, compression="zstd")
+    write_bytes(uri, buffer.getvalue())
+
+
+def read_parquet(uri: str) -> pd.DataFrame:
+    """A table that `write_parquet` wrote."""
+    return pd.read_parquet(io.BytesIO(read_bytes(uri)))
 
 
 def put_in_place(source: str, target: str) -> None:

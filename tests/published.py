@@ -14,15 +14,17 @@ import zarr
 
 from tasks.cycle import Cycle
 from tasks.grid import Grid
+from tasks.prepared import Prepared, StaticFields
 from tasks.publish.ledger import LedgerEntry, point_to, read_tagged_entry, write_entry
 from tasks.publish.product import create, seal
 from tasks.scorecard import Scorecard
 from tasks.slab import digest
-from tasks.storage import filesystem, join, open_zarr, read_json, write_bytes, write_zarr, zarr_store
+from tasks.storage import filesystem, join, open_zarr, read_json, write_bytes, zarr_store
 from tasks.variables import VARIABLES
 from tests.servers.s3 import BUCKET, S3Server, s3_server
 
 GRID = Grid(33.0, 110.0, 0.25, 0.25, 12, 20)
+INPUT_GRID = Grid(33.5, 109.5, 0.5, 0.5, 9, 13)
 HOURS = [3, 6, 9]
 
 
@@ -65,16 +67,29 @@ def cycle_of(time: datetime, source: str = "ifs") -> Cycle:
     return Cycle(source=source, time=time.replace(minute=0, second=0, microsecond=0))
 
 
+def _fields(cycle: Cycle, seed: int) -> Prepared:
+    """What such a product may have been made from, with terrain."""
+    hours = np.array(HOURS, dtype="timedelta64[h]").astype("timedelta64[ns]")
+    start, rng = np.datetime64(cycle.time.replace(tzinfo=None), "ns"), np.random.default_rng(seed)
+    coords = {"step": hours, "time": start, "valid_time": ("step", start + hours)}
+    where = {"latitude": INPUT_GRID.latitude, "longitude": INPUT_GRID.longitude}
+    shape = (3, INPUT_GRID.rows, INPUT_GRID.cols)
+    dims = ("step", "latitude", "longitude")
+    fields = {"t2m": (dims, rng.normal(285, 5, shape).astype("f4")), "tp": (dims, np.zeros(shape, "f4"))}
+    height = (
+        {"height": np.full(shape[1:], 100.0, "f4")},
+        {"height": np.full((GRID.rows + 2, GRID.cols + 2), 100.0, "f4")},
+    )
+    return Prepared(xr.Dataset(fields, coords | where), INPUT_GRID, StaticFields(*height, 1))
+
+
 def put_product(store: str, cycle: Cycle, *, revision: int = 1, seed: int = 0) -> str:
     """A product without a ledger entry; returns its path in the store."""
     stamp = cycle.stamp + (f"-r{revision}" if revision > 1 else "")
     name = f"hubei/{cycle.source}/{cycle.time:%Y}/{cycle.time:%m}/{stamp}.zarr"
-    uri, fields = join(store, *name.split("/")), join(store, f"fields-{next(_numbers)}.zarr")
-    hours = np.array(HOURS, dtype="timedelta64[h]").astype("timedelta64[ns]")
-    start = np.datetime64(cycle.time.replace(tzinfo=None), "ns")
-    write_zarr(xr.Dataset(coords={"step": hours, "time": start, "valid_time": ("step", start + hours)}), fields)
-    create(fields, GRID, ["t2m", "tp"], uri)
-    fs, path = filesystem(fields)
+    uri, folder = join(store, *name.split("/")), join(store, f"fields-{next(_numbers)}")
+    create(_fields(cycle, seed).save(folder), GRID, ["t2m", "tp"], uri)
+    fs, path = filesystem(folder)
     fs.rm(path, recursive=True)
     group = zarr.open_group(zarr_store(uri), mode="r+", use_consolidated=False)
     rng = np.random.default_rng(seed)
@@ -82,6 +97,7 @@ def put_product(store: str, cycle: Cycle, *, revision: int = 1, seed: int = 0) -
     group["tp"][:] = rng.gamma(0.5, 0.002, (3, GRID.rows, GRID.cols)).astype("f4")
     seal(uri, {"title": "small"})
     write_bytes(uri.removesuffix(".zarr") + ".png", b"\x89PNG\r\n\x1a\n")
+    write_bytes(uri.removesuffix(".zarr") + ".html", b"<!doctype html>")
     return name
 
 
@@ -92,8 +108,9 @@ def publish(
     name = put_product(store, cycle, revision=revision, seed=revision)
     entry = LedgerEntry(
         region="hubei", cycle=str(cycle), state=state, quality="unverified", product=name,
-        quicklook=name.replace(".zarr", ".png"), revision=revision, fingerprint="f",
-        published_at=datetime.now(UTC) - age, lead_hours=[float(h) for h in HOURS], variables=["t2m", "tp"], absent=[],
+        quicklook=name.replace(".zarr", ".png"), report=name.replace(".zarr", ".html"), revision=revision,
+        fingerprint="f", published_at=datetime.now(UTC) - age, lead_hours=[float(h) for h in HOURS],
+        variables=["t2m", "tp"], absent=[],
         inputs=[], origin="ifs", expver="0001", model="m", model_sha256="s", code_version="1",
         region_fingerprint="r", spacing=GRID.dlat, timings={"downscale": 1.0},
         scorecard=Scorecard(quality="unverified", checks=[]),

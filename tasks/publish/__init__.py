@@ -10,21 +10,23 @@ import logging
 from datetime import UTC, datetime
 from uuid import uuid4
 
+import pandas as pd
 from prefect import task
 from pydantic import BaseModel
 
-from tasks.cycle import ATTRIBUTION, LICENCE, Cycle, RawFile
+from tasks.cycle import Cycle
 from tasks.grid import Grid
-from tasks.prepared import Prepared, PreparedInfo
-from tasks.publish.figures import quicklook
-from tasks.publish.ledger import LedgerEntry, folder, point_to, read_entry, read_tagged_entry, write_entry
-from tasks.publish.product import assert_reads_back, create, seal
+from tasks.prepared import PreparedInfo
+from tasks.publish.ledger import PUBLISHED, LedgerEntry, folder, point_to, read_entry, read_tagged_entry, write_entry
+from tasks.publish.pages import attributes, picture, report_page
+from tasks.publish.product import assert_reads_back, create, reseal, seal
+from tasks.publish.quarantine import enter_refused, place_of
+from tasks.publish.withdrawal import point_to_newest_good
 from tasks.region import Region
 from tasks.retry import worth_retrying
-from tasks.scorecard import Scorecard
-from tasks.slab import SlabReport
-from tasks.storage import create_bytes, exists, join, open_zarr, put_in_place, read_tagged, remove, write_bytes
-from tasks.version import VERSION
+from tasks.rolling import remove_scores, write_scores
+from tasks.scorecard import QUARANTINED, Scorecard
+from tasks.storage import create_bytes, exists, join, put_in_place, read_parquet, read_tagged, remove, write_bytes
 
 log = logging.getLogger(__name__)
 
@@ -57,37 +59,6 @@ def _name(cycle: Cycle, revision: int) -> str:
     return cycle.stamp if revision == 1 else f"{cycle.stamp}-r{revision}"
 
 
-def _attributes(entry: LedgerEntry, region: Region) -> dict[str, str]:
-    """Global attributes of the product: what it is, where it came from, how good it is."""
-    return {
-        "title": f"{region.title}: {entry.cycle} at {region.spacing:g} degree",
-        "institution": "finescale",
-        "source": f"{entry.cycle} downscaled by finescale {VERSION} with {entry.model}",
-        "history": f"{entry.published_at:%Y-%m-%dT%H:%M:%SZ} finescale {VERSION}",
-        "references": "Li et al., Computer Engineering 2026, 52(4), 376-385",
-        "attribution": ". ".join(p for p in (ATTRIBUTION[entry.origin], region.attribution) if p),
-        "finescale_region": entry.region,
-        "finescale_cycle": entry.cycle,
-        "finescale_version": VERSION,
-        "finescale_model": entry.model,
-        "finescale_model_sha256": entry.model_sha256,
-        "finescale_quality": entry.quality,
-        "scorecard": entry.scorecard.model_dump_json(),
-        "ledger": entry.model_dump_json(exclude={"scorecard", "digests", "slabs"}),
-    } | ({"license": LICENCE[entry.origin]} if entry.origin in LICENCE else {})
-
-
-def _figure(product_uri: str, fields_uri: str, region: Region, cycle: Cycle) -> bytes:
-    """Quick-look of the middle lead time."""
-    product, fields = open_zarr(product_uri), Prepared.load(fields_uri).fields
-    middle = product.sizes["step"] // 2
-    valid = product.valid_time.values[middle].astype("datetime64[m]")
-    hours = product.step.values[middle].astype("timedelta64[m]").astype(int) / 60
-    when = f"+{hours:g} h, valid {str(valid).replace('T', ' ')} UTC"
-    title = f"{region.title}: {cycle} {when}; product at {region.spacing:g}°"
-    return quicklook(fields.isel(step=middle), product.isel(step=middle).load(), region.boundary_file, title)
-
-
 @task(name="stage", task_run_name="stage {cycle}", retries=5, retry_delay_seconds=[5, 15, 30, 60, 120],
       retry_condition_fn=worth_retrying, timeout_seconds=600)  # fmt: skip
 def stage(store: str, region: str, cycle: Cycle, info: PreparedInfo, target: Grid) -> str:
@@ -97,82 +68,70 @@ def stage(store: str, region: str, cycle: Cycle, info: PreparedInfo, target: Gri
     return uri
 
 
-def _merged(reports: list[SlabReport]) -> dict[str, list[str]]:
-    """Digests of all lead times, by variable."""
-    ordered = sorted(reports, key=lambda r: r.start)
-    return {name: [d for r in ordered for d in r.digests[name]] for name in ordered[0].digests}
-
-
 @task(name="publish", task_run_name="publish {cycle}", retries=5, retry_delay_seconds=[5, 15, 30, 60, 120],
       retry_condition_fn=worth_retrying, timeout_seconds=3600)  # fmt: skip
 def publish(
     store: str,
     region: Region,
     cycle: Cycle,
-    info: PreparedInfo,
     staged: str,
-    reports: list[SlabReport],
-    inputs: list[RawFile],
-    model: str,
-    model_sha256: str,
-    fingerprint: str,
-    scorecard: Scorecard,
-    timings: dict[str, float],
+    draft: LedgerEntry,
+    pairs: str | None = None,
+    table: str | None = None,
     again: bool = False,
 ) -> Published:
-    """Read the staged product back, put it in place; then picture, ledger entry and latest.json, in that order.
+    """Read the staged product back, put it in place; then picture, report, ledger entry and latest.json, in that order.
 
-    What is left in staging is the caller's to remove.
-
-    `again`: publish although the same product is there.
+    What is left in staging is the caller's to remove. `draft`: the entry but for the names. `pairs`, `table`: URIs of
+    what was scored. `again`: publish although the same product is there.
     """
     revision, claimed = claim(store, region.name, cycle, staged)
-    name = _name(cycle, revision)
-    relative = "/".join([region.name, cycle.source, f"{cycle.time:%Y}", f"{cycle.time:%m}"])
-    entry = LedgerEntry(
-        region=region.name,
-        cycle=str(cycle),
-        state="published",
-        quality=scorecard.quality,
-        product=f"{relative}/{name}.zarr",
-        quicklook=f"{relative}/{name}.png",
-        revision=revision,
-        fingerprint=fingerprint,
-        published_at=datetime.now(UTC),
-        lead_hours=info.lead_hours,
-        variables=info.variables,
-        absent=info.absent,
-        inputs=[f.model_copy(update={"uri": f.uri.rsplit("/", 1)[-1]}) for f in inputs],  # a path is nobody's business
-        origin=info.origin,
-        expver=info.expver,
-        model=model,
-        model_sha256=model_sha256,
-        code_version=VERSION,
-        region_fingerprint=region.fingerprint,
-        spacing=region.spacing,
-        timings=timings,
-        scorecard=scorecard,
-        slabs=[r.model_copy(update={"digests": {}}) for r in reports],
-        digests=_merged(reports),
-    )
-    product, picture = (join(store, *path.split("/")) for path in (entry.product, entry.quicklook))
+    place = "/".join([region.name, cycle.source, f"{cycle.time:%Y}", f"{cycle.time:%m}", _name(cycle, revision)])
+    entry = named(draft, place, revision)
+    product = join(store, *entry.product.split("/"))
     there = read_entry(store, region.name, cycle)
     if there is not None and there.product == entry.product:  # entered by this run, before it was interrupted
         published = Published(entry=there, made=True)
     else:
         if exists(staged):  # not so when a retry comes after the renaming of a local folder
-            seal(staged, _attributes(entry, region))
+            seal(staged, attributes(entry, region))
             assert_reads_back(staged, entry.digests)
             put_in_place(staged, product)
-        write_bytes(picture, _figure(product, info.uri, region, cycle))
+        _write_pages(store, region, entry, pairs)
         published = _enter(store, cycle, entry, again)
-    if not published.made:
-        remove(product)
-        remove(picture)
+    if published.made:
+        _keep_scores(store, cycle, published.entry, table)
+    else:
+        for path in (entry.product, entry.quicklook, entry.report):
+            remove(join(store, *path.split("/")))
     point_to(store, published.entry)
     remove(claimed)
     log.info("publish: %s", join(store, *published.entry.product.split("/")))
     return published
+
+
+def named(draft: LedgerEntry, place: str, revision: int) -> LedgerEntry:
+    """A draft with its names, below `place` in the store."""
+    names = {"product": f"{place}.zarr", "quicklook": f"{place}.png", "report": f"{place}.html"}
+    return draft.model_copy(update=names | {"revision": revision, "published_at": datetime.now(UTC)})
+
+
+def _write_pages(store: str, region: Region, entry: LedgerEntry, pairs: str | None) -> None:
+    product = join(store, *entry.product.split("/"))
+    write_bytes(join(store, *entry.quicklook.split("/")), picture(product, entry, region))
+    _write_report(store, region, entry, read_parquet(pairs) if pairs else None)
+
+
+def _write_report(store: str, region: Region, entry: LedgerEntry, pairs: pd.DataFrame | None) -> None:
+    product = join(store, *entry.product.split("/"))
+    write_bytes(join(store, *entry.report.split("/")), report_page(product, entry, region, pairs))
+
+
+def _keep_scores(store: str, cycle: Cycle, entry: LedgerEntry, table: str | None) -> None:
+    """Put a cycle's scores into the region's rolling table."""
+    found = entry.scorecard.verification
+    if table is not None and found is not None:
+        write_scores(store, entry.region, cycle, entry.revision, found.complete, read_parquet(table))
 
 
 def _enter(store: str, cycle: Cycle, entry: LedgerEntry, again: bool) -> Published:
@@ -186,3 +145,55 @@ def _enter(store: str, cycle: Cycle, entry: LedgerEntry, again: bool) -> Publish
                 return Published(entry=there, made=same_run)
         if write_entry(store, cycle, entry, found[1] if found else None):
             return Published(entry=entry, made=True)
+
+
+@task(name="quarantine", task_run_name="quarantine {cycle}", retries=5, retry_delay_seconds=[5, 15, 30, 60, 120],
+      retry_condition_fn=worth_retrying, timeout_seconds=3600)  # fmt: skip
+def quarantine(
+    store: str, region: Region, cycle: Cycle, staged: str, draft: LedgerEntry, pairs: str | None = None
+) -> LedgerEntry:
+    """Put a product that the gate refused where people can look at it and readers do not; `latest.json` stays."""
+    why = "; ".join(draft.scorecard.why)
+    entry = named(draft, place_of(staged), 0).model_copy(update={"state": QUARANTINED, "why": why})
+    if exists(staged):  # not so when a retry comes after the renaming of a local folder
+        seal(staged, attributes(entry, region))
+        put_in_place(staged, join(store, *entry.product.split("/")))
+    _write_pages(store, region, entry, pairs)
+    enter_refused(store, cycle, entry)
+    log.warning("quarantine: %s: %s", join(store, *entry.product.split("/")), why)
+    return entry
+
+
+@task(name="record", task_run_name="record {cycle}", retries=5, retry_delay_seconds=[5, 15, 30, 60, 120],
+      retry_condition_fn=worth_retrying, timeout_seconds=3600)  # fmt: skip
+def record(
+    store: str, region: Region, cycle: Cycle, product: str, scorecard: Scorecard, pairs: str | None, table: str | None
+) -> LedgerEntry | None:
+    """Write another verdict on a published product: into it, its report, scores, the ledger, and `latest.json` last.
+
+    `product`: as the ledger names it. None if the ledger names another one by now: then nothing is left changed that
+    readers see. A product that is refused is marked in the ledger, and readers are led to the newest good one.
+    """
+    while True:
+        found = read_tagged_entry(store, region.name, cycle)
+        if found is None or found[0].product != product or not found[0].scorable:
+            return None
+        refused = scorecard.quality == QUARANTINED
+        changes = {"scorecard": scorecard, "quality": scorecard.quality, "verified_at": datetime.now(UTC)}
+        changes |= {"state": QUARANTINED if refused else PUBLISHED, "why": "; ".join(scorecard.why) if refused else ""}
+        # entries of older versions know of no report
+        report = found[0].report or product.removesuffix(".zarr") + ".html"
+        entry = found[0].model_copy(update=changes | {"report": report})
+        reseal(join(store, *product.split("/")), attributes(entry, region))
+        _write_report(store, region, entry, read_parquet(pairs) if pairs else None)
+        if refused:
+            remove_scores(store, region.name, cycle)
+        else:
+            _keep_scores(store, cycle, entry, table)
+        if write_entry(store, cycle, entry, found[1]):
+            break
+    if refused:
+        point_to_newest_good(store, region.name, cycle.source)
+    else:
+        point_to(store, entry)
+    return entry

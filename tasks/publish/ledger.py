@@ -4,6 +4,8 @@
 {store}/{region}/{source}/{YYYY}/{MM}/{cycle}.json       ledger entry
 {store}/{region}/{source}/{YYYY}/{MM}/{cycle}.zarr       product; {cycle}-r2.zarr when a cycle is made again
 {store}/{region}/{source}/{YYYY}/{MM}/{cycle}.png        quick-look
+{store}/{region}/{source}/{YYYY}/{MM}/{cycle}.html       report
+{store}/_quarantine/...                                  the same of products that the gate refused
 """
 
 from __future__ import annotations
@@ -22,7 +24,7 @@ from tasks.scorecard import Scorecard
 from tasks.slab import SlabReport
 from tasks.storage import create_bytes, filesystem, join, read_tagged, replace_bytes
 
-PUBLISHED, WITHDRAWN, DAMAGED = "published", "withdrawn", "damaged"
+PUBLISHED, WITHDRAWN, DAMAGED, QUARANTINED = "published", "withdrawn", "damaged", "quarantined"
 ERA5T = "0005"  # expver of preliminary ERA5; 0001 is final
 
 
@@ -35,14 +37,17 @@ class LedgerEntry(BaseModel):
 
     region: str
     cycle: str
-    state: str  # published; withdrawn (by a person), damaged (found by the integrity scan): see `good`
+    # published; withdrawn (by a person), damaged (found by the integrity scan), quarantined (by the gate): see `good`
+    state: str
     why: str = ""  # of a state other than published
     quality: str
     product: str
     quicklook: str
-    revision: int
+    report: str = ""
+    revision: int  # 0: quarantined, and never published
     fingerprint: str
     published_at: datetime
+    verified_at: datetime | None = None  # when observations were last looked at
     lead_hours: list[float]
     variables: list[str]
     absent: list[str]
@@ -65,6 +70,11 @@ class LedgerEntry(BaseModel):
         return self.state == PUBLISHED
 
     @property
+    def scorable(self) -> bool:
+        """Whether another verdict may be given: on what is good, and on what observations have put into quarantine."""
+        return self.good or (self.state == QUARANTINED and self.revision > 0)
+
+    @property
     def source(self) -> str:
         """Where the cycle is from."""
         return self.cycle.split("/")[0]
@@ -76,13 +86,18 @@ class LedgerEntry(BaseModel):
 
 
 LATEST_KEYS = {
-    "region", "cycle", "revision", "quality", "product", "quicklook", "published_at", "lead_hours", "variables",
-    "model",
+    "region", "cycle", "revision", "quality", "product", "quicklook", "report", "published_at", "verified_at",
+    "lead_hours", "variables", "model",
 }  # fmt: skip
+SKILL_KEYS = {"variable", "period", "units", "count", "stations", "product", "best", "baseline", "skill", "low", "high"}
 
 
 def _latest(entry: LedgerEntry) -> bytes:
-    return _json(entry.model_dump(mode="json", include=LATEST_KEYS))
+    """What readers start from: which product, how good it is and why, and its scores beside the best baseline's."""
+    found = entry.scorecard.verification
+    group = found.group if found is not None else ""
+    skill = [s.model_dump(include=SKILL_KEYS) for s in (found.skill if found else []) if s.group == group]
+    return _json(entry.model_dump(mode="json", include=LATEST_KEYS) | {"why": entry.scorecard.why, "scores": skill})
 
 
 def _json(data: Any) -> bytes:
@@ -139,10 +154,16 @@ def point_to(store: str, entry: LedgerEntry) -> None:
                 return
             continue
         now = json.loads(found[0])
-        if (now["cycle"], now.get("revision", 0)) >= (entry.cycle, entry.revision):
+        # of one product the later verdict stays
+        mine, named = _order(entry.model_dump(mode="json")), _order(now)
+        if found[0] == data or named > mine or (named == mine and now["product"] != entry.product):
             return
         if replace_bytes(uri, data, found[1]):
             return
+
+
+def _order(named: dict[str, Any]) -> tuple[str, int, str]:
+    return named["cycle"], named.get("revision", 0), named.get("verified_at") or ""
 
 
 def replace_latest(store: str, entry: LedgerEntry, tag: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from tasks.grid import Grid
 from tasks.gridded import ALTITUDE, INPUT, LAND
 from tasks.prepared import input_and_statics
 from tasks.slab import SHARD_STEPS, digest
-from tasks.storage import open_zarr, room_for, write_zarr, zarr_store
+from tasks.storage import join, open_zarr, read_bytes, room_for, write_bytes, write_zarr, zarr_store
 from tasks.variables import VARIABLES
 
 CHUNK = 256  # points a side: a map tile in one read, 256 kB before compression
@@ -149,3 +150,11 @@ def seal(uri: str, attributes: dict[str, str]) -> None:
     group = zarr.open_group(zarr_store(uri), mode="r+", use_consolidated=False)
     group.attrs.update(attributes)
     zarr.consolidate_metadata(zarr_store(uri))
+
+
+def reseal(uri: str, attributes: dict[str, str]) -> None:
+    """Give a published product other attributes: its root metadata is one file, which readers see old or new."""
+    root = join(uri, "zarr.json")
+    metadata = json.loads(read_bytes(root))
+    metadata["attributes"] |= attributes
+    write_bytes(root, json.dumps(metadata, indent=2, ensure_ascii=False).encode())

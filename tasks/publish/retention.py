@@ -15,13 +15,15 @@ from typing import Any
 
 from tasks.cycle import Cycle
 from tasks.publish.ledger import LedgerEntry, entry_uri, latest_uri
+from tasks.publish.quarantine import FOLDER
 from tasks.storage import filesystem, is_remote, join, read_json, remove
 
 GRACE = timedelta(days=1)  # longer than any run may take: what is younger may be somebody's
-NAMED = re.compile(r"(?P<stamp>\d{4}-\d{2}-\d{2}T\d{2})(?:-r(?P<revision>\d+))?\.(?P<kind>zarr|png)")
+NAMED = re.compile(r"(?P<stamp>\d{4}-\d{2}-\d{2}T\d{2})(?:-r(?P<revision>\d+))?\.(?P<kind>zarr|png|html)")
 PARTIAL = re.compile(r"\..+\.[0-9a-f]{8}\.partial")  # of a small file that was being written
+MONTH = timedelta(days=30)  # in which somebody may look at what was refused
 LOCK = re.compile(r"\.(?P<stamp>\d{4}-\d{2}-\d{2}T\d{2})\.json\.lock")  # of an entry in a local store
-SCRATCH = re.compile(r"(?:[a-z0-9]+-\d{4}-\d{2}-\d{2}T\d{2}|file)-[0-9a-f]{8}")  # a run's folder in the workspace
+SCRATCH = re.compile(r"(?:[a-z0-9]+-\d{4}-\d{2}-\d{2}T\d{2}|file|verify)-[0-9a-f]{8}")  # of a run
 
 
 @dataclass(frozen=True)
@@ -62,7 +64,9 @@ def remove_cycle(store: str, entry: LedgerEntry) -> None:
     uri = entry_uri(store, entry.region, Cycle.parse(entry.cycle, entry.source))
     remove(uri)
     remove_product(join(store, *entry.product.split("/")))
-    remove(join(store, *entry.quicklook.split("/")))
+    for path in (entry.quicklook, entry.report):
+        if path:
+            remove(join(store, *path.split("/")))
     place, name = uri.rsplit("/", 1)
     remove(f"{place}/.{name}.lock")
 
@@ -79,7 +83,7 @@ def unknown_products(store: str, region: str, found: list[LedgerEntry], now: dat
 
     A superseded one goes a day after its successor came, and stays where that was withdrawn or is damaged.
     """
-    known = {p for e in found for p in (e.product, e.quicklook)} | protected(store, region, found)
+    known = {p for e in found for p in (e.product, e.quicklook, e.report)} | protected(store, region, found)
     by_cycle = {e.cycle: e for e in found}
     root = filesystem(store)[1].rstrip("/") + "/"
     unknown = []
@@ -108,6 +112,18 @@ def staging_leftovers(store: str, now: datetime) -> list[Found]:
     staging = join(store, "_staging")
     items = [*_items(staging, lambda name: name != "claims"), *_items(join(staging, "claims"))]
     return [item for item in items if item.older(now)]
+
+
+def old_refusals(store: str, region: str, found: list[LedgerEntry], now: datetime) -> list[Found]:
+    """Of the region's quarantine what nobody has touched for a month and no ledger entry names."""
+    known = {e.product.removesuffix(".zarr") for e in found}
+    wanted = re.compile(rf"{re.escape(region)}-[a-z0-9]+-\d{{4}}-\d{{2}}-\d{{2}}T\d{{2}}-[0-9a-f]{{8}}\.\w+")
+    items = _items(join(store, FOLDER), lambda name: wanted.fullmatch(name) is not None)
+    return [
+        i
+        for i in items
+        if i.older(now, MONTH) and f"{FOLDER}/{i.uri.rsplit('/', 1)[-1].rsplit('.', 1)[0]}" not in known
+    ]
 
 
 def scratch_leftovers(workspace: str, region: str, now: datetime) -> list[Found]:

@@ -6,27 +6,31 @@ from collections.abc import Iterator
 
 import pandas as pd
 
-from tasks.candidates import ALL, HEADLINE, Candidate
+from tasks.candidates import Candidate
 from tasks.region import GateLimits
 from tasks.scorecard import DEGRADED, QUARANTINED, UNVERIFIED, VERIFIED, Check, Skill, Verification
 
+# The surface variables of WMO-No. 485. Not surface pressure, which at a station is a matter of its height to the metre,
+# whichever field it is brought there from; nor direction, which the vector holds.
+JUDGED = ("t2m", "d2m", "msl", "wind_speed", "wind_vector", "tp")
+
 
 def judge(
-    checks: list[Check], verification: Verification | None, history: pd.DataFrame, limits: GateLimits
+    checks: list[Check], verification: Verification | None, history: pd.DataFrame | None, limits: GateLimits
 ) -> tuple[str, list[str]]:
     """(quality, why). `history`: pooled scores of earlier cycles, as scores.tabulate gives them, with their `cycle`.
 
     Hard limits come first, then whether there is enough to go by, then the soft limits.
     """
     refused = [f"{c.variable}: {c.name} {c.value:g}, limit {c.limit:g}" for c in checks if not c.passed]
-    if verification is not None:
+    if verification is not None and history is not None:
         refused += _outlying(verification, history, limits)
     if refused:
         return QUARANTINED, refused
     if verification is None or verification.count == 0:
         none = verification is not None and verification.complete
         return UNVERIFIED, ["no observations have come" if none else "no observations yet"]
-    group = _group(verification)
+    group = verification.group
     stations = max((s.stations for s in verification.scores if s.group == group), default=0)
     if stations < limits.stations:
         few = f"{stations} stations within 100 m of the terrain's height, {limits.stations} are needed"
@@ -35,13 +39,9 @@ def judge(
     return (DEGRADED, worse) if worse else (VERIFIED, [])
 
 
-def _group(verification: Verification) -> str:
-    """The headline group; all stations where no heights are known."""
-    return HEADLINE if any(s.group == HEADLINE for s in verification.scores) else ALL
-
-
 def _is_worse(skill: Skill, limits: GateLimits) -> bool:
-    return skill.stations >= limits.stations and skill.skill < -limits.worse and skill.high < 0
+    enough = skill.variable in JUDGED and skill.stations >= limits.stations
+    return enough and skill.skill < -limits.worse and skill.high < 0
 
 
 def _worse(skill: Skill) -> str:
@@ -54,7 +54,7 @@ def _worse(skill: Skill) -> str:
 
 def _outlying(verification: Verification, history: pd.DataFrame, limits: GateLimits) -> Iterator[str]:
     """Scores far above the highest of the region's own."""
-    group = _group(verification)
+    group = verification.group
     for skill in (s for s in verification.judged if s.group == group and s.stations >= limits.stations):
         name = Candidate.parse(skill.best)
         mine = Candidate("product", name.method, name.height).name

@@ -5,7 +5,7 @@ Library `scores` gives finished scores of whole arrays; tests hold these to it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 
@@ -27,6 +27,11 @@ class Moments:
     forecast_squared: np.ndarray
     observed_squared: np.ndarray
     product: np.ndarray
+
+    @property
+    def pooled(self) -> Moments:
+        """All groups together, arrays of one."""
+        return Moments(*(np.atleast_1d(getattr(self, f.name).sum()) for f in fields(self)))
 
     def _mean(self, total: np.ndarray) -> np.ndarray:
         return np.divide(total, self.count, out=np.full(np.shape(total), np.nan), where=self.count > 0)

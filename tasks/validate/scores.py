@@ -55,7 +55,8 @@ class Sample:
 
     def of_group(self, group: str) -> Sample:
         """The pairs of a group of heights; of stations without a known height there are only those of ALL."""
-        return Sample(self.variable, self.period, self.pairs[in_group(self.pairs["above"], group)], self.candidates)
+        here = in_group(self.pairs["above"], group)
+        return self if here.all() else Sample(self.variable, self.period, self.pairs[here], self.candidates)
 
     def moments(self, candidate: Candidate, groups: np.ndarray, size: int) -> Moments:
         """Sums of a candidate's errors by group."""
@@ -99,8 +100,9 @@ def samples(pairs: pd.DataFrame) -> Iterator[Sample]:
     """One a variable and period. Candidates without any value are left out, rows without all others too."""
     for (variable, period), found in pairs.groupby(["variable", "period"], sort=False):
         named = [c for c in candidates(str(variable)) if c.name in found and found[c.name].notna().any()]
-        whole = found[found[[c.name for c in named]].notna().all(axis=1)]
-        if named and len(whole):
+        there = np.logical_and.reduce([found[c.name].notna().to_numpy() for c in named] or [[False]])
+        if there.any():
+            whole = found if there.all() else found[there]
             yield Sample(str(variable), float(str(period)), whole, named)
 
 
@@ -121,10 +123,9 @@ def _pooled(sample: Sample, group: str) -> tuple[list[StationScore], np.ndarray]
     each = [sample.moments(c, codes, size) for c in sample.candidates]
     drawn = resampled_rmse(np.stack([m.squared for m in each]), each[0].count)
     stations = int(sample.pairs["station"].nunique())
-    zero = np.zeros(len(sample.pairs), dtype=np.int64)
     rows = []
     for i, candidate in enumerate(sample.candidates):
-        total = sample.moments(candidate, zero, 1)
+        total = each[i].pooled
         r = float(total.correlation[0])
         low, high = interval(drawn[:, i])
         rows.append(

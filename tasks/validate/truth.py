@@ -5,38 +5,90 @@ Product and baselines live on the same grid and are averaged to the truth's cell
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
 import xarray as xr
+from scores.spatial import fss_2d_single_field
 
 from models.interpolation import bicubic, conservative_bicubic
 from tasks.grid import Grid, canonical
 from tasks.prepared import Prepared
 from tasks.recoarsen import Recoarsen
-from tasks.scorecard import TruthScore
+from tasks.scorecard import FractionsScore, TruthScore
 from tasks.variables import VARIABLES
 
+# thresholds in SI: wind as for stations; of rain, whatever hours it fell in, those of six
+EVENTS = {"wind_speed": ("m s-1", (5.0, 10.0, 15.0)), "tp": ("m", (1e-3, 5e-3, 25e-3))}
+WINDOWS = (1, 3, 5)  # points of the truth a side
+RARE = 0.005  # share of points: rarer events say nothing
 
-def score_against(truth_file: Path, product: xr.Dataset, target: Grid, prepared: Prepared) -> list[TruthScore]:
-    """RMSE of product, bicubic and conservative bicubic against a truth file; the product has one lead time."""
-    scores = []
+
+@dataclass(frozen=True)
+class Beside:
+    """One variable's truth (rows, cols), and product and baselines averaged to its cells."""
+
+    truth: np.ndarray
+    candidates: dict[str, np.ndarray]
+
+
+def beside_truth(
+    truth_file: Path, product: xr.Dataset, target: Grid, prepared: Prepared
+) -> tuple[dict[str, Beside], float]:
+    """Every variable beside its truth, and the truth's spacing in degrees; the product has one lead time."""
+    found = {}
     rows, cols = target.axes_in(prepared.grid)
     with xr.open_dataset(truth_file) as truth:
         to_canonical = canonical(truth.latitude.values, truth.longitude.values, truth_file.name)
         average = Recoarsen(target, to_canonical.grid)
         for name in (n for n in VARIABLES if n in product):
-            wanted = to_canonical(truth[name].values)
             coarse = torch.from_numpy(prepared.fields[name].values[0])
-            candidates = {
+            fields = {
                 "product": product[name].values[0],
                 "bicubic": bicubic(coarse, rows, cols).numpy(),
                 "conservative": conservative_bicubic(coarse, rows, cols).numpy(),
             }
-            rmse, count = {}, 0
-            for label, field in candidates.items():
-                error = average(field) - average.select(wanted)
-                rmse[label], count = float(np.sqrt((error**2).mean())), error.size
-            scores.append(TruthScore(variable=name, units=VARIABLES[name].units, count=count, **rmse))
+            wanted = average.select(to_canonical(truth[name].values))
+            found[name] = Beside(wanted, {label: average(field) for label, field in fields.items()})
+    return found, to_canonical.grid.dlat
+
+
+def score_against(found: dict[str, Beside]) -> list[TruthScore]:
+    """RMSE of product, bicubic and conservative bicubic, by variable."""
+    scores = []
+    for name, beside in found.items():
+        rmse = {label: float(np.sqrt(((f - beside.truth) ** 2).mean())) for label, f in beside.candidates.items()}
+        scores.append(TruthScore(variable=name, units=VARIABLES[name].units, count=beside.truth.size, **rmse))
+    return scores
+
+
+def fractions(found: dict[str, Beside], spacing: float) -> list[FractionsScore]:
+    """Fractions skill scores (Roberts and Lean 2008, doi:10.1175/2007MWR2123.1) of wind and rain that occurred."""
+    if {"u10", "v10"} <= found.keys():
+        u, v = found["u10"], found["v10"]
+        speeds = {label: np.hypot(u.candidates[label], v.candidates[label]) for label in u.candidates}
+        found = found | {"wind_speed": Beside(np.hypot(u.truth, v.truth), speeds)}
+    scores = []
+    for name, (units, thresholds) in EVENTS.items():
+        for threshold in thresholds if name in found else ():
+            beside = found[name]
+            frequency = float((beside.truth >= threshold).mean())
+            for window in WINDOWS if frequency >= RARE else ():
+                each = {
+                    label: float(
+                        fss_2d_single_field(
+                            field, beside.truth, event_threshold=threshold, window_size=(window, window),
+                            zero_padding=False,
+                        )
+                    )
+                    for label, field in beside.candidates.items()
+                }  # fmt: skip
+                scores.append(
+                    FractionsScore(
+                        variable=name, units=units, threshold=threshold, window=round(window * spacing, 6),
+                        frequency=frequency, **each,
+                    )
+                )  # fmt: skip
     return scores

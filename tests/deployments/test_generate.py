@@ -29,12 +29,14 @@ def test_shipped_deployments_are_those_of_hubei_and_the_gpu(monkeypatch: pytest.
     monkeypatch.delenv(SEARCH_PATH_VARIABLE, raising=False)
     content = by_name(build(found_regions()))
     assert list(content) == [
-        "downscale/hubei", "downscale/hubei-era5", "backfill/hubei", "maintain/hubei", "super_resolve/gpu",
+        "downscale/hubei", "downscale/hubei-era5", "backfill/hubei", "verify/hubei", "maintain/hubei",
+        "super_resolve/gpu",
     ]  # fmt: skip
     assert content["downscale/hubei"]["schedules"] == [{"cron": "45 7,19 * * *", "timezone": "UTC"}]
     assert content["downscale/hubei"]["parameters"] == {"region": "hubei", "source": "ifs"}
     assert content["downscale/hubei"]["concurrency_limit"] == {"limit": 1, "collision_strategy": "ENQUEUE"}
     assert content["downscale/hubei-era5"]["parameters"] == {"region": "hubei", "source": "era5"}
+    assert content["verify/hubei"]["schedules"] == [{"cron": "30 10,22 * * *", "timezone": "UTC"}]
     assert content["backfill/hubei"]["work_pool"] == {"name": "cpu", "work_queue_name": "backfill"}
     assert content["super_resolve/gpu"]["work_pool"] == {"name": "gpu", "work_queue_name": "live"}
     assert "concurrency_limit" not in content["super_resolve/gpu"]

@@ -51,8 +51,7 @@ def table(rows: pd.DataFrame | Iterable[pd.DataFrame]) -> pd.DataFrame:
     joined = pd.concat(parts, ignore_index=True)
     defaults = {"network": "", "period": 0.0, "quality": "", "elevation": np.nan}
     for name, value in defaults.items():
-        if name not in joined:
-            joined[name] = value
+        joined[name] = joined[name].fillna(value) if name in joined else value
     missing = [c for c in COLUMNS if c not in joined]
     if missing:
         raise BadInput(f"observations without {', '.join(missing)}; columns are {', '.join(COLUMNS)}")

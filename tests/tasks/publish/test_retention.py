@@ -57,7 +57,7 @@ def test_superseded_revision_goes_a_day_after_its_successor_came(store: str) -> 
     assert unknown_products(store, "hubei", entries(store, "hubei"), NOW) == []
     gone = unknown_products(store, "hubei", entries(store, "hubei"), LATER)
     assert [u.uri.split("/hubei/")[1] for u in gone] == [
-        p.split("hubei/")[1] for p in sorted((first.product, first.quicklook))
+        p.split("hubei/")[1] for p in sorted((first.product, first.quicklook, first.report))
     ]
     for item in gone:
         remove_product(item.uri)
@@ -141,7 +141,7 @@ def test_killed_removal_leaves_nothing_that_claims_to_be_there_and_is_finished_n
     assert product.exists()
     left = unknown_products(store, "hubei", entries(store, "hubei"), NOW)
     assert Path(left[-1].uri.removeprefix("file://")).stem == product.stem
-    for file in product.parent.glob(f"*{product.stem}.[pj]*"):
+    for file in product.parent.glob(f"*{product.stem}.[pjh]*"):
         os.utime(file, (before, before))
     for item in unknown_products(store, "hubei", entries(store, "hubei"), NOW):
         remove_product(item.uri)

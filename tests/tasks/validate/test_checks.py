@@ -8,15 +8,12 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from tasks.errors import GateRefused
 from tasks.grid import Grid, canonical
 from tasks.prepared import Prepared
 from tasks.recoarsen import Recoarsen
 from tasks.region import GateLimits
-from tasks.scorecard import Scorecard
-from tasks.validate import assert_passed
 from tasks.validate.checks import check, seam_ratio
-from tasks.validate.truth import score_against
+from tasks.validate.truth import Beside, beside_truth, fractions, score_against
 from tests.conftest import TRUTH
 
 COARSE = Grid(33.0, 110.0, 0.25, 0.25, 12, 14)
@@ -83,14 +80,6 @@ def test_a_step_at_a_tile_border_is_a_seam() -> None:
     assert seam_ratio(stepped, [40], []) > 3
 
 
-def test_gate_names_the_check_that_failed() -> None:
-    fine, coarse = product()
-    fine["t2m"][0, 0, 0] = 400.0
-    card = Scorecard(quality="unverified", checks=check(fine, FINE, coarse, COARSE, GateLimits()))
-    with pytest.raises(GateRefused, match=r"demo/2021.*t2m: highest value 400"):
-        assert_passed(card, "demo/2021-12-10T12")
-
-
 def test_truth_scores_are_those_of_a_plain_loop() -> None:
     with xr.open_dataset(TRUTH) as truth:
         to_canonical = canonical(truth.latitude.values, truth.longitude.values, "truth")
@@ -101,7 +90,32 @@ def test_truth_scores_are_those_of_a_plain_loop() -> None:
     fine = xr.Dataset({"t2m": (("step", "latitude", "longitude"), off[None].astype(np.float32))})
     coarse_grid = Grid(34.0, 109.0, 0.25, 0.25, 22, 22)
     coarse = xr.Dataset({"t2m": (("step", "latitude", "longitude"), np.full((1, 22, 22), 280.0, np.float32))})
-    score = score_against(Path(TRUTH), fine, target, Prepared(coarse, coarse_grid, None))[0]
+    found, spacing = beside_truth(Path(TRUTH), fine, target, Prepared(coarse, coarse_grid, None))
+    assert spacing == pytest.approx(0.1)
+    score = score_against(found)[0]
     assert score.product == pytest.approx(0.25, abs=2e-3)
     assert score.count == 31 * 31
     assert score.bicubic == pytest.approx(float(np.sqrt(((part.values - 280) ** 2).mean())), rel=1e-3)
+
+
+def test_fractions_skill_score_is_one_for_the_truth_and_forgives_a_small_shift_in_larger_windows() -> None:
+    rng = np.random.default_rng(1)
+    truth = rng.gamma(2.0, 2.0, (40, 50))
+    shifted = np.roll(truth, 1, axis=1)
+    zero = np.zeros_like(truth)
+    wind = {"u10": Beside(truth, {"product": truth, "bicubic": shifted, "conservative": zero}),
+            "v10": Beside(zero, dict.fromkeys(("product", "bicubic", "conservative"), zero))}  # fmt: skip
+    scores = [s for s in fractions(wind, 0.1) if s.threshold == 5.0]
+    assert [s.window for s in scores] == [0.1, 0.3, 0.5]
+    assert {s.product for s in scores} == {1.0}
+    assert {s.conservative for s in scores} == {0.0}
+    assert scores[0].bicubic < scores[1].bicubic < scores[2].bicubic < 1
+    # by hand at the point itself: 1 - mean square difference over the sum of both means of squares
+    f, o = shifted >= 5, truth >= 5
+    assert scores[0].bicubic == pytest.approx(1 - (f != o).mean() / (f.mean() + o.mean()))
+
+
+def test_events_that_hardly_occurred_have_no_fractions_skill_score() -> None:
+    calm = np.ones((20, 20))
+    beside = Beside(calm, dict.fromkeys(("product", "bicubic", "conservative"), calm))
+    assert fractions({"u10": beside, "v10": beside}, 0.1) == []

@@ -1,0 +1,56 @@
+"""What the flows that validate share: which cycles stations can be held against, until when, and earlier scores."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from pydantic import BaseModel
+
+from flows.places import observations_folder
+from tasks.cycle import Cycle
+from tasks.prepared import PreparedInfo
+from tasks.region import Region
+from tasks.rolling import read_scores
+from tasks.storage import join, write_parquet
+from tasks.validate import Observed, observe
+
+OBSERVED_SOURCES = {"ifs", "era5"}  # real weather at its own time; a demo or a file is scored when somebody asks
+
+
+class Seen(BaseModel):
+    """What there is to hold a product against."""
+
+    observed: Observed | None = None
+    complete: bool = False  # no more is expected
+    history: str | None = None  # URI of earlier cycles' scores
+
+
+def valid_times(cycle: Cycle, lead_hours: list[float]) -> list[datetime]:
+    """UTC, rising."""
+    return [cycle.time + timedelta(hours=h) for h in lead_hours]
+
+
+def is_complete(last: datetime, region: Region, now: datetime) -> bool:
+    """Whether the last observation of a valid time has come, or never will."""
+    return now - last > timedelta(days=region.observations.late_days)
+
+
+def save_history(store: str, region: str, cycle: Cycle, folder: str) -> str:
+    """URI of the scores of cycles before this one, for the gate."""
+    uri = join(folder, "history.parquet")
+    write_parquet(read_scores(store, region, cycle.source, cycle.time), uri)
+    return uri
+
+
+def look(region: Region, store: str, cycle: Cycle, info: PreparedInfo, folder: str, given: str | None) -> Seen:
+    """Observations of those valid times that are past, as a product is made."""
+    now, times = datetime.now(UTC), valid_times(cycle, info.lead_hours)
+    past = [t for t in times if t <= now]
+    asked = given is not None or (cycle.source in OBSERVED_SOURCES and bool(region.observations.sources))
+    if not past or not asked:
+        return Seen()
+    observed = observe(
+        region.name, region.box, past[0], past[-1], region.observations, folder, given, observations_folder()
+    )
+    complete = given is not None or is_complete(times[-1], region, now)
+    return Seen(observed=observed, complete=complete, history=save_history(store, region.name, cycle, folder))

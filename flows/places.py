@@ -1,0 +1,33 @@
+"""Where things are kept: products, scratch files, what was fetched. Set by the environment, docs/add-a-region.md."""
+
+from __future__ import annotations
+
+import os
+
+from tasks.storage import is_remote, join
+
+STORE_VARIABLE, DEFAULT_STORE = "FINESCALE_STORE", "products"
+WORKSPACE_VARIABLE, DEFAULT_WORKSPACE = "FINESCALE_WORKSPACE", "workspace"
+RAW_VARIABLE = "FINESCALE_RAW"
+
+
+def default_store() -> str:
+    """Where products go when nobody says."""
+    return os.environ.get(STORE_VARIABLE, DEFAULT_STORE)
+
+
+def default_workspace() -> str:
+    """Where runs keep their scratch files."""
+    return os.environ.get(WORKSPACE_VARIABLE, DEFAULT_WORKSPACE)
+
+
+def raw_folder() -> str:
+    """Where what is fetched is kept; a local folder, also where the workspace is none."""
+    base = default_workspace()
+    local = DEFAULT_WORKSPACE if is_remote(base) else base
+    return join(os.environ.get(RAW_VARIABLE) or join(local, "raw"))
+
+
+def observations_folder() -> str:
+    """Where fetched observations are kept, with what is needed to ask whether they have changed."""
+    return join(raw_folder(), "observations")

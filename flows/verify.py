@@ -1,0 +1,207 @@
+"""Scores published products as observations arrive. Deployment verify/hubei."""
+
+from __future__ import annotations
+
+import logging
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import uuid4
+
+from prefect import flow
+from prefect.events import emit_event
+from prefect.states import Completed
+from pydantic import BaseModel
+
+from flows import artifacts
+from flows.observations import OBSERVED_SOURCES, is_complete, save_history, valid_times
+from flows.orchestrator import assert_clock
+from flows.places import default_store, default_workspace, observations_folder
+from tasks import region as regions
+from tasks.acquire import ALIASES
+from tasks.cycle import Cycle
+from tasks.errors import BadInput, FinescaleError
+from tasks.publish import record
+from tasks.publish.ledger import LedgerEntry, entries, point_to, read_entry
+from tasks.publish.report.rolling import rolling_picture
+from tasks.publish.withdrawal import newest_good
+from tasks.region import Region
+from tasks.rolling import drift, read_scores
+from tasks.scorecard import QUARANTINED, Verification
+from tasks.storage import assert_writable, join, remove, write_bytes
+from tasks.validate import Observed, Validated, observe
+from tasks.validate import verify as score
+
+log = logging.getLogger(__name__)
+
+LOOK_BACK = timedelta(days=21)  # a cycle's last valid time is 6 days after its start, its last observation 4 days later
+DRIFT = "finescale.drift"  # event
+
+
+class ProductsQuarantined(FinescaleError):
+    """Published products that observations have shown to be wrong."""
+
+    exit_code = 4
+
+
+class VerifyReport(BaseModel):
+    """What became of the cycles that were looked at."""
+
+    scored: dict[str, str] = {}  # cycle -> quality
+    unchanged: list[str] = []  # nothing new had come
+    quarantined: dict[str, str] = {}  # cycle -> why
+    problems: list[str] = []  # sources of observations that gave nothing
+    drift: list[str] = []
+
+    def __str__(self) -> str:
+        said = f"{len(self.scored)} scored, {len(self.unchanged)} without anything new"
+        for n, what in ((len(self.quarantined), "quarantined"), (len(self.problems), "sources without an answer")):
+            said += f", {n} {what}" if n else ""
+        return said + "".join(f"; drift: {d}" for d in self.drift)
+
+
+def due(found: list[LedgerEntry], now: datetime) -> list[LedgerEntry]:
+    """Good entries of real weather with a valid time that is past and observations that may still come."""
+    wanted = []
+    for entry in found:
+        times = valid_times(Cycle.parse(entry.cycle, entry.source), entry.lead_hours)
+        done = entry.scorecard.verification is not None and entry.scorecard.verification.complete
+        open_still = times[0] <= now and now - times[-1] <= LOOK_BACK
+        if entry.good and entry.source in OBSERVED_SOURCES and open_still and not done:
+            wanted.append(entry)
+    return wanted
+
+
+@flow(name="verify", flow_run_name="{region}", timeout_seconds=6 * 3600, validate_parameters=True)
+def verify(
+    region: str,
+    source: str | None = None,
+    cycle: str | None = None,
+    observations: str | None = None,
+    store: str | None = None,
+) -> VerifyReport:
+    """Score what is published against stations: one cycle, or all for which observations may have arrived since.
+
+    `observations`: a file of them, which is then all there is, instead of the region's sources. ProductsQuarantined,
+    at the end, names products that were refused; by then `latest.json` names good ones.
+    """
+    assert_clock()
+    place, where, now = regions.load(region), join(store or default_store()), datetime.now(UTC)
+    assert_writable(where)
+    chosen = _chosen(place, where, source, cycle, now)
+    report = VerifyReport()
+    folder = join(default_workspace(), place.name, f"verify-{uuid4().hex[:8]}")
+    if chosen:
+        observed = _observe(place, chosen, observations, folder, now)
+        report.problems = observed.problems
+        for entry in chosen:
+            _score(place, where, entry, observed, folder, observations is not None, now, report)
+    for name in sorted({e.source for e in entries(where, place.name)}):
+        if (best := newest_good(where, place.name, name)) is not None:
+            point_to(where, best)  # a run that was killed may have written a verdict and not told readers
+        report.drift += _roll(place, where, name, now)
+    remove(folder)
+    for line in report.drift:
+        log.warning("drift: %s", line)
+    if report.drift:
+        _tell(place, report.drift)
+    if report.quarantined:
+        raise ProductsQuarantined("; ".join(f"{c}: {why}" for c, why in report.quarantined.items()))
+    return _ended(report)
+
+
+def _chosen(place: Region, store: str, source: str | None, cycle: str | None, now: datetime) -> list[LedgerEntry]:
+    name = ALIASES.get(source, source) if source is not None else None
+    if cycle is None:
+        return [e for e in due(entries(store, place.name), now) if name in (None, e.source)]
+    wanted = _named(source, cycle)
+    entry = read_entry(store, place.name, wanted)
+    if entry is None:
+        raise BadInput(f"{place.name} {wanted} is not in the ledger of {store}; `finescale status {place.name}` lists")
+    if not entry.scorable:
+        raise BadInput(f"{place.name} {wanted} is {entry.state} ({entry.why}): it is not scored")
+    return [entry]
+
+
+def verified(region: str, source: str | None, cycle: str, store: str | None) -> LedgerEntry:
+    """The ledger entry of a cycle, for whoever wants to see what was made of it."""
+    entry = read_entry(join(store or default_store()), regions.load(region).name, _named(source, cycle))
+    assert entry is not None
+    return entry
+
+
+def _named(source: str | None, cycle: str) -> Cycle:
+    given = ALIASES.get(source, source) if source is not None else None
+    return Cycle.parse(cycle, given or (cycle.split("/")[0] if "/" in cycle else "ifs"))
+
+
+def _observe(place: Region, chosen: list[LedgerEntry], given: str | None, folder: str, now: datetime) -> Observed:
+    times = [t for e in chosen for t in valid_times(Cycle.parse(e.cycle, e.source), e.lead_hours) if t <= now]
+    if not times:
+        raise BadInput(f"{', '.join(e.cycle for e in chosen)}: all valid times lie in the future; ask again later")
+    return observe(
+        place.name, place.box, min(times), max(times), place.observations, folder, given, observations_folder()
+    )
+
+
+def _score(
+    place: Region,
+    store: str,
+    entry: LedgerEntry,
+    observed: Observed,
+    folder: str,
+    given: bool,
+    now: datetime,
+    report: VerifyReport,
+) -> None:
+    """Score one cycle and record it if anything is new; adds to the report."""
+    cycle = Cycle.parse(entry.cycle, entry.source)
+    last = valid_times(cycle, entry.lead_hours)[-1]
+    complete = given or (is_complete(last, place, now) and not observed.problems)
+    found: Validated = score(
+        entry.cycle, join(store, *entry.product.split("/")), entry.scorecard, place.gate, folder, observed, complete,
+        save_history(store, place.name, cycle, folder),
+    )  # fmt: skip
+    if _same(entry.scorecard.verification, found.scorecard.verification):
+        report.unchanged.append(entry.cycle)
+        return
+    made = record(store, place, cycle, entry.product, found.scorecard, found.pairs, found.table)
+    if made is None:
+        report.unchanged.append(entry.cycle)  # made again or withdrawn meanwhile
+        return
+    report.scored[entry.cycle] = made.quality
+    artifacts.verification(made)
+    if made.quality == QUARANTINED:
+        report.quarantined[entry.cycle] = made.why
+
+
+def _same(before: Verification | None, after: Verification | None) -> bool:
+    """Whether nothing has come since."""
+    if before is None or after is None:
+        return after is None or (after.count == 0 and not after.complete)
+    return before == after
+
+
+def _roll(place: Region, store: str, source: str, now: datetime) -> list[str]:
+    """Draw the last month's scores of a source; what has drifted, in words."""
+    history = read_scores(store, place.name, source, now)
+    if history.empty:
+        return []
+    title = f"{place.title}: {source}, RMSE against stations"
+    write_bytes(join(store, place.name, "scores", f"{source}.png"), rolling_picture(history, title))
+    return [f"{source}: {line}" for line in drift(history, now)]
+
+
+def _tell(place: Region, lines: list[str]) -> None:
+    """An event that an automation can use; nothing depends on it."""
+    try:
+        emit_event(
+            DRIFT,
+            resource={"prefect.resource.id": f"finescale.region.{place.name}", "prefect.resource.name": place.name},
+            payload={"drift": lines},
+        )
+    except Exception as error:
+        log.warning("event %s: not sent (%s)", DRIFT, error)
+
+
+def _ended(report: VerifyReport) -> Any:
+    return Completed(data=report, message=str(report))

@@ -1,0 +1,44 @@
+"""The ledger entry of what a run has made, before it has a name."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from tasks.cycle import Cycle, RawFile
+from tasks.prepared import PreparedInfo
+from tasks.publish.ledger import PUBLISHED, LedgerEntry
+from tasks.region import Region
+from tasks.scorecard import Scorecard
+from tasks.slab import SlabReport
+from tasks.version import VERSION
+
+
+def draft(
+    region: Region,
+    cycle: Cycle,
+    info: PreparedInfo,
+    reports: list[SlabReport],
+    inputs: list[RawFile],
+    model: str,
+    model_sha256: str,
+    fingerprint: str,
+    scorecard: Scorecard,
+    timings: dict[str, float],
+) -> LedgerEntry:
+    """All of an entry but for its names and revision."""
+    return LedgerEntry(
+        region=region.name, cycle=str(cycle), state=PUBLISHED, quality=scorecard.quality, product="", quicklook="",
+        revision=0, fingerprint=fingerprint, published_at=datetime.now(UTC), lead_hours=info.lead_hours,
+        variables=info.variables, absent=info.absent,
+        inputs=[f.model_copy(update={"uri": f.uri.rsplit("/", 1)[-1]}) for f in inputs],  # a path is nobody's business
+        origin=info.origin, expver=info.expver, model=model, model_sha256=model_sha256, code_version=VERSION,
+        region_fingerprint=region.fingerprint, spacing=region.spacing, timings=timings, scorecard=scorecard,
+        verified_at=None if scorecard.verification is None else datetime.now(UTC),
+        slabs=[r.model_copy(update={"digests": {}}) for r in reports], digests=_merged(reports),
+    )  # fmt: skip
+
+
+def _merged(reports: list[SlabReport]) -> dict[str, list[str]]:
+    """Digests of all lead times, by variable."""
+    ordered = sorted(reports, key=lambda r: r.start)
+    return {name: [d for r in ordered for d in r.digests[name]] for name in ordered[0].digests}

@@ -1,0 +1,55 @@
+"""What people see of a product: its global attributes, its picture, its report."""
+
+from __future__ import annotations
+
+import pandas as pd
+import xarray as xr
+
+from tasks.cycle import ATTRIBUTION, LICENCE
+from tasks.gridded import INPUT
+from tasks.publish.figures import quicklook
+from tasks.publish.ledger import LedgerEntry
+from tasks.publish.report import report
+from tasks.region import Region
+from tasks.storage import open_zarr
+
+
+def attributes(entry: LedgerEntry, region: Region) -> dict[str, str]:
+    """Global attributes of the product: what it is, where it came from, how good it is."""
+    return {
+        "title": f"{region.title}: {entry.cycle} at {region.spacing:g} degree",
+        "institution": "finescale",
+        "source": f"{entry.cycle} downscaled by finescale {entry.code_version} with {entry.model}",
+        "history": f"{entry.published_at:%Y-%m-%dT%H:%M:%SZ} finescale {entry.code_version}",
+        "references": "Li et al., Computer Engineering 2026, 52(4), 376-385",
+        "attribution": ". ".join(p for p in (ATTRIBUTION[entry.origin], region.attribution) if p),
+        "finescale_region": entry.region,
+        "finescale_cycle": entry.cycle,
+        "finescale_version": entry.code_version,
+        "finescale_model": entry.model,
+        "finescale_model_sha256": entry.model_sha256,
+        "finescale_quality": entry.quality,
+        "scorecard": entry.scorecard.model_dump_json(),
+        "ledger": entry.model_dump_json(exclude={"scorecard", "digests", "slabs"}),
+    } | ({"license": LICENCE[entry.origin]} if entry.origin in LICENCE else {})
+
+
+def picture(product_uri: str, entry: LedgerEntry, region: Region) -> bytes:
+    """Quick-look of the middle lead time."""
+    product, fields = open_zarr(product_uri), open_zarr(product_uri, INPUT)
+    middle = product.sizes["step"] // 2
+    valid = product.valid_time.values[middle].astype("datetime64[m]")
+    hours = product.step.values[middle].astype("timedelta64[m]").astype(int) / 60
+    when = f"+{hours:g} h, valid {str(valid).replace('T', ' ')} UTC"
+    title = f"{region.title}: {entry.cycle} {when}; product at {entry.spacing:g}°"
+    return quicklook(fields.isel(step=middle).load(), product.isel(step=middle).load(), region.boundary_file, title)
+
+
+def report_page(product_uri: str, entry: LedgerEntry, region: Region, pairs: pd.DataFrame | None) -> bytes:
+    """The report, a page of its own."""
+    product = open_zarr(product_uri)
+    try:
+        coarse = open_zarr(product_uri, INPUT)
+    except (FileNotFoundError, KeyError, ValueError):  # a product of an older version
+        coarse = xr.Dataset()
+    return report(entry, product, coarse, pairs, region.boundary_file, region.title)

@@ -1,0 +1,296 @@
+"""From unverified to a verdict, and what a reader of latest.json sees meanwhile. Stations are the demo's truth."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+import xarray as xr
+
+from flows.downscale import downscale
+from flows.status import region_status
+from flows.verify import ProductsQuarantined, due, verify
+from tasks.cycle import Cycle
+from tasks.errors import BadInput, GateRefused
+from tasks.publish.ledger import read_entry
+from tasks.rolling import read_scores, write_scores
+from tasks.storage import open_zarr
+from tests.conftest import RegionMaker
+from tests.flows.conftest import CommandLine
+from tests.published import publish
+from tests.truth_stations import DEMO, truth_at_stations
+
+pytestmark = pytest.mark.usefixtures("prefect_server", "workspace")
+
+PRODUCT = f"hubei/demo/2021/12/{DEMO}"
+CYCLE = Cycle.parse(DEMO, "demo")
+
+
+class Reader:
+    """Reads latest.json over and over, opens what it names, and notes each (product, quality) that it sees."""
+
+    def __init__(self, store: Path) -> None:
+        self.store, self.seen, self.errors = store, list[tuple[str, str] | None](), list[str]()
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run)
+
+    def __enter__(self) -> Reader:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._thread.join()
+        self.look()
+
+    def _run(self) -> None:
+        while not self._stop.wait(0.002):
+            self.look()
+
+    def look(self) -> None:
+        """Read once."""
+        try:
+            latest = json.loads((self.store / "hubei/demo/latest.json").read_text())
+            # a reader who has the pointer finds a whole product
+            if open_zarr(str(self.store / latest["product"]))["t2m"].shape != (1, 89, 159):
+                self.errors.append("half a product")
+            now: tuple[str, str] | None = (Path(latest["product"]).name, latest["quality"])
+        except FileNotFoundError:
+            now = None
+        except Exception as error:
+            self.errors.append(repr(error))
+            return
+        if not self.seen or self.seen[-1] != now:
+            self.seen.append(now)
+
+
+def latest(store: Path) -> dict[str, Any]:
+    return dict(json.loads((store / "hubei/demo/latest.json").read_text()))
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Path:
+    """A store with the demo product, unverified."""
+    folder = tmp_path / "store"
+    downscale("hubei", source="demo", store=str(folder))
+    return folder
+
+
+@pytest.fixture
+def truth(tmp_path: Path) -> Path:
+    return truth_at_stations(tmp_path / "truth.csv")
+
+
+@pytest.fixture
+def reader(store: Path) -> Iterator[Reader]:
+    with Reader(store) as found:
+        yield found
+
+
+def test_a_product_is_unverified_until_observations_arrive_and_its_verdict_goes_everywhere(
+    store: Path, truth: Path, reader: Reader
+) -> None:
+    before = xr.open_zarr(store / f"{PRODUCT}.zarr").load()
+    assert (latest(store)["quality"], latest(store)["why"]) == ("unverified", ["no observations yet"])
+
+    report = verify("hubei", source="demo", cycle=DEMO, observations=str(truth), store=str(store))
+
+    assert report.scored == {f"demo/{DEMO}": "verified"}
+    entry = read_entry(str(store), "hubei", CYCLE)
+    assert entry is not None
+    assert (entry.quality, entry.scorecard.quality, entry.revision) == ("verified", "verified", 1)
+    found = entry.scorecard.verification
+    assert found is not None
+    assert found.complete
+    assert found.observations == ["truth.csv"]
+    assert {s.variable for s in found.scores} == {
+        "t2m", "d2m", "sp", "msl", "wind_speed", "wind_direction", "wind_vector"
+    }  # fmt: skip
+    # the product holds the same verdict, and not one value has changed
+    after = xr.open_zarr(store / f"{PRODUCT}.zarr").load()
+    xr.testing.assert_equal(before, after)
+    assert after.attrs["finescale_quality"] == "verified"
+    assert json.loads(after.attrs["scorecard"]) == json.loads(entry.scorecard.model_dump_json())
+    assert {k: v for k, v in after.attrs.items() if k not in ("finescale_quality", "scorecard", "ledger")} == {
+        k: v for k, v in before.attrs.items() if k not in ("finescale_quality", "scorecard", "ledger")
+    }
+    # so do latest.json, with the scores, and the rolling table
+    named = latest(store)
+    assert (named["quality"], named["why"], named["revision"]) == ("verified", [], 1)
+    assert {s["variable"] for s in named["scores"]} == {s.variable for s in found.skill}
+    table = read_scores(str(store), "hubei", "demo", CYCLE.time + timedelta(days=1))
+    assert table["complete"].all()
+    assert len(table) == len(found.scores)
+    assert "verified" in (store / entry.report).read_text()
+    reader.look()
+    assert reader.seen == [(f"{DEMO}.zarr", "unverified"), (f"{DEMO}.zarr", "verified")]
+    assert reader.errors == []
+
+
+def test_scoring_again_with_the_same_observations_changes_nothing(store: Path, truth: Path) -> None:
+    verify("hubei", source="demo", cycle=DEMO, observations=str(truth), store=str(store))
+    before = {f: f.stat().st_mtime_ns for f in store.rglob("*") if f.is_file() and f.suffix != ".png"}
+    report = verify("hubei", source="demo", cycle=DEMO, observations=str(truth), store=str(store))
+    assert report.unchanged == [f"demo/{DEMO}"]
+    assert before == {f: f.stat().st_mtime_ns for f in store.rglob("*") if f.is_file() and f.suffix != ".png"}
+
+
+def test_a_product_can_be_verified_as_it_is_made(tmp_path: Path, truth: Path) -> None:
+    outcome = downscale("hubei", source="demo", store=str(tmp_path / "store"), observations=str(truth))
+    assert outcome.entry.quality == "verified"
+    assert latest(tmp_path / "store")["quality"] == "verified"
+    assert not read_scores(str(tmp_path / "store"), "hubei", "demo", CYCLE.time + timedelta(days=1)).empty
+
+
+def test_a_product_worse_than_its_input_stays_published_as_degraded(store: Path, tmp_path: Path) -> None:
+    """Stations that measure what bilinear interpolation says."""
+    file = truth_at_stations(tmp_path / "bilinear.csv")
+    rows = pd.read_csv(file)
+    coarse = xr.open_zarr(store / f"{PRODUCT}.zarr", group="input")["t2m"].isel(step=0)
+    is_t2m = rows["variable"] == "t2m"
+    at = {c: xr.DataArray(rows.loc[is_t2m, c].to_numpy(), dims="s") for c in ("latitude", "longitude")}
+    height = xr.open_zarr(store / f"{PRODUCT}.zarr", group="input")["surface_altitude"].interp(at).values
+    rows.loc[is_t2m, "value"] = coarse.interp(at).values - 6.5e-3 * (rows.loc[is_t2m, "elevation"] - height)
+    rows.to_csv(file, index=False)
+    verify("hubei", source="demo", cycle=DEMO, observations=str(file), store=str(store))
+    named = latest(store)
+    assert (named["quality"], named["product"]) == ("degraded", f"{PRODUCT}.zarr")
+    assert named["why"][0].startswith("t2m: RMSE ")
+    assert "above that of input, bilinear, 6.5 K/km" in named["why"][0]
+    cycle = region_status("hubei", str(store), ask_prefect=False)["cycles"][0]
+    assert cycle["quality"] == "degraded"
+    assert named["why"][0] in cycle["why"]
+
+
+def test_too_few_stations_degrade_a_product(store: Path, tmp_path: Path) -> None:
+    file = truth_at_stations(tmp_path / "few.csv", stations=3)
+    verify("hubei", source="demo", cycle=DEMO, observations=str(file), store=str(store))
+    assert latest(store)["quality"] == "degraded"
+    assert latest(store)["why"][0].startswith("too few stations: ")
+
+
+def test_a_product_that_fails_a_check_goes_to_quarantine_and_the_last_good_one_stays(
+    store: Path, make_region: RegionMaker, reader: Reader
+) -> None:
+    strict = make_region(gate={"recoarsening": 1e-12})
+    with pytest.raises(GateRefused, match=r"re-coarsening error .*, limit 1e-12.*last good product stays") as refused:
+        downscale(str(strict), source="demo", store=str(store))
+    (kept,) = (store / "_quarantine").glob("*.zarr")
+    assert kept.name in str(refused.value)
+    held = xr.open_zarr(kept)
+    assert held.attrs["finescale_quality"] == "quarantined"
+    assert "re-coarsening" in json.loads(held.attrs["scorecard"])["why"][0]
+    assert kept.with_suffix(".html").exists()
+    assert json.loads(kept.with_suffix(".json").read_text())["state"] == "quarantined"
+    reader.look()
+    assert reader.seen == [(f"{DEMO}.zarr", "unverified")]
+    assert reader.errors == []
+    entry = read_entry(str(store), "hubei", CYCLE)
+    assert entry is not None
+    assert (entry.state, entry.product) == ("published", f"{PRODUCT}.zarr")
+    assert list((store / "_staging").rglob("*.zarr")) == []
+
+
+def test_a_refused_cycle_is_in_the_ledger_where_nothing_good_is_and_can_be_made_again(
+    tmp_path: Path, make_region: RegionMaker
+) -> None:
+    store = tmp_path / "store"
+    with pytest.raises(GateRefused):
+        downscale(str(make_region(gate={"recoarsening": 1e-12})), source="demo", store=str(store))
+    assert not (store / "hubei/demo/latest.json").exists()
+    (cycle,) = region_status("hubei", str(store), ask_prefect=False)["cycles"]
+    assert (cycle["state"], cycle["quality"]) == ("quarantined", "quarantined")
+    assert "re-coarsening error" in cycle["why"]
+    assert downscale("hubei", source="demo", store=str(store)).entry.product == f"{PRODUCT}.zarr"
+    assert latest(store)["product"] == f"{PRODUCT}.zarr"
+
+
+def test_a_score_far_outside_its_history_takes_a_published_product_out_of_readers_way(
+    store: Path, truth: Path, tmp_path: Path, reader: Reader
+) -> None:
+    verify("hubei", source="demo", cycle=DEMO, observations=str(truth), store=str(store))
+    scores = pd.read_parquet(store / f"hubei/scores/demo/{DEMO}.parquet").drop(
+        columns=["region", "source", "cycle", "revision", "complete"]
+    )
+    for day in range(1, 26):
+        earlier = Cycle(source="demo", time=CYCLE.time - timedelta(days=day))
+        write_scores(str(store), "hubei", earlier, 1, True, scores)
+    wrong = truth_at_stations(tmp_path / "wrong.csv", add=8.0)
+    with pytest.raises(ProductsQuarantined, match=r"t2m: RMSE .* times the highest of 25 cycles"):
+        verify("hubei", source="demo", cycle=DEMO, observations=str(wrong), store=str(store))
+    entry = read_entry(str(store), "hubei", CYCLE)
+    assert entry is not None
+    assert (entry.state, entry.quality) == ("quarantined", "quarantined")
+    assert not (store / f"hubei/scores/demo/{DEMO}.parquet").exists()
+    reader.look()
+    # nothing good is left, so that readers are told nothing at all
+    seen = [(f"{DEMO}.zarr", "unverified"), (f"{DEMO}.zarr", "verified"), None]
+    assert reader.seen == seen
+    # the observations were wrong, and have been mended
+    verify("hubei", source="demo", cycle=DEMO, observations=str(truth), store=str(store))
+    reader.look()
+    assert reader.seen == [*seen, (f"{DEMO}.zarr", "verified")]
+    assert reader.errors == []
+    assert (store / f"hubei/scores/demo/{DEMO}.parquet").exists()
+
+
+def test_a_verdict_that_was_written_by_a_run_that_was_killed_then_reaches_readers(store: Path, truth: Path) -> None:
+    before = (store / "hubei/demo/latest.json").read_bytes()
+    verify("hubei", source="demo", cycle=DEMO, observations=str(truth), store=str(store))
+    (store / "hubei/demo/latest.json").write_bytes(before)
+    verify("hubei", store=str(store))
+    assert latest(store)["quality"] == "verified"
+
+
+def test_wrong_requests_are_one_line_and_change_nothing(store: Path, truth: Path, tmp_path: Path) -> None:
+    before = {f: f.stat().st_mtime_ns for f in store.rglob("*") if f.is_file()}
+    with pytest.raises(BadInput, match="2021-12-11T12 is not in the ledger"):
+        verify("hubei", source="demo", cycle="2021-12-11T12", store=str(store))
+    with pytest.raises(BadInput):
+        verify("hubei", source="demo", cycle=DEMO, observations=str(tmp_path / "none.csv"), store=str(store))
+    assert {f: f.stat().st_mtime_ns for f in store.rglob("*") if f.is_file()} == before
+
+
+def test_those_are_due_whose_observations_may_have_come_and_whose_verdict_is_not_final(tmp_path: Path) -> None:
+    store, now = str(tmp_path / "store"), datetime.now(UTC)
+    ages = {"young": timedelta(hours=-1), "now": timedelta(hours=12), "old": timedelta(days=40)}
+    made = {
+        name: publish(store, Cycle(source="ifs", time=(now - age).replace(minute=0, second=0, microsecond=0)))
+        for name, age in ages.items()
+    }
+    assert [e.cycle for e in due(list(made.values()), now)] == [made["now"].cycle]
+
+
+def test_verify_on_the_command_line_prints_the_verdict_and_the_table(
+    store: Path, truth: Path, finescale: CommandLine
+) -> None:
+    done = finescale("verify", "hubei", "--source", "demo", "--cycle", DEMO, "--observations", truth, "--store", store)
+    assert done.exit_code == 0, done.output
+    assert f"demo/{DEMO}: verified" in done.stdout
+    assert "input, bilinear, 6.5 K/km" in done.stdout
+    again = finescale("verify", "--grid", store / f"{PRODUCT}.zarr", "--stations", truth, "--json")
+    assert again.exit_code == 0, again.output
+    entry = read_entry(str(store), "hubei", CYCLE)
+    assert entry is not None
+    assert entry.scorecard.verification is not None
+    wanted = json.loads(entry.scorecard.verification.model_dump_json())
+    assert json.loads(again.stdout)["scores"] == wanted["scores"]
+
+
+def test_verify_takes_any_gridded_file(finescale: CommandLine, demo_grib: Path, truth: Path, tmp_path: Path) -> None:
+    done = finescale("verify", "--grid", demo_grib, "--stations", truth)
+    assert done.exit_code == 0, done.output
+    assert "product, bilinear" in done.stdout
+    other = pd.read_csv(truth).assign(time="2021-12-11T20:00")
+    other.to_csv(tmp_path / "other.csv", index=False)
+    none = finescale("verify", "--grid", demo_grib, "--stations", tmp_path / "other.csv")
+    assert none.exit_code == 2
+    assert "no usable observation" in none.stderr
+    assert finescale("verify", "hubei", "--grid", demo_grib).exit_code == 2
+    assert finescale("verify").exit_code == 2
