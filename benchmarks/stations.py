@@ -19,7 +19,7 @@ import xarray as xr
 
 from models.downscaler import Downscaler
 from tasks import region as regions
-from tasks.candidates import Candidate
+from tasks.candidates import ALL, APART, CASES, HEADLINE, Candidate
 from tasks.downscale.fields import downscale_fields
 from tasks.downscale.packages import open_package
 from tasks.downscale.predict import make_plan
@@ -34,6 +34,10 @@ from tasks.validate.stations.table import rejected, usable
 
 RESULTS = Path(__file__).parent / "results" / "stations.json"
 PAGE = Path(__file__).parents[1] / "docs" / "verify.md"
+MARK = "<!-- stations: written by `python -m benchmarks.stations DATA` -->"
+# variable -> (factor, unit that people use, digits)
+PRINTED = {"t2m": (1.0, "K", 2), "d2m": (1.0, "K", 2), "msl": (0.01, "hPa", 2), "sp": (0.01, "hPa", 2),
+           "wind_speed": (1.0, "m/s", 2), "wind_vector": (1.0, "m/s", 2)}  # fmt: skip
 TERRAIN = ("static", "hres_0p1_orography.nc")
 Box = tuple[float, float, float, float]  # north, south, west, east
 MARGIN = 0.5  # degrees around the stations of a tile
@@ -140,6 +144,53 @@ def matched(data: Path, match: Match) -> tuple[pd.DataFrame, pd.DataFrame]:
     return found.drop_duplicates(["station", "time", "variable", "period"]), observations
 
 
+def section(results: dict[str, dict]) -> str:
+    """The tables of docs/verify.md."""
+    titles = {c.name: c.title for c in SHOWN}
+    lines = [
+        "RMSE [95 % interval] and bias, with the number of stations, of `inr-hres` at 0.05 degree from the fields'",
+        "own grid, terrain from the HRES's 0.1 degree orography; written by `python -m benchmarks.stations DATA`. Nothing",
+        "was fitted or chosen on these sets. Bold: the lowest RMSE of a column.",
+        "",
+    ]
+    for name, found in results.items():
+        scores = [s for s in found["scores"] if s["candidate"] in titles and s["group"] != CASES]
+        for variable in dict.fromkeys(s["variable"] for s in scores if s["variable"] in PRINTED):
+            lines += _table(name, variable, [s for s in scores if s["variable"] == variable], titles)
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _table(name: str, variable: str, scores: list[dict], titles: dict[str, str]) -> list[str]:
+    factor, unit, digits = PRINTED[variable]
+    groups = [g for g in (HEADLINE, APART, ALL) if any(s["group"] == g for s in scores)]
+    by = {(s["candidate"], s["group"]): s for s in scores}
+    best = {g: min((s for s in scores if s["group"] == g), key=lambda s: s["rmse"])["candidate"] for g in groups}
+    counts = {g: next(s["count"] for s in scores if s["group"] == g) for g in groups}
+    head = " | ".join(f"{g}, n = {counts[g]}" for g in groups)
+    lines = [f"**{name}, {variable}, {unit}**", "", f"| | {head} |", "|---|" + "---|" * len(groups)]
+    for candidate, title in titles.items():
+        cells = []
+        for g in groups:
+            s = by.get((candidate, g))
+            if s is None:
+                cells.append("–")
+                continue
+            rmse, low, high, bias = (f"{s[k] * factor:.{digits}f}" for k in ("rmse", "low", "high", "bias"))
+            rmse = f"**{rmse}**" if best[g] == candidate else rmse
+            cells.append(f"{rmse} [{low}, {high}], {bias}")
+        if any(c != "–" for c in cells):
+            lines.append(f"| {title} | {' | '.join(cells)} |")
+    return [*lines, ""]
+
+
+def write_page(results: dict[str, dict]) -> None:
+    """Put the tables into docs/verify.md."""
+    text = PAGE.read_text()
+    start = text.index(MARK) + len(MARK)
+    end = text.index("\n**What these say.**", start)
+    PAGE.write_text(text[:start] + "\n\n" + section(results) + text[end:])
+
+
 def main() -> None:
     """Match, score, print and keep."""
     data, results = Path(sys.argv[1]), {}
@@ -162,6 +213,7 @@ def main() -> None:
         for k in done.skill:
             print(f"{k.variable:14} {k.group:12} skill {k.skill:.3f} [{k.low:.3f}, {k.high:.3f}] against {k.best}")
     RESULTS.write_text(json.dumps(results, indent=1) + "\n")
+    write_page(results)
 
 
 if __name__ == "__main__":

@@ -40,7 +40,9 @@ class Buddies:
 
 
 # So at least 10 K. The largest differences from the buddies' mean in four months of 31 stations around Hubei are 8.9 K
-# within 250 km and 9.9 K within 300 km, all of them real: a front lies across the network, the station is its first.
+# within 250 km and 9.9 K within 300 km, and where their series were looked at they were fronts that lay across the
+# network, or a warm night in the wind. Of 7,800 SYNOP stations of the world at one hour it takes two, 13.8 degrees C at
+# noon in Zimbabwe and -26 degrees C at the head of a fjord in Greenland, of which the second may be true.
 TEMPERATURE = Buddies()
 # Of sea-level pressure, or of what surface pressure gives for it; so at least 10 hPa. Real: 6.4 hPa around Hubei, where
 # high stations reduce each in their way. Of 445 stations of INMET all but nine are within 5 hPa; the four beyond 10 hPa

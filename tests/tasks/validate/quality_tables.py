@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pdbufr
 
 from tasks.validate.stations.table import table
 
@@ -80,3 +82,21 @@ def matched(shared_data: Path, *names: str) -> pd.DataFrame:
                 factor, period = (1e-3, wide["precip_period_h"].fillna(1.0)) if variable == "tp" else (1.0, 0.0)
                 parts.append(place.assign(variable=variable, value=wide[column] * factor, period=period))
     return table(parts)
+
+
+def synop_of_the_world(shared_data: Path) -> pd.DataFrame:
+    """About 7,800 stations at one time; some seconds."""
+    names = {"t2m": "airTemperatureAt2M", "d2m": "dewpointTemperatureAt2M", "sp": "nonCoordinatePressure"}
+    names |= {"msl": "pressureReducedToMeanSeaLevel", "wind_speed": "windSpeedAt10M"}
+    place = ["blockNumber", "stationNumber", "latitude", "longitude", "heightOfStation"]
+    path = shared_data / "stations/synop_global_20181102T12.bufr"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        read = pdbufr.read_bufr(str(path), columns=[*place, *names.values()], required_columns=place[:4])
+    wide = read.groupby(["blockNumber", "stationNumber"]).first().reset_index()
+    known = wide[["latitude", "longitude"]].assign(
+        station=wide["blockNumber"].astype(int) * 1000 + wide["stationNumber"].astype(int),
+        elevation=wide["heightOfStation"],
+        time=pd.Timestamp("2018-11-02T12"),
+    )
+    return table([known.assign(variable=v, value=wide[c].astype(float)) for v, c in names.items()])

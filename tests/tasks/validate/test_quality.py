@@ -9,7 +9,7 @@ import pytest
 from tasks.validate import buddies, duplicates, quality, sequences
 from tasks.validate.quality import quality_control
 from tasks.validate.stations.table import reject, rejected, table
-from tests.tasks.validate.quality_tables import isd_lite, matched, network, series
+from tests.tasks.validate.quality_tables import isd_lite, matched, network, series, synop_of_the_world
 
 
 def reasons(observations: pd.DataFrame) -> dict[str, int]:
@@ -304,3 +304,11 @@ def test_brazilian_elevations_and_barometers_that_are_wrong(shared_data: Path):
 def test_other_matched_sets_lose_nothing(shared_data: Path):
     for name in ("matched_hres_20211210T20.csv", "matched_era5_uk_201903.csv"):
         assert reasons(matched(shared_data, name)) == {}
+
+
+def test_one_hour_of_the_world_loses_what_is_wrong(shared_data: Path):
+    controlled = quality_control(synop_of_the_world(shared_data))
+    bad = controlled[controlled["quality"] != ""].set_index("station")
+    assert len(bad) < 0.0015 * len(controlled)  # 33 of 36,000, looked at one by one
+    assert {"67201", "78641", "89666"} <= set(bad.index)  # 99 degrees C, 126 hPa, 349 m/s
+    assert (bad["variable"] == "t2m").sum() <= 3
