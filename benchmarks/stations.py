@@ -149,8 +149,8 @@ def section(results: dict[str, dict]) -> str:
     titles = {c.name: c.title for c in SHOWN}
     lines = [
         "RMSE [95 % interval] and bias, with the number of stations, of `inr-hres` at 0.05 degree from the fields'",
-        "own grid, terrain from the HRES's 0.1 degree orography; written by `python -m benchmarks.stations DATA`. Nothing",
-        "was fitted or chosen on these sets. Bold: the lowest RMSE of a column.",
+        "own grid, terrain from the HRES's 0.1 degree orography; written by `python -m benchmarks.stations DATA`.",
+        "Nothing was fitted or chosen on these sets. Bold: the lowest RMSE of a column.",
         "",
     ]
     for name, found in results.items():

@@ -28,6 +28,7 @@ from deployments.settings import Settings
 from deployments.supervision import Supervisor, end, strays
 from tests.conftest import HUBEI, ROOT
 from tests.servers.s3 import free_ports
+from tests.truth_stations import DEMO, truth_at_stations
 
 pytestmark = pytest.mark.integration
 
@@ -141,7 +142,7 @@ def stack(listener: tuple[str, list[dict[str, Any]]]) -> Iterator[tuple[Run, sub
         region = place.parent / "regions" / "small"
         shutil.copytree(HUBEI, region)
         data = yaml.safe_load((region / "region.yaml").read_text())
-        never = {"ifs": "0 0 1 1 *", "era5": None, "maintain": None, "deadline_minutes": 0.2}
+        never = {"ifs": "0 0 1 1 *", "era5": None, "maintain": None, "verify": None, "deadline_minutes": 0.2}
         (region / "region.yaml").write_text(yaml.safe_dump(data | {"name": "small", "schedule": never}))
         run = Run(
             place,
@@ -180,6 +181,7 @@ def test_all_that_runs_need_is_on_the_server(stack: tuple[Run, subprocess.Comple
         "downscale/hubei-era5",
         "backfill/small",
         "maintain/small",
+        "verify/small",
         "super-resolve/gpu",
     } <= deployed
     queues = {(q["work_pool_name"], q["name"]): q["priority"] for q in run.post("/work_queues/filter")}
@@ -225,6 +227,29 @@ def test_a_run_makes_its_product_on_s3(stack: tuple[Run, subprocess.CompletedPro
     with xarray.open_zarr(product, storage_options=options, chunks=None) as ds:
         assert ds.t2m.shape == (1, 89, 159)
         assert bool(ds.t2m.notnull().all())
+
+
+def test_a_verdict_is_given_by_a_run_of_its_own_and_drift_is_told(
+    stack: tuple[Run, subprocess.CompletedProcess[str]], tmp_path: Path
+) -> None:
+    run, _ = stack
+    stations = truth_at_stations(tmp_path / "truth.csv")
+    given = ["source=demo", f"cycle={DEMO}", f"observations={stations}"]
+    parameters = [word for value in given for word in ("--param", value)]
+    done = run.prefect("deployment", "run", "verify/small", *parameters, "--watch")
+    assert "1 scored" in done.stdout, done.stdout + done.stderr
+    environ = run.environ | run.env_file()
+    code = (
+        "import json, s3fs; fs = s3fs.S3FileSystem(); "
+        "print(json.loads(fs.cat('finescale/products/small/demo/latest.json'))['quality'])"
+    )
+    seen = subprocess.run([sys.executable, "-c", code], env=environ, capture_output=True, text=True, timeout=60)
+    assert seen.stdout.strip() == "verified", seen.stderr
+    # what the flow does when scores are above their range
+    tell = "from flows.verify import _tell; from tasks import region; _tell(region.load('small'), ['t2m: RMSE 9 K'])"
+    subprocess.run([sys.executable, "-c", tell], env=environ, cwd=ROOT, check=True, timeout=60)
+    (told,) = eventually(lambda: [t for t in run.told if t["title"] == "finescale: drift"])
+    assert "small: t2m: RMSE 9 K" in told["message"]
 
 
 def test_a_run_that_fails_is_told(stack: tuple[Run, subprocess.CompletedProcess[str]]) -> None:

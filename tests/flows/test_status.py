@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+import pandas as pd
 import pytest
 from prefect import flow
 from prefect.client.orchestration import get_client
@@ -18,8 +19,10 @@ from prefect.states import Completed, Failed, Scheduled
 from flows.health import PoolHealth, PrefectHealth, prefect_health
 from flows.status import region_status, source_health
 from tasks import region as regions
+from tasks.candidates import HEADLINE
 from tasks.publish.ledger import entries
 from tasks.publish.withdrawal import mark
+from tasks.rolling import write_scores
 from tests.conftest import RegionMaker
 from tests.flows.conftest import CommandLine
 from tests.published import cycle_of, publish
@@ -53,6 +56,27 @@ def test_damaged_product_needs_looking_after_and_a_withdrawn_one_was(tmp_path: P
     (ifs,) = (h for h in source_health(regions.load("hubei"), store, entries(store, "hubei"), NOW) if h.source == "ifs")
     assert (ifs.verdict, ifs.damaged, ifs.withdrawn, ifs.ok) == ("ok", 1, 1, False)
     assert str(ifs).endswith("1 damaged  1 withdrawn")
+
+
+def test_a_month_of_scores_is_shown_beside_the_best_other_and_drift_is_named(
+    tmp_path: Path, finescale: CommandLine
+) -> None:
+    store = str(tmp_path)
+    publish(store, cycle_of(NOW - timedelta(hours=18)))
+    common = {"by": "pooled", "variable": "t2m", "period": 0.0, "units": "K", "group": HEADLINE, "count": 100}
+    for day in range(40):
+        rmse = 1.5 if day < 7 else 1.0 + day / 1000
+        rows = [common | {"candidate": c, "rmse": r, "bias": 0.1, "lead_hours": float("nan"), "station": ""}
+                for c, r in (("product_bilinear_standard", rmse), ("input_bilinear_standard", 1.3))]  # fmt: skip
+        cycle = cycle_of(NOW - timedelta(days=day, hours=1))
+        write_scores(store, "hubei", cycle, 1, True, pd.DataFrame(rows))
+    shown = finescale("status", "hubei", "--store", store).stdout
+    assert "against stations, the last 30 days:" in shown
+    (line,) = [line for line in shown.splitlines() if "input, bilinear, 6.5 K/km" in line]
+    assert line.split()[:2] == ["ifs", "t2m"]
+    assert "1.3" in line
+    (drift,) = [line for line in shown.splitlines() if "drift" in line]
+    assert "t2m: RMSE 1.5 K in 7 cycles of the last 7 days" in drift
 
 
 def test_source_that_is_not_scheduled_is_not_missed(tmp_path: Path, make_region: RegionMaker) -> None:
