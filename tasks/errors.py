@@ -111,11 +111,11 @@ class GateRefused(FinescaleError):
     exit_code = 4
 
 
-class ObservationsMissing(FinescaleError):
-    """A service of observations that has nothing under this address."""
-
-
 class ObservationsUnavailable(FinescaleError):
-    """A service of observations that does not answer, or not in time."""
+    """A service of observations that does not answer, or not in time; another run may find it up."""
 
-    exit_code = 3
+    exit_code = CycleNotReady.exit_code
+
+
+class ObservationsMissing(FinescaleError):
+    """Observations that a service does not have."""

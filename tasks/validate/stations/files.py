@@ -1,119 +1,154 @@
-"""Anybody's observations: a table of ours, a wide table, ISD-Lite, GHCNh or BUFR, told by content."""
+"""Anybody's file of observations, told by its content or its name: local, or in an object store."""
 
 from __future__ import annotations
 
+import gzip
 import io
-from pathlib import Path
-from tempfile import TemporaryDirectory
+from collections.abc import Mapping
 
 import pandas as pd
 
 from tasks.errors import BadInput, UnreadableFile
 from tasks.storage import filesystem
 from tasks.validate.stations.ghcnh import read_ghcnh
-from tasks.validate.stations.isd_lite import BASE, read_history, read_isd_lite, station_of
+from tasks.validate.stations.isd_lite import BASE_URL, isd_lite_files, read_history, read_isd_lite
+from tasks.validate.stations.rows import Column, long_form
 from tasks.validate.stations.synop import read_synop
 from tasks.validate.stations.table import COLUMNS, OBSERVED, table
 
-MM = 1e-3
 HISTORY = "isd-history.csv"
-# column of a wide table -> (variable, factor)
 WIDE = {
-    "t2m_K": ("t2m", 1.0), "d2m_K": ("d2m", 1.0), "sp_Pa": ("sp", 1.0), "msl_Pa": ("msl", 1.0),
-    "wind_speed_ms": ("wind_speed", 1.0), "wind_dir_deg": ("wind_direction", 1.0), "precip_mm": ("tp", MM),
-}  # fmt: skip
-WIDE_PLACE = {"station_id": "station", "latitude": "latitude", "longitude": "longitude", "elevation_m": "elevation",
-              "time_utc": "time", "network": "network"}  # fmt: skip
-HOW = (
-    f"a table has columns {', '.join(COLUMNS)}; or one row a report with {', '.join(WIDE_PLACE)} and {', '.join(WIDE)}"
+    "t2m_K": Column("t2m"),
+    "d2m_K": Column("d2m"),
+    "sp_Pa": Column("sp"),
+    "msl_Pa": Column("msl"),
+    "wind_speed_ms": Column("wind_speed"),
+    "wind_dir_deg": Column("wind_direction"),
+}
+PLACE = {"station_id": "station", "latitude": "latitude", "longitude": "longitude", "time_utc": "time"}
+OPTIONAL = {"network": "network", "elevation_m": "elevation"}
+RAIN, RAIN_PERIOD, NOTE = "precip_mm", "precip_period_h", "quality_note"
+LONG_NEEDS = ["station", "latitude", "longitude", "time", "variable", "value"]
+FORMS = (
+    f"a table has one value a row in {', '.join(COLUMNS)} (SI), or one report a row in {', '.join(PLACE)} and any of "
+    f"{', '.join([*OPTIONAL, *WIDE])}, {RAIN} with {RAIN_PERIOD}, {NOTE}"
 )
 
 
 def read_observations(uri: str) -> pd.DataFrame:
-    """Observations of a file or folder, local or in an object store. BadInput if it cannot be read, or holds none."""
-    fs, path = filesystem(uri)
+    """The table of a file (CSV or Parquet of one value or one report a row, ISD-Lite, GHCNh, BUFR) or of a folder.
+
+    A folder holds ISD-Lite or psv files. ISD-Lite needs isd-history.csv beside it or in the folder above. BadInput says
+    what is wrong with what cannot be read, and what would be right; so it does for a file without observations.
+    """
     try:
-        found = _folder(uri) if fs.isdir(path) else _read(fs.cat_file(path), path.rsplit("/", 1)[-1], uri)
+        fs, path = filesystem(str(uri))
+        found = _folder(uri) if fs.isdir(path) else _file(uri, fs.cat_file(path))
     except FileNotFoundError:
-        raise BadInput(f"{uri}: no such file of observations") from None
-    except PermissionError as error:
-        raise BadInput(f"{uri}: cannot be read ({error})") from None
+        raise UnreadableFile(f"{uri}: is not there; give a file or folder of observations, or its URI") from None
+    except (OSError, ImportError) as error:
+        raise UnreadableFile(f"{uri}: cannot be read ({error}); are the path and the credentials right?") from None
     if found.empty:
         raise BadInput(f"{uri}: holds no observation of {', '.join(OBSERVED)}")
     return found
 
 
-def _read(data: bytes, name: str, uri: str) -> pd.DataFrame:
-    if not data:
-        raise UnreadableFile(f"{uri}: empty file")
-    if station_of(name) is not None:
-        return read_isd_lite(data, name, _history(uri))
-    if data[:4] == b"PAR1":
-        return _table(pd.read_parquet(io.BytesIO(data)), uri)
-    if b"BUFR" in data[:1024]:
-        with TemporaryDirectory() as folder:  # eccodes reads files
-            file = Path(folder) / name
-            file.write_bytes(data)
-            return read_synop(file)
-    first = data.split(b"\n", 1)[0]
-    if first.count(b"|") > 5:
-        return read_ghcnh(data, name)
-    try:
-        return _table(pd.read_csv(io.BytesIO(data), dtype={"station": str, "station_id": str}), uri)
-    except (pd.errors.ParserError, UnicodeDecodeError) as error:
-        raise UnreadableFile(f"{uri}: neither CSV, Parquet, BUFR, GHCNh nor ISD-Lite ({error})") from None
-
-
 def _folder(uri: str) -> pd.DataFrame:
-    """A folder of ISD-Lite or GHCNh files."""
     fs, path = filesystem(uri)
-    names = sorted(f.rsplit("/", 1)[-1] for f in fs.ls(path, detail=False))
-    isd, psv = [n for n in names if station_of(n)], [n for n in names if n.endswith(".psv")]
+    names = [str(fs.unstrip_protocol(f)) for f in fs.ls(path, detail=False)]
+    isd, psv = isd_lite_files(names), sorted(n for n in names if n.endswith(".psv"))
     if not isd and not psv:
-        raise BadInput(f"{uri}: a folder without ISD-Lite (574940-99999-2021.gz) or GHCNh (.psv) files")
-    base = path.rstrip("/")
-    history = _history(f"{uri.rstrip('/')}/{isd[0]}") if isd else None
-    parts = [read_ghcnh(fs.cat_file(f"{base}/{n}"), n) for n in psv]
-    if history is not None:
-        parts += [read_isd_lite(fs.cat_file(f"{base}/{n}"), n, history) for n in isd]
-    return table(parts)
+        raise UnreadableFile(f"{uri}: is a folder without ISD-Lite (574610-99999-2021, also .gz) or GHCNh files (.psv)")
+    parts = [read_isd_lite(isd, _history(isd[0]))] if isd else []
+    return table([*parts, *(read_ghcnh(fs.cat_file(filesystem(f)[1]), f) for f in psv)])
+
+
+def _file(uri: str, data: bytes) -> pd.DataFrame:
+    if not data:
+        raise UnreadableFile(f"{uri}: is empty")
+    if isd_lite_files([uri]):
+        return read_isd_lite(uri, _history(uri))
+    if data[:2] == b"\x1f\x8b":
+        try:
+            data = gzip.decompress(data)
+        except EOFError:
+            raise UnreadableFile(f"{uri}: is cut; copy it again") from None
+    if b"BUFR" in data[:200]:  # after a heading of the GTS, perhaps
+        return read_synop(data, uri)
+    if data[:4] == b"PAR1":
+        try:
+            return _rows(uri, pd.read_parquet(io.BytesIO(data)))
+        except (ValueError, OSError) as error:
+            raise UnreadableFile(f"{uri}: is no whole Parquet file ({error})") from None
+    if b"|" in data.split(b"\n", 1)[0]:
+        return read_ghcnh(data, uri)
+    try:
+        raw = pd.read_csv(io.BytesIO(data), dtype={"station": str, "station_id": str, "quality": str, "network": str})
+    except (ValueError, pd.errors.ParserError) as error:
+        raise UnreadableFile(f"{uri}: is neither CSV, Parquet, BUFR, GHCNh nor named like ISD-Lite ({error})") from None
+    return _rows(uri, raw)
 
 
 def _history(uri: str) -> pd.DataFrame:
-    """isd-history.csv from the file's folder or the one above."""
+    """The list of stations beside an ISD-Lite file, or in the folder above."""
     fs, path = filesystem(uri)
     folder = path.rsplit("/", 1)[0]
     for place in (folder, folder.rsplit("/", 1)[0]):
         if fs.exists(f"{place}/{HISTORY}"):
-            return read_history(fs.cat_file(f"{place}/{HISTORY}"))
-    raise BadInput(f"{uri}: ISD-Lite says nowhere where a station is; put {HISTORY} beside it ({BASE}/{HISTORY})")
+            return read_history(str(fs.unstrip_protocol(f"{place}/{HISTORY}")))
+    raise UnreadableFile(
+        f"{uri}: ISD-Lite does not say where stations are; put {BASE_URL}/{HISTORY} beside it or in the folder above"
+    )
 
 
-def _table(rows: pd.DataFrame, uri: str) -> pd.DataFrame:
-    """A long or a wide table; BadInput says what is missing."""
-    if {"variable", "value"} <= set(rows):
-        return _typed(rows, uri)
-    lacking = [c for c in WIDE_PLACE if c not in rows and c not in ("network", "elevation_m")]
-    present = {c: how for c, how in WIDE.items() if c in rows}
-    if lacking or not present:
-        raise BadInput(f"{uri}: columns are {', '.join(map(str, rows.columns))}; {HOW}")
-    place = rows[[c for c in WIDE_PLACE if c in rows]].rename(columns=WIDE_PLACE)
-    hours = rows["precip_period_h"] if "precip_period_h" in rows else pd.Series(1.0, rows.index)
-    note = rows["quality_note"].fillna("").astype(str) if "quality_note" in rows else pd.Series("", rows.index)
-    parts = [
-        place.assign(variable=variable, period=hours if variable == "tp" else 0.0, value=rows[column] * factor)
-        for column, (variable, factor) in present.items()
-    ]
-    joined = pd.concat([p.assign(quality=note.where(note == "", "source: " + note)) for p in parts])
-    joined["period"] = joined["period"].fillna(1.0)
-    return _typed(joined, uri)
-
-
-def _typed(rows: pd.DataFrame, uri: str) -> pd.DataFrame:
-    """The table, times read; BadInput if a column does not hold what it should."""
+def _rows(uri: str, raw: pd.DataFrame) -> pd.DataFrame:
+    """The table of either form; BadInput for columns that fit neither, or hold something else."""
     try:
-        time = pd.to_datetime(rows["time"], utc=True).dt.tz_localize(None)
-        quality = rows["quality"].fillna("") if "quality" in rows else ""
-        return table(rows.assign(time=time.astype("datetime64[ns]"), quality=quality))
-    except (ValueError, TypeError, KeyError) as error:
-        raise BadInput(f"{uri}: {error}; {HOW}") from None
+        if {"variable", "value"} <= set(raw):
+            return _long(raw)
+        return _wide(raw)
+    except BadInput as error:
+        raise BadInput(f"{uri}: {error}") from None
+    except (ValueError, TypeError) as error:
+        raise BadInput(f"{uri}: a column holds something else than it should ({error}); {FORMS}") from None
+
+
+def _long(raw: pd.DataFrame) -> pd.DataFrame:
+    _need(raw, LONG_NEEDS)
+    raw = raw[[c for c in COLUMNS if c in raw]].copy()
+    raw["time"] = _utc(raw["time"])
+    for name, without in {"network": "", "quality": "", "period": 0.0}.items():
+        if name in raw:
+            raw[name] = raw[name].fillna(without)
+    return table(raw)
+
+
+def _wide(raw: pd.DataFrame) -> pd.DataFrame:
+    _need(raw, list(PLACE))
+    reports = raw.rename(columns=PLACE | OPTIONAL)
+    reports["time"] = _utc(reports["time"])
+    reports["network"] = reports["network"].fillna("") if "network" in reports else ""
+    if "elevation" not in reports:
+        reports["elevation"] = float("nan")
+    if RAIN not in raw and not set(WIDE) & set(raw):
+        raise BadInput(f"has no observation in its columns {', '.join(map(str, raw))}; {FORMS}")
+    columns: Mapping[str, Column] = WIDE
+    if NOTE in raw:
+        reports[[f"{c}:quality" for c in [*WIDE, RAIN]]] = pd.DataFrame(
+            dict.fromkeys([*WIDE, RAIN], raw[NOTE].map(lambda note: "" if pd.isna(note) else f"its source: {note}"))
+        )
+    parts = long_form(reports, columns)
+    if RAIN in raw:
+        _need(raw, [RAIN_PERIOD])
+        for hours, some in reports.groupby(RAIN_PERIOD):
+            parts += long_form(some, {RAIN: Column("tp", 1e-3, period=float(hours))})
+    return table(parts)
+
+
+def _need(raw: pd.DataFrame, columns: list[str]) -> None:
+    if lacking := [c for c in columns if c not in raw]:
+        raise BadInput(f"has no column {', '.join(lacking)}; {FORMS}")
+
+
+def _utc(time: pd.Series) -> pd.Series:
+    return pd.to_datetime(time, utc=True).dt.tz_localize(None)

@@ -1,114 +1,154 @@
-"""GHCNh, NOAA's successor of ISD: pipe-separated, columns by name, quality codes that depend on the source.
+"""NOAA's GHCNh, which follows ISD: pipe-separated, columns by name, quality codes that depend on who supplied a value.
 
-Format: https://www.ncei.noaa.gov/oa/global-historical-climatology-network/hourly/doc/ghcnh_DOCUMENTATION.pdf
+Format: https://www.ncei.noaa.gov/oa/global-historical-climatology-network/hourly/doc/ghcnh_DOCUMENTATION.pdf. About
+two days late.
 """
 
 from __future__ import annotations
 
 import io
 import logging
+from collections.abc import Iterable
 
+import numpy as np
 import pandas as pd
 
 from tasks.errors import UnreadableFile
+from tasks.validate.stations.http import Http
+from tasks.validate.stations.rows import KELVIN, Column, direction_of_wind, long_form, on_the_hour
 from tasks.validate.stations.table import table
 
 log = logging.getLogger(__name__)
 
-BASE = "https://www.ncei.noaa.gov/oa/global-historical-climatology-network/hourly"
-ZERO_CELSIUS, HPA, MM = 273.15, 100.0, 1e-3
-# column -> (variable, period in h, factor, offset)
-COLUMNS: dict[str, tuple[str, float, float, float]] = {
-    "temperature": ("t2m", 0.0, 1.0, ZERO_CELSIUS),
-    "dew_point_temperature": ("d2m", 0.0, 1.0, ZERO_CELSIUS),
-    "station_level_pressure": ("sp", 0.0, HPA, 0.0),
-    "sea_level_pressure": ("msl", 0.0, HPA, 0.0),
-    "wind_speed": ("wind_speed", 0.0, 1.0, 0.0),
-    "wind_direction": ("wind_direction", 0.0, 1.0, 0.0),
-    "precipitation": ("tp", 1.0, MM, 0.0),
-} | {f"precipitation_{h}_hour": ("tp", float(h), MM, 0.0) for h in (3, 6, 12, 24)}
-# Checks that NOAA's own quality control did and the value failed; and what the older sources said of it themselves:
-# 2 and 6 suspect, 3 and 7 wrong. The same figure means different things by source, none of these means good.
-FAILED = set("LoFUDdWKCTShVwNEpH")
-LEGACY = set("2367")
-TRACE = {"T", "2"}  # measurement codes: too little to measure; 2 in the sources that came from ISD
-TOTALS = (0, 6, 12, 18)  # hours UTC at which six-hour totals follow each other
+BASE_URL = "https://www.ncei.noaa.gov/oa/global-historical-climatology-network/hourly"
+COLUMNS = {
+    "temperature": Column("t2m", offset=KELVIN),
+    "dew_point_temperature": Column("d2m", offset=KELVIN),
+    "station_level_pressure": Column("sp", 100.0),
+    "sea_level_pressure": Column("msl", 100.0),
+    "wind_speed": Column("wind_speed"),
+    "wind_direction": Column("wind_direction"),
+    "precipitation": Column("tp", 1e-3, period=1.0),
+    **{f"precipitation_{h}_hour": Column("tp", 1e-3, period=float(h)) for h in (3, 6, 9, 12, 15, 18, 21, 24)},
+}
+LEGACY_SOURCES = {str(n) for n in range(313, 349)}  # came with ISD's own flags, whose letters are an editor's consent
+LEGACY_CONSENT = set("ACIMPRU")
+PASSED = {"", "0", "1", "4", "5", "9"}  # ISD: passed, or not checked; 2 and 6 are suspect, 3 and 7 wrong
+TRACE = {"T", "2"}
+# Amounts of the period that the column says. 3 is "measurable" here; in ISD's format it began an accumulation, but some
+# countries' wet reports all carry it, and without them only their dry ones would be left.
+MEASURED = {"", "3", "9"} | TRACE
+SPECIAL = "FM16"  # a SPECI: its amount is of less than the hour
+SYNOP, METAR = "FM12", ("FM15", "FM16")
+RANK = {"metar": 0, "ghcnh": 1, "synop": 2}  # of two reports of one time the last is kept: tenths over whole degrees
 
 
 def read_station_list(data: bytes) -> pd.DataFrame:
-    """`ghcnh-station-list.csv` by id: name, latitude, longitude, elevation in m (NaN unknown)."""
-    rows = pd.read_csv(io.BytesIO(data), dtype=str, keep_default_na=False)
-    needed = ["GHCN_ID", "LATITUDE", "LONGITUDE", "ELEVATION", "NAME"]
-    if lacking := [c for c in needed if c not in rows]:
-        raise UnreadableFile(f"ghcnh-station-list.csv: no column {', '.join(lacking)}; has the format changed?")
-    found = pd.DataFrame({"station": rows["GHCN_ID"], "name": rows["NAME"]})
-    for new, old in {"latitude": "LATITUDE", "longitude": "LONGITUDE", "elevation": "ELEVATION"}.items():
-        found[new] = pd.to_numeric(rows[old], errors="coerce")
-    found["elevation"] = found["elevation"].mask(found["elevation"] <= -999)
-    return found.dropna(subset=["latitude", "longitude"]).drop_duplicates("station").set_index("station")
+    """Stations of a ghcnh-station-list.csv by id: name, wmo, icao, latitude, longitude, elevation (m, NaN unknown)."""
+    try:
+        raw = pd.read_csv(io.BytesIO(data), dtype=str, keep_default_na=False)
+        stations = pd.DataFrame(
+            {
+                "name": raw["NAME"],
+                "wmo": raw["WMO_ID"],
+                "icao": raw["ICAO"],
+                "latitude": pd.to_numeric(raw["LATITUDE"], errors="coerce"),
+                "longitude": pd.to_numeric(raw["LONGITUDE"], errors="coerce"),
+                "elevation": _elevation(raw["ELEVATION"]),
+            }
+        )
+        stations.index = pd.Index(raw["GHCN_ID"], name="station")
+    except (KeyError, ValueError) as error:
+        raise UnreadableFile(
+            f"ghcnh-station-list.csv: is no list of stations ({error}); "
+            f"get it from {BASE_URL}/doc/ghcnh-station-list.csv"
+        ) from None
+    return stations.dropna(subset=["latitude", "longitude"])
 
 
 def read_ghcnh(data: bytes, name: str) -> pd.DataFrame:
-    """One station's file as observations, those that failed a check with the reason; UnreadableFile names the file.
+    """The table of one psv file, of either of NOAA's two headings; values that failed a check with the reason.
 
-    Times are rounded to the minute; the elevation is the file's own.
+    The network is who reported a value, SYNOP or METAR. UnreadableFile names the file.
     """
     try:
-        rows = pd.read_csv(io.BytesIO(data), sep="|", dtype=str, keep_default_na=False)
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
-        raise UnreadableFile(f"{name}: not a GHCNh file ({error}); fetch it again") from None
-    rows = rows.rename(columns=str.strip)
-    by_lower = {c.lower(): c for c in rows}
-    station, lat, lon = (by_lower.get(c) for c in ("station_id", "latitude", "longitude"))
-    if station is None:
-        station = by_lower.get("station")
-    if station is None or lat is None or lon is None or not set(COLUMNS) & set(by_lower):
-        raise UnreadableFile(f"{name}: not a GHCNh file: columns {', '.join(list(rows)[:6])}...; fetch it again")
-    number = lambda column: pd.to_numeric(rows[column], errors="coerce")  # noqa: E731
-    elevation = number(by_lower["elevation"]) if "elevation" in by_lower else pd.Series(float("nan"), rows.index)
-    common = {
-        "station": rows[station], "network": "synop", "latitude": number(lat), "longitude": number(lon),
-        "elevation": elevation.mask(elevation <= -999), "time": _times(rows, by_lower, name),
-    }  # fmt: skip
-    parts = []
-    for column, (variable, period, factor, offset) in COLUMNS.items():
-        if column not in by_lower:
-            continue
-        value = number(by_lower[column]) * factor + offset
-        code = lambda what, c=column: rows.get(by_lower.get(f"{c}_{what}", ""), pd.Series("", rows.index)).str.strip()  # noqa: E731
-        if variable == "tp":
-            value = value.mask(code("measurement_code").isin(TRACE) & value.isna(), 0.0)
-        part = pd.DataFrame({**common, "variable": variable, "period": period, "value": value})
-        parts.append(part.assign(quality=_reasons(code("quality_code"))))
-    return _without_overlaps(_without_calm(table(parts).dropna(subset=["latitude", "longitude", "time"])))
-
-
-def _times(rows: pd.DataFrame, by_lower: dict[str, str], name: str) -> pd.Series:
-    if "date" in by_lower:
-        return pd.to_datetime(rows[by_lower["date"]], errors="coerce", utc=True).dt.tz_localize(None).dt.round("min")
-    parts = {c: by_lower[c] for c in ("year", "month", "day", "hour", "minute") if c in by_lower}
-    if not {"year", "month", "day", "hour"} <= set(parts):
-        raise UnreadableFile(f"{name}: no DATE and no Year, Month, Day and Hour; has the format changed?")
-    numbers = pd.DataFrame({c: pd.to_numeric(rows[column], errors="coerce") for c, column in parts.items()})
-    return pd.to_datetime(numbers, errors="coerce", utc=True).dt.tz_localize(None)
-
-
-def _reasons(codes: pd.Series) -> pd.Series:
-    """Why values are not used, by their quality codes."""
-    failed = codes.isin(FAILED | LEGACY)
-    return ("GHCNh: quality " + codes).where(failed, "")
-
-
-def _without_calm(rows: pd.DataFrame) -> pd.DataFrame:
-    """Without directions of a wind that does not blow."""
-    speed = rows[(rows["variable"] == "wind_speed") & (rows["value"] == 0)]
-    calm = pd.MultiIndex.from_frame(rows[["station", "time"]]).isin(
-        pd.MultiIndex.from_frame(speed[["station", "time"]])
+        raw = pd.read_csv(io.BytesIO(data), sep="|", dtype=str, keep_default_na=False)
+    except (ValueError, pd.errors.ParserError) as error:
+        raise UnreadableFile(f"{name}: is no GHCNh file ({error}); fetch it again") from None
+    raw = raw.rename(columns={c: c.upper() for c in raw if c.upper() in {"LATITUDE", "LONGITUDE", "ELEVATION", "DATE"}})
+    raw = raw.rename(columns={"Station_ID": "STATION"})
+    if lacking := [c for c in ("STATION", "LATITUDE", "LONGITUDE", "ELEVATION", "temperature") if c not in raw]:
+        raise UnreadableFile(f"{name}: is no GHCNh file, or a new kind: no column {', '.join(lacking)}; fetch it again")
+    reports = pd.DataFrame(
+        {
+            "station": raw["STATION"],
+            "network": "ghcnh",
+            "latitude": pd.to_numeric(raw["LATITUDE"], errors="coerce"),
+            "longitude": pd.to_numeric(raw["LONGITUDE"], errors="coerce"),
+            "elevation": _elevation(raw["ELEVATION"]),
+            "time": _times(raw, name),
+        }
     )
-    return rows[~(calm & (rows["variable"] == "wind_direction"))].reset_index(drop=True)
+    added = {}
+    for column in (c for c in COLUMNS if c in raw):
+        added[column] = pd.to_numeric(raw[column], errors="coerce")
+        kind = raw[f"{column}_Report_Type"].str[:4] if f"{column}_Report_Type" in raw else pd.Series("", raw.index)
+        added[f"{column}:network"] = np.select([kind == SYNOP, kind.isin(METAR)], ["synop", "metar"], "ghcnh")
+        added[f"{column}:quality"] = _reasons(raw, column)
+        if column.startswith("precipitation"):
+            trace = raw.get(f"{column}_Measurement_Code", pd.Series("", raw.index)).str.strip().isin(TRACE)
+            added[column] = added[column].mask(trace, 0.0).mask(kind == SPECIAL)
+    if {"wind_direction", "wind_speed"} <= set(added):
+        added["wind_direction"] = direction_of_wind(added["wind_direction"], added["wind_speed"])
+    reports = on_the_hour(pd.concat([reports, pd.DataFrame(added, index=raw.index)], axis=1))
+    parts = long_form(reports, COLUMNS)
+    return table([part.loc[part["network"].map(RANK).sort_values(kind="stable").index] for part in parts])
 
 
-def _without_overlaps(rows: pd.DataFrame) -> pd.DataFrame:
-    """Six-hour totals that follow each other only: some stations print a rolling one every three hours."""
-    rolling = (rows["variable"] == "tp") & (rows["period"] == 6.0) & ~rows["time"].dt.hour.isin(TOTALS)
-    return rows[~rolling].reset_index(drop=True)
+def fetch_ghcnh(http: Http, stations: Iterable[str], years: Iterable[int], base_url: str = BASE_URL) -> pd.DataFrame:
+    """The table of these stations and years from NOAA; errors as of `Http.get_all`."""
+    years = list(years)
+    urls = [f"{base_url}/access/by-year/{y}/psv/GHCNh_{s}_{y}.psv" for s in stations for y in years]
+    parts = []
+    for url, data in http.get_all(urls).items():
+        try:
+            parts.append(read_ghcnh(data, url))
+        except UnreadableFile as error:  # one station's trouble is not the others'
+            log.warning("ghcnh: left out: %s", error)
+    return table(parts)
+
+
+def refused(quality: str, source: str) -> bool:
+    """Whether a quality code says that the value failed a check; what a letter says depends on the source's code."""
+    if quality in PASSED:
+        return False
+    return not (source in LEGACY_SOURCES and quality in LEGACY_CONSENT)
+
+
+def _reasons(raw: pd.DataFrame, column: str) -> list[str]:
+    """Why each value is not used; empty where nothing speaks against it."""
+    blank = pd.Series("", raw.index)
+    quality = raw.get(f"{column}_Quality_Code", blank).str.strip()
+    source = raw.get(f"{column}_Source_Code", blank).str.strip()
+    measured = raw.get(f"{column}_Measurement_Code", blank).str.strip()
+    pairs = zip(quality, source, strict=True)
+    reasons = [f"GHCNh: quality {q}" if refused(q, s) else "" for q, s in pairs]
+    if not column.startswith("precipitation"):
+        return reasons
+    return [r or ("" if m in MEASURED else f"GHCNh: measurement {m}") for r, m in zip(reasons, measured, strict=True)]
+
+
+def _elevation(text: pd.Series) -> pd.Series:
+    metres = pd.to_numeric(text, errors="coerce")
+    return metres.mask(metres <= -999)  # -999.9: not known
+
+
+def _times(raw: pd.DataFrame, name: str) -> pd.Series:
+    """UTC, of a DATE or of Year to Minute."""
+    parts = ["Year", "Month", "Day", "Hour", "Minute"]
+    try:
+        if "DATE" in raw:
+            return pd.to_datetime(raw["DATE"], utc=True, format="ISO8601").dt.tz_localize(None)
+        return pd.to_datetime(raw[parts].rename(columns=str.lower).astype(int))
+    except (ValueError, KeyError) as error:
+        raise UnreadableFile(f"{name}: has times that cannot be read ({error}); fetch it again") from None

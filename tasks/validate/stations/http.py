@@ -1,108 +1,178 @@
-"""Fetching from services of observations, politely: one at a time, cached, asked only for what has changed.
+"""Fetching from the services of observations: kept copies, few requests at once, patience with an end.
 
-What was fetched is kept with its ETag or time of change; a service that is down is answered for by what is kept.
+Copies are asked after by ETag or Last-Modified. Tries are counted here instead of in urllib3: its Retry knows neither
+an end in time nor bodies that are cut.
 """
 
 from __future__ import annotations
 
 import logging
-import threading
+import random
 import time
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import requests
 from requests.adapters import HTTPAdapter
 from requests_cache import CachedSession
 from requests_cache.backends.filesystem import FileCache
-from urllib3.util.retry import Retry
+from urllib3.exceptions import HTTPError as TransportError
 
-from tasks.errors import ObservationsMissing, ObservationsUnavailable
+from tasks.errors import ObservationsMissing, ObservationsUnavailable, RequestRefused
 from tasks.version import VERSION
 
 log = logging.getLogger(__name__)
 
-AGENT = f"finescale/{VERSION} (verification of weather fields)"
-FRESH = 600.0  # seconds in which nothing is asked again: no source here changes faster
-QUIET = 20.0  # seconds without a byte, after which a request counts as failed
-ATTEMPTS = 3
-PAUSE = 0.2  # seconds between two requests: these are free services
-BUSY = (429, 500, 502, 503, 504)
+BLOCK = 1 << 16
+TRIES = 4
+LONGEST_WAIT = 60.0  # s, between two tries
+FRESH = 60  # s that an answer without ETag or date is good for: the quickest source reports every half hour
+BUSY = {408, 425, 429, 500, 502, 503, 504}
 
 
-class Fetcher:
-    """GET with cache, retries and a deadline for all that one source is asked; not for several threads at once."""
+class _Ended(requests.RequestException):
+    """The time for the whole fetch is over."""
 
-    def __init__(self, folder: Path, deadline_s: float, pause_s: float = PAUSE, fresh_s: float = FRESH) -> None:
-        self._until = time.monotonic() + deadline_s
-        self._deadline, self._pause, self._last = deadline_s, pause_s, 0.0
-        self._session = CachedSession(
-            backend=FileCache(folder, use_cache_dir=False), expire_after=fresh_s, allowable_codes=(200,),
-            stale_if_error=True, headers={"User-Agent": AGENT},
-        )  # fmt: skip
-        # a service that says when to come back is believed, if that is before the deadline
-        retry = Retry(
-            ATTEMPTS, backoff_factor=0.5, status_forcelist=BUSY, respect_retry_after_header=True,
-            retry_after_max=max(int(deadline_s), 1), raise_on_status=False,
-        )  # fmt: skip
+
+class _Bounded(HTTPAdapter):
+    """Reads bodies itself, so that one that drips ends with the fetch, and one that is cut is an error."""
+
+    until = 0.0  # of time.monotonic
+
+    def send(self, request: requests.PreparedRequest, *args: Any, **options: Any) -> requests.Response:
+        answer = super().send(request, *args, **options | {"stream": True})
+        body = bytearray()
+        while block := answer.raw.read1(BLOCK, decode_content=True):
+            body += block
+            if time.monotonic() > self.until:
+                answer.close()
+                raise _Ended(f"{len(body)} bytes so far")
+        if answer.raw.length_remaining:
+            raise requests.ConnectionError(f"connection ended {answer.raw.length_remaining} bytes early")
+        answer._content, answer._content_consumed = bytes(body), True
+        return answer
+
+
+class Http:
+    """One fetch: all its requests together end with the deadline; copies outlive it, so that the next goes on."""
+
+    def __init__(
+        self,
+        cache_folder: str | Path,
+        deadline_s: float = 300.0,
+        *,
+        at_once: int = 2,
+        pause_s: float = 0.2,
+        timeout_s: float = 30.0,
+        wait_s: float = 1.0,
+    ) -> None:
+        self.until = time.monotonic() + deadline_s
+        self.deadline_s, self.at_once, self.pause_s = deadline_s, at_once, pause_s
+        self.timeout_s, self.wait_s = timeout_s, wait_s
+        self._down = False
+        Path(cache_folder).mkdir(parents=True, exist_ok=True)
+        self._folder = str(Path(cache_folder).absolute())
+        self._session = CachedSession(backend=self._cache(), expire_after=FRESH, always_revalidate=True)
+        self._session.headers["User-Agent"] = f"finescale/{VERSION}"
+        adapter = _Bounded(pool_maxsize=at_once)
+        adapter.until = self.until
         for scheme in ("http://", "https://"):
-            self._session.mount(scheme, HTTPAdapter(max_retries=retry))
+            self._session.mount(scheme, adapter)
 
-    def get(self, url: str, **parameters: str) -> bytes:
-        """Content of an address.
+    def get(self, url: str, params: Mapping[str, Any] | None = None) -> bytes:
+        """An answer's body; empty where the service says that there is nothing (204).
 
-        ObservationsMissing if there is none; ObservationsUnavailable if the service is silent, refuses or is cut off,
-        and nothing is kept from before.
+        ObservationsMissing for what is not there (404), RequestRefused for a request that the service does not take,
+        ObservationsUnavailable if it is silent, fails or is too slow and no older copy is at hand.
         """
-        left = self._until - time.monotonic()
-        if left <= 0:
-            raise ObservationsUnavailable(
-                f"{url}: not within {self._deadline:g} s; raise `observations: deadline_seconds`"
+        wait, why = self.wait_s, ""
+        for _ in range(1 if self._down else TRIES):
+            left = self.until - time.monotonic()
+            if left <= 0:
+                why = why or "no time left"
+                break
+            try:
+                answer = self._session.get(url, params=params, timeout=min(self.timeout_s, left))
+            except (requests.RequestException, TransportError, OSError) as error:
+                why, asked = _short(error), None
+            else:
+                if not getattr(answer, "from_cache", False):
+                    time.sleep(self.pause_s)
+                if answer.status_code in (200, 204):
+                    return bytes(answer.content or b"")
+                if answer.status_code in (404, 410):
+                    raise ObservationsMissing(f"{url}: not there ({answer.status_code})")
+                if answer.status_code not in BUSY:
+                    said = bytes(answer.content[:200]).decode(errors="replace").strip()
+                    raise RequestRefused(
+                        f"{answer.url}: refused (HTTP {answer.status_code}): {said or 'no reason given'}"
+                    )
+                why, asked = f"HTTP {answer.status_code}", _retry_after(answer)
+            pause = asked if asked is not None else wait * random.uniform(1.0, 1.2)  # noqa: S311
+            if time.monotonic() + pause > self.until:
+                break
+            time.sleep(pause)
+            wait = min(2 * wait, LONGEST_WAIT)
+        return self._older_copy(url, params, why)
+
+    def get_all(self, urls: Iterable[str]) -> dict[str, bytes]:
+        """Bodies by URL, as `get`; what is not there is left out and logged. ObservationsMissing if nothing is."""
+        wanted = list(dict.fromkeys(urls))
+        with ThreadPoolExecutor(self.at_once) as pool:
+            try:
+                answers = list(pool.map(self._if_there, wanted))
+            except BaseException:
+                pool.shutdown(cancel_futures=True)
+                raise
+        found = {url: body for url, body in zip(wanted, answers, strict=True) if body is not None}
+        if wanted and not found:
+            raise ObservationsMissing(
+                f"{wanted[0]} and {len(wanted) - 1} more: none is there; look at stations and times"
             )
-        time.sleep(max(self._last + self._pause - time.monotonic(), 0.0))
+        return found
+
+    def _if_there(self, url: str) -> bytes | None:
         try:
-            response = _within(left, lambda: self._session.get(url, params=parameters, timeout=min(QUIET, left)))
-        except TimeoutError:
-            raise ObservationsUnavailable(
-                f"{url}: not within {self._deadline:g} s; raise `observations: deadline_seconds`"
-            ) from None
-        except requests.RequestException as error:
-            raise ObservationsUnavailable(f"{url}: {_said(error)}; it is asked again next time") from None
-        finally:
-            self._last = time.monotonic()
-        if response.status_code in (404, 410):
-            raise ObservationsMissing(f"{url}: not there (HTTP {response.status_code})")
-        if response.status_code != 200:
-            raise ObservationsUnavailable(
-                f"{url}: HTTP {response.status_code} {response.reason}; it is asked again next time"
-            )
-        if getattr(response, "is_expired", False) and not getattr(response, "revalidated", False):
-            log.warning("%s: does not answer, what was fetched before is used", url)
-        return bytes(response.content)
+            return self.get(url)
+        except ObservationsMissing as error:
+            log.info("observations: %s", error)
+            return None
+
+    def _cache(self) -> FileCache:
+        return FileCache(self._folder, decode_content=False)
+
+    def _older_copy(self, url: str, params: Mapping[str, Any] | None, why: str) -> bytes:
+        self._down = True  # the others of this fetch are tried once
+        kept = CachedSession(backend=self._cache(), stale_if_error=True)
+        copy = kept.get(url, params=params, only_if_cached=True)  # 504 if there is none
+        if copy.status_code == 200:
+            log.warning("observations: %s: %s; using the copy of %s", url, why, copy.created_at)
+            return bytes(copy.content or b"")
+        raise ObservationsUnavailable(
+            f"{url}: {why} (tried for up to {self.deadline_s:.0f} s); what has come is kept, run again later"
+        )
 
 
-def _within(seconds: float, call: object) -> requests.Response:
-    """What a call returns; TimeoutError if it takes longer: a server may send a byte a second for ever."""
-    result: list[requests.Response | BaseException] = []
-
-    def run() -> None:
-        try:
-            result.append(call())  # type: ignore[operator]
-        except BaseException as error:
-            result.append(error)
-
-    thread = threading.Thread(target=run, daemon=True)
-    thread.start()
-    thread.join(seconds)
-    if not result:
-        raise TimeoutError
-    if isinstance(result[0], BaseException):
-        raise result[0]
-    return result[0]
+def _retry_after(answer: requests.Response) -> float | None:
+    """Seconds that a busy server asks for."""
+    said = answer.headers.get("Retry-After", "")
+    return float(said) if said.isdigit() else None
 
 
-def _said(error: Exception) -> str:
-    """The last cause, which names the trouble."""
-    cause: BaseException = error
-    while (inner := cause.__cause__ or cause.__context__) is not None:
-        cause = inner
-    return f"{type(cause).__name__}: {cause}".splitlines()[0][:200]
+def _short(error: Exception) -> str:
+    """What a network error comes down to, without the library's layers."""
+    text = str(error)
+    for sign, meaning in (
+        ("timed out", "no answer in time"),
+        ("Connection refused", "connection refused"),
+        ("NameResolution", "name does not resolve"),
+        ("Remote end closed", "connection closed"),
+        ("IncompleteRead", "connection cut"),
+        ("bytes early", "connection cut"),
+        ("Connection reset", "connection reset"),
+    ):
+        if sign in text:
+            return meaning
+    return f"too slow, {text}" if isinstance(error, _Ended) else f"{type(error).__name__}: {text[:120]}"

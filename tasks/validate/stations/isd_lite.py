@@ -1,6 +1,6 @@
-"""ISD-Lite, NOAA's archive until August 2025: fixed columns, no quality flags, positions in a list of their own.
+"""NOAA ISD-Lite: hourly reports up to August 2025, and the history of stations that says where they are.
 
-Format: https://www.ncei.noaa.gov/pub/data/noaa/isd-lite/isd-lite-format.txt
+Format: https://www.ncei.noaa.gov/pub/data/noaa/isd-lite/isd-lite-format.txt. No quality flags.
 """
 
 from __future__ import annotations
@@ -9,122 +9,174 @@ import gzip
 import io
 import logging
 import re
+from collections.abc import Iterable
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from tasks.errors import UnreadableFile
+from tasks.storage import filesystem, read_bytes
+from tasks.validate.stations.http import Http
+from tasks.validate.stations.rows import KELVIN, Column, direction_of_wind, long_form
 from tasks.validate.stations.table import table
 
 log = logging.getLogger(__name__)
 
-BASE = "https://www.ncei.noaa.gov/pub/data/noaa"
-NAME = re.compile(r"(?P<station>[0-9A-Z]{6}-\d{5})-(?P<year>\d{4})(?:\.gz)?")
-WIDTHS = (4, 3, 3, 3, 6, 6, 6, 6, 6, 6, 6, 6)
-FIELDS = ("year", "month", "day", "hour", "t", "td", "slp", "direction", "speed", "sky", "p1", "p6")
-LENGTH = sum(WIDTHS)
-MISSING, TRACE = -9999, -1
-ZERO_CELSIUS, MM = 273.15, 1e-3
-SYNOPTIC = (0, 6, 12, 18)  # UTC
-# A METAR has whole degrees only, of readings in tenths one in ten is whole. NOAA merges what several networks report
-# under one number: Wuhan airport (574940) has 97 % whole degrees, Hefei (583210), METAR and SYNOP, 77 %
-WHOLE, LEAST = 0.9, 20
-DOUBT = 30.0  # m between published elevations of one station
+BASE_URL = "https://www.ncei.noaa.gov/pub/data/noaa"
+NAME = re.compile(r"(?P<station>[0-9A-Z]{6}-[0-9]{5})-(?P<year>[0-9]{4})(\.gz)?$")
+STARTS = [0, 5, 8, 11, *range(13, 61, 6)]  # of year, month, day, hour and the eight values
+LENGTH = 61
+MISSING = -9999
+TRACE = -1
+ENOUGH = 20  # temperatures; of fewer, whole degrees may be chance
+WHOLE = 0.9  # SYNOP has a tenth of its temperatures in whole degrees; the airport under 574940 has 0.97 of them
+FIELDS = ["temperature", "dew_point", "msl", "direction", "speed", "sky", "rain_1h", "rain_6h"]
+COLUMNS = {
+    "temperature": Column("t2m", 0.1, KELVIN),
+    "dew_point": Column("d2m", 0.1, KELVIN),
+    "msl": Column("msl", 10.0),  # tenths of hPa
+    "direction": Column("wind_direction"),
+    "speed": Column("wind_speed", 0.1),
+    "rain_1h": Column("tp", 1e-4, period=1.0),  # tenths of mm
+    "rain_6h": Column("tp", 1e-4, period=6.0),
+}
 
 
-def read_history(data: Path | bytes) -> pd.DataFrame:
-    """`isd-history.csv` by USAF-WBAN: name, icao, latitude, longitude, elevation in m (NaN unknown).
+def read_history(source: str | Path | bytes) -> pd.DataFrame:
+    """Stations of an isd-history.csv by USAF-WBAN: name, icao, latitude, longitude, elevation (m), begin and end.
 
-    Stations are told by USAF-WBAN, never by their first five figures: 574940 is Wuhan's airport, not the SYNOP station
-    57494, and 574941 is in Sanya.
+    Positions and elevations that are not known are NaN. UnreadableFile if it is no such file.
     """
-    rows = pd.read_csv(io.BytesIO(data) if isinstance(data, bytes) else data, dtype=str, keep_default_na=False)
-    needed = ["USAF", "WBAN", "STATION NAME", "LAT", "LON", "ELEV(M)"]
-    if lacking := [c for c in needed if c not in rows]:
-        raise UnreadableFile(f"isd-history.csv: no column {', '.join(lacking)}; fetch it from {BASE}/isd-history.csv")
-    number = {new: pd.to_numeric(rows[old], errors="coerce") for new, old in
-              {"latitude": "LAT", "longitude": "LON", "elevation": "ELEV(M)"}.items()}  # fmt: skip
-    found = pd.DataFrame({"station": rows["USAF"] + "-" + rows["WBAN"], "name": rows["STATION NAME"], **number})
-    found["icao"] = rows.get("ICAO", "")
-    found["elevation"] = found["elevation"].mask(found["elevation"] <= -999)
-    placed = found.dropna(subset=["latitude", "longitude"])
-    placed = placed[(placed["latitude"] != 0) | (placed["longitude"] != 0)]
-    return placed.drop_duplicates("station", keep="last").set_index("station")
+    data = source if isinstance(source, bytes) else read_bytes(str(source))
+    where = "isd-history.csv" if isinstance(source, bytes) else str(source)
+    try:
+        raw = pd.read_csv(io.BytesIO(data), dtype=str, keep_default_na=False)
+        history = pd.DataFrame(
+            {
+                "name": raw["STATION NAME"],
+                "icao": raw["ICAO"],
+                "latitude": pd.to_numeric(raw["LAT"], errors="coerce"),
+                "longitude": pd.to_numeric(raw["LON"], errors="coerce"),
+                "elevation": pd.to_numeric(raw["ELEV(M)"], errors="coerce"),
+                "begin": pd.to_datetime(raw["BEGIN"], format="%Y%m%d", errors="coerce"),
+                "end": pd.to_datetime(raw["END"], format="%Y%m%d", errors="coerce"),
+            }
+        )
+    except (KeyError, ValueError) as error:
+        raise UnreadableFile(
+            f"{where}: is no isd-history.csv ({error}); get it from {BASE_URL}/isd-history.csv"
+        ) from None
+    history.index = pd.Index(raw["USAF"] + "-" + raw["WBAN"], name="station")
+    history["elevation"] = history["elevation"].mask(history["elevation"] <= -999)  # -0999.0: not known
+    nowhere = (history["latitude"] == 0) & (history["longitude"] == 0)
+    history.loc[nowhere, ["latitude", "longitude"]] = np.nan
+    return history
 
 
-def station_of(name: str) -> str | None:
-    """USAF-WBAN from a file's name, 574940-99999-2021 or 574940-99999-2021.gz; None if it is no such file."""
-    match = NAME.fullmatch(name)
-    return match["station"] if match else None
+def read_isd_lite(source: str | Path | Iterable[str | Path], history: pd.DataFrame) -> pd.DataFrame:
+    """The table of a file (USAF-WBAN-year, also .gz), a folder of them, or several files; local or fsspec URIs.
 
-
-def read_isd_lite(data: bytes, name: str, history: pd.DataFrame) -> pd.DataFrame:
-    """One station's year as observations. UnreadableFile names file and line.
-
-    `p6` is a rolling six-hour total printed every three hours: kept at 00, 06, 12 and 18 UTC, so that sums of several
-    count no hour twice. Traces of rain are 0. A station that is not in the history has no position and gives no rows.
+    Positions come from the history, by USAF-WBAN: a station's WMO number says nothing of where it is (574941 is in
+    Sanya). A station that the history does not place is left out, and the log says so. UnreadableFile for a line or a
+    name that is not ISD-Lite, and for a folder without any.
     """
-    station = station_of(name)
-    if station is None:
-        raise UnreadableFile(f"{name}: not an ISD-Lite file; their names are like 574940-99999-2021.gz")
-    if station not in history.index:
-        log.warning("%s: station %s is not in isd-history.csv: left out", name, station)
-        return table([])
-    raw = _columns(data, name)
-    if raw.empty:
-        return table([])
-    value = raw.astype("float64").mask(raw == MISSING)
-    time = pd.to_datetime(raw[["year", "month", "day", "hour"]], errors="coerce", utc=True).dt.tz_localize(None)
-    if time.isna().any():
-        raise UnreadableFile(f"{name}: line {int(np.argmax(time.isna())) + 1}: not a time; fetch it again")
-    rain = value[["p1", "p6"]].mask(raw[["p1", "p6"]] == TRACE, 0.0)
-    calm = value["speed"] == 0
-    columns = [
-        ("t2m", 0.0, value["t"] / 10 + ZERO_CELSIUS), ("d2m", 0.0, value["td"] / 10 + ZERO_CELSIUS),
-        ("msl", 0.0, value["slp"] * 10), ("wind_speed", 0.0, value["speed"] / 10),
-        ("wind_direction", 0.0, value["direction"].mask(calm)), ("tp", 1.0, rain["p1"] / 10 * MM),
-        ("tp", 6.0, (rain["p6"] / 10 * MM).where(time.dt.hour.isin(SYNOPTIC))),
-    ]  # fmt: skip
-    place = history.loc[station]
-    where = {c: place[c] for c in ("latitude", "longitude", "elevation")}
-    common = {"station": station, "network": "metar" if _is_metar(value["t"]) else "synop", **where}
-    return table(
-        [
-            pd.DataFrame({"time": time, "variable": variable, "period": period, "value": values}).assign(**common)
-            for variable, period, values in columns
-        ]
-    )
+    files = _files(str(source)) if isinstance(source, str | Path) else [str(f) for f in source]
+    return _table(((file, read_bytes(file)) for file in files), history)
 
 
-def _columns(data: bytes, name: str) -> pd.DataFrame:
-    """The fields as whole numbers; UnreadableFile for a line that is cut or holds something else."""
-    if data[:2] == b"\x1f\x8b":
+def fetch_isd_lite(
+    http: Http, stations: Iterable[str], years: Iterable[int], history: pd.DataFrame, base_url: str = BASE_URL
+) -> pd.DataFrame:
+    """The table of these stations (USAF-WBAN) and years from NOAA; errors as of `Http.get_all`."""
+    years = list(years)
+    urls = [f"{base_url}/isd-lite/{year}/{station}-{year}.gz" for station in stations for year in years]
+    parts = []
+    for url, data in http.get_all(urls).items():
         try:
-            data = gzip.decompress(data)
-        except (OSError, EOFError) as error:
-            raise UnreadableFile(f"{name}: not a whole gzip file ({error}); fetch it again") from None
-    lines = data.decode("ascii", errors="replace").splitlines()
-    for number, line in enumerate(lines, start=1):
-        if len(line.rstrip()) < LENGTH - 5 or len(line.rstrip()) > LENGTH:
-            raise UnreadableFile(f"{name}: line {number} has {len(line)} characters of {LENGTH}; fetch it again")
-    if not lines:
-        return pd.DataFrame(columns=list(FIELDS))
-    text = pd.read_fwf(io.StringIO("\n".join(lines)), widths=WIDTHS, names=FIELDS, header=None, dtype=str)
-    numbers = text.apply(pd.to_numeric, errors="coerce")
-    if (bad := numbers.isna().any(axis=1)).any():
-        raise UnreadableFile(f"{name}: line {int(np.argmax(bad)) + 1}: not numbers; fetch it again")
-    return numbers.astype("int64")
+            parts.append(_table([(url, data)], history))
+        except UnreadableFile as error:  # one station's trouble is not the others'
+            log.warning("isd-lite: left out: %s", error)
+    return table(parts)
 
 
-def _is_metar(tenths: pd.Series) -> bool:
-    """Whether temperatures are in whole degrees: such a station is an airport's, whatever its number says."""
-    known = tenths.dropna()
-    return len(known) >= LEAST and float((known % 10 == 0).mean()) >= WHOLE
+def isd_lite_files(names: Iterable[str]) -> list[str]:
+    """Those of the names that ISD-Lite's files have, sorted."""
+    return sorted(name for name in names if NAME.search(name))
 
 
-def doubtful_elevations(*published: pd.Series) -> pd.Series:
-    """Stations whose published elevations (m, by station) differ by more than 30 m, with the difference."""
-    both = pd.concat(published, axis=1)
-    spread = both.max(axis=1) - both.min(axis=1)
-    return spread[spread > DOUBT].sort_values(ascending=False)
+def _files(uri: str) -> list[str]:
+    fs, path = filesystem(uri)
+    if not fs.isdir(path):
+        return [uri]
+    files = isd_lite_files(fs.ls(path, detail=False))
+    if not files:
+        raise UnreadableFile(
+            f"{uri}: no file in it is named like ISD-Lite's, e.g. 574610-99999-2021 or 574610-99999-2021.gz"
+        )
+    return [str(fs.unstrip_protocol(f)) for f in files]
+
+
+def _table(files: Iterable[tuple[str, bytes]], history: pd.DataFrame) -> pd.DataFrame:
+    parts: list[pd.DataFrame] = []
+    for file, data in files:
+        named = NAME.search(file)
+        if named is None:
+            raise UnreadableFile(f"{file}: is not named USAF-WBAN-year, so that its station is not known")
+        station = named["station"]
+        if station not in history.index:
+            log.warning("isd-lite: %s is left out: the history of stations does not have it", station)
+            continue
+        place = history[["latitude", "longitude", "elevation"]].loc[[station]].iloc[-1]
+        if not np.isfinite(place[["latitude", "longitude"]].to_numpy(dtype=float)).all():
+            log.warning("isd-lite: %s is left out: the history of stations gives it no position", station)
+            continue
+        reports = _reports(file, data)
+        if len(reports):
+            parts += long_form(reports.assign(station=station, **place), COLUMNS)
+    return table(parts)
+
+
+def _reports(file: str, data: bytes) -> pd.DataFrame:
+    """A file's lines: time, network and the fields in the file's units, NaN where missing."""
+    try:
+        text = (gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data).decode("ascii")
+    except (OSError, EOFError, ValueError) as error:
+        raise UnreadableFile(f"{file}: cannot be unpacked ({error}); fetch it again") from None
+    ends = [*STARTS[1:], LENGTH]
+    times, values = [], []
+    for number, line in enumerate(text.splitlines(), 1):
+        try:
+            year, month, day, hour, *rest = (int(line[a:b]) for a, b in zip(STARTS, ends, strict=True))
+            times.append(datetime(year, month, day, hour))
+        except (ValueError, TypeError):
+            raise UnreadableFile(
+                f"{file}, line {number}: is not ISD-Lite: {line[:80]!r}; fetch the file again"
+            ) from None
+        values.append(rest)
+    reports = pd.DataFrame(np.array(values, dtype=float).reshape(-1, len(FIELDS)), columns=FIELDS).replace(
+        MISSING, np.nan
+    )
+    reports["time"] = pd.DatetimeIndex(times)
+    reports["direction"] = direction_of_wind(reports["direction"], reports["speed"] / 10)
+    for rain in ("rain_1h", "rain_6h"):
+        reports[rain] = reports[rain].replace(TRACE, 0.0)
+    # Printed every three hours, a total of six rolls: every other one holds rain that its neighbours hold too.
+    reports["rain_6h"] = reports["rain_6h"].where(reports["time"].dt.hour % 6 == 0)
+    reports["network"] = network_of(reports["temperature"], reports["time"])
+    return reports
+
+
+def network_of(temperature: pd.Series, time: pd.Series) -> pd.Series:
+    """Who reports, "metar" or "synop", by row: METAR has whole degrees only (tenths of degC here).
+
+    Some files are an airport's alone, under a SYNOP number (574940); in others it fills the hours between SYNOPs
+    (583210), so what is not METAR as a whole is looked at by hour of the day.
+    """
+    whole = (temperature % 10 == 0).where(temperature.notna())
+    if whole.count() >= ENOUGH and whole.mean() >= WHOLE:
+        return pd.Series("metar", index=temperature.index)
+    by_hour = whole.astype(float).groupby(time.dt.hour).agg(["count", "mean"])
+    metar = by_hour.index[(by_hour["count"] >= ENOUGH) & (by_hour["mean"] >= WHOLE)]
+    return pd.Series(np.where(time.dt.hour.isin(metar), "metar", "synop"), index=temperature.index)

@@ -1,0 +1,67 @@
+"""From a source's own rows, one a report, to those of the table, one a value; no source's peculiarities."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+KELVIN = 273.15
+KNOT = 1852 / 3600  # m/s
+PLACE = ["station", "network", "latitude", "longitude", "elevation", "time"]
+CALM = 0.5  # m/s; below one knot a report gives direction 0, or none
+NEAR_THE_HOUR = pd.Timedelta(minutes=10)  # WMO-No. 306 FM 15: routine reports are made up to ten minutes before it
+
+
+@dataclass(frozen=True)
+class Column:
+    """What a source's column is: value = number * scale + offset, in the variable's units."""
+
+    variable: str
+    scale: float = 1.0
+    offset: float = 0.0
+    period: float = 0.0  # h
+
+
+def long_form(reports: pd.DataFrame, columns: Mapping[str, Column]) -> list[pd.DataFrame]:
+    """Rows by column, for `table`; columns that the reports lack, and values that are no numbers, are no rows.
+
+    `reports` has the place's columns (station to time) and may have `<column>:quality` with reasons, and
+    `<column>:network`.
+    """
+    parts = []
+    for name, column in columns.items():
+        if name not in reports:
+            continue
+        value = pd.to_numeric(reports[name], errors="coerce").astype("float64")
+        there = np.isfinite(value.to_numpy())
+        if not there.any():
+            continue
+        part = reports.loc[there, PLACE].copy()
+        part["variable"], part["period"] = column.variable, column.period
+        part["value"] = (value * column.scale + column.offset)[there]
+        for extra in ("quality", "network"):
+            if f"{name}:{extra}" in reports:
+                part[extra] = reports.loc[there, f"{name}:{extra}"]
+        parts.append(part)
+    return parts
+
+
+def direction_of_wind(direction: pd.Series, speed: pd.Series) -> pd.Series:
+    """Degrees, NaN where there is none: variable, calm, or out of 0 to 360; 0 in moving air is given as 360."""
+    degrees = pd.to_numeric(direction, errors="coerce").astype("float64")
+    speed = pd.to_numeric(speed, errors="coerce").astype("float64")
+    degrees = degrees.where((degrees >= 0) & (degrees <= 360))
+    degrees = degrees.mask((degrees == 0) & ~(speed >= CALM))
+    return degrees.mask(degrees == 0, 360.0).mask(speed == 0)
+
+
+def on_the_hour(reports: pd.DataFrame) -> pd.DataFrame:
+    """Times within ten minutes of a full hour become that hour, the nearest report last; others stay as they are."""
+    hour = reports["time"].dt.round("h")
+    off = (reports["time"] - hour).abs()
+    near = off <= NEAR_THE_HOUR
+    moved = reports.assign(time=reports["time"].where(~near, hour))
+    return moved.loc[off.sort_values(ascending=False, kind="stable").index]
