@@ -43,11 +43,14 @@ def save_history(store: str, region: str, cycle: Cycle, folder: str) -> str:
 
 
 def look(region: Region, store: str, cycle: Cycle, info: PreparedInfo, folder: str, given: str | None) -> Seen:
-    """Observations of those valid times that are past, as a product is made."""
+    """Observations as a product is made: those given, or the services', if most of its valid times are past.
+
+    A forecast is published without waiting for services that have next to nothing to say of it yet.
+    """
     now, times = datetime.now(UTC), valid_times(cycle, info.lead_hours)
     past = [t for t in times if t <= now]
-    asked = given is not None or (cycle.source in OBSERVED_SOURCES and bool(region.observations.sources))
-    if not past or not asked:
+    asked = cycle.source in OBSERVED_SOURCES and region.observations.sources and len(past) > len(times) / 2
+    if not past or not (given or asked):
         return Seen()
     observed = observe(
         region.name, region.box, past[0], past[-1], region.observations, folder, given, observations_folder()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tasks.candidates import Candidate, baselines, headline
+from tasks.candidates import Candidate
 from tasks.scorecard import StationScore, Verification
 
 # variable's unit -> (factor, unit that people use)
@@ -13,17 +13,21 @@ COLUMNS = ["variable", "stations", "candidate", "pairs", "bias", "RMSE", "95 %",
 
 def rows(found: Verification) -> list[list[str]]:
     """variable, group of heights, candidate, pairs, bias, RMSE, its interval, unit; the product and its baselines."""
-    out = []
-    for s in found.scores:
-        c = Candidate.parse(s.candidate)
-        if c in [headline(s.variable), Candidate("product", "bilinear"), *baselines(s.variable)]:
-            out.append(_row(s, c))
-    return out
+    return [_row(s) for s in found.scores]
 
 
-def _row(s: StationScore, candidate: Candidate) -> list[str]:
+def _row(s: StationScore) -> list[str]:
     factor, unit = SHOWN.get(s.units, (1.0, s.units))
     name = f"{s.variable} {s.period:g} h" if s.period else s.variable
     number = lambda v: f"{v * factor:.3g}"  # noqa: E731
     interval = f"{number(s.low)} to {number(s.high)}"
-    return [name, s.group, candidate.title, f"{s.count}", number(s.bias), number(s.rmse), interval, unit]
+    return [
+        name,
+        s.group,
+        Candidate.parse(s.candidate).title,
+        f"{s.count}",
+        number(s.bias),
+        number(s.rmse),
+        interval,
+        unit,
+    ]

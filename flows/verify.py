@@ -43,18 +43,27 @@ class ProductsQuarantined(FinescaleError):
     exit_code = 4
 
 
+class VerifyIncomplete(FinescaleError):
+    """Products that could not be scored; all others were."""
+
+
 class VerifyReport(BaseModel):
     """What became of the cycles that were looked at."""
 
     scored: dict[str, str] = {}  # cycle -> quality
     unchanged: list[str] = []  # nothing new had come
     quarantined: dict[str, str] = {}  # cycle -> why
+    failed: dict[str, str] = {}  # cycle -> what went wrong; it is tried again next time
     problems: list[str] = []  # sources of observations that gave nothing
     drift: list[str] = []
 
     def __str__(self) -> str:
         said = f"{len(self.scored)} scored, {len(self.unchanged)} without anything new"
-        for n, what in ((len(self.quarantined), "quarantined"), (len(self.problems), "sources without an answer")):
+        for n, what in (
+            (len(self.quarantined), "quarantined"),
+            (len(self.failed), "failed"),
+            (len(self.problems), "sources without an answer"),
+        ):
             said += f", {n} {what}" if n else ""
         return said + "".join(f"; drift: {d}" for d in self.drift)
 
@@ -81,8 +90,8 @@ def verify(
 ) -> VerifyReport:
     """Score what is published against stations: one cycle, or all for which observations may have arrived since.
 
-    `observations`: a file of them, which is then all there is, instead of the region's sources. ProductsQuarantined,
-    at the end, names products that were refused; by then `latest.json` names good ones.
+    `observations`: a file of them, which is then all there is, instead of the region's sources. At the end VerifyIncomplete
+    names what could not be scored, and ProductsQuarantined names products that were refused; by then `latest.json` names good ones.
     """
     assert_clock()
     place, where, now = regions.load(region), join(store or default_store()), datetime.now(UTC)
@@ -94,7 +103,11 @@ def verify(
         observed = _observe(place, chosen, observations, folder, now)
         report.problems = observed.problems
         for entry in chosen:
-            _score(place, where, entry, observed, folder, observations is not None, now, report)
+            try:
+                _score(place, where, entry, observed, folder, observations is not None, now, report)
+            except Exception as error:  # a product that cannot be read keeps no other from its verdict
+                log.error("verify: %s: %s: %s", entry.cycle, type(error).__name__, error)
+                report.failed[entry.cycle] = f"{type(error).__name__}: {error}".splitlines()[0]
     for name in sorted({e.source for e in entries(where, place.name)}):
         if (best := newest_good(where, place.name, name)) is not None:
             point_to(where, best)  # a run that was killed may have written a verdict and not told readers
@@ -102,8 +115,10 @@ def verify(
     remove(folder)
     for line in report.drift:
         log.warning("drift: %s", line)
-    if report.drift:
+    if report.drift and report.scored:
         _tell(place, report.drift)
+    if report.failed:
+        raise VerifyIncomplete("; ".join(f"{c}: {why}" for c, why in report.failed.items()))
     if report.quarantined:
         raise ProductsQuarantined("; ".join(f"{c}: {why}" for c, why in report.quarantined.items()))
     return _ended(report)

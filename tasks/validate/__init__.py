@@ -10,13 +10,14 @@ import pandas as pd
 from prefect import task
 from pydantic import BaseModel
 
+from tasks.candidates import CASES, Candidate, baselines, headline
 from tasks.errors import FinescaleError
 from tasks.grid import Grid
 from tasks.gridded import Gridded, open_input, open_product
 from tasks.prepared import Prepared
 from tasks.region import Box, GateLimits, ObservationSettings
 from tasks.retry import worth_retrying
-from tasks.scorecard import Scorecard, Verification
+from tasks.scorecard import Scorecard, StationScore, Verification
 from tasks.storage import join, open_zarr, read_parquet, write_parquet
 from tasks.validate.checks import check
 from tasks.validate.gate import judge
@@ -112,11 +113,17 @@ def against_stations(
         reasons["fewer than 90 % of a station's reports"] = int((~enough).sum())
     verification = Verification(
         observations=sources, complete=complete, stations=int(kept["station"].nunique()) if len(kept) else 0,
-        count=len(kept), rejected=reasons, scores=done.scores, skill=done.skill, judged=done.judged,
+        count=len(kept), rejected=reasons, scores=[s for s in done.scores if shown(s)], skill=done.skill, judged=done.judged,
         events=done.events, cases=done.cases, first=_utc(kept["time"].min()) if len(kept) else None,
         last=_utc(kept["time"].max()) if len(kept) else None,
     )  # fmt: skip
     return verification, kept, tabulate(kept, done.scores)
+
+
+def shown(score: StationScore) -> bool:
+    """Whether a score is for the scorecard, which every reader of the product fetches; the table has all."""
+    ours = [headline(score.variable), Candidate("product", "bilinear"), *baselines(score.variable)]
+    return score.group != CASES and Candidate.parse(score.candidate) in ours
 
 
 def _concerned(product: Gridded, observations: pd.DataFrame) -> pd.Series:

@@ -132,8 +132,9 @@ def _pooled(sample: Sample, group: str) -> tuple[list[StationScore], np.ndarray]
             StationScore(
                 variable=sample.variable, period=sample.period, units=UNITS[sample.variable],
                 candidate=candidate.name, group=group, count=int(total.count[0]), stations=stations,
-                bias=float(total.bias[0]), mae=float(total.mae[0]), rmse=float(total.rmse[0]),
-                correlation=r if sample.correlated and np.isfinite(r) else None, low=low, high=high,
+                bias=digits(total.bias[0]), mae=digits(total.mae[0]), rmse=digits(total.rmse[0]),
+                correlation=digits(r) if sample.correlated and np.isfinite(r) else None, low=digits(low),
+                high=digits(high),
             )
         )  # fmt: skip
     return rows, drawn
@@ -152,9 +153,14 @@ def _skill(rows: list[StationScore], drawn: np.ndarray, ours: Candidate, others:
     low, high = interval(resampled)
     return Skill(
         **mine.model_dump(include={"variable", "period", "units", "group", "count", "stations"}),
-        product=mine.rmse, best=best.candidate, baseline=best.rmse, skill=1.0 - mine.rmse / best.rmse, low=low,
-        high=high,
+        product=mine.rmse, best=best.candidate, baseline=best.rmse, skill=digits(1.0 - mine.rmse / best.rmse),
+        low=digits(low), high=digits(high),
     )  # fmt: skip
+
+
+def digits(value: float) -> float:
+    """Six of them: what is more is noise, and every reader of a product would fetch it."""
+    return float(f"{value:.6g}")
 
 
 @dataclass(frozen=True)

@@ -93,12 +93,13 @@ class Handler(BaseHTTPRequestHandler):
             if left[0] != 0 and re.search(pattern, path):
                 left[0] -= 1
                 if act(self):
-                    return None
+                    return
         if path.endswith("/api/data/metar"):
-            return self.aviation()
-        if path.endswith("/asos.py"):
-            return self.asos()
-        self.file()
+            self.aviation()
+        elif path.endswith("/asos.py"):
+            self.asos()
+        else:
+            self.file()
 
     def file(self) -> None:
         body = self.stations.files.get(urlsplit(self.path).path)

@@ -33,7 +33,6 @@ def test_lu_shan_is_colder_by_four_kelvin_a_kilometre_in_winter_and_not_by_six_a
     rate, times, neighbours = lapse_rate(
         usable(quality_control(read_observations(str(shared_data / "stations/isd_lite_2021"))))
     )
-    print(f"{rate:.2f} K/km at {times} times against {neighbours} stations")
     assert times > 500
     assert neighbours >= 3
     assert -4.3 < rate < -3.5

@@ -1,0 +1,97 @@
+"""The flow verify with stand-ins of the services: what comes late, what is down, what is asked again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from flows.verify import verify
+from tasks.cycle import Cycle
+from tasks.publish.ledger import LedgerEntry, read_entry
+from tasks.validate.stations import http
+from tests.conftest import RegionMaker
+from tests.published import GRID, HOURS, cycle_of, publish
+from tests.servers.stations import Stations, station_services, status
+
+pytestmark = pytest.mark.usefixtures("prefect_server", "workspace")
+
+LIST = b"GHCN_ID,LATITUDE,LONGITUDE,ELEVATION,STATE,NAME,GSN,(US)HCN_(US)CRN,WMO_ID,ICAO\n"
+
+
+@pytest.fixture
+def served() -> Iterator[Stations]:
+    with station_services() as stations:
+        stations.files["/ghcnh/hourly/doc/ghcnh-station-list.csv"] = LIST
+        yield stations
+
+
+@pytest.fixture
+def region(make_region: RegionMaker, served: Stations) -> str:
+    return str(make_region(observations={"sources": ["ghcnh", "metar"], "services": served.services()}))
+
+
+def airports(served: Stations, cycle: Cycle, hours: list[int], count: int = 8) -> None:
+    """Reports of airports on the small product's grid, 100 m up as its terrain is."""
+    for i in range(count):
+        lat, lon = GRID.north - 0.3 * (i + 1), GRID.west + 0.5 * (i + 1)
+        for hour in hours:
+            time = cycle.time + timedelta(hours=hour)
+            served.metars.append(
+                {"icaoId": f"ZH{i:02}", "obsTime": int(time.timestamp()), "lat": lat, "lon": lon, "elev": 100,
+                 "metarType": "METAR", "temp": 12 + i % 3, "dewp": 5, "wdir": 90, "wspd": 6, "altim": 1020}
+            )  # fmt: skip
+
+
+def entry_of(store: str, cycle: Cycle) -> LedgerEntry:
+    entry = read_entry(store, "hubei", cycle)
+    assert entry is not None
+    return entry
+
+
+def test_what_has_come_so_far_is_scored_and_the_rest_when_it_comes(
+    tmp_path: Path, region: str, served: Stations, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(http, "FRESH", 0)  # somebody who asks three times in a second
+    store, cycle = str(tmp_path / "store"), cycle_of(datetime.now(UTC) - timedelta(hours=12))
+    publish(store, cycle)
+    airports(served, cycle, HOURS[:1])
+    first = verify(region, store=store)
+    assert list(first.scored) == [str(cycle)]
+    found = entry_of(store, cycle).scorecard.verification
+    assert found is not None
+    assert (found.complete, found.stations, found.count, found.observations) == (False, 8, 8, ["ghcnh", "metar"])
+    again = verify(region, store=store)
+    assert (again.scored, again.unchanged) == ({}, [str(cycle)])
+    airports(served, cycle, HOURS[1:])
+    verify(region, store=store)
+    found = entry_of(store, cycle).scorecard.verification
+    assert found is not None
+    assert found.count == 8 * len(HOURS)
+
+
+def test_services_that_are_down_leave_the_product_unverified_and_are_named(
+    tmp_path: Path, region: str, served: Stations
+) -> None:
+    store, cycle = str(tmp_path / "store"), cycle_of(datetime.now(UTC) - timedelta(hours=12))
+    publish(store, cycle)
+    served.on("/", status(403))
+    report = verify(region, store=store)
+    assert report.unchanged == [str(cycle)]
+    assert sorted(p.split(":")[0] for p in report.problems) == ["ghcnh", "metar"]
+    assert entry_of(store, cycle).quality == "unverified"
+
+
+def test_a_cycle_whose_observations_never_came_is_left_at_last_and_says_so(
+    tmp_path: Path, region: str, served: Stations
+) -> None:
+    store, cycle = str(tmp_path / "store"), cycle_of(datetime.now(UTC) - timedelta(days=6))
+    publish(store, cycle)
+    verify(region, store=store)
+    entry = entry_of(store, cycle)
+    assert (entry.quality, entry.scorecard.why) == ("unverified", ["no observations have come"])
+    asked = len(served.requests)
+    assert verify(region, store=store).unchanged == []
+    assert len(served.requests) == asked
