@@ -59,12 +59,11 @@ class VerifyReport(BaseModel):
 
     def __str__(self) -> str:
         said = f"{len(self.scored)} scored, {len(self.unchanged)} without anything new"
-        for n, what in (
-            (len(self.quarantined), "quarantined"),
-            (len(self.failed), "failed"),
-            (len(self.problems), "sources without an answer"),
-        ):
-            said += f", {n} {what}" if n else ""
+        counts = {
+            "quarantined": self.quarantined, "failed": self.failed, "sources without an answer": self.problems
+        }  # fmt: skip
+        for what, found in counts.items():
+            said += f", {len(found)} {what}" if found else ""
         return said + "".join(f"; drift: {d}" for d in self.drift)
 
 
@@ -90,8 +89,9 @@ def verify(
 ) -> VerifyReport:
     """Score what is published against stations: one cycle, or all for which observations may have arrived since.
 
-    `observations`: a file of them, which is then all there is, instead of the region's sources. At the end VerifyIncomplete
-    names what could not be scored, and ProductsQuarantined names products that were refused; by then `latest.json` names good ones.
+    `observations`: a file of them, which is then all there is, instead of the region's sources. At the end
+    ProductsQuarantined names products that were refused, when `latest.json` names good ones, and VerifyIncomplete what
+    could not be scored.
     """
     assert_clock()
     place, where, now = regions.load(region), join(store or default_store()), datetime.now(UTC)
@@ -117,10 +117,11 @@ def verify(
         log.warning("drift: %s", line)
     if report.drift and report.scored:
         _tell(place, report.drift)
-    if report.failed:
-        raise VerifyIncomplete("; ".join(f"{c}: {why}" for c, why in report.failed.items()))
+    wrong = "; ".join(f"{c}: {why}" for c, why in (report.quarantined | report.failed).items())
     if report.quarantined:
-        raise ProductsQuarantined("; ".join(f"{c}: {why}" for c, why in report.quarantined.items()))
+        raise ProductsQuarantined(wrong)
+    if report.failed:
+        raise VerifyIncomplete(wrong)
     return _ended(report)
 
 
