@@ -113,9 +113,9 @@ def against_stations(
         reasons["fewer than 90 % of a station's reports"] = int((~enough).sum())
     verification = Verification(
         observations=sources, complete=complete, stations=int(kept["station"].nunique()) if len(kept) else 0,
-        count=len(kept), rejected=reasons, scores=[s for s in done.scores if shown(s)],
-        skill=done.skill, judged=done.judged, events=done.events, cases=done.cases, first=_utc(kept["time"].min()) if len(kept) else None,
-        last=_utc(kept["time"].max()) if len(kept) else None,
+        count=len(kept), rejected=reasons, scores=[s for s in done.scores if shown(s)], skill=done.skill,
+        judged=done.judged, events=done.events, cases=done.cases,
+        first=_utc(kept["time"].min()) if len(kept) else None, last=_utc(kept["time"].max()) if len(kept) else None,
     )  # fmt: skip
     return verification, kept, tabulate(kept, done.scores)
 

@@ -93,13 +93,12 @@ class Handler(BaseHTTPRequestHandler):
             if left[0] != 0 and re.search(pattern, path):
                 left[0] -= 1
                 if act(self):
-                    return
+                    return None
         if path.endswith("/api/data/metar"):
-            self.aviation()
-        elif path.endswith("/asos.py"):
-            self.asos()
-        else:
-            self.file()
+            return self.aviation()
+        if path.endswith("/asos.py"):
+            return self.asos()
+        return self.file()
 
     def file(self) -> None:
         body = self.stations.files.get(urlsplit(self.path).path)

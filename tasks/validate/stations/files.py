@@ -43,10 +43,15 @@ def read_observations(uri: str) -> pd.DataFrame:
     """
     try:
         fs, path = filesystem(str(uri))
+    except (ValueError, ImportError) as error:
+        raise BadInput(
+            f"{uri}: no such kind of place ({error}); give a path, or a URI such as s3://bucket/file"
+        ) from None
+    try:
         found = _folder(uri) if fs.isdir(path) else _file(uri, fs.cat_file(path))
     except FileNotFoundError:
         raise UnreadableFile(f"{uri}: is not there; give a file or folder of observations, or its URI") from None
-    except (OSError, ImportError) as error:
+    except OSError as error:
         raise UnreadableFile(f"{uri}: cannot be read ({error}); are the path and the credentials right?") from None
     if found.empty:
         raise BadInput(f"{uri}: holds no observation of {', '.join(OBSERVED)}")
@@ -151,4 +156,4 @@ def _need(raw: pd.DataFrame, columns: list[str]) -> None:
 
 
 def _utc(time: pd.Series) -> pd.Series:
-    return pd.to_datetime(time, utc=True).dt.tz_localize(None)
+    return pd.to_datetime(time, utc=True, format="ISO8601").dt.tz_localize(None)

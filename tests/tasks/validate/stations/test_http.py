@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import gzip
 import logging
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from tasks.errors import ObservationsMissing, ObservationsUnavailable, RequestRefused
 from tasks.validate.stations.http import Http
-from tests.servers.stations import Stations, cut, drip, silent, slow, station_services, status
+from tests.servers.stations import Handler, Stations, cut, drip, silent, slow, station_services, status
 
 BODY = b"571780 a body that is long enough to be cut and to drip " * 4
 
@@ -144,3 +146,29 @@ def test_a_service_that_is_down_is_not_asked_again_and_again(served: Stations, f
     with pytest.raises(ObservationsUnavailable):
         fetch().get_all(f"{served.url}/{n}" for n in "abcdef")
     assert len(served.requests) <= 2 * 4 + 4
+
+
+def test_a_body_that_travels_packed_is_whole(served: Stations, fetch: Callable[..., Http]) -> None:
+    body = np.random.default_rng(0).integers(0, 4, 2_000_000, dtype=np.uint8).tobytes()
+
+    def packed(handler: Handler) -> bool:
+        handler.reply(200, gzip.compress(body), Content_Encoding="gzip", ETag='"1"')
+        return True
+
+    served.on("/a", packed)
+    assert fetch().get(f"{served.url}/a") == body
+
+
+@pytest.mark.parametrize("share", [0.3, 0.99])
+def test_a_packed_body_that_is_cut_is_no_body(served: Stations, fetch: Callable[..., Http], share: float) -> None:
+    whole = gzip.compress(BODY * 1000)
+
+    def cut_packed(handler: Handler) -> bool:
+        handler.begin(200, len(whole), Content_Encoding="gzip")
+        handler.write(whole[: int(len(whole) * share)])
+        handler.close_connection = True
+        return True
+
+    served.on("/a", cut_packed)
+    with pytest.raises(ObservationsUnavailable, match="connection cut"):
+        fetch().get(f"{served.url}/a")
