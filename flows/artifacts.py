@@ -25,9 +25,10 @@ from prefect.artifacts import (
 )
 from prefect.context import FlowRunContext, TaskRunContext
 
-from flows.scores import COLUMNS, rows
 from tasks.cycle import Cycle, RawFile
 from tasks.publish.ledger import LedgerEntry
+from tasks.publish.report.tables import comparisons, main_group
+from tasks.publish.report.words import percent
 from tasks.scorecard import Check
 from tasks.storage import read_bytes
 
@@ -110,6 +111,32 @@ def scores(entry: LedgerEntry) -> UUID:
     )
 
 
+@_harmless
+def verification(entry: LedgerEntry) -> UUID | None:
+    """Scores against stations: the product and what one would use otherwise; None before there are any."""
+    found = entry.scorecard.verification
+    if found is None or not found.scores:
+        return None
+    group = main_group(found)
+    rows = [
+        {
+            "variable": c.title,
+            "read as": r.title,
+            "RMSE": r.rmse,
+            "95 %": f"{r.low} to {r.high}",
+            "bias": r.bias,
+            "unit": c.units,
+            "pairs": r.count,
+            "stations": r.stations,
+            "skill": f"{percent(c.skill.skill)}, {c.word}" if r.ours and c.skill else "",
+        }
+        for c in comparisons(found, group)
+        for r in c.rows
+    ]
+    about = f"{entry.cycle}: {entry.quality}; stations: {group}; {found.count} pairs, {found.stations} stations"
+    return _id(create_table_artifact(rows, key=key(entry.region, entry.source, "verification"), description=about))
+
+
 def inline(png: bytes, limit: int = PICTURE_BYTES) -> str:
     """A picture as a data URI of at most so many bytes, made smaller until it fits."""
     with Image.open(io.BytesIO(png)) as opened:
@@ -174,12 +201,3 @@ def _id(made: Any) -> UUID:
     """Prefect's functions serve two worlds; in a plain flow they give the id itself."""
     assert isinstance(made, UUID)
     return made
-
-
-@_harmless
-def verification(entry: LedgerEntry) -> UUID:
-    """Scores against stations: the product and what else a forecaster has."""
-    found = entry.scorecard.verification
-    table = [dict(zip(COLUMNS, row, strict=True)) for row in rows(found)] if found is not None else []
-    about = f"{entry.region} {entry.cycle}: {entry.quality}. {'; '.join(entry.scorecard.why)}"
-    return _id(create_table_artifact(table, key=key(entry.region, entry.source, "verification"), description=about))

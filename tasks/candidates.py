@@ -61,5 +61,7 @@ PAIR_COLUMNS = [
     "time", "lead_hours", "variable", "period", "observed",
 ]  # fmt: skip
 
+# groups of stations by their height above or below the product's terrain: up to NEAR, up to FAR, beyond
+NEAR, FAR = 100.0, 300.0  # m
 HEADLINE, APART, CASES = "within 100 m", "100 to 300 m", "above 300 m"
 ALL = "all"

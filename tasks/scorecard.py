@@ -112,6 +112,7 @@ class CaseStudy(BaseModel):
     elevation: float
     above: float  # m, station above the product's terrain
     variable: str
+    period: float = 0.0
     count: int
     bias: float
     rmse: float

@@ -11,6 +11,7 @@ import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.collections import QuadMesh
 from matplotlib.figure import Figure
 
 MAP_WIDTH = 3.4  # inches
@@ -67,29 +68,31 @@ def outline(path: Path | None) -> list[np.ndarray]:
     return rings
 
 
-def _panels(coarse: xr.Dataset, fine: xr.Dataset) -> list[Panel]:
+def panels(coarse: xr.Dataset, fine: xr.Dataset) -> list[Panel]:
     """One panel a variable; both wind components become one of speed."""
-    panels = []
+    out = []
     for name in (n for n in SHOWN if n in fine and n in coarse):
         if name in ("u10", "v10") and "u10" in fine and "v10" in fine:
             if name == "u10":
                 speeds = [np.hypot(ds["u10"].values, ds["v10"].values) for ds in (coarse, fine)]
-                panels.append(Panel(WIND_SPEED, *speeds))
+                out.append(Panel(WIND_SPEED, *speeds))
             continue
         how = SHOWN[name]
-        panels.append(Panel(how, *(ds[name].values * how.scale + how.offset for ds in (coarse, fine))))
-    return panels
+        out.append(Panel(how, *(ds[name].values * how.scale + how.offset for ds in (coarse, fine))))
+    return out
 
 
-def _edges(centres: np.ndarray) -> np.ndarray:
+def edges(centres: np.ndarray) -> np.ndarray:
+    """Edges of cells (n + 1,) from their evenly spaced centres (n,)."""
     step = (centres[-1] - centres[0]) / (len(centres) - 1)
     return np.concatenate([centres - step / 2, [centres[-1] + step / 2]])
 
 
-def _map(axes: Axes, ds: xr.Dataset, values: np.ndarray, limits: tuple[float, float], colours: str) -> object:
+def draw(axes: Axes, ds: xr.Dataset, values: np.ndarray, limits: tuple[float, float], colours: str) -> QuadMesh:
+    """Values (latitude, longitude) in colours."""
     return axes.pcolormesh(
-        _edges(ds.longitude.values),
-        _edges(ds.latitude.values),
+        edges(ds.longitude.values),
+        edges(ds.latitude.values),
         values,
         vmin=limits[0],
         vmax=limits[1],
@@ -100,9 +103,9 @@ def _map(axes: Axes, ds: xr.Dataset, values: np.ndarray, limits: tuple[float, fl
 
 def quicklook(coarse: xr.Dataset, fine: xr.Dataset, boundary: Path | None, title: str) -> bytes:
     """PNG of one lead time: coarse input and product side by side for every variable (both without `step`)."""
-    panels = _panels(coarse, fine)
-    across = 2 if len(panels) > 1 else 1
-    down = -(-len(panels) // across)
+    shown = panels(coarse, fine)
+    across = 2 if len(shown) > 1 else 1
+    down = -(-len(shown) // across)
     west, east = float(fine.longitude[0]), float(fine.longitude[-1])
     south, north = float(fine.latitude[-1]), float(fine.latitude[0])
     aspect = 1 / np.cos(np.deg2rad((north + south) / 2))
@@ -113,22 +116,22 @@ def quicklook(coarse: xr.Dataset, fine: xr.Dataset, boundary: Path | None, title
     figure.suptitle(title, fontsize=12)
     axes = figure.subplots(down, 2 * across, squeeze=False, sharex=True, sharey=True)
     rings = outline(boundary)
-    for i, panel in enumerate(panels):
+    for i, panel in enumerate(shown):
         row, col = divmod(i, across)
         pair = axes[row, 2 * col : 2 * col + 2]
         for ax, ds, values, which in (
             (pair[0], coarse, panel.coarse, "input"),
             (pair[1], fine, panel.fine, "product"),
         ):
-            mesh = _map(ax, ds, values, panel.limits, panel.shown.colours)
+            mesh = draw(ax, ds, values, panel.limits, panel.shown.colours)
             for ring in rings:
                 ax.plot(ring[:, 0], ring[:, 1], color="black", linewidth=0.7)
             ax.set(xlim=(west, east), ylim=(south, north), aspect=aspect)
             ax.set_title(f"{panel.shown.title}, {which}", fontsize=9)
             ax.tick_params(labelsize=7)
-        bar = figure.colorbar(mesh, ax=pair.tolist(), label=panel.shown.units, shrink=0.9, pad=0.01)  # type: ignore[arg-type]
+        bar = figure.colorbar(mesh, ax=pair.tolist(), label=panel.shown.units, shrink=0.9, pad=0.01)
         bar.ax.tick_params(labelsize=7)
-    for ax in axes.ravel()[2 * len(panels) :]:
+    for ax in axes.ravel()[2 * len(shown) :]:
         ax.set_axis_off()
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png")

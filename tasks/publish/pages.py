@@ -52,4 +52,4 @@ def report_page(product_uri: str, entry: LedgerEntry, region: Region, pairs: pd.
         coarse = open_zarr(product_uri, INPUT)
     except (FileNotFoundError, KeyError, ValueError):  # a product of an older version
         coarse = xr.Dataset()
-    return report(entry, product, coarse, pairs, region.boundary_file, region.title)
+    return report(entry, product, coarse, pairs, region.boundary_file, region.title, entry.verified_at)

@@ -13,7 +13,7 @@ import pandas as pd
 import xarray as xr
 from scores.categorical import BasicContingencyManager
 
-from tasks.candidates import ALL, APART, CASES, HEADLINE, Candidate, baselines, candidates, headline
+from tasks.candidates import ALL, APART, CASES, FAR, HEADLINE, NEAR, Candidate, baselines, candidates, headline
 from tasks.scorecard import CaseStudy, EventScore, Skill, StationScore
 from tasks.validate.moments import Moments, errors, interval, moments, resampled_rmse
 
@@ -21,7 +21,6 @@ UNITS = {
     "t2m": "K", "d2m": "K", "sp": "Pa", "msl": "Pa", "tp": "m", "wind_speed": "m s-1", "wind_vector": "m s-1",
     "wind_direction": "degree",
 }  # fmt: skip
-NEAR, FAR = 100.0, 300.0  # m between station and terrain: headline up to the one, case study from the other on
 ENOUGH = 0.9  # of a station's reports: with fewer it does not count (WMO-No. 485)
 BOX = 2.0  # degrees: a day's errors in one box are one block of the bootstrap
 FEWEST_BLOCKS = 10  # with fewer, a station's day is a block
@@ -236,7 +235,8 @@ def _cases(sample: Sample, ours: Candidate) -> Iterator[CaseStudy]:
         yield CaseStudy(
             station=str(station), latitude=float(first["latitude"]), longitude=float(first["longitude"]),
             elevation=float(first["elevation"]), above=float(first["above"]), variable=sample.variable,
-            count=len(found), bias=float(error.mean()), rmse=float(np.sqrt((error**2).mean())),
+            period=sample.period, count=len(found), bias=digits(error.mean()),
+            rmse=digits(np.sqrt((error**2).mean())),
         )  # fmt: skip
 
 

@@ -19,12 +19,23 @@ from PIL import Image
 from prefect import flow
 from prefect.artifacts import Artifact
 
-from flows.artifacts import begin_progress, inline, input_table, key, picture, product_link, progress, scores
+from flows.artifacts import (
+    begin_progress,
+    inline,
+    input_table,
+    key,
+    picture,
+    product_link,
+    progress,
+    scores,
+    verification,
+)
 from tasks.cycle import Cycle, RawFile
 from tasks.publish.ledger import LedgerEntry
 from tasks.scorecard import Check, Scorecard, TruthScore
 from tests.conftest import ROOT
 from tests.published import publish
+from tests.tasks.publish.report import made
 
 CYCLE = Cycle(source="ifs", time=datetime(2026, 11, 21, tzinfo=UTC))
 QUICKLOOK = ROOT / "docs/quicklook.png"
@@ -79,6 +90,24 @@ def test_scores_show_checks_and_truth_and_survive_nan(entry: LedgerEntry) -> Non
     assert "| t2m | 0.61 | 0.8 | – | K |" in text
     assert "| t2m | seam | 1.2 | 1.5 | passed |" in text
     assert "| tp | highest value | – | – | **FAILED** |" in text
+
+
+@pytest.mark.usefixtures("prefect_server")
+def test_verification_is_a_table_of_the_product_and_what_one_would_use_otherwise() -> None:
+    scored = made.entry(made.pairs([6.0, 12.0], wanted=["t2m", "wind_speed"]), [6.0, 12.0])
+    in_a_flow(lambda: verification(scored))
+    found = read("hubei-ifs-verification")
+    rows, card = json.loads(found.data), scored.scorecard.verification
+    assert card is not None
+    best = next(s for s in card.scores if (s.candidate, s.group) == ("product_bilinear_standard", "within 100 m"))
+    assert [r["read as"] for r in rows if r["variable"] == "10 metre wind speed"] == [
+        "product, bilinear", "input, nearest point", "input, bilinear",
+    ]  # fmt: skip
+    assert (rows[0]["RMSE"], rows[0]["unit"], rows[0]["pairs"]) == (f"{best.rmse:.2f}", "°C", best.count)
+    assert rows[0]["95 %"] == f"{best.low:.2f} to {best.high:.2f}"
+    assert "better" in rows[0]["skill"]
+    assert found.description.startswith("ifs/2026-11-20T00: verified; stations: within 100 m; ")
+    assert in_a_flow(lambda: verification(made.entry(None, [6.0]))) is None
 
 
 @pytest.mark.usefixtures("prefect_server")

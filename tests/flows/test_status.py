@@ -172,6 +172,6 @@ def test_check_is_content_without_a_server_when_products_are(
 def test_json_has_everything(tmp_path: Path) -> None:
     entry = publish(str(tmp_path), cycle_of(NOW))
     status = region_status("hubei", str(tmp_path), ask_prefect=False)
-    assert set(status) == {"region", "store", "ok", "sources", "prefect", "latest", "cycles"}
+    assert set(status) == {"region", "store", "ok", "sources", "prefect", "latest", "scores", "cycles"}
     assert status["sources"][1]["cycle"] == status["cycles"][0]["cycle"] == entry.cycle
     json.dumps(status)
