@@ -233,7 +233,7 @@ def verify(
         report = run_verify(region, source=source, cycle=cycle, observations=observations, store=store)
         if cycle is not None and not as_json:
             entry = verified(region, source, cycle, store)
-            typer.echo(f"{entry.cycle}: {entry.quality}")
+            typer.echo(f"{entry.cycle}: {entry.quality}; report: {entry.report} in the store")
             for why in entry.scorecard.why:
                 typer.echo(f"  {why}")
             if entry.scorecard.verification is not None:

@@ -11,6 +11,7 @@ import random
 import time
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ log = logging.getLogger(__name__)
 BLOCK = 1 << 16
 TRIES = 4
 LONGEST_WAIT = 60.0  # s, between two tries
+KEPT = 30 * 86400  # s: older copies are of no use to anybody
 FRESH = 60  # s that an answer without ETag or date is good for: the quickest source reports every half hour
 BUSY = {408, 425, 429, 500, 502, 503, 504}
 
@@ -74,6 +76,7 @@ class Http:
         self._down = False
         Path(cache_folder).mkdir(parents=True, exist_ok=True)
         self._folder = str(Path(cache_folder).absolute())
+        _forget_old(Path(cache_folder))
         self._session = CachedSession(backend=self._cache(), expire_after=FRESH, always_revalidate=True)
         self._session.headers["User-Agent"] = f"finescale/{VERSION}"
         adapter = _Bounded(pool_maxsize=at_once)
@@ -153,6 +156,14 @@ class Http:
         raise ObservationsUnavailable(
             f"{url}: {why} (tried for up to {self.deadline_s:.0f} s); what has come is kept, run again later"
         )
+
+
+def _forget_old(folder: Path) -> None:
+    """Remove copies that nobody has written for a month: answers to queries are asked for under a new name each time."""
+    for file in folder.glob("*"):
+        with suppress(OSError):  # somebody else may be cleaning up
+            if file.is_file() and time.time() - file.stat().st_mtime > KEPT:
+                file.unlink()
 
 
 def _retry_after(answer: requests.Response) -> float | None:

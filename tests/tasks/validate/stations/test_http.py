@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import logging
+import os
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -172,3 +173,16 @@ def test_a_packed_body_that_is_cut_is_no_body(served: Stations, fetch: Callable[
     served.on("/a", cut_packed)
     with pytest.raises(ObservationsUnavailable, match="connection cut"):
         fetch().get(f"{served.url}/a")
+
+
+def test_copies_of_a_month_ago_are_forgotten_and_younger_ones_kept(
+    served: Stations, fetch: Callable[..., Http], tmp_path: Path
+) -> None:
+    fetch().get(f"{served.url}/a")
+    (old,) = [f for f in (tmp_path / "cache").iterdir() if f.is_file() and f.suffix != ".sqlite"]
+    fetch().get(f"{served.url}/b")
+    month_ago = time.time() - 31 * 86400
+    os.utime(old, (month_ago, month_ago))
+    fetch().get(f"{served.url}/b")
+    assert not old.exists()
+    assert [r.status for r in served.requests] == [200, 200, 304]
