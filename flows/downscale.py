@@ -150,7 +150,10 @@ def _published(store: str, region: Region, cycle: Cycle) -> LedgerEntry | None:
 
 
 def _done(store: str, region: Region, cycle: Cycle, mark: str) -> LedgerEntry | None:
-    """The ledger entry of an identical product that is still there."""
+    """The ledger entry of an identical product that is still there; GateRefused if that is in quarantine."""
+    refused = read_entry(store, region.name, cycle)
+    if refused is not None and refused.state == QUARANTINED and refused.fingerprint == mark:
+        raise GateRefused(f"{cycle}: is in quarantine: {refused.why}; the same would be made again, --force does so")
     entry = _published(store, region, cycle)
     return entry if entry is not None and entry.fingerprint == mark else None
 

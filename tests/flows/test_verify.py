@@ -232,6 +232,11 @@ def test_a_score_far_outside_its_history_takes_a_published_product_out_of_reader
     # nothing good is left, so that readers are told nothing at all
     seen = [(f"{DEMO}.zarr", "unverified"), (f"{DEMO}.zarr", "verified"), None]
     assert reader.seen == seen
+    # a run would make the same again: it says so, and nothing changes
+    with pytest.raises(GateRefused, match=r"is in quarantine: t2m: RMSE .*--force"):
+        downscale("hubei", source="demo", store=str(store))
+    reader.look()
+    assert reader.seen == seen
     # the observations were wrong, and have been mended
     verify("hubei", source="demo", cycle=DEMO, observations=str(truth), store=str(store))
     reader.look()

@@ -159,7 +159,7 @@ class Http:
 
 
 def _forget_old(folder: Path) -> None:
-    """Remove copies that nobody has written for a month: answers to queries are asked for under a new name each time."""
+    """Remove copies a month old: answers to queries lie under a new name each time."""
     for file in folder.glob("*"):
         with suppress(OSError):  # somebody else may be cleaning up
             if file.is_file() and time.time() - file.stat().st_mtime > KEPT:
