@@ -31,7 +31,8 @@ from tasks.prepare import prepare
 from tasks.prepared import PreparedInfo
 from tasks.publish import publish, quarantine, stage
 from tasks.publish.draft import draft
-from tasks.publish.ledger import LedgerEntry, fingerprint, point_to, read_entry
+from tasks.publish.ledger import LedgerEntry, fingerprint, read_entry
+from tasks.publish.withdrawal import point_to_good
 from tasks.region import Region
 from tasks.scorecard import QUARANTINED
 from tasks.slab import Slab, spans
@@ -141,30 +142,37 @@ def _input_cycle(info: PreparedInfo) -> Cycle:
     return Cycle(source="file", time=datetime.fromisoformat(f"{info.init}:00+00:00"))
 
 
-def _published(store: str, region: Region, cycle: Cycle) -> LedgerEntry | None:
-    """The ledger entry of a cycle whose product is still there."""
-    entry = read_entry(store, region.name, cycle)
-    if entry is not None and entry.good and exists(join(store, *entry.product.split("/"))):
-        return entry
-    return None
+def _published(store: str, entry: LedgerEntry | None) -> LedgerEntry | None:
+    """An entry whose product is good and still there."""
+    there = entry is not None and entry.good and exists(join(store, *entry.product.split("/")))
+    return entry if there else None
+
+
+def _assert_not_refused(entry: LedgerEntry | None) -> None:
+    """GateRefused for what is in quarantine and would be made just so again."""
+    if entry is not None and entry.state == QUARANTINED:
+        raise GateRefused(
+            f"{entry.cycle}: is in quarantine: {entry.why}; the same would be made again, --force does so"
+        )
 
 
 def _done(store: str, region: Region, cycle: Cycle, mark: str) -> LedgerEntry | None:
     """The ledger entry of an identical product that is still there; GateRefused if that is in quarantine."""
-    refused = read_entry(store, region.name, cycle)
-    if refused is not None and refused.state == QUARANTINED and refused.fingerprint == mark:
-        raise GateRefused(f"{cycle}: is in quarantine: {refused.why}; the same would be made again, --force does so")
-    entry = _published(store, region, cycle)
-    return entry if entry is not None and entry.fingerprint == mark else None
+    entry = read_entry(store, region.name, cycle)
+    if entry is None or entry.fingerprint != mark:
+        return None
+    _assert_not_refused(entry)
+    return _published(store, entry)
 
 
 def _made_so(store: str, region: Region, cycle: Cycle, package: ModelPackage) -> LedgerEntry | None:
-    """The entry of a product made as it would be now; known before anything is fetched: a cycle's fields are final."""
-    entry = _published(store, region, cycle)
+    """As `_done`, of a product made as it would be now, before anything is fetched: a cycle's fields are final."""
+    entry = read_entry(store, region.name, cycle)
     now = (package.digest, region.fingerprint, VERSION)
-    if entry is not None and (entry.model_sha256, entry.region_fingerprint, entry.code_version) == now:
-        return entry
-    return None
+    if entry is None or (entry.model_sha256, entry.region_fingerprint, entry.code_version) != now:
+        return None
+    _assert_not_refused(entry)
+    return _published(store, entry)
 
 
 def _ended(outcome: Outcome) -> Any:
@@ -184,7 +192,7 @@ def _ended(outcome: Outcome) -> Any:
 def _already(store: str, entry: LedgerEntry, workspace: str) -> Any:
     """What a run gives back that finds its product there."""
     log.info("%s %s is published already: nothing to do", entry.region, entry.cycle)
-    point_to(store, entry)  # the run that published it may have been killed just before
+    point_to_good(store, entry)  # the run that published it may have been killed just before
     _discard(workspace)
     return _ended(Outcome(store=store, entry=entry, made=False))
 

@@ -14,6 +14,7 @@ from tasks.rolling import read_scores
 from tasks.storage import join, write_parquet
 from tasks.validate import Observed, observe
 
+PATIENCE = timedelta(days=7)  # with a source that does not answer
 OBSERVED_SOURCES = {"ifs", "era5"}  # real weather at its own time; a demo or a file is scored when somebody asks
 
 
@@ -30,15 +31,19 @@ def valid_times(cycle: Cycle, lead_hours: list[float]) -> list[datetime]:
     return [cycle.time + timedelta(hours=h) for h in lead_hours]
 
 
-def is_complete(last: datetime, region: Region, now: datetime) -> bool:
-    """Whether the last observation of a valid time has come, or never will."""
-    return now - last > timedelta(days=region.observations.late_days)
+def is_complete(last: datetime, region: Region, now: datetime, answered: bool) -> bool:
+    """Whether the last observation of a valid time has come, or never will.
+
+    `answered`: by all sources; one that is away is waited for, but not for ever.
+    """
+    late = timedelta(days=region.observations.late_days)
+    return now - last > (late if answered else late + PATIENCE)
 
 
-def save_history(store: str, region: str, cycle: Cycle, folder: str) -> str:
+def save_history(store: str, region: Region, cycle: Cycle, folder: str) -> str:
     """URI of the scores of cycles before this one, for the gate."""
-    uri = join(folder, "history.parquet")
-    write_parquet(read_scores(store, region, cycle.source, cycle.time), uri)
+    uri, within = join(folder, "history.parquet"), timedelta(days=region.gate.history_days)
+    write_parquet(read_scores(store, region.name, cycle.source, cycle.time, within), uri)
     return uri
 
 
@@ -55,5 +60,6 @@ def look(region: Region, store: str, cycle: Cycle, info: PreparedInfo, folder: s
     observed = observe(
         region.name, region.box, past[0], past[-1], region.observations, folder, given, observations_folder()
     )
-    complete = given is not None or is_complete(times[-1], region, now)
-    return Seen(observed=observed, complete=complete, history=save_history(store, region.name, cycle, folder))
+    answered = not observed.problems
+    complete = times[-1] <= now if given else is_complete(times[-1], region, now, answered)
+    return Seen(observed=observed, complete=complete, history=save_history(store, region, cycle, folder))

@@ -21,12 +21,12 @@ from tasks.acquire import ALIASES
 from tasks.cycle import Cycle
 from tasks.errors import BadInput, FinescaleError
 from tasks.publish import record
-from tasks.publish.ledger import LedgerEntry, entries, point_to, read_entry
+from tasks.publish.ledger import LedgerEntry, entries, read_entry
 from tasks.publish.report.rolling import rolling_picture
-from tasks.publish.withdrawal import newest_good
+from tasks.publish.withdrawal import point_to_good, point_to_newest_good
 from tasks.region import Region
-from tasks.rolling import drift, read_scores
-from tasks.scorecard import QUARANTINED, Verification
+from tasks.rolling import RANGE, drift, read_scores
+from tasks.scorecard import QUARANTINED, Scorecard
 from tasks.storage import assert_writable, join, remove, write_bytes
 from tasks.validate import Observed, Validated, observe
 from tasks.validate import verify as score
@@ -68,13 +68,13 @@ class VerifyReport(BaseModel):
 
 
 def due(found: list[LedgerEntry], now: datetime) -> list[LedgerEntry]:
-    """Good entries of real weather with a valid time that is past and observations that may still come."""
+    """Entries of real weather, good or refused by observations, with past valid times and observations to come."""
     wanted = []
     for entry in found:
         times = valid_times(Cycle.parse(entry.cycle, entry.source), entry.lead_hours)
         done = entry.scorecard.verification is not None and entry.scorecard.verification.complete
         open_still = times[0] <= now and now - times[-1] <= LOOK_BACK
-        if entry.good and entry.source in OBSERVED_SOURCES and open_still and not done:
+        if entry.scorable and entry.source in OBSERVED_SOURCES and open_still and not done:
             wanted.append(entry)
     return wanted
 
@@ -105,12 +105,17 @@ def verify(
         for entry in chosen:
             try:
                 _score(place, where, entry, observed, folder, observations is not None, now, report)
+            except BadInput:  # a file that has nothing for this one
+                if cycle is not None:
+                    raise
+                report.unchanged.append(entry.cycle)
             except Exception as error:  # a product that cannot be read keeps no other from its verdict
                 log.error("verify: %s: %s: %s", entry.cycle, type(error).__name__, error)
                 report.failed[entry.cycle] = f"{type(error).__name__}: {error}".splitlines()[0]
     for name in sorted({e.source for e in entries(where, place.name)}):
-        if (best := newest_good(where, place.name, name)) is not None:
-            point_to(where, best)  # a run that was killed may have written a verdict and not told readers
+        # a run that was killed may have written a verdict and not told readers
+        if (best := point_to_newest_good(where, place.name, name)) is not None:
+            point_to_good(where, best)
         report.drift += _roll(place, where, name, now)
     remove(folder)
     for line in report.drift:
@@ -172,12 +177,14 @@ def _score(
     """Score one cycle and record it if anything is new; adds to the report."""
     cycle = Cycle.parse(entry.cycle, entry.source)
     last = valid_times(cycle, entry.lead_hours)[-1]
-    complete = given or (is_complete(last, place, now) and not observed.problems)
+    complete = last <= now if given else is_complete(last, place, now, not observed.problems)
     found: Validated = score(
         entry.cycle, join(store, *entry.product.split("/")), entry.scorecard, place.gate, folder, observed, complete,
-        save_history(store, place.name, cycle, folder),
+        save_history(store, place, cycle, folder),
     )  # fmt: skip
-    if _same(entry.scorecard.verification, found.scorecard.verification):
+    if given and not _count(found.scorecard):
+        raise BadInput(f"{entry.cycle}: no usable observation at its valid times and in its box among those given")
+    if _nothing_new(entry.scorecard, found.scorecard, observed):
         report.unchanged.append(entry.cycle)
         return
     made = record(store, place, cycle, entry.product, found.scorecard, found.pairs, found.table)
@@ -190,16 +197,21 @@ def _score(
         report.quarantined[entry.cycle] = made.why
 
 
-def _same(before: Verification | None, after: Verification | None) -> bool:
-    """Whether nothing has come since."""
-    if before is None or after is None:
-        return after is None or (after.count == 0 and not after.complete)
+def _count(scorecard: Scorecard) -> int:
+    return scorecard.verification.count if scorecard.verification is not None else 0
+
+
+def _nothing_new(before: Scorecard, after: Scorecard, observed: Observed) -> bool:
+    """Whether a verdict stays: nothing has come, or less than before because a source is away."""
+    known, seen, final = _count(before), _count(after), after.verification is not None and after.verification.complete
+    if not final and (seen == 0 or (observed.problems and seen <= known)):
+        return True
     return before == after
 
 
 def _roll(place: Region, store: str, source: str, now: datetime) -> list[str]:
     """Draw the last month's scores of a source; what has drifted, in words."""
-    history = read_scores(store, place.name, source, now)
+    history = read_scores(store, place.name, source, now, RANGE + LOOK_BACK)
     if history.empty:
         return []
     title = f"{place.title}: {source}, RMSE against stations"

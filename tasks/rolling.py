@@ -8,17 +8,17 @@ from __future__ import annotations
 import io
 from datetime import UTC, datetime, timedelta
 
-import numpy as np
 import pandas as pd
 from pydantic import BaseModel
 
-from tasks.candidates import ALL, HEADLINE, baselines, headline
+from tasks.candidates import ALL, HEADLINE, Candidate, baselines, headline
 from tasks.cycle import Cycle
 from tasks.storage import filesystem, join, remove, write_parquet
 
 POOLED = "pooled"
 RECENT = timedelta(days=7)  # what is held against the range
 RANGE = timedelta(days=90)
+STALE = timedelta(days=30)
 ENOUGH = 20  # cycles in the range, below which it says nothing
 TOP = 0.95  # quantile that ends the range: one cycle in twenty is above
 
@@ -35,6 +35,11 @@ class Recent(BaseModel):
     rmse: float
     best: str | None  # candidate
     baseline: float | None  # its RMSE
+
+
+def _plain(time: datetime) -> pd.Timestamp:
+    """UTC without zone, as tables have it."""
+    return pd.Timestamp(time.astimezone(UTC).replace(tzinfo=None))
 
 
 def _folder(store: str, region: str, source: str) -> str:
@@ -79,8 +84,11 @@ def _stamp(path: str) -> str:
 
 def ours(history: pd.DataFrame) -> pd.DataFrame:
     """The product's own scores of the headline group, or of all stations where no heights are known."""
-    keep = [c == headline(str(v)).name for c, v in zip(history["candidate"], history["variable"], strict=True)]
-    mine = history[np.array(keep, dtype=bool)]
+    known = set(zip(history["variable"], history["candidate"], strict=True))
+    plain = Candidate("product", "bilinear").name  # where no heights are known
+    best = {v: headline(str(v)).name for v in history["variable"].unique()}
+    names = {v: name if (v, name) in known else plain for v, name in best.items()}
+    mine = history[history["candidate"] == history["variable"].map(names)]
     near = mine[mine["group"] == HEADLINE]
     return near if len(near) else mine[mine["group"] == ALL]
 
@@ -90,15 +98,16 @@ def summary(history: pd.DataFrame) -> list[Recent]:
     found = []
     for (variable, period), mine in ours(history).groupby(["variable", "period"], sort=False):
         pooled = {}
-        for candidate in (headline(str(variable)), *baselines(str(variable))):
+        name = str(mine["candidate"].iloc[0])
+        for candidate in (name, *(b.name for b in baselines(str(variable)))):
             rows = history[
                 (history["variable"] == variable) & (history["period"] == period)
-                & (history["candidate"] == candidate.name) & (history["group"] == mine["group"].iloc[0])
+                & (history["candidate"] == candidate) & (history["group"] == mine["group"].iloc[0])
             ]  # fmt: skip
             if len(rows):
                 mean_square = (rows["rmse"] ** 2 * rows["count"]).sum() / rows["count"].sum()
-                pooled[candidate.name] = float(mean_square**0.5)
-        product = pooled.pop(headline(str(variable)).name)
+                pooled[candidate] = float(mean_square**0.5)
+        product = pooled.pop(name)
         best = min(pooled, key=lambda name: pooled[name], default=None)
         found.append(
             Recent(
@@ -112,14 +121,21 @@ def summary(history: pd.DataFrame) -> list[Recent]:
 
 
 def drift(history: pd.DataFrame, now: datetime) -> list[str]:
-    """Variables whose RMSE of the last 7 days is above the range of the 90 days before, in words; completed cycles."""
-    if history.empty:
+    """Variables whose RMSE of 7 days is above the range of the 90 days before, in words.
+
+    The 7 days end with the newest cycle that is scored to its end, which begins a week and a half ago at best; of one
+    that is a month old nothing is said.
+    """
+    if history.empty or not history["complete"].any():
         return []
     mine = ours(history[history["complete"].astype(bool)])
-    edge = pd.Timestamp((now - RECENT).astimezone(UTC).replace(tzinfo=None))
+    newest = mine["cycle"].max()
+    if newest < _plain(now - STALE):
+        return []
+    mine, edge = mine[mine["cycle"] > newest - RANGE - RECENT], newest - RECENT
     found = []
     for (variable, period), rows in mine.groupby(["variable", "period"], sort=False):
-        before, recent = rows[rows["cycle"] < edge]["rmse"], rows[rows["cycle"] >= edge]["rmse"]
+        before, recent = rows[rows["cycle"] <= edge]["rmse"], rows[rows["cycle"] > edge]["rmse"]
         if len(before) < ENOUGH or recent.empty:
             continue
         top = float(before.quantile(TOP))
@@ -127,6 +143,6 @@ def drift(history: pd.DataFrame, now: datetime) -> list[str]:
             over = f" over {float(str(period)):g} h" if period else ""
             found.append(
                 f"{variable}{over}: RMSE {recent.mean():.4g} {rows['units'].iloc[0]} in {len(recent)} cycles of the "
-                f"last {RECENT.days} days; 95 % of {len(before)} cycles before were below {top:.4g}"
+                f"{RECENT.days} days to {newest:%Y-%m-%d}; 95 % of {len(before)} cycles before were below {top:.4g}"
             )
     return found

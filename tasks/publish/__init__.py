@@ -17,11 +17,11 @@ from pydantic import BaseModel
 from tasks.cycle import Cycle
 from tasks.grid import Grid
 from tasks.prepared import PreparedInfo
-from tasks.publish.ledger import PUBLISHED, LedgerEntry, folder, point_to, read_entry, read_tagged_entry, write_entry
+from tasks.publish.ledger import PUBLISHED, LedgerEntry, folder, read_entry, read_tagged_entry, write_entry
 from tasks.publish.pages import attributes, picture, report_page
 from tasks.publish.product import assert_reads_back, create, reseal, seal
 from tasks.publish.quarantine import enter_refused, place_of
-from tasks.publish.withdrawal import point_to_newest_good
+from tasks.publish.withdrawal import point_to_good, point_to_newest_good
 from tasks.region import Region
 from tasks.retry import worth_retrying
 from tasks.rolling import remove_scores, write_scores
@@ -104,7 +104,7 @@ def publish(
     else:
         for path in (entry.product, entry.quicklook, entry.report):
             remove(join(store, *path.split("/")))
-    point_to(store, published.entry)
+    point_to_good(store, published.entry)
     remove(claimed)
     log.info("publish: %s", join(store, *published.entry.product.split("/")))
     return published
@@ -171,12 +171,16 @@ def record(
 ) -> LedgerEntry | None:
     """Write another verdict on a published product: into it, its report, scores, the ledger, and `latest.json` last.
 
-    `product`: as the ledger names it. None if the ledger names another one by now: then nothing is left changed that
-    readers see. A product that is refused is marked in the ledger, and readers are led to the newest good one.
+    `product`: as the ledger names it. None if the ledger names another one by now, or it has been taken back: then
+    readers are led by that, and its scores are no measure for others. A product that is refused is marked in the
+    ledger, and readers are led to the newest good one.
     """
     while True:
         found = read_tagged_entry(store, region.name, cycle)
-        if found is None or found[0].product != product or not found[0].scorable:
+        if found is None or found[0].product != product:
+            return None
+        if not found[0].scorable:
+            remove_scores(store, region.name, cycle)
             return None
         refused = scorecard.quality == QUARANTINED
         changes = {"scorecard": scorecard, "quality": scorecard.quality, "verified_at": datetime.now(UTC)}
@@ -195,5 +199,5 @@ def record(
     if refused:
         point_to_newest_good(store, region.name, cycle.source)
     else:
-        point_to(store, entry)
+        point_to_good(store, entry)
     return entry

@@ -18,11 +18,11 @@ def place_of(staged: str) -> str:
 
 
 def enter_refused(store: str, cycle: Cycle, entry: LedgerEntry) -> None:
-    """Keep the entry beside the product, and in the ledger unless that has a good one, which then stays."""
+    """Keep the entry beside the product; in the ledger only where no product of the cycle was ever published."""
     write_json(join(store, *entry.product.removesuffix(".zarr").split("/")) + ".json", entry.model_dump(mode="json"))
     while True:
         found = read_tagged_entry(store, entry.region, cycle)
-        if found is not None and (found[0].good or found[0].product == entry.product):
+        if found is not None and (found[0].revision > 0 or found[0].product == entry.product):
             return
         if write_entry(store, cycle, entry, found[1] if found else None):
             return

@@ -17,10 +17,12 @@ from tasks.publish.ledger import (
     entries,
     latest_uri,
     point_to,
+    read_entry,
     read_tagged_entry,
     replace_latest,
     write_entry,
 )
+from tasks.rolling import remove_scores
 from tasks.storage import exists, join, read_tagged, remove
 
 log = logging.getLogger(__name__)
@@ -35,6 +37,7 @@ def withdraw(store: str, region: str, cycle: Cycle, why: str) -> LedgerEntry | N
     if found is None:
         raise BadInput(f"{region} {cycle} is not in the ledger of {store}; `finescale status {region}` lists what is")
     mark(store, found[0], WITHDRAWN, why)
+    remove_scores(store, region, cycle)
     return point_to_newest_good(store, region, cycle.source)
 
 
@@ -55,6 +58,14 @@ def newest_good(store: str, region: str, source: str) -> LedgerEntry | None:
     """The newest good entry of a source whose product is there."""
     found = (e for e in reversed(entries(store, region)) if e.source == source and e.good)
     return next((e for e in found if exists(join(store, *e.product.split("/"), "zarr.json"))), None)
+
+
+def point_to_good(store: str, entry: LedgerEntry) -> None:
+    """Let `latest.json` name this product, as `point_to`; not so if it has been taken back meanwhile."""
+    point_to(store, entry)
+    now = read_entry(store, entry.region, Cycle.parse(entry.cycle, entry.source))
+    if now is None or not now.good or now.product != entry.product:
+        point_to_newest_good(store, entry.region, entry.source)
 
 
 def point_to_newest_good(store: str, region: str, source: str) -> LedgerEntry | None:

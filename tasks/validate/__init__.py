@@ -77,7 +77,7 @@ def observe(
         sources.append(given.rsplit("/", 1)[-1])
     else:
         services = {str(name): address for name, address in settings.services.items()}
-        around = (box.north + AROUND, box.south - AROUND, box.west - AROUND, box.east + AROUND)
+        around = (min(box.north + AROUND, 90.0), max(box.south - AROUND, -90.0), box.west - AROUND, box.east + AROUND)
         for name in settings.sources:
             try:
                 found = fetch(name, around, start, end, Path(cache), services, settings.deadline_seconds)
@@ -86,6 +86,9 @@ def observe(
             except FinescaleError as error:
                 log.warning("observe: %s: %s", name, error)
                 problems.append(f"{name}: {error}")
+            except Exception as error:  # an answer that no reader foresaw: neither product nor verdict hang on it
+                log.exception("observe: %s", name)
+                problems.append(f"{name}: {type(error).__name__}: {error}")
     judged = quality_control(table(parts))
     uri = join(folder, "observations.parquet")
     write_parquet(judged, uri)
@@ -105,7 +108,7 @@ def against_stations(
 ) -> tuple[Verification, pd.DataFrame, pd.DataFrame]:
     """(verification, pairs, table of all single scores) of a product and observations of any quality."""
     found = match(product, coarse, observations)
-    enough = reporting(found)
+    enough = reporting(found, complete)
     kept = found[enough].reset_index(drop=True)
     done = score(kept)
     reasons = rejected(observations[_concerned(product, observations)])
@@ -178,7 +181,12 @@ def validate(
     checks = check(product, target, prepared.fields, prepared.grid, limits, borders)
     broken = any(not c.passed for c in checks)
     finer, spacing = beside_truth(Path(truth), product, target, prepared) if truth and not broken else ({}, 0.0)
-    verification, pairs, single = (None, None, None) if broken else _verify(product_uri, observed, folder, complete)
+    verification, pairs, single = None, None, None
+    if not broken:
+        try:
+            verification, pairs, single = _verify(product_uri, observed, folder, complete)
+        except Exception:  # a product waits for no station; `verify` tries again and tells
+            log.exception("validate: %s: not scored against stations", cycle)
     quality, why = judge(checks, verification, read_parquet(history) if history else None, limits)
     scorecard = Scorecard(quality=quality, why=why, checks=checks, verification=verification)
     scorecard.truth, scorecard.fractions = score_against(finer), fractions(finer, spacing)

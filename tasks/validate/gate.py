@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pandas as pd
 
-from tasks.candidates import Candidate
+from tasks.candidates import ALL, Candidate
 from tasks.region import GateLimits
 from tasks.scorecard import DEGRADED, QUARANTINED, UNVERIFIED, VERIFIED, Check, Skill, Verification
 
@@ -30,18 +30,25 @@ def judge(
     if verification is None or verification.count == 0:
         none = verification is not None and verification.complete
         return UNVERIFIED, ["no observations have come" if none else "no observations yet"]
-    group = verification.group
-    stations = max((s.stations for s in verification.scores if s.group == group), default=0)
+    if not verification.judged:
+        return UNVERIFIED, ["nothing to compare with: the product does not hold its input"]
+    judged = _judged(verification)
+    stations = max((s.stations for s in judged), default=0)
     if stations < limits.stations:
-        few = f"{stations} stations within 100 m of the terrain's height, {limits.stations} are needed"
+        near = "" if verification.group == ALL else f" {verification.group} of the terrain's height"
+        few = f"{stations} stations{near}, {limits.stations} are needed"
         return (DEGRADED, [f"too few stations: {few}"]) if verification.complete else (UNVERIFIED, [f"so far {few}"])
-    worse = [_worse(s) for s in verification.judged if s.group == group and _is_worse(s, limits)]
+    worse = [_worse(s) for s in judged if _is_worse(s, limits)]
     return (DEGRADED, worse) if worse else (VERIFIED, [])
 
 
+def _judged(verification: Verification) -> list[Skill]:
+    """What the verdict goes by, in the headline's group."""
+    return [s for s in verification.judged if s.group == verification.group and s.variable in JUDGED]
+
+
 def _is_worse(skill: Skill, limits: GateLimits) -> bool:
-    enough = skill.variable in JUDGED and skill.stations >= limits.stations
-    return enough and skill.skill < -limits.worse and skill.high < 0
+    return skill.stations >= limits.stations and skill.skill < -limits.worse and skill.high < 0
 
 
 def _worse(skill: Skill) -> str:
@@ -53,19 +60,26 @@ def _worse(skill: Skill) -> str:
 
 
 def _outlying(verification: Verification, history: pd.DataFrame, limits: GateLimits) -> Iterator[str]:
-    """Scores far above the highest of the region's own."""
-    group = verification.group
-    for skill in (s for s in verification.judged if s.group == group and s.stations >= limits.stations):
+    """Scores far above the highest of the region's own; whole cycles, since errors grow with lead time.
+
+    Rain after a dry season is far outside of that: it counts only where the input does better.
+    """
+    if not verification.complete or history.empty:
+        return
+    whole = history[history["complete"].astype(bool)]
+    for skill in (s for s in _judged(verification) if s.stations >= limits.stations):
         name = Candidate.parse(skill.best)
         mine = Candidate("product", name.method, name.height).name
-        past = history[
-            (history["variable"] == skill.variable) & (history["period"] == skill.period)
-            & (history["candidate"] == mine) & (history["group"] == group)
+        past = whole[
+            (whole["variable"] == skill.variable) & (whole["period"] == skill.period)
+            & (whole["candidate"] == mine) & (whole["group"] == skill.group)
         ]  # fmt: skip
-        if len(past) < limits.history_cycles:
-            continue
-        highest = float(past["rmse"].max())
-        if skill.product > limits.history * highest:
+        highest = float(past["rmse"].max()) if len(past) >= limits.history_cycles else 0.0
+        if (
+            highest > 0
+            and skill.product > limits.history * highest
+            and not (skill.variable == "tp" and skill.skill > 0)
+        ):
             yield (
                 f"{skill.variable}: RMSE {skill.product:.4g} {skill.units}, {skill.product / highest:.1f} times the "
                 f"highest of {len(past)} cycles ({highest:.4g}), limit {limits.history:g}"

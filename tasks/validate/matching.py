@@ -69,7 +69,8 @@ def _wanted(seen: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
         return
     speed = by["wind_speed"].set_index(["station", "time"])
     if "wind_direction" in by:
-        direction = by["wind_direction"].set_index(["station", "time"])["value"]
+        direction = by["wind_direction"].drop_duplicates(["station", "time"], keep="last")
+        direction = direction.set_index(["station", "time"])["value"]
         speed = speed.assign(direction=direction.reindex(speed.index))
     else:
         speed = speed.assign(direction=np.nan)
@@ -196,4 +197,4 @@ class _Reader:
             before = np.where(now > 0, now - 1, -1)
             joined = (before >= 0) & (np.abs(ends[before] - starts[now]) < 1e-6)
             at[going] = np.where(joined, before, -1)
-        return np.where(left > 1e-6, np.nan, total)
+        return np.where((left > 1e-6) | (period <= 0), np.nan, total)

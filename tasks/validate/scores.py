@@ -77,22 +77,34 @@ def in_group(above: pd.Series, group: str) -> np.ndarray:
             return away > FAR
 
 
-def reporting(pairs: pd.DataFrame) -> np.ndarray:
+def reporting(pairs: pd.DataFrame, complete: bool = True) -> np.ndarray:
     """Which pairs are of stations that sent at least 90 % of their reports of the variable, at these valid times.
 
-    A station that never reports at some hour of the day owes none at that hour.
+    A station that never reports at some hour of the day owes none at that hour; while more is expected (not
+    `complete`), none after its last. Of wind, reports of speed are counted: a direction is given only with some wind.
     """
     keep = np.zeros(len(pairs), dtype=bool)
-    for _, found in pairs.groupby(["variable", "period"], sort=False):
-        hour = found["time"].dt.hour
-        times = found["time"].drop_duplicates()
-        by_hour = times.dt.hour.value_counts()
-        usual = pd.DataFrame({"station": found["station"].to_numpy(), "hour": hour.to_numpy()}).drop_duplicates()
-        owed = usual.assign(owed=usual["hour"].map(by_hour)).groupby("station", observed=True)["owed"].sum()
-        sent = found.groupby("station", observed=True).size()
-        good = sent.index[sent / owed.reindex(sent.index) >= ENOUGH]
-        keep[pairs.index.get_indexer(found.index[found["station"].isin(good)])] = True
+    names = pairs["variable"].mask(pairs["variable"].str.startswith("wind"), "wind_speed")
+    for (name, period), every in pairs.groupby([names, pairs["period"]], sort=False):
+        found = every[every["variable"] == name] if name == "wind_speed" else every
+        good = _faithful(found, complete)
+        here = (names == name) & (pairs["period"] == period) & pairs["station"].isin(good)
+        keep |= here.to_numpy()
     return keep
+
+
+def _faithful(found: pd.DataFrame, complete: bool) -> pd.Index:
+    """Stations that sent enough of the reports of one variable and period."""
+    reports = pd.DataFrame({"station": found["station"].to_numpy(), "time": found["time"].to_numpy()})
+    reports["hour"] = reports["time"].dt.hour
+    usual = reports[["station", "hour"]].drop_duplicates()
+    times = reports[["time", "hour"]].drop_duplicates("time")
+    last = reports.groupby("station", observed=True)["time"].max()
+    owed = usual.merge(times, on="hour")
+    if not complete:
+        owed = owed[owed["time"] <= owed["station"].map(last)]
+    share = reports.groupby("station", observed=True).size() / owed.groupby("station", observed=True).size()
+    return share.index[share >= ENOUGH]
 
 
 def samples(pairs: pd.DataFrame) -> Iterator[Sample]:

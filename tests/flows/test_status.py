@@ -76,7 +76,7 @@ def test_a_month_of_scores_is_shown_beside_the_best_other_and_drift_is_named(
     assert line.split()[:2] == ["ifs", "t2m"]
     assert "1.3" in line
     (drift,) = [line for line in shown.splitlines() if "drift" in line]
-    assert "t2m: RMSE 1.5 K in 7 cycles of the last 7 days" in drift
+    assert "t2m: RMSE 1.5 K in 7 cycles of the 7 days to" in drift
 
 
 def test_source_that_is_not_scheduled_is_not_missed(tmp_path: Path, make_region: RegionMaker) -> None:

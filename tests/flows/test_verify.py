@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -18,7 +19,8 @@ from flows.status import region_status
 from flows.verify import ProductsQuarantined, due, verify
 from tasks.cycle import Cycle
 from tasks.errors import BadInput, GateRefused
-from tasks.publish.ledger import read_entry
+from tasks.publish.ledger import LedgerEntry, read_entry
+from tasks.publish.withdrawal import mark, withdraw
 from tasks.rolling import read_scores, write_scores
 from tasks.storage import open_zarr
 from tests.conftest import RegionMaker
@@ -74,12 +76,20 @@ def latest(store: Path) -> dict[str, Any]:
     return dict(json.loads((store / "hubei/demo/latest.json").read_text()))
 
 
-@pytest.fixture
-def store(tmp_path: Path) -> Path:
-    """A store with the demo product, unverified."""
-    folder = tmp_path / "store"
-    downscale("hubei", source="demo", store=str(folder))
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory, prefect_server: None) -> Path:
+    """A store with the demo product, unverified; to be copied."""
+    folder = tmp_path_factory.mktemp("made")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("FINESCALE_WORKSPACE", str(tmp_path_factory.mktemp("workspace")))
+        downscale("hubei", source="demo", store=str(folder))
     return folder
+
+
+@pytest.fixture
+def store(tmp_path: Path, made: Path) -> Path:
+    """One's own."""
+    return Path(shutil.copytree(made, tmp_path / "store"))
 
 
 @pytest.fixture
@@ -251,6 +261,46 @@ def test_a_verdict_that_was_written_by_a_run_that_was_killed_then_reaches_reader
     (store / "hubei/demo/latest.json").write_bytes(before)
     verify("hubei", store=str(store))
     assert latest(store)["quality"] == "verified"
+
+
+def test_a_refusal_that_was_written_by_a_run_that_was_killed_then_reaches_readers(store: Path, truth: Path) -> None:
+    entry = read_entry(str(store), "hubei", CYCLE)
+    assert entry is not None
+    mark(str(store), entry, "quarantined", "far outside")  # and killed here
+    assert latest(store)["product"] == entry.product
+    verify("hubei", store=str(store))
+    assert not (store / "hubei/demo/latest.json").exists()
+
+
+def test_a_withdrawal_in_the_middle_of_a_verdict_stands(
+    store: Path, truth: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After the ledger was written and before readers were told."""
+    from tasks.publish import withdrawal
+
+    point_to = withdrawal.point_to
+
+    def slow(where: str, entry: LedgerEntry) -> None:
+        monkeypatch.setattr(withdrawal, "point_to", point_to)
+        withdrawal.withdraw(where, "hubei", CYCLE, "a person knows better")
+        point_to(where, entry)
+
+    monkeypatch.setattr(withdrawal, "point_to", slow)
+    verify("hubei", source="demo", cycle=DEMO, observations=str(truth), store=str(store))
+    assert not (store / "hubei/demo/latest.json").exists()
+    entry = read_entry(str(store), "hubei", CYCLE)
+    assert entry is not None
+    assert (entry.state, entry.why) == ("withdrawn", "a person knows better")
+
+
+def test_a_refused_remake_leaves_what_a_person_withdrew_as_it_is(store: Path, make_region: RegionMaker) -> None:
+    withdraw(str(store), "hubei", CYCLE, "a person knows better")
+    with pytest.raises(GateRefused):
+        downscale(str(make_region(gate={"recoarsening": 1e-12})), source="demo", store=str(store))
+    entry = read_entry(str(store), "hubei", CYCLE)
+    assert entry is not None
+    assert (entry.state, entry.why, entry.product) == ("withdrawn", "a person knows better", f"{PRODUCT}.zarr")
+    assert len(list((store / "_quarantine").glob("*.zarr"))) == 1
 
 
 def test_wrong_requests_are_one_line_and_change_nothing(store: Path, truth: Path, tmp_path: Path) -> None:

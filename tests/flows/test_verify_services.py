@@ -6,10 +6,14 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
+from flows.observations import is_complete
 from flows.verify import verify
+from tasks import region as regions
 from tasks.cycle import Cycle
+from tasks.errors import BadInput
 from tasks.publish.ledger import LedgerEntry, read_entry
 from tasks.validate.stations import http
 from tests.conftest import RegionMaker
@@ -95,3 +99,67 @@ def test_a_cycle_whose_observations_never_came_is_left_at_last_and_says_so(
     asked = len(served.requests)
     assert verify(region, store=store).unchanged == []
     assert len(served.requests) == asked
+
+
+def test_an_outage_takes_no_verdict_back(
+    tmp_path: Path, region: str, served: Stations, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(http, "FRESH", 0)
+    store, cycle = str(tmp_path / "store"), cycle_of(datetime.now(UTC) - timedelta(hours=12))
+    publish(store, cycle)
+    airports(served, cycle, HOURS)
+    verify(region, store=store)
+    before = entry_of(store, cycle)
+    assert before.scorecard.verification is not None
+    served.on("/", status(403))
+    assert verify(region, store=store).unchanged == [str(cycle)]
+    served.rules.clear()
+    served.metars, kept = served.metars[:3], served.metars
+    served.on("/ghcnh/", status(403))
+    assert verify(region, store=store).unchanged == [str(cycle)]
+    assert entry_of(store, cycle) == before
+    served.metars = kept
+
+
+def test_an_answer_that_nobody_foresaw_is_a_problem_of_its_source_alone(
+    tmp_path: Path, region: str, served: Stations, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, cycle = str(tmp_path / "store"), cycle_of(datetime.now(UTC) - timedelta(hours=12))
+    publish(store, cycle)
+    airports(served, cycle, HOURS)
+
+    def broken(*_: object) -> None:
+        raise TypeError("an ISO time where seconds were")
+
+    monkeypatch.setattr("tasks.validate.stations.ghcnh.read_station_list", broken)
+    report = verify(region, store=store)
+    assert list(report.scored) == [str(cycle)]
+    assert [p.split(":")[0] for p in report.problems] == ["ghcnh"]
+
+
+def test_a_source_that_is_away_is_waited_for_but_not_for_ever() -> None:
+    place, now = regions.load("hubei"), datetime.now(UTC)
+    for days, answered, done in ((3, True, False), (5, True, True), (5, False, False), (12, False, True)):
+        assert is_complete(now - timedelta(days=days), place, now, answered) == done
+
+
+def test_a_file_makes_no_forecast_final_that_is_not_over_and_none_that_it_does_not_know(
+    tmp_path: Path, region: str, served: Stations
+) -> None:
+    store, now = str(tmp_path / "store"), datetime.now(UTC)
+    going, over = cycle_of(now - timedelta(hours=5)), cycle_of(now - timedelta(days=2))
+    for cycle in (going, over):
+        publish(store, cycle)
+    rows = [
+        {"station": f"S{i}", "latitude": GRID.north - 0.3 * i, "longitude": GRID.west + 0.4 * i, "elevation": 100.0,
+         "time": (going.time + timedelta(hours=HOURS[0])).isoformat(), "variable": "t2m", "value": 285.0}
+        for i in range(1, 8)
+    ]  # fmt: skip
+    pd.DataFrame(rows).to_csv(tmp_path / "given.csv", index=False)
+    report = verify(region, observations=str(tmp_path / "given.csv"), store=store)
+    assert (list(report.scored), report.unchanged) == ([str(going)], [str(over)])
+    found = entry_of(store, going).scorecard.verification
+    assert found is not None
+    assert (found.count, found.complete) == (7, False)
+    with pytest.raises(BadInput, match="no usable observation at its valid times"):
+        verify(region, cycle=over.stamp, observations=str(tmp_path / "given.csv"), store=store)

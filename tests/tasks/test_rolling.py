@@ -31,10 +31,10 @@ def cycle(days: float) -> Cycle:
 
 
 def history(rmse: list[float], complete: bool = True) -> pd.DataFrame:
-    """Of one cycle a day, the last of them today's."""
+    """Of one cycle a day, the last of them as old as a whole one is at best: 144 h of lead times and 4 days after."""
     parts = []
     for i, value in enumerate(reversed(rmse)):
-        time = pd.Timestamp(cycle(i + 0.5).time.replace(tzinfo=None))
+        time = pd.Timestamp(cycle(i + 10.5).time.replace(tzinfo=None))
         parts.append(scores(value).head(2).assign(cycle=time, complete=complete))
     return pd.concat(parts[::-1], ignore_index=True)
 
@@ -78,7 +78,9 @@ def test_scores_above_their_own_range_are_drift_and_say_so() -> None:
     steady = [1.0 + 0.01 * (i % 10) for i in range(60)]
     assert drift(history(steady), NOW) == []
     (said,) = drift(history([*steady, *[1.3] * 7]), NOW)
-    assert said.startswith("t2m: RMSE 1.3 K in 7 cycles of the last 7 days; 95 % of 60 cycles before were below 1.09")
+    assert said.startswith(
+        "t2m: RMSE 1.3 K in 7 cycles of the 7 days to 2026-11-14; 95 % of 60 cycles before were below 1.09"
+    )
 
 
 def test_one_bad_day_or_a_short_or_provisional_history_is_no_drift() -> None:
@@ -86,4 +88,12 @@ def test_one_bad_day_or_a_short_or_provisional_history_is_no_drift() -> None:
     assert drift(history([*steady, *[1.05] * 6, 1.2]), NOW) == []
     assert drift(history([*steady[:19], *[1.3] * 7]), NOW) == []
     assert drift(history([*steady, *[1.3] * 7], complete=False), NOW) == []
+    assert drift(history([*steady, *[1.3] * 7]), NOW + timedelta(days=30)) == [], "nothing new for a month"
     assert drift(read_scores("/nowhere", "hubei", "ifs", NOW), NOW) == []
+
+
+def test_without_heights_the_product_as_it_is_counts() -> None:
+    plain = scores(1.0).head(2).assign(cycle=pd.Timestamp("2026-11-01"), complete=True, group="all")
+    plain["candidate"] = ["product_bilinear_none", "input_bilinear_none"]
+    (row,) = summary(plain)
+    assert (row.rmse, row.best) == (1.0, "input_bilinear_none")

@@ -137,12 +137,15 @@ def _errors(
     figure, axes = _frame(fine, rings)
     low, high = panel.limits
     draw(axes, ds, values, (low, high + 2.5 * (high - low)), "Greys")
+    # across the date line the map's longitudes go on past 180
+    west = float(fine.longitude[0]) - 1.0
+    east = west + (sample.pairs["longitude"].to_numpy() - west) % 360.0
     error, far = sample.error(candidate), (sample.pairs["above"].abs() > FAR).to_numpy()
     size = float(np.clip(9000 / max(len(error), 1), 14, 42))
     for marker, which in (("o", ~far), ("^", far)):
         order = np.flatnonzero(which)[np.argsort(np.abs(error[which]))]  # the largest on top
         dots = axes.scatter(
-            sample.pairs["longitude"].to_numpy()[order], sample.pairs["latitude"].to_numpy()[order], c=error[order],
+            east[order], sample.pairs["latitude"].to_numpy()[order], c=error[order],
             s=size, marker=marker, cmap="RdBu_r", norm=TwoSlopeNorm(0, -limit, limit), edgecolors=pictures.INK,
             linewidths=0.6, zorder=4,
         )  # fmt: skip

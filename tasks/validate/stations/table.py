@@ -58,6 +58,9 @@ def table(rows: pd.DataFrame | Iterable[pd.DataFrame]) -> pd.DataFrame:
     unknown = sorted(set(joined["variable"].unique()) - set(OBSERVED))
     if unknown:
         raise BadInput(f"observations of {', '.join(map(str, unknown))}; known are {', '.join(OBSERVED)}")
+    joined["period"] = joined["period"].where(joined["variable"] == "tp", 0.0)
+    if (joined["value"].notna() & (joined["variable"] == "tp") & ~(joined["period"] > 0)).any():
+        raise BadInput("observations of tp without `period`, the hours that each was summed over; add that column")
     joined["longitude"] = (joined["longitude"].astype("float64") + 180.0) % 360.0 - 180.0
     joined = joined[list(COLUMNS)].astype(COLUMNS)
     joined = joined[np.isfinite(joined["value"])]

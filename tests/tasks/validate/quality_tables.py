@@ -21,7 +21,13 @@ WIDE |= {"wind_direction": "wind_dir_deg", "wind_speed": "wind_speed_ms", "tp": 
 def series(variable: str, values: object, *, every: float = 1.0, station: str = "A", **columns: object) -> pd.DataFrame:
     """One station's reports of one variable, `every` hours."""
     values = np.atleast_1d(np.asarray(values, float))
-    place = {"network": "synop", "latitude": 30.0, "longitude": 114.0, "elevation": 30.0, "period": 0.0} | columns
+    place = {
+        "network": "synop",
+        "latitude": 30.0,
+        "longitude": 114.0,
+        "elevation": 30.0,
+        "period": 1.0 if variable == "tp" else 0.0,
+    } | columns
     times = START + pd.to_timedelta(np.arange(len(values)) * every, unit="h")
     return table(pd.DataFrame({"station": station, "time": times, "variable": variable, "value": values} | place))
 

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from tasks.candidates import APART, HEADLINE
+from tasks.candidates import ALL, APART, HEADLINE
 from tasks.region import GateLimits
 from tasks.scorecard import Check, Skill, StationScore, Verification
 from tasks.validate.gate import judge
@@ -38,7 +38,9 @@ def verification(
 
 
 def history(*rmse: float, candidate: str = "product_bilinear_standard", group: str = HEADLINE) -> pd.DataFrame:
-    return pd.DataFrame({"variable": "t2m", "period": 0.0, "candidate": candidate, "group": group, "rmse": list(rmse)})
+    return pd.DataFrame(
+        {"variable": "t2m", "period": 0.0, "candidate": candidate, "group": group, "rmse": list(rmse), "complete": True}
+    )
 
 
 def test_a_product_no_worse_than_its_input_is_verified() -> None:
@@ -94,3 +96,48 @@ def test_history_counts_from_enough_cycles_on_and_of_the_same_kind_only() -> Non
     assert judge(PASSED, bad, history(*[1.0] * 20, candidate="input_nearest_none"), LIMITS)[0] == "verified"
     assert judge(PASSED, bad, history(*[1.0] * 20, group=APART), LIMITS)[0] == "verified"
     assert judge(PASSED, bad, history(*[1.0] * 20), LIMITS)[0] == "quarantined"
+
+
+def test_what_is_not_judged_makes_no_verdict() -> None:
+    """Many stations with pressure, few with temperature: too few, whatever pressure says."""
+    few, many = verification(stations=3), verification(stations=9, skill=-0.5)
+    pressure = [s.model_copy(update={"variable": "sp"}) for s in many.judged]
+    both = few.model_copy(update={"judged": [*few.judged, *pressure], "scores": [*few.scores, *many.scores]})
+    quality, why = judge(PASSED, both, None, LIMITS)
+    assert quality == "degraded"
+    assert why[0].startswith("too few stations: 3")
+    enough = verification().judged
+    assert judge(PASSED, both.model_copy(update={"judged": [*enough, *pressure]}), None, LIMITS)[0] == "verified"
+    past = history(*[0.1] * 20).assign(variable="sp")
+    assert judge(PASSED, both.model_copy(update={"judged": [*enough, *pressure]}), past, LIMITS)[0] == "verified"
+
+
+def test_a_product_with_nothing_to_compare_with_is_not_verified() -> None:
+    alone = verification().model_copy(update={"judged": [], "skill": []})
+    assert judge(PASSED, alone, None, LIMITS) == (
+        "unverified", ["nothing to compare with: the product does not hold its input"],
+    )  # fmt: skip
+
+
+def test_first_hours_are_not_held_against_whole_cycles_nor_whole_ones_against_first_hours() -> None:
+    bad, past = verification(rmse=10.0), history(*[1.0] * 20)
+    assert judge(PASSED, bad.model_copy(update={"complete": False}), past, LIMITS)[0] == "verified"
+    assert judge(PASSED, bad, past.assign(complete=False), LIMITS)[0] == "verified"
+    assert judge(PASSED, bad, past, LIMITS)[0] == "quarantined"
+
+
+def test_the_first_rain_of_a_season_is_no_fault_unless_the_input_is_better() -> None:
+    def rain(skill: float) -> Verification:
+        found = verification(rmse=0.004, skill=skill)
+        judged = [s.model_copy(update={"variable": "tp", "period": 6.0}) for s in found.judged]
+        return found.model_copy(update={"judged": judged})
+
+    dry = history(*[0.001] * 20).assign(variable="tp", period=6.0)
+    assert judge(PASSED, rain(0.3), dry, LIMITS)[0] == "verified"
+    assert judge(PASSED, rain(-0.3), dry, LIMITS)[0] == "quarantined"
+    assert judge(PASSED, rain(0.3), dry.assign(rmse=0.0), LIMITS)[0] == "verified"  # and no division by nothing
+
+
+def test_the_message_names_the_stations_that_count() -> None:
+    everywhere = verification(stations=3, group=ALL)
+    assert judge(PASSED, everywhere, None, LIMITS)[1] == ["too few stations: 3 stations, 5 are needed"]

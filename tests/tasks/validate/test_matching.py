@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 import xarray as xr
 
+from tasks.errors import BadInput
 from tasks.grid import Grid
 from tasks.gridded import Gridded
 from tasks.validate.amounts import with_sums
@@ -176,3 +177,15 @@ def test_six_hours_are_made_of_single_ones_unless_they_were_reported() -> None:
     whole = with_sums(table(pd.DataFrame([*hours, seen("tp", 0.009, hour=12, period=6.0)])))
     six = whole[whole["period"] == 6.0].set_index("time")["value"]
     assert six.tolist() == [pytest.approx(0.006), pytest.approx(0.009)]
+
+
+def test_rain_without_a_period_is_refused_and_other_values_have_none() -> None:
+    with pytest.raises(BadInput, match="tp without `period`"):
+        table(pd.DataFrame([seen("tp", 0.005)]))
+    assert matched(seen("t2m", 280.0, period=1.0)).iloc[0]["period"] == 0.0
+
+
+def test_a_direction_that_was_reported_twice_counts_once() -> None:
+    rows = [seen("wind_speed", 5.0), seen("wind_direction", 90.0), seen("wind_direction", 270.0, period=1.0)]
+    found = matched(*rows)
+    assert found.loc[found["variable"] == "wind_direction", "observed"].tolist() == [270.0]

@@ -151,3 +151,17 @@ def test_errors_of_one_day_and_place_are_one_block() -> None:
         assert part["latitude"].max() - part["latitude"].min() <= 2.0
     few = found[found["time"] == TIMES[0]].head(5)
     assert blocks(few)[1] == 5  # a block a station
+
+
+def test_a_station_owes_no_direction_where_there_is_hardly_any_wind() -> None:
+    speed = pairs_of(stations=20, variable="wind_speed")
+    windy = np.random.default_rng(8).random(len(speed)) < 0.6
+    found = pd.concat([speed, speed[windy].assign(variable="wind_direction")], ignore_index=True)
+    assert reporting(found).all()
+
+
+def test_while_more_is_expected_a_station_owes_nothing_after_its_last_report() -> None:
+    found = pairs_of(stations=3)
+    late = found[~((found["station"] == "S001") & (found["lead_hours"] > 12))].reset_index(drop=True)
+    assert set(late.loc[reporting(late, complete=False), "station"]) == {"S000", "S001", "S002"}
+    assert set(late.loc[reporting(late, complete=True), "station"]) == {"S000", "S002"}
