@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from flows.backfill import preliminary_cycles
 from flows.health import PrefectHealth, prefect_health
 from flows.places import default_store
-from flows.scores import SHOWN
+from flows.score_rows import SHOWN
 from tasks import region as regions
 from tasks.acquire import ALIASES, SOURCES
 from tasks.candidates import Candidate

@@ -63,7 +63,7 @@ def show_scores(found: Verification, as_json: bool) -> None:
     typer.echo(f"{found.count} pairs at {found.stations} stations, {found.first} to {found.last}")
     lost = ", ".join(f"{n} {why}" for why, n in found.rejected.items())
     typer.echo(f"rejected    {lost or 'none'}")
-    from flows.scores import COLUMNS, rows
+    from flows.score_rows import COLUMNS, rows
 
     table(COLUMNS, rows(found))
 
