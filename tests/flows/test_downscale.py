@@ -121,14 +121,14 @@ def test_publishing_that_fails_at_its_end_is_finished_by_its_retry(
     import tasks.publish as step
 
     failures = [OSError("the store is away")]
-    point_to = step.point_to
+    point_to = step.point_to_good
 
     def away_once(store: str, entry: LedgerEntry) -> None:
         if failures:
             raise failures.pop()
         point_to(store, entry)
 
-    monkeypatch.setattr(step, "point_to", away_once)
+    monkeypatch.setattr(step, "point_to_good", away_once)
     outcome = downscale("hubei", source="demo", store=str(tmp_path))
     assert (outcome.made, outcome.entry.revision, failures) == (True, 1, [])
     assert read_json(str(tmp_path / "hubei/demo/latest.json"))["revision"] == 1  # type: ignore[index]

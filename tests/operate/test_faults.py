@@ -119,6 +119,7 @@ def test_slab_killed(office: Prefect, region: Any, tmp_path: Path) -> None:
     assert any("attempt 2" in slab["where"] for slab in entry["slabs"]), entry["slabs"]
 
 
+@pytest.mark.slow
 @pytest.mark.fault(
     "the GPU worker is killed with its slab, another starts", "the slab is computed again, right product"
 )
@@ -158,6 +159,7 @@ def test_server_killed(office: Prefect, region: Any, tmp_path: Path) -> None:
     assert_product(tmp_path)
 
 
+@pytest.mark.slow
 @pytest.mark.fault("two runs of one cycle at once", "one product; the other run finds it")
 def test_two_runs_at_once(office: Prefect, region: Any, tmp_path: Path) -> None:
     place = region()
@@ -166,6 +168,7 @@ def test_two_runs_at_once(office: Prefect, region: Any, tmp_path: Path) -> None:
     assert assert_product(tmp_path)["revision"] == 1
 
 
+@pytest.mark.slow
 @pytest.mark.fault("20 late runs after an outage", "one product of each cycle, none twice")
 def test_late_runs(office: Prefect, region: Any, tmp_path: Path) -> None:
     place, due = region(stop=3, where="here"), timedelta(hours=7, minutes=45)
@@ -199,6 +202,7 @@ def refused(office: Prefect, run: Any) -> str:
     return str(state["message"])
 
 
+@pytest.mark.slow
 @pytest.mark.fault("a poisoned slab: the model gives NaN", "refused by the gate; the last good product stays")
 def test_poisoned_slab(office: Prefect, region: Any, tmp_path: Path) -> None:
     before = TIME - timedelta(hours=12)
@@ -292,6 +296,7 @@ def bucket(tmp_path: Path) -> Iterator[S3Server]:
         yield server
 
 
+@pytest.mark.slow
 @pytest.mark.fault("S3 is gone for 30 s during publishing", "publishing waits for it, right product")
 def test_s3_gone_for_a_while(office: Prefect, region: Any, tmp_path: Path, bucket: S3Server) -> None:
     store, workspace = f"s3://{BUCKET}/products", tmp_path / "workspace"
