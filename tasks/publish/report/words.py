@@ -81,8 +81,13 @@ def when(time: datetime | None) -> str:
     return NONE if time is None else f"{time:%Y-%m-%d %H:%M} UTC"
 
 
+FEW = 5  # stations: resampling fewer says nothing
+
+
 def compared(skill: Skill) -> str:
     """Whether the product is better, as far as the interval lets one say."""
+    if skill.stations < FEW:
+        return "too few stations to say"
     if skill.low > 0:
         return "better"
     return "worse" if skill.high < 0 else "no clear difference"
@@ -113,7 +118,9 @@ def verdict(quality: str) -> Verdict:
 
 def standing(entry: LedgerEntry) -> str:
     """A sentence on a product that is no longer to be used, else nothing."""
-    return "" if entry.good else f"This product is {entry.state}: {entry.why or 'no reason is given'}."
+    if entry.good or entry.quality == entry.state:  # quarantined: the verdict says so
+        return ""
+    return f"This product is {entry.state}: {entry.why or 'no reason is given'}."
 
 
 def place(latitude: float, longitude: float) -> str:
