@@ -41,7 +41,7 @@ def is_complete(last: datetime, region: Region, now: datetime, answered: bool) -
 
 
 def save_history(store: str, region: Region, cycle: Cycle, folder: str) -> str:
-    """URI of the scores of cycles before this one, for the gate."""
+    """URI of the scores of cycles before this one, which the gate holds whole cycles against."""
     uri, within = join(folder, "history.parquet"), timedelta(days=region.gate.history_days)
     write_parquet(read_scores(store, region.name, cycle.source, cycle.time, within), uri)
     return uri
@@ -62,4 +62,5 @@ def look(region: Region, store: str, cycle: Cycle, info: PreparedInfo, folder: s
     )
     answered = not observed.problems
     complete = times[-1] <= now if given else is_complete(times[-1], region, now, answered)
-    return Seen(observed=observed, complete=complete, history=save_history(store, region, cycle, folder))
+    history = save_history(store, region, cycle, folder) if complete else None
+    return Seen(observed=observed, complete=complete, history=history)

@@ -180,7 +180,7 @@ def _score(
     complete = last <= now if given else is_complete(last, place, now, not observed.problems)
     found: Validated = score(
         entry.cycle, join(store, *entry.product.split("/")), entry.scorecard, place.gate, folder, observed, complete,
-        save_history(store, place, cycle, folder),
+        save_history(store, place, cycle, folder) if complete else None,
     )  # fmt: skip
     if given and not _count(found.scorecard):
         raise BadInput(f"{entry.cycle}: no usable observation at its valid times and in its box among those given")
@@ -204,7 +204,9 @@ def _count(scorecard: Scorecard) -> int:
 def _nothing_new(before: Scorecard, after: Scorecard, observed: Observed) -> bool:
     """Whether a verdict stays: nothing has come, or less than before because a source is away."""
     known, seen, final = _count(before), _count(after), after.verification is not None and after.verification.complete
-    if not final and (seen == 0 or (observed.problems and seen <= known)):
+    if observed.problems and seen < known:
+        return True
+    if not final and (seen == 0 or (observed.problems and seen == known)):
         return True
     return before == after
 

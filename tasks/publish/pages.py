@@ -6,7 +6,7 @@ import pandas as pd
 import xarray as xr
 
 from tasks.cycle import ATTRIBUTION, LICENCE
-from tasks.gridded import INPUT
+from tasks.gridded import INPUT, open_input
 from tasks.publish.figures import quicklook
 from tasks.publish.ledger import LedgerEntry
 from tasks.publish.report import report
@@ -47,9 +47,6 @@ def picture(product_uri: str, entry: LedgerEntry, region: Region) -> bytes:
 
 def report_page(product_uri: str, entry: LedgerEntry, region: Region, pairs: pd.DataFrame | None) -> bytes:
     """The report, a page of its own."""
-    product = open_zarr(product_uri)
-    try:
-        coarse = open_zarr(product_uri, INPUT)
-    except (FileNotFoundError, KeyError, ValueError):  # a product of an older version
-        coarse = xr.Dataset()
-    return report(entry, product, coarse, pairs, region.boundary_file, region.title, entry.verified_at)
+    coarse = open_input(product_uri)
+    fields = coarse.fields if coarse is not None else xr.Dataset()  # of an older version
+    return report(entry, open_zarr(product_uri), fields, pairs, region.boundary_file, region.title, entry.verified_at)

@@ -181,13 +181,15 @@ def validate(
     checks = check(product, target, prepared.fields, prepared.grid, limits, borders)
     broken = any(not c.passed for c in checks)
     finer, spacing = beside_truth(Path(truth), product, target, prepared) if truth and not broken else ({}, 0.0)
-    verification, pairs, single = None, None, None
+    verification, pairs, single, trouble = None, None, None, ""
     if not broken:
         try:
             verification, pairs, single = _verify(product_uri, observed, folder, complete)
-        except Exception:  # a product waits for no station; `verify` tries again and tells
+        except Exception as error:  # a product waits for no station; it says so, and `verify` tries again
             log.exception("validate: %s: not scored against stations", cycle)
+            trouble = f"not scored against stations: {type(error).__name__}: {error}".splitlines()[0]
     quality, why = judge(checks, verification, read_parquet(history) if history else None, limits)
+    why = [trouble] if trouble else why
     scorecard = Scorecard(quality=quality, why=why, checks=checks, verification=verification)
     scorecard.truth, scorecard.fractions = score_against(finer), fractions(finer, spacing)
     log.info("validate: %s: %s; checks: %d, failed: %d", cycle, quality, len(checks), len(scorecard.failed))

@@ -349,3 +349,15 @@ def test_verify_takes_any_gridded_file(finescale: CommandLine, demo_grib: Path, 
     assert "no usable observation" in none.stderr
     assert finescale("verify", "hubei", "--grid", demo_grib).exit_code == 2
     assert finescale("verify").exit_code == 2
+
+
+def test_a_product_whose_scoring_breaks_is_published_and_says_so(
+    tmp_path: Path, truth: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise TypeError("nobody foresaw this")
+
+    monkeypatch.setattr("tasks.validate.score", broken)
+    outcome = downscale("hubei", source="demo", store=str(tmp_path / "store"), observations=str(truth))
+    assert outcome.entry.quality == "unverified"
+    assert outcome.entry.scorecard.why == ["not scored against stations: TypeError: nobody foresaw this"]

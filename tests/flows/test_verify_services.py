@@ -118,6 +118,10 @@ def test_an_outage_takes_no_verdict_back(
     served.on("/ghcnh/", status(403))
     assert verify(region, store=store).unchanged == [str(cycle)]
     assert entry_of(store, cycle) == before
+    # nor when patience has ended
+    monkeypatch.setattr("flows.verify.is_complete", lambda *_: True)
+    assert verify(region, store=store).unchanged == [str(cycle)]
+    assert entry_of(store, cycle) == before
     served.metars = kept
 
 
