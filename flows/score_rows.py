@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from tasks.candidates import Candidate
+from tasks.publish.report import words
 from tasks.scorecard import StationScore, Verification
-
-# variable's unit -> (factor, unit that people use)
-SHOWN = {"Pa": (0.01, "hPa"), "m": (1000.0, "mm"), "m s-1": (1.0, "m/s"), "degree": (1.0, "°")}
 
 COLUMNS = ["variable", "stations", "candidate", "pairs", "bias", "RMSE", "95 %", "unit"]
 
@@ -17,9 +15,9 @@ def rows(found: Verification) -> list[list[str]]:
 
 
 def _row(s: StationScore) -> list[str]:
-    factor, unit = SHOWN.get(s.units, (1.0, s.units))
+    unit = words.unit(s.variable, s.units)
     name = f"{s.variable} {s.period:g} h" if s.period else s.variable
-    number = lambda v: f"{v * factor:.3g}"  # noqa: E731
+    number = lambda v: f"{v * unit.scale:.3g}"  # noqa: E731
     interval = f"{number(s.low)} to {number(s.high)}"
     return [
         name,
@@ -29,5 +27,5 @@ def _row(s: StationScore) -> list[str]:
         number(s.bias),
         number(s.rmse),
         interval,
-        unit,
+        unit.name,
     ]

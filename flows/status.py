@@ -11,12 +11,12 @@ from pydantic import BaseModel
 from flows.backfill import preliminary_cycles
 from flows.health import PrefectHealth, prefect_health
 from flows.places import default_store
-from flows.score_rows import SHOWN
 from tasks import region as regions
 from tasks.acquire import ALIASES, SOURCES
 from tasks.candidates import Candidate
 from tasks.cycle import Cycle
 from tasks.publish.ledger import DAMAGED, QUARANTINED, WITHDRAWN, LedgerEntry, entries, latest_uri
+from tasks.publish.report import words
 from tasks.publish.withdrawal import withdraw as take_back
 from tasks.region import Region
 from tasks.rolling import drift, read_scores, summary
@@ -154,7 +154,8 @@ def score_rows(status: dict[str, Any]) -> list[list[str]]:
     rows = []
     for source, found in status["scores"].items():
         for v in found["variables"]:
-            factor, unit = SHOWN.get(v["units"], (1.0, v["units"]))
+            how = words.unit(v["variable"], v["units"])
+            factor, unit = how.scale, how.name
             name = f"{v['variable']} {v['period']:g} h" if v["period"] else v["variable"]
             best = Candidate.parse(v["best"]).title if v["best"] else ""
             against = f"{v['baseline'] * factor:.3g}" if v["best"] else ""
