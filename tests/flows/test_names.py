@@ -23,3 +23,12 @@ def test_every_flow_loads_by_its_file() -> None:
     load = f"from prefect.flows import load_flow_from_entrypoint as f; [f(f'flows/{{n}}.py:{{n}}') for n in {names}]"
     done = subprocess.run([sys.executable, "-c", load], cwd=ROOT, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
+
+
+def test_importing_the_flows_leaves_torch_its_threads() -> None:
+    count = "import torch; {}print(torch.get_num_threads())"
+    alone, beside = (
+        subprocess.run([sys.executable, "-c", count.format(more)], cwd=ROOT, capture_output=True, text=True, check=True)
+        for more in ("", "import flows.downscale; ")
+    )
+    assert alone.stdout == beside.stdout
