@@ -104,17 +104,38 @@ def lattice(north: float, south: float, west: float, east: float, spacing: float
 
 @dataclass(frozen=True)
 class Canonical:
-    """How to bring arrays of one file into canonical order: flip rows, then take these columns."""
+    """How to bring arrays of one file into canonical order: flip rows, skip so many, then take these columns."""
 
     grid: Grid
     flip: bool
     columns: np.ndarray
+    skip: int = 0
 
     def __call__(self, field: np.ndarray) -> np.ndarray:
         """(..., H, W) in file order -> (..., rows, cols) in canonical order."""
         if self.flip:
             field = field[..., ::-1, :]
+        field = field[..., self.skip : self.skip + self.grid.rows, :]
         return np.ascontiguousarray(field[..., self.columns])
+
+    def around(self, area: Grid) -> Canonical:
+        """Only the part that holds an area's cells, with some more on each side: what regridding to it needs."""
+        g = self.grid
+        shift = 360.0 * round((g.west + g.east - area.west - area.east) / 720.0)
+        more = 2 + int(np.ceil(max(area.dlat / g.dlat, area.dlon / g.dlon)))
+        top = max(math.floor((g.north - area.north) / g.dlat) - more, 0)
+        bottom = min(math.ceil((g.north - area.south) / g.dlat) + more + 1, g.rows)
+        left = math.floor((area.west + shift - g.west) / g.dlon) - more
+        right = math.ceil((area.east + shift - g.west) / g.dlon) + more + 1
+        if not g.wraps:
+            left, right = max(left, 0), min(right, g.cols)
+        elif right - left >= g.cols:
+            left, right = 0, g.cols
+        if top >= bottom or left >= right:  # elsewhere: whoever asked says so
+            return self
+        part = g.extended(-top, bottom - g.rows, -left, right - g.cols)
+        columns = self.columns[np.arange(left, right) % g.cols]
+        return Canonical(part, self.flip, columns, self.skip + top)
 
 
 def _spacing(values: np.ndarray, what: str, where: str) -> float:

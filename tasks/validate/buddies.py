@@ -163,8 +163,8 @@ def _from_neighbours(
     """Difference from the neighbours' median where titanlib's buddy check rejects a value, 0 where it does not.
 
     One valid time after the other; `checked` restricts what is judged, not who is asked. Titanlib's time grows with the
-    square of the stations: 0.4 s for 10,000, a millisecond for 600. With more than one of OpenMP's threads a value may or
-    may not still count as a buddy of another that is judged at the same moment.
+    square of the stations: 0.4 s for 10,000, a millisecond for 600. With more than one of OpenMP's threads a value may
+    or may not still count as a buddy of another that is judged at the same moment.
     """
     part = observations.iloc[rows]
     latitude, longitude, elevation = (part[c].to_numpy("float32") for c in ("latitude", "longitude", "elevation"))
