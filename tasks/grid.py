@@ -80,6 +80,30 @@ class Grid:
             self.cols + left + right,
         )
 
+    def part(self, rows: slice, cols: slice) -> Grid:
+        """Some of its rows and columns."""
+        return self.extended(-rows.start, rows.stop - self.rows, -cols.start, cols.stop - self.cols)
+
+    def around(self, area: Grid, more: int = 2) -> tuple[slice, np.ndarray, Grid]:
+        """(rows, columns, their grid): the part of this grid that holds an area's cells and so many more around.
+
+        All of it if the area lies elsewhere: whoever asked says so.
+        """
+        shift = 360.0 * round((self.west + self.east - area.west - area.east) / 720.0)
+        more += int(np.ceil(max(area.dlat / self.dlat, area.dlon / self.dlon)))
+        top = max(math.floor((self.north - area.north) / self.dlat) - more, 0)
+        bottom = min(math.ceil((self.north - area.south) / self.dlat) + more + 1, self.rows)
+        left = math.floor((area.west + shift - self.west) / self.dlon) - more
+        right = math.ceil((area.east + shift - self.west) / self.dlon) + more + 1
+        if not self.wraps:
+            left, right = max(left, 0), min(right, self.cols)
+        elif right - left >= self.cols:
+            left, right = 0, self.cols
+        if top >= bottom or left >= right:
+            top, bottom, left, right = 0, self.rows, 0, self.cols
+        part = self.extended(-top, bottom - self.rows, -left, right - self.cols)
+        return slice(top, bottom), np.arange(left, right) % self.cols, part
+
     def axes_in(self, coarse: Grid) -> tuple[Axis, Axis]:
         """This grid's cells as query axes on `coarse`, in its cell units; longitudes are taken modulo 360."""
         shift = 360.0 * round((coarse.west + coarse.east - self.west - self.east) / 720.0)
@@ -120,22 +144,8 @@ class Canonical:
 
     def around(self, area: Grid) -> Canonical:
         """Only the part that holds an area's cells, with some more on each side: what regridding to it needs."""
-        g = self.grid
-        shift = 360.0 * round((g.west + g.east - area.west - area.east) / 720.0)
-        more = 2 + int(np.ceil(max(area.dlat / g.dlat, area.dlon / g.dlon)))
-        top = max(math.floor((g.north - area.north) / g.dlat) - more, 0)
-        bottom = min(math.ceil((g.north - area.south) / g.dlat) + more + 1, g.rows)
-        left = math.floor((area.west + shift - g.west) / g.dlon) - more
-        right = math.ceil((area.east + shift - g.west) / g.dlon) + more + 1
-        if not g.wraps:
-            left, right = max(left, 0), min(right, g.cols)
-        elif right - left >= g.cols:
-            left, right = 0, g.cols
-        if top >= bottom or left >= right:  # elsewhere: whoever asked says so
-            return self
-        part = g.extended(-top, bottom - g.rows, -left, right - g.cols)
-        columns = self.columns[np.arange(left, right) % g.cols]
-        return Canonical(part, self.flip, columns, self.skip + top)
+        rows, columns, part = self.grid.around(area)
+        return Canonical(part, self.flip, self.columns[columns], self.skip + rows.start)
 
 
 def _spacing(values: np.ndarray, what: str, where: str) -> float:

@@ -15,7 +15,6 @@ from prefect import task
 from pydantic import BaseModel
 
 from tasks.cycle import Cycle
-from tasks.grid import Grid
 from tasks.prepared import PreparedInfo
 from tasks.publish.ledger import PUBLISHED, LedgerEntry, folder, read_entry, read_tagged_entry, write_entry
 from tasks.publish.pages import attributes, picture, report_page
@@ -61,10 +60,10 @@ def _name(cycle: Cycle, revision: int) -> str:
 
 @task(name="stage", task_run_name="stage {cycle}", retries=5, retry_delay_seconds=[5, 15, 30, 60, 120],
       retry_condition_fn=worth_retrying, timeout_seconds=600)  # fmt: skip
-def stage(store: str, region: str, cycle: Cycle, info: PreparedInfo, target: Grid) -> str:
+def stage(store: str, region: Region, cycle: Cycle, info: PreparedInfo) -> str:
     """A product without values in the store's _staging; returns its URI. Nobody reads there."""
-    uri = join(store, "_staging", f"{region}-{cycle.source}-{cycle.stamp}-{uuid4().hex[:8]}.zarr")
-    create(info.uri, target, info.variables, uri)
+    uri = join(store, "_staging", f"{region.name}-{cycle.source}-{cycle.stamp}-{uuid4().hex[:8]}.zarr")
+    create(info.uri, region.target, info.variables, uri, region.inference.block)
     return uri
 
 

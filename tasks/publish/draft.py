@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from datetime import UTC, datetime
 
 from tasks.cycle import Cycle, RawFile
@@ -9,7 +10,7 @@ from tasks.prepared import PreparedInfo
 from tasks.publish.ledger import PUBLISHED, LedgerEntry
 from tasks.region import Region
 from tasks.scorecard import Scorecard
-from tasks.slab import SlabReport
+from tasks.slab import SlabReport, joined
 from tasks.version import VERSION
 
 
@@ -39,6 +40,10 @@ def draft(
 
 
 def _merged(reports: list[SlabReport]) -> dict[str, list[str]]:
-    """Digests of all lead times, by variable."""
-    ordered = sorted(reports, key=lambda r: r.start)
-    return {name: [d for r in ordered for d in r.digests[name]] for name in ordered[0].digests}
+    """Digests of all lead times, by variable: of slabs that share lead times, all blocks make a field's."""
+    found: dict[str, dict[int, list[str]]] = {name: defaultdict(list) for name in reports[0].digests}
+    for report in sorted(reports, key=lambda r: (r.start, r.first)):
+        for name, by_lead_time in report.digests.items():
+            for i, parts in enumerate(by_lead_time, report.start):
+                found[name][i] += parts
+    return {name: [joined(parts) for _, parts in sorted(fields.items())] for name, fields in found.items()}

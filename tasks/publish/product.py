@@ -14,11 +14,10 @@ from tasks.errors import FinescaleError
 from tasks.grid import Grid
 from tasks.gridded import ALTITUDE, INPUT, LAND
 from tasks.prepared import input_and_statics
-from tasks.slab import SHARD_STEPS, digest
+from tasks.slab import CHUNK, SHARD_STEPS, field_digest, shard_side
 from tasks.storage import join, open_zarr, read_bytes, room_for, write_bytes, write_zarr, zarr_store
 from tasks.variables import VARIABLES
 
-CHUNK = 256  # points a side: a map tile in one read, 256 kB before compression
 EARTH_RADIUS = 6371229.0  # m, of the IFS and of ERA5's grids
 
 COORDINATES: dict[str, dict[str, str]] = {
@@ -67,11 +66,6 @@ def variable_attributes(name: str) -> dict[str, str]:
     }
 
 
-def _whole_chunks(size: int) -> int:
-    """Smallest multiple of the chunk that holds `size`, or the size itself if one chunk does."""
-    return size if size <= CHUNK else -(-size // CHUNK) * CHUNK
-
-
 def encoding(ds: xr.Dataset) -> dict[str, dict[str, Any]]:
     """Of the coordinates: times in hours as numbers."""
     out: dict[str, dict[str, Any]] = {}
@@ -85,10 +79,11 @@ def encoding(ds: xr.Dataset) -> dict[str, dict[str, Any]]:
     return out
 
 
-def create(fields_uri: str, target: Grid, names: list[str], uri: str) -> None:
+def create(fields_uri: str, target: Grid, names: list[str], uri: str, block: int = 1024) -> None:
     """A product without values yet: coordinates, terrain, and arrays that slabs of whole shards are written into.
 
     The input it is made from goes into its group `input`: what it is held against whenever observations arrive.
+    `block`: points a side of a shard at most.
     """
     source, on_input, on_target = input_and_statics(fields_uri)
     keep = {k: v for k, v in source.coords.items() if not {"latitude", "longitude"} & set(v.dims)}
@@ -106,7 +101,7 @@ def create(fields_uri: str, target: Grid, names: list[str], uri: str) -> None:
             name,
             shape=shape,
             chunks=chunks,
-            shards=(min(shape[0], SHARD_STEPS), _whole_chunks(shape[1]), _whole_chunks(shape[2])),
+            shards=(min(shape[0], SHARD_STEPS), shard_side(shape[1], block), shard_side(shape[2], block)),
             dtype="float32",
             fill_value=np.nan,
             compressors=BloscCodec(cname="zstd", clevel=5, shuffle="shuffle"),
@@ -140,8 +135,9 @@ def assert_reads_back(uri: str, digests: dict[str, list[str]]) -> None:
     """ReadBackFailed unless every lead time holds the values that were computed for it."""
     ds = open_zarr(uri)
     for name, expected in digests.items():
+        side = ds[name].encoding["shards"][-2:]
         for i, right in enumerate(expected):
-            if digest(ds[name][i].values) != right:
+            if field_digest(ds[name][i].values, *side) != right:
                 raise ReadBackFailed(f"{uri}: {name} at lead time {i} does not read back; check the store's disk")
 
 
