@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from importlib.machinery import PathFinder
@@ -32,3 +33,11 @@ def test_importing_the_flows_leaves_torch_its_threads() -> None:
         for more in ("", "import flows.downscale; ")
     )
     assert alone.stdout == beside.stdout
+
+
+def test_threads_of_torch_sleep_while_they_wait() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", "import tasks.validate"], cwd=ROOT, capture_output=True, text=True, check=True,
+        env={"PATH": "", "OMP_DISPLAY_ENV": "true"},
+    )  # fmt: skip
+    assert set(re.findall(r"OMP_WAIT_POLICY = '(\w+)'", done.stderr)) == {"PASSIVE"}
