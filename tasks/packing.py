@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
+from zarr.codecs import BloscCodec
 
 from tasks.variables import VARIABLES
 from tasks.version import VERSION
@@ -16,6 +18,12 @@ from tasks.version import VERSION
 # Temperature and dew point keep the same: rounding is monotone, so that dew point stays at or below temperature.
 KEPT_BITS: dict[str, int] = {"t2m": 14, "d2m": 14, "u10": 8, "v10": 8, "sp": 15, "msl": 16, "tp": 8}
 MANTISSA = 23  # bits of a float32
+
+SIDE = 128  # points a side of a chunk: a point's series costs few bytes, a map of China at 0.05 degree 62 requests
+ALONE = 256  # the same where there is one lead time, and with it no series
+MAP = 2**21  # values that a map may cost: lead times in a chunk x points, 8 MB or 2 MB packed, half a second at 5 MB/s
+SHARD_STEPS = 8  # lead times in a shard, and at most in a chunk: the unit of parallel writing
+SHARD_SIDE = 1024  # points a side of a shard at most: a shard of each of seven variables is 235 MB
 
 CONTAINER = "quantization_info"  # name of the variable without data that says how values were rounded: CF-1.12, 8.4
 
@@ -58,7 +66,7 @@ def relative_error(name: str) -> float:
 
 
 def largest_error(name: str, value: float | None = None) -> float:
-    """The largest error that rounding makes up to |value|, in the variable's unit; default: up to its physical limit."""
+    """The largest error that rounding makes up to |value|, in its unit; default: up to its physical limit."""
     variable = VARIABLES[name]
     top = max(abs(variable.low), abs(variable.high)) if value is None else abs(value)
     return float(2.0 ** np.floor(np.log2(top))) * relative_error(name)
@@ -77,3 +85,31 @@ def attributes(name: str) -> dict[str, Any]:
 def container_attributes() -> dict[str, str]:
     """Attributes of the variable named CONTAINER."""
     return {"algorithm": "bitround", "implementation": f"finescale version {VERSION} (round half to even)"}
+
+
+def compressor() -> BloscCodec:
+    """The codec of chunks. Rounded values want bitshuffle: cut bits become runs of zeros, and zstd's lowest level does.
+
+    Against zstd 5 with byte shuffle it writes four times as fast at 3 % more bytes; zarrita.js reads it.
+    """
+    return BloscCodec(cname="zstd", clevel=1, shuffle="bitshuffle")
+
+
+def shapes(steps: int, rows: int, cols: int) -> tuple[tuple[int, int, int], tuple[int, int, int]]:
+    """(chunks, shards) of an array (step, latitude, longitude), for reading maps and the series of a point.
+
+    A chunk holds as many lead times, 2 to 8, as let a map stay below MAP values: fewer requests for a series. A shard
+    is whole chunks, 8 lead times and at most 1024 x 1024 points, of about equal sizes over the domain.
+    """
+    fit = MAP // (rows * cols)
+    together = min(8 if fit >= 8 else 4 if fit >= 4 else 2, steps)
+    side = SIDE if steps > 1 else ALONE
+    chunks = (together, min(rows, side), min(cols, side))
+    deep = min(SHARD_STEPS, math.ceil(steps / together) * together)
+    return chunks, (deep, _shard_side(rows, chunks[1]), _shard_side(cols, chunks[2]))
+
+
+def _shard_side(size: int, chunk: int) -> int:
+    """Points along one axis of a shard: whole chunks, and as few and as equal shards as SHARD_SIDE allows."""
+    shards = math.ceil(size / SHARD_SIDE)
+    return math.ceil(size / shards / chunk) * chunk

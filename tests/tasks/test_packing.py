@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import math
+from pathlib import Path
+
 import numpy as np
 import pytest
+import zarr
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
@@ -11,11 +15,15 @@ from hypothesis.extra.numpy import arrays
 from tasks.packing import (
     CONTAINER,
     KEPT_BITS,
+    SHARD_SIDE,
+    SHARD_STEPS,
     attributes,
+    compressor,
     container_attributes,
     largest_error,
     relative_error,
     round_field,
+    shapes,
 )
 from tasks.variables import VARIABLES
 
@@ -117,3 +125,45 @@ def test_errors_stay_below_a_tenth_of_that_against_stations() -> None:
     against_stations = {"t2m": 1.5, "d2m": 2.2, "u10": 1.4, "v10": 1.4, "sp": 300.0, "msl": 100.0}
     assert all(largest_error(n) <= rmse / 10 for n, rmse in against_stations.items())
     assert largest_error("tp", 0.05) <= 1e-3 / 10  # of 50 mm since the previous lead time
+
+
+@given(steps=st.integers(1, 300), rows=st.integers(1, 8000), cols=st.integers(1, 8000))
+def test_shards_are_whole_chunks_cover_the_domain_and_fit_into_memory(steps: int, rows: int, cols: int) -> None:
+    chunks, shards = shapes(steps, rows, cols)
+    assert all(shard % chunk == 0 for shard, chunk in zip(shards, chunks, strict=True))
+    assert shards[0] <= SHARD_STEPS
+    assert max(shards[1:]) <= SHARD_SIDE
+    assert all(
+        math.ceil(n / shard) == math.ceil(n / SHARD_SIDE) for n, shard in zip((rows, cols), shards[1:], strict=True)
+    )
+    assert 2 * 7 * 4 * math.prod(shards) < 500e6  # bytes: seven variables, computed and being packed
+
+
+@pytest.mark.parametrize(
+    ("shape", "chunks", "shards"),
+    [
+        ((49, 720, 1240), (2, 128, 128), (8, 768, 640)),  # China at 0.05 degree
+        ((49, 88, 166), (8, 88, 128), (8, 88, 256)),  # Hubei
+        ((1, 720, 1240), (1, 256, 256), (1, 768, 768)),
+        ((3, 720, 1240), (2, 128, 128), (4, 768, 640)),
+        ((240, 3600, 7200), (2, 128, 128), (8, 1024, 1024)),  # the whole Earth
+    ],
+)
+def test_shapes(shape: tuple[int, int, int], chunks: tuple[int, ...], shards: tuple[int, ...]) -> None:
+    assert shapes(*shape) == (chunks, shards)
+
+
+def test_rounded_values_come_back_from_an_array_packed_so(tmp_path: Path) -> None:
+    field = np.random.default_rng(1).normal(285, 5, (11, 150, 300)).astype(np.float32)
+    kept = round_field("t2m", field.copy())
+    sizes = []
+    for i, values in enumerate((field, kept)):
+        chunks, shards = shapes(*field.shape)
+        array = zarr.create_array(
+            tmp_path / str(i), shape=field.shape, chunks=chunks, shards=shards, dtype="float32", fill_value=np.nan,
+            compressors=compressor(),
+        )  # fmt: skip
+        array[:] = values
+        assert np.asarray(zarr.open_array(tmp_path / str(i), mode="r")[:]).tobytes() == values.tobytes()
+        sizes.append(sum(f.stat().st_size for f in (tmp_path / str(i)).rglob("*") if f.is_file()))
+    assert sizes[1] < 0.8 * sizes[0]
