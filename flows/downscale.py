@@ -27,6 +27,7 @@ from tasks.acquire.files import assert_present
 from tasks.cycle import Cycle, RawFile
 from tasks.downscale.packages import open_package
 from tasks.errors import BadInput, GateRefused, ModelMismatch
+from tasks.packing import shapes
 from tasks.prepare import prepare
 from tasks.prepared import PreparedInfo
 from tasks.publish import publish, quarantine, stage
@@ -35,7 +36,7 @@ from tasks.publish.ledger import LedgerEntry, fingerprint, read_entry
 from tasks.publish.withdrawal import point_to_good
 from tasks.region import Region
 from tasks.scorecard import QUARANTINED
-from tasks.slab import Slab, blocks, shard_side, shares, spans
+from tasks.slab import Slab, blocks, merged, shares, spans
 from tasks.storage import assert_writable, exists, join, remove
 from tasks.validate import validate
 from tasks.version import VERSION
@@ -255,8 +256,8 @@ def downscale(
         borders = sorted({b for r in reports for b in r.tile_rows}), sorted({b for r in reports for b in r.tile_cols})
         seen = look(place, store, chosen, info, workspace, observations)
         found = validate(
-            str(chosen), staged, info.uri, place.target, place.gate, workspace, borders, truth, seen.observed,
-            seen.complete, seen.history,
+            str(chosen), staged, info.uri, place.target, place.gate, workspace, borders, merged(reports), truth,
+            seen.observed, seen.complete, seen.history,
         )  # fmt: skip
         watch.lap("validate")
         made = draft(
@@ -300,7 +301,7 @@ def _slabs(
 ) -> list[Slab]:
     """The product's slabs; a package named by its folder goes by its absolute path, for another process's sake."""
     target, settings = place.target, place.inference
-    sides = shard_side(target.rows, settings.block), shard_side(target.cols, settings.block)
+    _, (_, *sides) = shapes(len(info.lead_hours), target.rows, target.cols, settings.block)
     groups = list(shares(len(blocks(target.rows, target.cols, *sides)), settings.slab_blocks))
     return [
         Slab(

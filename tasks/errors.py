@@ -119,3 +119,7 @@ class ObservationsUnavailable(FinescaleError):
 
 class ObservationsMissing(FinescaleError):
     """Observations that a service does not have."""
+
+
+class ReadBackFailed(FinescaleError):
+    """A staged product does not read back as it was computed."""

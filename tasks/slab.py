@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
@@ -16,9 +17,7 @@ import numpy as np
 from pydantic import BaseModel
 
 from tasks.grid import Grid
-
-SHARD_STEPS = 8  # lead times in one object
-CHUNK = 256  # points a side: a map tile in one read, 256 kB before compression
+from tasks.packing import SHARD_STEPS
 
 
 @dataclass(frozen=True)
@@ -27,13 +26,6 @@ class Block:
 
     rows: slice
     cols: slice
-
-
-def shard_side(points: int, most: int) -> int:
-    """Points of one shard along an axis: whole chunks, as few shards as `most` allows and of about equal size."""
-    if points <= CHUNK:
-        return points
-    return math.ceil(math.ceil(points / math.ceil(points / most)) / CHUNK) * CHUNK
 
 
 def blocks(rows: int, cols: int, side_rows: int, side_cols: int) -> list[Block]:
@@ -121,3 +113,13 @@ class SlabReport(BaseModel):
     digests: dict[str, list[list[str]]]  # variable -> lead time -> sha-256 of each block's values
     where: str = "in process"
     note: str = ""
+
+
+def merged(reports: list[SlabReport]) -> dict[str, list[str]]:
+    """Digests of all lead times, by variable: of slabs that share lead times, all blocks make a field's."""
+    found: dict[str, dict[int, list[str]]] = {name: defaultdict(list) for name in reports[0].digests}
+    for report in sorted(reports, key=lambda r: (r.start, r.first)):
+        for name, by_lead_time in report.digests.items():
+            for i, parts in enumerate(by_lead_time, report.start):
+                found[name][i] += parts
+    return {name: [joined(parts) for _, parts in sorted(fields.items())] for name, fields in found.items()}

@@ -20,6 +20,7 @@ from tasks.downscale.packages import open_package
 from tasks.downscale.predict import TILE, Plan, make_plan, statics_of, super_resolve
 from tasks.downscale.tiles import borders
 from tasks.errors import DeviceUnavailable, ModelMismatch, OutOfMemory
+from tasks.packing import round_field
 from tasks.prepared import Prepared
 from tasks.slab import Block, Slab, SlabReport, blocks, digest
 from tasks.storage import room_for, write_json, zarr_store
@@ -121,12 +122,12 @@ def _write(arrays: dict[str, Array], steps: slice, block: Block, fields: Fields)
 def _stacked(
     work: _Blocks, names: list[str], steps: slice, block: Block, told: Callable[[], None], tick: Callable[[], None]
 ) -> Fields:
-    """A block's fields (steps, rows, cols) at some lead times."""
+    """A block's fields (steps, rows, cols) at some lead times, rounded."""
     shape = (steps.stop - steps.start, block.rows.stop - block.rows.start, block.cols.stop - block.cols.start)
     out = {n: np.empty(shape, dtype=np.float32) for n in names}
     for i in range(steps.start, steps.stop):
         for name, field in work.lead_time(i).items():
-            out[name][i - steps.start] = field[0]
+            out[name][i - steps.start] = round_field(name, field[0])
         told()
         tick()
     return out

@@ -18,7 +18,7 @@ from tasks.cycle import Cycle
 from tasks.prepared import PreparedInfo
 from tasks.publish.ledger import PUBLISHED, LedgerEntry, folder, read_entry, read_tagged_entry, write_entry
 from tasks.publish.pages import attributes, picture, report_page
-from tasks.publish.product import assert_reads_back, create, reseal, seal
+from tasks.publish.product import create, reseal, seal
 from tasks.publish.quarantine import enter_refused, place_of
 from tasks.publish.withdrawal import point_to_good, point_to_newest_good
 from tasks.region import Region
@@ -79,7 +79,7 @@ def publish(
     table: str | None = None,
     again: bool = False,
 ) -> Published:
-    """Read the staged product back, put it in place; then picture, report, ledger entry and latest.json, in that order.
+    """Put the staged product in place; then picture, report, ledger entry and latest.json, in that order.
 
     What is left in staging is the caller's to remove. `draft`: the entry but for the names. `pairs`, `table`: URIs of
     what was scored. `again`: publish although the same product is there.
@@ -94,7 +94,6 @@ def publish(
     else:
         if exists(staged):  # not so when a retry comes after the renaming of a local folder
             seal(staged, attributes(entry, region))
-            assert_reads_back(staged, entry.digests)
             put_in_place(staged, product)
         _write_pages(store, region, entry, pairs)
         published = _enter(store, cycle, entry, again)

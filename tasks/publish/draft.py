@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from datetime import UTC, datetime
 
 from tasks.cycle import Cycle, RawFile
@@ -10,7 +9,7 @@ from tasks.prepared import PreparedInfo
 from tasks.publish.ledger import PUBLISHED, LedgerEntry
 from tasks.region import Region
 from tasks.scorecard import Scorecard
-from tasks.slab import SlabReport, joined
+from tasks.slab import SlabReport, merged
 from tasks.version import VERSION
 
 
@@ -35,15 +34,5 @@ def draft(
         origin=info.origin, expver=info.expver, model=model, model_sha256=model_sha256, code_version=VERSION,
         region_fingerprint=region.fingerprint, spacing=region.spacing, timings=timings, scorecard=scorecard,
         verified_at=None if scorecard.verification is None else datetime.now(UTC),
-        slabs=[r.model_copy(update={"digests": {}}) for r in reports], digests=_merged(reports),
+        slabs=[r.model_copy(update={"digests": {}}) for r in reports], digests=merged(reports),
     )  # fmt: skip
-
-
-def _merged(reports: list[SlabReport]) -> dict[str, list[str]]:
-    """Digests of all lead times, by variable: of slabs that share lead times, all blocks make a field's."""
-    found: dict[str, dict[int, list[str]]] = {name: defaultdict(list) for name in reports[0].digests}
-    for report in sorted(reports, key=lambda r: (r.start, r.first)):
-        for name, by_lead_time in report.digests.items():
-            for i, parts in enumerate(by_lead_time, report.start):
-                found[name][i] += parts
-    return {name: [joined(parts) for _, parts in sorted(fields.items())] for name, fields in found.items()}
