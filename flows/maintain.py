@@ -27,6 +27,7 @@ from tasks.publish.retention import (
     staging_leftovers,
     unknown_products,
 )
+from tasks.publish.stac import settle_region
 from tasks.publish.withdrawal import point_to_newest_good
 from tasks.storage import join, remove
 
@@ -95,6 +96,8 @@ def maintain(
         if not dry_run:
             remove(item.uri)
     _lead_readers(where, place.name, dry_run)
+    if not dry_run:
+        settle_region(where, place.name, entries(where, place.name))
 
     for what, gone in (("cycle", report.expired), ("", report.unknown), ("left-over", report.leftovers)):
         for name in gone:
