@@ -14,7 +14,7 @@ $(STAMP): pyproject.toml constraints.txt
 		{ echo "finescale needs Python 3.11 or newer; try: make PYTHON=python3.11"; exit 1; }
 	@echo "set-up: installing pinned packages into $(VENV), a few minutes the first time"
 	@$(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[s3,server,dev]'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[s3,server,export,dev]'
 	@touch $@
 
 run: $(STAMP)

@@ -119,3 +119,9 @@ class ObservationsUnavailable(FinescaleError):
 
 class ObservationsMissing(FinescaleError):
     """Observations that a service does not have."""
+
+
+class NothingPublished(FinescaleError):
+    """No good product of a source yet."""
+
+    exit_code = CycleNotReady.exit_code

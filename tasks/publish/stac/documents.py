@@ -34,6 +34,7 @@ PROVIDERS = {
     "era5": ("Copernicus Climate Change Service", "https://climate.copernicus.eu"),
 }
 LICENCE_PAGES = {"CC-BY-4.0": "https://creativecommons.org/licenses/by/4.0/"}
+AXES = ["latitude", "longitude"]
 Document = dict[str, Any]
 
 
@@ -89,7 +90,7 @@ def item(found: Catalogued) -> Document:
             "finescale:model": entry.model,
         },
     )
-    _cube(made, found, times)
+    DatacubeExtension.ext(made, add_if_missing=True).apply(_dimensions(found, times), _variables(found))
     assets = {
         "product": pystac.Asset(entry.product, "Zarr v3 store", media_type=pystac.MediaType.VND_ZARR, roles=["data"]),
         "quicklook": pystac.Asset(entry.quicklook, "Picture", media_type=pystac.MediaType.PNG, roles=["overview"]),
@@ -136,7 +137,8 @@ def collection(found: Catalogued, first: Cycle, months: list[str]) -> Document:
                                    media_type=pystac.MediaType.JSON),
         },
     )  # fmt: skip
-    _cube(made, found, [first.time, times[-1]], whole=True)
+    dimensions = _dimensions(found, [first.time, times[-1]], whole=True)
+    DatacubeExtension.ext(made, add_if_missing=True).apply(dimensions, _variables(found))
     _link(made, root="../../catalog.json", parent="../catalog.json")
     if licence in LICENCE_PAGES:
         made.add_link(_to("license", LICENCE_PAGES[licence], licence, pystac.MediaType.HTML))
@@ -155,27 +157,40 @@ def catalogue(name: str, title: str, description: str, children: dict[str, str],
     return made.to_dict(include_self_link=False, transform_hrefs=False)
 
 
-def _cube(made: pystac.Item | pystac.Collection, found: Catalogued, times: list[datetime], whole: bool = False) -> None:
-    """Dimensions and variables as the datacube extension has them; `whole`: of a collection, without each time."""
-    step = {"type": "temporal", "extent": [_utc(times[0]), _utc(times[-1])],
-            "description": "valid time; the store's `step` holds the hours since forecast:reference_datetime"}  # fmt: skip
-    dimensions: dict[str, Dimension] = {
-        "step": TemporalDimension(step if whole else step | {"values": [_utc(t) for t in times]}),
+def _dimensions(found: Catalogued, times: list[datetime], whole: bool = False) -> dict[str, Dimension]:
+    """As the datacube extension has them; `whole`: of a collection, without each time."""
+    step = {
+        "type": "temporal",
+        "extent": [_utc(times[0]), _utc(times[-1])],
+        "description": "valid time; the store's `step` holds hours since forecast:reference_datetime",
     }
-    for axis, name in (("y", "latitude"), ("x", "longitude")):
-        values: np.ndarray = found.product[name].values
-        dimensions[name] = HorizontalSpatialDimension(
-            {"type": "spatial", "axis": axis, "extent": [float(values.min()), float(values.max())],
-             "step": found.entry.spacing * (-1 if axis == "y" else 1), "reference_system": 4326}
-        )  # fmt: skip
-    data = {n: Variable({"type": VariableType.DATA, "dimensions": ["step", "latitude", "longitude"],
-                         "description": VARIABLES[n].long_name, "unit": VARIABLES[n].units})
+    values = {} if whole else {"values": [_utc(t) for t in times]}
+    return {
+        "step": TemporalDimension(step | values),
+        "latitude": _axis(found, "latitude", "y", -found.entry.spacing),
+        "longitude": _axis(found, "longitude", "x", found.entry.spacing),
+    }
+
+
+def _axis(found: Catalogued, name: str, axis: str, step: float) -> Dimension:
+    values: np.ndarray = found.product[name].values
+    extent = [float(values.min()), float(values.max())]
+    return HorizontalSpatialDimension(
+        {"type": "spatial", "axis": axis, "extent": extent, "step": step, "reference_system": 4326}
+    )
+
+
+def _variables(found: Catalogued) -> dict[str, Variable]:
+    """Fields, and what the terrain is."""
+    said = {n: (["step", *AXES], VariableType.DATA, VARIABLES[n].long_name, VARIABLES[n].units)
             for n in found.entry.variables}  # fmt: skip
-    statics = {n: Variable({"type": VariableType.AUXILIARY, "dimensions": ["latitude", "longitude"],
-                            "description": found.product[n].attrs["long_name"],
-                            "unit": found.product[n].attrs["units"]})
-               for n in (ALTITUDE, LAND) if n in found.product.coords}  # fmt: skip
-    DatacubeExtension.ext(made, add_if_missing=True).apply(dimensions, data | statics)
+    for name in (n for n in (ALTITUDE, LAND) if n in found.product.coords):
+        attributes = found.product[name].attrs
+        said[name] = (AXES, VariableType.AUXILIARY, attributes["long_name"], attributes["units"])
+    return {
+        name: Variable({"dimensions": dimensions, "type": kind, "description": what, "unit": units})
+        for name, (dimensions, kind, what, units) in said.items()
+    }
 
 
 def _providers(origin: str) -> list[pystac.Provider]:
