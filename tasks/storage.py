@@ -99,6 +99,13 @@ def names_in(uri: str) -> list[str]:
     return sorted(n for n in names if n)
 
 
+def files_in(uri: str) -> list[str]:
+    """Paths below a folder of all files in it, in order."""
+    fs, path = filesystem(uri)
+    fs.invalidate_cache()
+    return sorted(str(f).removeprefix(path.rstrip("/")).lstrip("/") for f in fs.find(path))
+
+
 def read_json(uri: str) -> Any | None:
     """Parsed content of a JSON file, None if there is none."""
     fs, path = filesystem(uri)
