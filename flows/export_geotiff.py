@@ -40,7 +40,6 @@ def _write(array: xr.DataArray, wanted: Wanted, path: Path) -> None:
     """Cloud-optimised, by way of a plain file, because the COG driver would hold all of it in memory."""
     import rasterio
     import rasterio.shutil
-    from rasterio.transform import from_origin
 
     entry, variable = wanted.chosen.entry, VARIABLES[str(array.name)]
     d = entry.spacing
@@ -49,7 +48,7 @@ def _write(array: xr.DataArray, wanted: Wanted, path: Path) -> None:
     try:
         with rasterio.open(
             plain, "w", driver="GTiff", width=array.sizes["longitude"], height=array.sizes["latitude"],
-            count=array.sizes["step"], dtype="float32", crs="EPSG:4326", transform=from_origin(west, north, d, d),
+            count=array.sizes["step"], dtype="float32", crs="EPSG:4326", transform=rasterio.Affine(d, 0, west, 0, -d, north),
             nodata=float("nan"), interleave="band", tiled=True, blockxsize=BLOCK, blockysize=BLOCK, bigtiff="if_safer",
         ) as file:  # fmt: skip
             for i, field in fields(array):

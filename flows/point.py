@@ -65,8 +65,9 @@ def heading_lines(found: dict[str, Any]) -> list[str]:
     """Which forecast this is, how old, how good and why, and of which terrain."""
     cell, age = found["cell"], found["age_hours"]
     height = f"terrain {cell['height']:.0f} m" if cell["height"] is not None else "height of the terrain unknown"
+    old = f"{age:.0f} h" if age < 72 else f"{age / 24:.1f} d"
     lines = [
-        f"{found['region']} {found['cycle']}, {age:.0f} h since its start; {found['quality']}",
+        f"{found['region']} {found['cycle']}, {old} since its start; {found['quality']}",
         *(f"  {why}" for why in found["why"]),
         f"cell {cell['latitude']:g} north, {cell['longitude']:g} east; {height}",
     ]
