@@ -44,11 +44,12 @@ def _write(array: xr.DataArray, wanted: Wanted, path: Path) -> None:
     entry, variable = wanted.chosen.entry, VARIABLES[str(array.name)]
     d = entry.spacing
     west, north = float(array["longitude"][0]) - d / 2, float(array["latitude"][0]) + d / 2
+    transform = rasterio.Affine(d, 0, west, 0, -d, north)
     plain = path.with_name(path.name + ".plain.tif")
     try:
         with rasterio.open(
             plain, "w", driver="GTiff", width=array.sizes["longitude"], height=array.sizes["latitude"],
-            count=array.sizes["step"], dtype="float32", crs="EPSG:4326", transform=rasterio.Affine(d, 0, west, 0, -d, north),
+            count=array.sizes["step"], dtype="float32", crs="EPSG:4326", transform=transform,
             nodata=float("nan"), interleave="band", tiled=True, blockxsize=BLOCK, blockysize=BLOCK, bigtiff="if_safer",
         ) as file:  # fmt: skip
             for i, field in fields(array):
