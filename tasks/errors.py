@@ -123,3 +123,9 @@ class ObservationsMissing(FinescaleError):
 
 class ReadBackFailed(FinescaleError):
     """A staged product does not read back as it was computed."""
+
+
+class NothingPublished(FinescaleError):
+    """No good product of a source yet."""
+
+    exit_code = CycleNotReady.exit_code

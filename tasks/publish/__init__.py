@@ -20,6 +20,7 @@ from tasks.publish.ledger import PUBLISHED, LedgerEntry, folder, read_entry, rea
 from tasks.publish.pages import attributes, picture, report_page
 from tasks.publish.product import create, reseal, seal
 from tasks.publish.quarantine import enter_refused, place_of
+from tasks.publish.stac import settle_cycle
 from tasks.publish.withdrawal import point_to_good, point_to_newest_good
 from tasks.region import Region
 from tasks.retry import worth_retrying
@@ -102,6 +103,7 @@ def publish(
     else:
         for path in (entry.product, entry.quicklook, entry.report):
             remove(join(store, *path.split("/")))
+    settle_cycle(store, region.name, cycle)
     point_to_good(store, published.entry)
     remove(claimed)
     log.info("publish: %s", join(store, *published.entry.product.split("/")))
@@ -194,6 +196,7 @@ def record(
             _keep_scores(store, cycle, entry, table)
         if write_entry(store, cycle, entry, found[1]):
             break
+    settle_cycle(store, region.name, cycle)
     if refused:
         point_to_newest_good(store, region.name, cycle.source)
     else:

@@ -12,13 +12,10 @@ from tasks.cycle import Cycle
 from tasks.publish.ledger import DAMAGED, LedgerEntry
 from tasks.publish.withdrawal import mark
 from tasks.slab import field_digest
-from tasks.storage import exists, is_remote, join, open_zarr
+from tasks.storage import DAMAGE, exists, is_remote, join, open_zarr
 from tasks.variables import VARIABLES
 
 log = logging.getLogger(__name__)
-
-# What zarr and its codecs raise for bytes that are wrong or gone. Not among them: a store that does not answer.
-DAMAGE = (FileNotFoundError, KeyError, ValueError, TypeError, RuntimeError)
 
 
 def verify_product(store: str, entry: LedgerEntry) -> list[str]:

@@ -18,13 +18,14 @@ from tasks.storage import join, read_bytes, room_for, write_bytes, write_zarr, z
 from tasks.variables import VARIABLES
 
 EARTH_RADIUS = 6371229.0  # m, of the IFS and of ERA5's grids
+LEAP_SECONDS = {"units_metadata": "leap_seconds: none"}  # CF-1.11, 4.4: UTC in days of 86400 s
 
 COORDINATES: dict[str, dict[str, str]] = {
     "latitude": {"standard_name": "latitude", "long_name": "latitude", "units": "degrees_north", "axis": "Y"},
     "longitude": {"standard_name": "longitude", "long_name": "longitude", "units": "degrees_east", "axis": "X"},
     "step": {"standard_name": "forecast_period", "long_name": "lead time"},
-    "time": {"standard_name": "forecast_reference_time", "long_name": "start of the forecast"},
-    "valid_time": {"standard_name": "time", "long_name": "valid time", "axis": "T"},
+    "time": {"standard_name": "forecast_reference_time", "long_name": "start of the forecast", **LEAP_SECONDS},
+    "valid_time": {"standard_name": "time", "long_name": "valid time", "axis": "T", **LEAP_SECONDS},
 }
 STATIC_COORDINATES: dict[str, dict[str, str]] = {
     ALTITUDE: {"standard_name": "surface_altitude", "long_name": "height of the terrain", "units": "m"},
@@ -58,7 +59,7 @@ def variable_attributes(name: str) -> dict[str, str]:
         "units": variable.units,
         "cell_methods": "area: mean step: sum" if variable.amount else "area: mean step: point",
         "grid_mapping": "crs",
-    }
+    } | ({"units_metadata": "temperature: on_scale"} if variable.units == "K" else {})  # CF-1.11, 3.1.2
 
 
 def encoding(ds: xr.Dataset) -> dict[str, dict[str, Any]]:
