@@ -42,10 +42,13 @@ def make(files: list[Path], region: Region) -> Made:
     assembled, prepared = prepare_files([str(file) for file in files], region, package.halo)
     network = package.load()
     plan = make_plan(prepared.grid, region.target, halo=package.halo, reach=network.reach)
-    product = downscale_fields(prepared, plan, network, package.variables)
-    for name in (n for n in VARIABLES if n in product):
-        product[name].values = round_field(name, product[name].values)
-    return Made(assembled.fields, product)
+    return Made(assembled.fields, downscale_fields(prepared, plan, network, package.variables))
+
+
+def rounded(product: xr.Dataset) -> xr.Dataset:
+    """As it is published."""
+    names = [n for n in VARIABLES if n in product]
+    return product.assign({n: product[n].copy(data=round_field(n, product[n].values.copy())) for n in names})
 
 
 def part_of_hubei() -> Region:
@@ -258,4 +261,4 @@ def test_run_publishes_the_same_product_from_files_written_otherwise(
     result = finescale("run", "hubei", *inputs, "--store", store)
     assert result.exit_code == 0, result.output
     published = open_zarr(str(store / "hubei/file/2021/12/2021-12-10T12.zarr")).load()
-    assert_same(published, expected, tolerance=0.0)
+    assert_same(published, rounded(expected), tolerance=0.0)
