@@ -8,13 +8,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol, cast
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from models.geometry import Axis, with_margin
-from models.interpolation import INTERPOLATION_HALO, ConservativeInterpolant
+from models.interpolation import INTERPOLATION_HALO, ConservativeInterpolant, bilinear
 from models.regression import StaticRegression
 from models.statics import (
     COARSE_CHANNELS,
@@ -260,17 +259,4 @@ def nearest(x: Tensor, rows: Axis, cols: Axis) -> Tensor:
     """The input cells that hold the queries: (B, C, H, W) -> (B, C, Qy, Qx)."""
     for dim, axis in ((-2, rows), (-1, cols)):
         x = x.index_select(dim, torch.from_numpy(axis.nearest(x.shape[dim])).to(x.device))
-    return x
-
-
-def bilinear(x: Tensor, rows: Axis, cols: Axis) -> Tensor:
-    """Bilinear at the query centres: (B, C, H, W) -> (B, C, Qy, Qx); edges repeated."""
-    for dim, axis in ((-2, rows), (-1, cols)):
-        low = np.floor(axis.centres).astype(np.int64)
-        frac = torch.from_numpy(axis.centres - low).to(x)
-        last = x.shape[dim] - 1
-        a = x.index_select(dim, torch.from_numpy(np.clip(low, 0, last)).to(x.device))
-        b = x.index_select(dim, torch.from_numpy(np.clip(low + 1, 0, last)).to(x.device))
-        f = frac.view(-1, 1) if dim == -2 else frac
-        x = torch.lerp(a, b, f.expand_as(a))
     return x

@@ -7,8 +7,9 @@ from typing import Literal, cast
 import torch
 from torch import Tensor, nn
 
-from models.downscaler import Network, bilinear, x_like
+from models.downscaler import Network, x_like
 from models.geometry import Axis
+from models.interpolation import bilinear
 from models.statics import Statics
 from models.statistics import Statistics
 

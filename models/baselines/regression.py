@@ -13,9 +13,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from models.batches import Batch
-from models.downscaler import bilinear
 from models.geometry import Axis
-from models.interpolation import INTERPOLATION_HALO, ConservativeInterpolant
+from models.interpolation import INTERPOLATION_HALO, ConservativeInterpolant, bilinear
 from models.regression import LeastSquares
 from models.statics import FINE_MARGIN, UNIT, WINDOW, Statics, own_rates, per_static
 

@@ -13,9 +13,9 @@ from torch import Tensor
 from models import downscaler
 from models.baselines import published as published_module
 from models.baselines.published import Published
-from models.downscaler import Downscaler, bilinear
+from models.downscaler import Downscaler
 from models.geometry import Axis, subdivide
-from models.interpolation import conservative_bicubic
+from models.interpolation import bilinear, conservative_bicubic
 from models.methods import METHODS, PEERS, build
 from models.statics import FINE_MARGIN, HEIGHT, Statics
 from models.statistics import Statistics, VariableStatistics
