@@ -31,16 +31,23 @@ def input_grid(region: Region, source: Grid, halo: int) -> Grid:
     inner = lattice(
         box.north + d * 0.999, box.south - d * 0.999, box.west - d * 0.999, box.east + d * 0.999, d
     )  # every cell that the region touches
+    across = halo
+    if source.wraps and inner.cols * d >= 360.0:  # all around: the first column follows the last
+        inner, across = Grid(inner.north, -180.0, d, d, inner.rows, round(360.0 / d)), 0
     top = min(halo, int((90.0 - inner.north) / d + 1e-6))
     bottom = min(halo, int((90.0 + inner.south) / d + 1e-6))
-    return clip_to(inner.extended(top, bottom, halo, halo), source)
+    return clip_to(inner.extended(top, bottom, across, across), source)
 
 
-def _halo_of(grid: Grid, region: Region) -> int:
+def _halo_of(grid: Grid, region: Region, wanted: int) -> int:
+    """Cells around the region that the input has; around the Earth and over the poles it goes on."""
     rows, cols = region.target.axes_in(grid)
-    return int(
-        min(rows.centres[0], grid.rows - 1 - rows.centres[-1], cols.centres[0], grid.cols - 1 - cols.centres[-1])
-    )
+    sides = [wanted] if grid.wraps else [cols.centres[0], grid.cols - 1 - cols.centres[-1]]
+    if not (grid.wraps and grid.reaches_north_pole):
+        sides.append(rows.centres[0])
+    if not (grid.wraps and grid.reaches_south_pole):
+        sides.append(grid.rows - 1 - rows.centres[-1])
+    return int(min(sides))
 
 
 def prepare_files(files: list[str], region: Region, halo: int) -> tuple[Assembled, Prepared]:
@@ -63,7 +70,7 @@ def prepare_files(files: list[str], region: Region, halo: int) -> tuple[Assemble
 def prepare(files: list[str], region: Region, workspace: str, halo: int) -> PreparedInfo:
     """Raw files -> fields.zarr in the workspace."""
     assembled, prepared = prepare_files(files, region, halo)
-    available = _halo_of(assembled.grid, region)
+    available = _halo_of(assembled.grid, region, halo)
     if available < halo:
         log.warning("input reaches %d of %d cells beyond %s: its edge is repeated", available, halo, region.name)
     if assembled.absent:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from matplotlib.collections import QuadMesh
 from matplotlib.figure import Figure
 
 MAP_WIDTH = 3.4  # inches
+MOST_POINTS = 1500  # a side
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,12 @@ def outline(path: Path | None) -> list[np.ndarray]:
         polygons = [geometry["coordinates"]] if geometry["type"] == "Polygon" else geometry["coordinates"]
         rings += [np.asarray(ring)[:, :2] for polygon in polygons for ring in polygon]
     return rings
+
+
+def thinned(ds: xr.Dataset) -> xr.Dataset:
+    """Every so-manieth point of a large domain: a picture has fewer, and a globe's 26 million would fill the memory."""
+    nth = {d: math.ceil(ds.sizes[d] / MOST_POINTS) for d in ("latitude", "longitude")}
+    return ds.isel({d: slice(None, None, n) for d, n in nth.items() if n > 1})
 
 
 def panels(coarse: xr.Dataset, fine: xr.Dataset) -> list[Panel]:

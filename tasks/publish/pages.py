@@ -7,7 +7,7 @@ import xarray as xr
 
 from tasks.cycle import ATTRIBUTION, LICENCE
 from tasks.gridded import INPUT, open_input
-from tasks.publish.figures import quicklook
+from tasks.publish.figures import quicklook, thinned
 from tasks.publish.ledger import LedgerEntry
 from tasks.publish.report import report
 from tasks.region import Region
@@ -43,7 +43,8 @@ def picture(product_uri: str, entry: LedgerEntry, region: Region) -> bytes:
     hours = product.step.values[middle].astype("timedelta64[m]").astype(int) / 60
     when = f"+{hours:g} h, valid {str(valid).replace('T', ' ')} UTC"
     title = f"{region.title}: {entry.cycle} {when}; product at {entry.spacing:g}°"
-    return quicklook(fields.isel(step=middle).load(), product.isel(step=middle).load(), region.boundary_file, title)
+    coarse, fine = (thinned(ds.isel(step=middle)).load() for ds in (fields, product))
+    return quicklook(coarse, fine, region.boundary_file, title)
 
 
 def report_page(product_uri: str, entry: LedgerEntry, region: Region, pairs: pd.DataFrame | None) -> bytes:

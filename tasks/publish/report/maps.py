@@ -14,7 +14,7 @@ from matplotlib.colors import TwoSlopeNorm
 from matplotlib.figure import Figure
 
 from tasks.candidates import FAR, Candidate
-from tasks.publish.figures import Panel, draw, outline, panels
+from tasks.publish.figures import Panel, draw, outline, panels, thinned
 from tasks.publish.report import pictures
 from tasks.publish.report.pictures import Picture
 from tasks.publish.report.samples import Sample
@@ -67,7 +67,7 @@ def _maps(
     hours = _hours(product)
     index = len(hours) // 2 if sample is None else int(np.abs(hours - sample.fullest_lead).argmin())
     period = sample.period if sample else 0.0
-    fine, wide = (_at(ds, MAPPED[variable], index, period).load() for ds in (product, coarse))
+    fine, wide = (_at(thinned(ds), MAPPED[variable], index, period).load() for ds in (product, coarse))
     panel = panels(wide, fine)[0]
     valid = np.atleast_1d(product["valid_time"].values)[index].astype("datetime64[m]")
     when = f"lead time {hours[index]:g} h, valid {str(valid).replace('T', ' ')} UTC"
