@@ -317,6 +317,6 @@ export class App {
     const message = byId("message");
     if (message.firstElementChild) message.firstElementChild.textContent = text;
     message.hidden = false;
-    if (!(error instanceof Failure)) console.error(error);
+    if (!(error instanceof Failure)) console.error(error, error instanceof Error ? error.cause : "");
   }
 }
