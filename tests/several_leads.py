@@ -56,7 +56,7 @@ def write_grib(file: Path, hours: list[int] = HOURS) -> Path:
     return file
 
 
-def write_stations(file: Path, hours: list[int] = HOURS, *, stations: int = 60) -> Path:
+def write_stations(file: Path, hours: list[int] = HOURS, *, stations: int = 20) -> Path:
     """What stations would have measured at each lead time, with an instrument's noise: see truth_stations.py."""
     parts = []
     for hour in hours:

@@ -17,6 +17,8 @@ import type { State, Store } from "./state";
 import { paint } from "./stations";
 import { Timeline } from "./timeline";
 
+const MOST_CONTOURED = 500_000; // points; more take seconds
+const REFRESH = 10 * 60_000; // ms between looks for a newer product
 const ARROWS = { wide: 30, narrow: 16 }; // across the map
 
 export class App {
@@ -119,9 +121,30 @@ export class App {
       await this.#openMap(product);
       this.view?.set("boundary", outline ?? NOTHING);
       this.#coast(product).catch(() => this.view?.set("coast", NOTHING));
+      this.#title(region, product);
       this.#words();
       await this.draw();
     });
+  }
+
+  /** Without a catalogue the region's title is known from its product: "Hubei, China: ifs/2026-11-22T00 at ...". */
+  #title(region: string, product: Product): void {
+    const title = String(product.attributes["title"] ?? "").split(":")[0];
+    this.#choices.regions = this.#choices.regions.map((r) => (r.name === region && r.title === r.name && title ? { ...r, title } : r));
+    byId("credit").lastElementChild?.replaceChildren(String(product.attributes["attribution"] ?? ""));
+  }
+
+  /** Look for a newer product, or another verdict, now and then: this page may be on a wall. */
+  watch(): void {
+    window.setInterval(() => {
+      const { region, source } = this.store.now;
+      if (document.hidden || this.timeline.playing || region === null || source === null) return;
+      catalogue.latest(region, source).then(
+        (found) => JSON.stringify(found) === JSON.stringify(this.latest) || void this.load(),
+        () => undefined, // it will be there again
+      );
+      this.#words(); // the age
+    }, REFRESH);
   }
 
   async #openMap(product: Product): Promise<void> {
@@ -161,9 +184,10 @@ export class App {
     this.#buttons();
     await this.#guarded(async () => {
       this.#busy(true);
-      const point = this.#point(product, quantity, step);
-      if (view !== null) await this.#field(product, quantity, step, view, signal);
-      await point;
+      await Promise.all([
+        this.#point(product, quantity, step),
+        view === null ? null : this.#field(product, quantity, step, view, signal),
+      ]);
       document.documentElement.dataset["shown"] = `${quantity.name} ${product.leads[step]}`;
       this.#prefetch(product, quantity, step, signal);
     });
@@ -185,12 +209,13 @@ export class App {
     signal.throwIfAborted();
     this.#ranges.set(key, range);
     view.field.split = split;
+    view.field.clip = fine.box;
     view.field.show("coarse", input, quantity, range);
     view.field.show("fine", ours, quantity, range);
     const note = byId("note");
     note.hidden = ours !== null;
     note.textContent = say(this.language, "zoomIn");
-    view.set("isolines", quantity.contour && ours ? isolines(ours, fields.marks(...range, (range[1] - range[0]) / quantity.contour)) : NOTHING);
+    view.set("isolines", quantity.contour && ours && ours.data.length <= MOST_CONTOURED ? isolines(ours, fields.marks(...range, (range[1] - range[0]) / quantity.contour)) : NOTHING);
     await this.#arrows(product, quantity, step, view, signal);
     const shown = paint(this.store.now.stations ? this.#stations : null, quantity, product.leads[step] ?? 0, product.periods[step] ?? 0);
     view.set("stations", shown.features);
@@ -213,7 +238,10 @@ export class App {
 
   async #point(product: Product, quantity: Quantity, step: number): Promise<void> {
     const { point } = this.store.now;
+    const opens = byId("panel").hidden !== (point === null);
     document.body.classList.toggle("has-panel", point !== null);
+    byId("panel").hidden = point === null;
+    if (opens && this.view?.whole) this.view.fit(product.fine.box);
     if (point === null) this.panel.hide();
     else await this.panel.show(product, quantity, point, step, this.#stations, this.language);
   }

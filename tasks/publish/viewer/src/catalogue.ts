@@ -33,7 +33,6 @@ export interface StationScore {
 
 export interface StationProperties {
   readonly station: string;
-  readonly name: string;
   readonly network: string;
   readonly elevation: number | null;
   readonly above: number | null;

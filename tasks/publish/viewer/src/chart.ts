@@ -58,7 +58,7 @@ export class Chart {
     const axis = { stroke: "#5b6770", grid: { stroke: "#e6eaed", width: 1 }, ticks: { show: false }, font: "11px system-ui, sans-serif" };
     this.#plot = new uPlot(
       {
-        width: Math.max(this.element.clientWidth, 200), height: 168, padding: [10, 8, 0, 0],
+        width: Math.max(this.element.clientWidth, 200), height: 168, padding: [10, 16, 0, 0],
         tzDate: (at) => uPlot.tzDate(new Date(at * 1000), "Etc/UTC"),
         series: lines,
         legend: { show: false },
@@ -95,6 +95,7 @@ export class Chart {
     u.ctx.save();
     u.ctx.strokeStyle = "#c7553b";
     u.ctx.lineWidth = 1.5 * devicePixelRatio;
+    u.ctx.setLineDash([]);
     u.ctx.beginPath();
     u.ctx.moveTo(x, u.bbox.top);
     u.ctx.lineTo(x, u.bbox.top + u.bbox.height);

@@ -39,12 +39,14 @@ export function drawStatus(latest: Latest | null, language: Language, now = new 
   if (latest === null) return;
   const start = startOf(latest.cycle);
   byId("cycle").textContent = utc(start, language).replace(/ UTC$/, " UTC");
-  byId("age").textContent = age(start, now, language);
+  byId("age").textContent = `${say(language, "cycle")} · ${age(start, now, language)}`;
   const { quality } = latest;
   byId("verdict").dataset["quality"] = quality;
   byId("quality").textContent = named(quality, language);
   const long = `${quality}Long`;
   byId("meaning").textContent = isKey(long) ? say(language, long as MessageKey) : "";
+  byId("because").textContent = latest.why.join("; ");
+  byId("because").title = latest.why.join("\n");
   byId("why").replaceChildren(...latest.why.map((line) => make("li", {}, line)));
   const report = byId<HTMLAnchorElement>("report");
   report.hidden = latest.report === "";

@@ -61,6 +61,8 @@ export class FieldLayer implements CustomLayerInterface {
   readonly renderingMode = "2d";
   /** Share of the width that shows the input; null: the product everywhere. */
   split: number | null = null;
+  /** West, south, east, north of the product: what of the input lies around it is not shown. */
+  clip: readonly [number, number, number, number] = [-540, -90, 540, 90];
   #map: MapLibreMap | null = null;
   #gl: WebGL2RenderingContext | null = null;
   #program: WebGLProgram | null = null;
@@ -143,10 +145,13 @@ export class FieldLayer implements CustomLayerInterface {
     gl.uniform2f(this.#at(gl, "u_spacing"), raster.dlon, raster.dlat);
     gl.uniform2f(this.#at(gl, "u_range"), ...range);
     gl.uniform1f(this.#at(gl, "u_visible"), Math.max(quantity.visible, -3e38));
-    const [west, east] = [raster.longitude - raster.dlon / 2, raster.longitude + raster.dlon * (raster.width - 0.5)].map(mercatorX);
-    const [north, south] = [raster.latitude - raster.dlat / 2, raster.latitude + raster.dlat * (raster.height - 0.5)].map(mercatorY);
+    const [least, lowest, most, highest] = this.clip;
+    const west = mercatorX(Math.max(raster.longitude - raster.dlon / 2, least));
+    const east = mercatorX(Math.min(raster.longitude + raster.dlon * (raster.width - 0.5), most));
+    const north = mercatorY(Math.min(raster.latitude - raster.dlat / 2, highest));
+    const south = mercatorY(Math.max(raster.latitude + raster.dlat * (raster.height - 0.5), lowest));
     gl.bindBuffer(gl.ARRAY_BUFFER, this.#corners);
-    const corners = new Float32Array([west, north, east, north, west, south, east, south] as number[]);
+    const corners = new Float32Array([west, north, east, north, west, south, east, south]);
     gl.bufferData(gl.ARRAY_BUFFER, corners, gl.STREAM_DRAW);
     gl.bindVertexArray(null);
     gl.enableVertexAttribArray(0);

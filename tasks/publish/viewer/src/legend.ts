@@ -14,11 +14,13 @@ function scale(title: string, unit: string, low: number, high: number, colour: (
   const bar = make("div", { class: "bar" });
   bar.style.background = gradient(colour);
   const values = make("div", { class: "marks" });
-  const found = marks(low, high, 6);
+  const found = marks(low, high, 5);
   const decimals = Math.max(0, ...found.map((v) => (String(Number(v.toFixed(4))).split(".")[1] ?? "").length));
   for (const value of found) {
     const mark = make("span", {}, number(value, decimals, signed));
-    mark.style.left = `${(100 * (value - low)) / (high - low)}%`;
+    const share = (value - low) / (high - low);
+    mark.style.left = `${100 * share}%`;
+    mark.style.transform = `translateX(${share < 0.04 ? -20 : share > 0.96 ? -80 : -50}%)`;
     values.append(mark);
   }
   return make("div", { class: "scale" }, make("div", { class: "head" }, make("span", {}, title), make("span", { class: "unit" }, unit)), bar, values);

@@ -89,4 +89,6 @@ document.addEventListener("keydown", (event) => {
   event.preventDefault();
 });
 
+byId<HTMLDetailsElement>("credit").open = window.matchMedia("(min-width: 720px)").matches;
+app.watch();
 void app.start();

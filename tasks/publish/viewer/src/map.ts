@@ -99,6 +99,7 @@ export class MapView {
       });
     });
     this.map.on("moveend", () => this.#drawGraticule());
+    this.map.on("movestart", (event) => (this.whole &&= event.originalEvent === undefined));
     this.map.on("move", () => this.#labelEdges());
     this.map.on("resize", () => this.#labelEdges());
   }
@@ -113,6 +114,9 @@ export class MapView {
     else this.#marker.remove();
   }
 
+  /** Whether nobody has moved the map since it showed the whole product. */
+  whole = true;
+
   /** West, south, east, north of what is seen. */
   get view(): [number, number, number, number] {
     const bounds = this.map.getBounds();
@@ -120,6 +124,7 @@ export class MapView {
   }
 
   fit(box: readonly [number, number, number, number], animate = true): void {
+    this.whole = true;
     this.map.fitBounds([...box], { padding: padding(), animate, duration: 400 });
   }
 
@@ -155,6 +160,8 @@ export class MapView {
 
 /** Room for what lies over the map. */
 function padding(): { top: number; bottom: number; left: number; right: number } {
-  const phone = window.matchMedia("(max-width: 719px)").matches;
-  return phone ? { top: 16, bottom: 84, left: 12, right: 12 } : { top: 28, bottom: 104, left: 56, right: 40 };
+  const panel = byId("panel").hidden ? { offsetWidth: 0, offsetHeight: 0 } : byId("panel");
+  return window.matchMedia("(max-width: 719px)").matches
+    ? { top: 60, bottom: Math.max(panel.offsetHeight + 8, 110), left: 12, right: 12 }
+    : { top: 60, bottom: 108, left: 24, right: panel.offsetWidth + 64 };
 }

@@ -80,7 +80,7 @@ export class Panel {
     station: StationProperties | undefined, language: Language, step: number,
   ): void {
     const at = placeText(place.latitude, place.longitude);
-    const name = station && [say(language, "station"), station.name || station.station].join(" ");
+    const name = station && [say(language, "station"), station.station].join(" ");
     const facts = station && [
       at, station.elevation === null ? "" : say(language, "elevation", { n: number(station.elevation, 0) }),
       station.above === null ? "" : say(language, "aboveTerrain", { n: number(station.above, 0, true) }),
@@ -90,6 +90,7 @@ export class Panel {
     const seen = observed && observedAt(observed, quantity, product.leads);
     const title = quantityTitle(quantity, 0, language);
     const plot = make("div", { class: "plot", "aria-hidden": "true" });
+    plot.hidden = product.leads.length === 1; // a chart of one value says nothing
     const parts: HTMLElement[] = [
       this.#head(name ?? at, (facts ?? [where]).filter(Boolean).join(" · "), language),
       make("dl", { class: "now" }),
@@ -163,7 +164,7 @@ export class Panel {
     });
     const table = make("table", {}, make("thead", {}, make("tr", {}, ...heads.map((h) => make("th", { scope: "col" }, h)))), body);
     const details = make("details", { class: "values" }, make("summary", {}, say(language, "table")), make("div", { class: "scroll" }, table));
-    details.open = product.leads.length <= 4;
+    details.open = true;
     return details;
   }
 

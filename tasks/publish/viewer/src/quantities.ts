@@ -29,10 +29,10 @@ const plain = { scale: 1, offset: 0, decimals: 1, reverse: false, anchored: fals
 
 export const QUANTITIES: readonly Quantity[] = [
   { ...plain, name: "t2m", arrays: ["t2m"], observed: "t2m", unit: "°C", offset: -273.15, colours: "thermal", leastRange: 8 },
-  { ...plain, name: "tp", arrays: ["tp"], observed: "tp", unit: "mm", scale: 1000, colours: "rain", anchored: true, visible: 0.1, leastRange: 2 },
+  { ...plain, name: "tp", arrays: ["tp"], observed: "tp", unit: "mm", scale: 1000, colours: "dense", anchored: true, visible: 0.1, leastRange: 2 },
   { ...plain, name: "wind", arrays: ["u10", "v10"], observed: "wind_speed", unit: "m/s", colours: "speed", anchored: true, leastRange: 6 },
   { ...plain, name: "d2m", arrays: ["d2m"], observed: "d2m", unit: "°C", offset: -273.15, colours: "tempo", leastRange: 8 },
-  { ...plain, name: "msl", arrays: ["msl"], observed: "msl", unit: "hPa", scale: 0.01, colours: "dense", reverse: true, leastRange: 4, contour: 1 },
+  { ...plain, name: "msl", arrays: ["msl"], observed: "msl", unit: "hPa", scale: 0.01, colours: "haline", leastRange: 4, contour: 1 },
   { ...plain, name: "sp", arrays: ["sp"], observed: "sp", unit: "hPa", scale: 0.01, colours: "deep", reverse: true, leastRange: 20 },
 ];
 

@@ -34,7 +34,7 @@ export type Store = Awaited<ReturnType<typeof openStore>>;
 
 /** A product's store; Failure "missing" where there is none. */
 export async function openStore(url: URL) {
-  const raw = new ProductStore(url, { fetch: answer, useSuffixRequest: true });
+  const raw = new ProductStore(new URL(url), { fetch: answer, useSuffixRequest: true });
   try {
     return withRangeCoalescing(await withConsolidatedMetadata(raw, { format: "v3" }));
   } catch (error) {

@@ -4,6 +4,7 @@ import { byId, make } from "./dom";
 import { type Language, say } from "./i18n";
 import { dayOf, local, utc } from "./text";
 
+const LABEL = 62; // px, of a day under the slider
 const FRAME = 450; // ms a lead time, if it has come by then
 
 export class Timeline {
@@ -81,9 +82,12 @@ export class Timeline {
   /** Where days begin, under the slider. */
   #ticks(): void {
     const last = this.#times.length - 1;
-    const marks = this.#times.flatMap((time, i) => {
-      if (i > 0 && time.getUTCDate() === this.#times[i - 1]?.getUTCDate()) return [];
-      if (i === 0 && time.getUTCHours() > 15 && last > 8) return []; // no room before the next
+    const width = byId("days").clientWidth;
+    const starts = this.#times.map((_, i) => i).filter((i) => i === 0 || this.#times[i]?.getUTCDate() !== this.#times[i - 1]?.getUTCDate());
+    const room = (from: number, to: number): boolean => last > 0 && ((to - from) / last) * width > LABEL;
+    const marks = starts.flatMap((i, n) => {
+      const [time, next] = [this.#times[i], starts[n + 1]];
+      if (time === undefined || (next !== undefined && !room(i, next)) || (next === undefined && n > 0 && !room(i, last))) return [];
       const mark = make("span", {}, dayOf(time, this.language()));
       mark.style.left = `calc(9px + (100% - 18px) * ${last > 0 ? i / last : 0})`;
       return [mark];
