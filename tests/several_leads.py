@@ -1,4 +1,4 @@
-"""The demo's weather at several lead times, and stations to match: the day warms and cools, wind rises, rain wanders."""
+"""The demo's weather at several lead times, and stations to match: it warms and cools, wind rises, rain wanders."""
 
 from __future__ import annotations
 

@@ -108,7 +108,7 @@ class StoreFiles:
         headers["content-length"] = str(stop - start)
         status, body = (206 if wanted else 200), b""
         if request.method != "HEAD" and size:
-            body = await run_in_threadpool(self.fs.cat_file, where, start, stop)
+            body = await run_in_threadpool(self.fs.cat_file, where, start=start, end=stop)
         return Response(body, status, headers, media_type(path))
 
 

@@ -118,7 +118,7 @@ Opener = Callable[..., Page]
 
 @pytest.fixture
 def show(browser: Browser) -> Iterator[Opener]:
-    """Opens an address and waits until it is drawn; nothing may go wrong on the way, and nothing be fetched elsewhere."""
+    """Opens an address and waits until it is drawn; nothing may go wrong, and nothing be fetched elsewhere."""
     wrong: list[str] = []
     contexts = []
 

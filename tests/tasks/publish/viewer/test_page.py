@@ -50,7 +50,13 @@ def test_values_and_series_are_those_that_xarray_reads(published: Published, ser
     ours, coarse = (ds.sel(at, method="nearest").load() for ds in (published.product, published.group("input")))
     now = ours.sel(step=np.timedelta64(12, "h"))
     assert page.locator("#panel td[data-product]").count() == len(HOURS)
-    for name, scale, offset in [("t2m", 1, -273.15), ("d2m", 1, -273.15), ("tp", 1000, 0), ("msl", 0.01, 0), ("sp", 0.01, 0)]:
+    for name, scale, offset in [
+        ("t2m", 1, -273.15),
+        ("d2m", 1, -273.15),
+        ("tp", 1000, 0),
+        ("msl", 0.01, 0),
+        ("sp", 0.01, 0),
+    ]:
         assert value(page, name) == pytest.approx(float(now[name]) * scale + offset, abs=1e-5), name
     np.testing.assert_allclose(column(page, "product"), ours["t2m"].values - 273.15, atol=1e-5)
     np.testing.assert_allclose(column(page, "input"), coarse["t2m"].values - 273.15, atol=1e-5)
@@ -210,23 +216,35 @@ def test_phone_shows_all_and_nothing_is_wider_than_it(served: str, show: Opener,
     page = show(f"{served}?{WUHAN}&split=0.5", width=390, height=844, locale=locale)
     page.wait_for_selector("#panel[data-state=ready]")
     assert page.evaluate("document.documentElement.scrollWidth") == 390
-    for name in ("#region", "#cycle", "#verdict summary", "#report", "#language", "#play", "#lead", "#panel", "#compare"):
+    for name in (
+        "#region",
+        "#cycle",
+        "#verdict summary",
+        "#report",
+        "#language",
+        "#play",
+        "#lead",
+        "#panel",
+        "#compare",
+    ):
         box = page.locator(name).bounding_box()
         assert box is not None, name
         if name != "#compare":  # in a row that is scrolled
             assert box["x"] >= 0, name
             assert box["x"] + box["width"] <= 390, name
             assert box["y"] + box["height"] <= 844, name
-    small = [b.get_attribute("id") for b in page.locator("footer button").all() if (b.bounding_box() or {})["height"] < 32]
+    small = [
+        b.get_attribute("id") for b in page.locator("footer button").all() if (b.bounding_box() or {})["height"] < 32
+    ]
     assert small == [], "too small for a finger"
 
 
 class _Ranges(SimpleHTTPRequestHandler):
-    """A plain static server that knows single ranges, as web servers and object stores do; `ranges` off: as Python's."""
+    """A plain static server that knows single ranges, as web servers and object stores do; or not, as Python's."""
 
     ranges = True
 
-    def send_head(self):  # noqa: ANN201
+    def send_head(self):
         path = Path(self.translate_path(self.path))
         header = self.headers.get("Range") if self.ranges else None
         if header is None or not path.is_file():
