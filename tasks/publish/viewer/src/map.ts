@@ -161,7 +161,8 @@ export class MapView {
 /** Room for what lies over the map. */
 function padding(): { top: number; bottom: number; left: number; right: number } {
   const panel = byId("panel").hidden ? { offsetWidth: 0, offsetHeight: 0 } : byId("panel");
+  const top = byId("tools").offsetHeight + 22;
   return window.matchMedia("(max-width: 719px)").matches
-    ? { top: 60, bottom: Math.max(panel.offsetHeight + 8, 110), left: 12, right: 12 }
-    : { top: 60, bottom: 108, left: 24, right: panel.offsetWidth + 64 };
+    ? { top, bottom: Math.max(panel.offsetHeight + 8, 110), left: 12, right: 12 }
+    : { top, bottom: 108, left: 24, right: panel.offsetWidth + 64 };
 }
