@@ -168,7 +168,9 @@ export class App {
         if (longitude !== undefined && latitude !== undefined) this.store.set({ point: { latitude, longitude } });
       });
       this.view.map.on("moveend", () => {
-        if (product.fine.rows * product.fine.cols > 1_500_000 || this.quantity?.name === "wind") void this.draw();
+        const fine = this.product?.fine;
+        // what is drawn depends on what is seen: windows of large fields, and how many arrows there is room for
+        if (fine && (fine.rows * fine.cols > fields.SMALL || this.quantity?.arrays.length === 2)) void this.draw();
       });
     } else this.view.fit(box, false);
   }

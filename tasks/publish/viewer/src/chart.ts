@@ -4,7 +4,7 @@ import "uplot/dist/uPlot.min.css";
 import uPlot from "uplot";
 import type { Language } from "./i18n";
 import { say } from "./i18n";
-import { dayOf } from "./text";
+import { clock, dayOf } from "./text";
 
 export interface Series {
   readonly times: readonly Date[];
@@ -69,7 +69,7 @@ export class Chart {
             ...axis, size: 34, space: 46,
             values: (_u, at) => at.map((s) => {
               const time = new Date(s * 1000);
-              return time.getUTCHours() === 0 && time.getUTCMinutes() === 0 ? dayOf(time, language) : `${String(time.getUTCHours()).padStart(2, "0")}h`;
+              return time.getUTCHours() === 0 && time.getUTCMinutes() === 0 ? dayOf(time, language) : clock(time);
             }),
           },
           { ...axis, size: 48, space: 28 },

@@ -8,7 +8,7 @@ import { type Quantity, shown } from "./quantities";
 /** Points that are read and drawn at once: 16 MB a lead time, some seconds on a slow line. */
 export const MOST_POINTS = 4_000_000;
 /** Below, the whole field is read however the map is moved. */
-const SMALL = 1_500_000;
+export const SMALL = 1_500_000;
 /** Lead times that the range of colours is taken from, and points of the input in all of them. */
 const RANGE_LEADS = 12;
 

@@ -14,7 +14,7 @@ function scale(title: string, unit: string, low: number, high: number, colour: (
   const bar = make("div", { class: "bar" });
   bar.style.background = gradient(colour);
   const values = make("div", { class: "marks" });
-  const found = marks(low, high, 5);
+  const found = marks(low, high, 4);
   const decimals = Math.max(0, ...found.map((v) => (String(Number(v.toFixed(4))).split(".")[1] ?? "").length));
   for (const value of found) {
     const mark = make("span", {}, number(value, decimals, signed));

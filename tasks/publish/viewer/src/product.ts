@@ -68,9 +68,10 @@ export async function openProduct(url: URL): Promise<Product> {
   const fine = await gridOf(root, `${url.pathname}/`, fineNames);
   if (fine === null) throw new Failure("missing", { file: `${url.pathname}/latitude` });
   const inside = coarseNames.length ? await zarr.open.v3(root.resolve("input"), { kind: "group" }) : null;
+  const bounded = contents.some((c) => c.path === "/step_bounds"); // not so where nothing is an amount
   const [coarse, step, valid, bounds] = await Promise.all([
     inside ? gridOf(inside, `${url.pathname}/input/`, coarseNames) : null,
-    numbers(root, "step"), numbers(root, "valid_time"), numbers(root, "step_bounds"),
+    numbers(root, "step"), numbers(root, "valid_time"), bounded ? numbers(root, "step_bounds") : null,
   ]);
   if (step === null || valid === null) throw new Failure("missing", { file: `${url.pathname}/step` });
   const leads = milliseconds(step).map((ms) => ms / HOUR);
