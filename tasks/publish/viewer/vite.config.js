@@ -6,7 +6,9 @@ export default defineConfig({
     assetsDir: "viewer",
     target: "es2022",
     chunkSizeWarningLimit: 1500, // MapLibre is one piece
+    license: { fileName: "viewer/licences.md" }, // of what is bundled
     modulePreload: { polyfill: false },
+    rolldownOptions: { checks: { pluginTimings: false } },
   },
   worker: { format: "es" },
 });

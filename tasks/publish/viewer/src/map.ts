@@ -85,7 +85,7 @@ export class MapView {
     this.map = new MapLibreMap({
       container: "map", style: style(), bounds: [...box], fitBoundsOptions: { padding: padding() }, attributionControl: false,
       dragRotate: false, pitchWithRotate: false, touchPitch: false, renderWorldCopies: false, keyboard: false, maxZoom: 11,
-      fadeDuration: 0, canvasContextAttributes: { antialias: true, preserveDrawingBuffer: true },
+      fadeDuration: 0,
     });
     this.map.touchZoomRotate.disableRotation();
     this.map.getCanvas().setAttribute("aria-label", label);
