@@ -4,22 +4,18 @@ import * as catalogue from "./catalogue";
 import { byId } from "./dom";
 import { Failure, isAbort } from "./failures";
 import * as fields from "./fields";
-import type { Grid, Raster } from "./grid";
 import { drawChoices, drawStatus, drawWords } from "./header";
 import { type Language, say } from "./i18n";
-import { drawLegend } from "./legend";
-import { arrows, isolines, NOTHING } from "./lines";
+import { NOTHING } from "./lines";
 import { hasWebgl, MapView } from "./map";
+import { drawCoast, drawField } from "./paint";
 import { Panel } from "./panel";
 import { openProduct, type Product } from "./product";
 import { type Quantity, quantitiesOf } from "./quantities";
 import type { State, Store } from "./state";
-import { paint } from "./stations";
 import { Timeline } from "./timeline";
 
-const MOST_CONTOURED = 500_000; // points; more take seconds
 const REFRESH = 10 * 60_000; // ms between looks for a newer product
-const ARROWS = { wide: 30, narrow: 16 }; // across the map
 
 export class App {
   view: MapView | null = null;
@@ -120,7 +116,8 @@ export class App {
       this.timeline.set(product.times, product.leads);
       await this.#openMap(product);
       this.view?.set("boundary", outline ?? NOTHING);
-      this.#coast(product).catch(() => this.view?.set("coast", NOTHING));
+      const { view } = this;
+      if (view) drawCoast(product, view).catch(() => view.set("coast", NOTHING));
       this.#title(region, product);
       this.#words();
       await this.draw();
@@ -188,54 +185,14 @@ export class App {
       this.#busy(true);
       await Promise.all([
         this.#point(product, quantity, step),
-        view === null ? null : this.#field(product, quantity, step, view, signal),
+        view === null
+          ? null
+          : drawField({ product, quantity, step, stations: this.#stations, ranges: this.#ranges }, this.store.now, view, signal),
       ]);
+      this.#divider();
       document.documentElement.dataset["shown"] = `${quantity.name} ${product.leads[step]}`;
       this.#prefetch(product, quantity, step, signal);
     });
-  }
-
-  async #field(product: Product, quantity: Quantity, step: number, view: MapView, signal: AbortSignal): Promise<void> {
-    const { fine, coarse } = product;
-    const { split } = this.store.now;
-    const pixels = view.map.getCanvas().width;
-    const read = (grid: Grid | null): Promise<Raster | null> => {
-      if (grid === null || !quantity.arrays.every((name) => grid.fields.has(name))) return Promise.resolve(null);
-      const window = fields.windowFor(grid, view.view, pixels);
-      return window === null ? Promise.resolve(null) : fields.raster(grid, quantity, step, window, signal);
-    };
-    const ours = await read(fine);
-    const input = split !== null || ours === null ? await read(coarse) : null;
-    const key = quantity.name;
-    const range = this.#ranges.get(key) ?? (await fields.range(product, quantity, step, ours, signal));
-    signal.throwIfAborted();
-    this.#ranges.set(key, range);
-    view.field.split = split;
-    view.field.clip = fine.box;
-    view.field.show("coarse", input, quantity, range);
-    view.field.show("fine", ours, quantity, range);
-    const note = byId("note");
-    note.hidden = ours !== null;
-    note.textContent = say(this.language, "zoomIn");
-    view.set("isolines", quantity.contour && ours && ours.data.length <= MOST_CONTOURED ? isolines(ours, fields.marks(...range, (range[1] - range[0]) / quantity.contour)) : NOTHING);
-    await this.#arrows(product, quantity, step, view, signal);
-    const shown = paint(this.store.now.stations ? this.#stations : null, quantity, product.leads[step] ?? 0, product.periods[step] ?? 0);
-    view.set("stations", shown.features);
-    drawLegend(quantity, range, product.periods[step] ?? 0, shown.most, this.language);
-    view.mark(this.store.now.point);
-    this.#divider();
-  }
-
-  async #arrows(product: Product, quantity: Quantity, step: number, view: MapView, signal: AbortSignal): Promise<void> {
-    if (quantity.arrays.length < 2) return view.set("arrows", NOTHING);
-    const grid = product.coarse && fields.windowFor(product.fine, view.view, 1) === null ? product.coarse : product.fine;
-    const [west, south, east, north] = view.view;
-    const clip = (from: number, to: number, size: number): [number, number] => [Math.max(0, Math.min(from, to, size - 1)), Math.min(size, Math.max(from, to, 1))];
-    const at = (axis: ArrayLike<number>, spacing: number, degrees: number): number => Math.round((degrees - (axis[0] ?? 0)) / spacing);
-    const rows = clip(at(grid.latitude, grid.dlat, north), at(grid.latitude, grid.dlat, south), grid.rows);
-    const cols = clip(at(grid.longitude, grid.dlon, west), at(grid.longitude, grid.dlon, east), grid.cols);
-    const [u, v] = await fields.components(grid, quantity, step, { rows, cols, stride: 1 }, signal);
-    if (u && v) view.set("arrows", arrows([u, v], view.map.getCanvas().clientWidth < 720 ? ARROWS.narrow : ARROWS.wide));
   }
 
   async #point(product: Product, quantity: Quantity, step: number): Promise<void> {
@@ -246,14 +203,6 @@ export class App {
     if (opens && this.view?.whole) this.view.fit(product.fine.box);
     if (point === null) this.panel.hide();
     else await this.panel.show(product, quantity, point, step, this.#stations, this.language);
-  }
-
-  /** Where land ends, from the product's own mask. */
-  async #coast(product: Product): Promise<void> {
-    const grid = [product.fine, product.coarse].find((g) => g?.fields.has("land_area_fraction") && g.rows * g.cols <= fields.MOST_POINTS);
-    if (!grid || this.view === null) return this.view?.set("coast", NOTHING);
-    const mask = await grid.window("land_area_fraction", 0, grid.whole, new AbortController().signal);
-    this.view.set("coast", isolines(mask, [0.5]));
   }
 
   /** Read the next lead time while this one is looked at. */

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import functools
 import io
 import json
 import math
 import os
 import re
 import shutil
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import parse_qs, urlparse
 
@@ -22,6 +17,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Page, expect
 
+from tests.servers.static import static
 from tests.several_leads import HOURS
 from tests.tasks.publish.viewer.conftest import PRODUCT, Opener, Published
 
@@ -237,43 +233,6 @@ def test_phone_shows_all_and_nothing_is_wider_than_it(served: str, show: Opener,
         b.get_attribute("id") for b in page.locator("footer button").all() if (b.bounding_box() or {})["height"] < 32
     ]
     assert small == [], "too small for a finger"
-
-
-class _Ranges(SimpleHTTPRequestHandler):
-    """A plain static server that knows single ranges, as web servers and object stores do; or not, as Python's."""
-
-    ranges = True
-
-    def send_head(self):
-        path = Path(self.translate_path(self.path))
-        header = self.headers.get("Range") if self.ranges else None
-        if header is None or not path.is_file():
-            return super().send_head()
-        data = path.read_bytes()
-        first, last = header.removeprefix("bytes=").split("-")
-        start = int(first) if first else len(data) - int(last)
-        part = data[start : int(last) + 1 if first and last else len(data)]
-        self.send_response(206)
-        self.send_header("Content-Range", f"bytes {start}-{start + len(part) - 1}/{len(data)}")
-        self.send_header("Content-Length", str(len(part)))
-        self.end_headers()
-        self.wfile.write(part)
-        return None
-
-    def log_message(self, *args: object) -> None:
-        pass
-
-
-@contextmanager
-def static(folder: Path, *, ranges: bool = True) -> Iterator[str]:
-    handler = functools.partial(type("Handler", (_Ranges,), {"ranges": ranges}), directory=str(folder))
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}/"
-    finally:
-        server.shutdown()
-        server.server_close()
 
 
 def test_published_store_is_a_page_behind_any_static_server(published: Published, show: Opener) -> None:
