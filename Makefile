@@ -2,13 +2,17 @@
 # make up: set up and start the whole stack (server, S3, workers), see docs/operate.md. make down: end it, data stays.
 # make status: its parts, pools and logs.
 # make clients: the JavaScript packages that tests open products with; needs npm.
+# make page: build the page that shows products (Node.js); `finescale serve` serves it.
 # make accuracy: docs/accuracy.md from results. make bench: speed beside other methods, a quarter of an hour.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+PAGE := tasks/publish/viewer
+PAGE_SOURCES := $(wildcard $(PAGE)/src/*) $(addprefix $(PAGE)/,index.html package.json package-lock.json tsconfig.json vite.config.js)
+PAGE_BUILT := $(PAGE)/dist/index.html
 
-.PHONY: run up down status test clients lint format accuracy bench clean
+.PHONY: run page page-if-npm clients up down status test lint format accuracy bench clean
 
 $(STAMP): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -18,8 +22,23 @@ $(STAMP): pyproject.toml constraints.txt
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[s3,server,export,dev]'
 	@touch $@
 
-run: $(STAMP)
+run: $(STAMP) page-if-npm
 	@$(BIN)/finescale run hubei --source demo
+	@if [ -f $(PAGE_BUILT) ]; then echo "page        $(BIN)/finescale serve, then open http://127.0.0.1:8000/"; fi
+
+page: $(PAGE_BUILT)
+	@:
+
+$(PAGE_BUILT): $(PAGE_SOURCES)
+	@node -e 'const [a, b] = process.versions.node.split("."); process.exit(a > 20 || (a == 20 && b >= 19) ? 0 : 1)' 2>/dev/null \
+		&& command -v npm >/dev/null || { echo "the page needs Node.js 20.19 or newer with npm: https://nodejs.org"; exit 1; }
+	@echo "page: installing pinned packages and building, half a minute"
+	@cd $(PAGE) && npm ci --loglevel=error && npm run --silent build -- --logLevel warn
+
+# for those who have no Node.js: everything but the page works without
+page-if-npm:
+	@if command -v npm >/dev/null; then $(MAKE) --no-print-directory page || echo "page: not built; the rest goes on without it"; \
+		else echo "page: not built, there is no npm; the rest goes on without it"; fi
 
 up: $(STAMP)
 	@$(BIN)/python -m deployments.stack up
@@ -37,7 +56,7 @@ tests/clients/node/node_modules/.package-lock.json: tests/clients/node/package-l
 	@npm ci --silent --no-audit --no-fund --prefix tests/clients/node
 	@touch $@
 
-test: $(STAMP)
+test: $(STAMP) page-if-npm
 	@command -v npm >/dev/null && $(MAKE) --silent clients || echo "no npm: tests with JavaScript are skipped"
 	@$(BIN)/pytest
 
@@ -62,4 +81,5 @@ bench: $(STAMP)
 	@$(BIN)/python -m benchmarks.page
 
 clean:
+	rm -rf $(PAGE)/dist $(PAGE)/node_modules
 	rm -rf $(VENV) workspace .pytest_cache .mypy_cache .ruff_cache

@@ -16,11 +16,13 @@ from pydantic import BaseModel
 
 from tasks.cycle import Cycle
 from tasks.prepared import PreparedInfo
+from tasks.publish.geojson import SUFFIX, put_boundary, write_stations
 from tasks.publish.ledger import PUBLISHED, LedgerEntry, folder, read_entry, read_tagged_entry, write_entry
 from tasks.publish.pages import attributes, picture, report_page
 from tasks.publish.product import create, reseal, seal
 from tasks.publish.quarantine import enter_refused, place_of
 from tasks.publish.stac import settle_cycle
+from tasks.publish.viewer import put_page
 from tasks.publish.withdrawal import point_to_good, point_to_newest_good
 from tasks.region import Region
 from tasks.retry import worth_retrying
@@ -87,7 +89,7 @@ def publish(
     """
     revision, claimed = claim(store, region.name, cycle, staged)
     place = "/".join([region.name, cycle.source, f"{cycle.time:%Y}", f"{cycle.time:%m}", _name(cycle, revision)])
-    entry = named(draft, place, revision)
+    entry = named(draft, place, revision, pairs)
     product = join(store, *entry.product.split("/"))
     there = read_entry(store, region.name, cycle)
     if there is not None and there.product == entry.product:  # entered by this run, before it was interrupted
@@ -101,18 +103,29 @@ def publish(
     if published.made:
         _keep_scores(store, cycle, published.entry, table)
     else:
-        for path in (entry.product, entry.quicklook, entry.report):
+        for path in filter(None, (entry.product, entry.quicklook, entry.report, entry.stations)):
             remove(join(store, *path.split("/")))
     settle_cycle(store, region.name, cycle)
+    _put_page(store, region)
     point_to_good(store, published.entry)
     remove(claimed)
     log.info("publish: %s", join(store, *published.entry.product.split("/")))
     return published
 
 
-def named(draft: LedgerEntry, place: str, revision: int) -> LedgerEntry:
+def _put_page(store: str, region: Region) -> None:
+    """The page and the outline that it draws; no product waits for them."""
+    try:
+        put_boundary(store, region)
+        put_page(store)
+    except Exception as error:
+        log.warning("page: not written (%s: %s); the next product tries again", type(error).__name__, error)
+
+
+def named(draft: LedgerEntry, place: str, revision: int, pairs: str | None = None) -> LedgerEntry:
     """A draft with its names, below `place` in the store."""
     names = {"product": f"{place}.zarr", "quicklook": f"{place}.png", "report": f"{place}.html"}
+    names["stations"] = f"{place}{SUFFIX}" if pairs else ""
     return draft.model_copy(update=names | {"revision": revision, "published_at": datetime.now(UTC)})
 
 
@@ -125,6 +138,8 @@ def _write_pages(store: str, region: Region, entry: LedgerEntry, pairs: str | No
 def _write_report(store: str, region: Region, entry: LedgerEntry, pairs: pd.DataFrame | None) -> None:
     product = join(store, *entry.product.split("/"))
     write_bytes(join(store, *entry.report.split("/")), report_page(product, entry, region, pairs))
+    if pairs is not None:
+        write_stations(join(store, *entry.stations.split("/")), pairs)
 
 
 def _keep_scores(store: str, cycle: Cycle, entry: LedgerEntry, table: str | None) -> None:
@@ -154,7 +169,7 @@ def quarantine(
 ) -> LedgerEntry:
     """Put a product that the gate refused where people can look at it and readers do not; `latest.json` stays."""
     why = "; ".join(draft.scorecard.why)
-    entry = named(draft, place_of(staged), 0).model_copy(update={"state": QUARANTINED, "why": why})
+    entry = named(draft, place_of(staged), 0, pairs).model_copy(update={"state": QUARANTINED, "why": why})
     if exists(staged):  # not so when a retry comes after the renaming of a local folder
         seal(staged, attributes(entry, region))
         put_in_place(staged, join(store, *entry.product.split("/")))
@@ -187,7 +202,8 @@ def record(
         changes |= {"state": QUARANTINED if refused else PUBLISHED, "why": "; ".join(scorecard.why) if refused else ""}
         # entries of older versions know of no report
         report = found[0].report or product.removesuffix(".zarr") + ".html"
-        entry = found[0].model_copy(update=changes | {"report": report})
+        beside = {"report": report, "stations": product.removesuffix(".zarr") + SUFFIX if pairs else found[0].stations}
+        entry = found[0].model_copy(update=changes | beside)
         reseal(join(store, *product.split("/")), attributes(entry, region))
         _write_report(store, region, entry, read_parquet(pairs) if pairs else None)
         if refused:

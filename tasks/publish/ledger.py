@@ -5,6 +5,7 @@
 {store}/{region}/{source}/{YYYY}/{MM}/{cycle}.zarr       product; {cycle}-r2.zarr when a cycle is made again
 {store}/{region}/{source}/{YYYY}/{MM}/{cycle}.png        quick-look
 {store}/{region}/{source}/{YYYY}/{MM}/{cycle}.html       report
+{store}/{region}/{source}/{YYYY}/{MM}/{cycle}.stations.geojson     stations and their errors, for maps
 {store}/_quarantine/...                                  the same of products that the gate refused
 """
 
@@ -44,6 +45,7 @@ class LedgerEntry(BaseModel):
     product: str
     quicklook: str
     report: str = ""
+    stations: str = ""  # what maps show of them; none before there are any
     revision: int  # 0: quarantined, and never published
     fingerprint: str
     published_at: datetime
@@ -86,8 +88,8 @@ class LedgerEntry(BaseModel):
 
 
 LATEST_KEYS = {
-    "region", "cycle", "revision", "quality", "product", "quicklook", "report", "published_at", "verified_at",
-    "lead_hours", "variables", "model",
+    "region", "cycle", "revision", "quality", "product", "quicklook", "report", "stations", "published_at",
+    "verified_at", "lead_hours", "variables", "model",
 }  # fmt: skip
 SKILL_KEYS = {"variable", "period", "units", "count", "stations", "product", "best", "baseline", "skill", "low", "high"}
 

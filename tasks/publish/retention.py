@@ -20,7 +20,9 @@ from tasks.publish.stac import settle_cycle
 from tasks.storage import filesystem, is_remote, join, read_json, remove
 
 GRACE = timedelta(days=1)  # longer than any run may take: what is younger may be somebody's
-NAMED = re.compile(r"(?P<stamp>\d{4}-\d{2}-\d{2}T\d{2})(?:-r(?P<revision>\d+))?\.(?P<kind>zarr|png|html)")
+NAMED = re.compile(
+    r"(?P<stamp>\d{4}-\d{2}-\d{2}T\d{2})(?:-r(?P<revision>\d+))?\.(?P<kind>zarr|png|html|stations\.geojson)"
+)
 PARTIAL = re.compile(r"\..+\.[0-9a-f]{8}\.partial")  # of a small file that was being written
 MONTH = timedelta(days=30)  # in which somebody may look at what was refused
 LOCK = re.compile(r"\.(?P<stamp>\d{4}-\d{2}-\d{2}T\d{2})\.json\.lock")  # of an entry in a local store
@@ -67,7 +69,7 @@ def remove_cycle(store: str, entry: LedgerEntry) -> None:
     remove(uri)
     settle_cycle(store, entry.region, cycle)
     remove_product(join(store, *entry.product.split("/")))
-    for path in (entry.quicklook, entry.report):
+    for path in (entry.quicklook, entry.report, entry.stations):
         if path:
             remove(join(store, *path.split("/")))
     place, name = uri.rsplit("/", 1)
@@ -86,7 +88,7 @@ def unknown_products(store: str, region: str, found: list[LedgerEntry], now: dat
 
     A superseded one goes a day after its successor came, and stays where that was withdrawn or is damaged.
     """
-    known = {p for e in found for p in (e.product, e.quicklook, e.report)} | protected(store, region, found)
+    known = {p for e in found for p in (e.product, e.quicklook, e.report, e.stations)} | protected(store, region, found)
     by_cycle = {e.cycle: e for e in found}
     root = filesystem(store)[1].rstrip("/") + "/"
     unknown = []
@@ -120,12 +122,10 @@ def staging_leftovers(store: str, now: datetime) -> list[Found]:
 def old_refusals(store: str, region: str, found: list[LedgerEntry], now: datetime) -> list[Found]:
     """Of the region's quarantine what nobody has touched for a month and no ledger entry names."""
     known = {e.product.removesuffix(".zarr") for e in found}
-    wanted = re.compile(rf"{re.escape(region)}-[a-z0-9]+-\d{{4}}-\d{{2}}-\d{{2}}T\d{{2}}-[0-9a-f]{{8}}\.\w+")
+    wanted = re.compile(rf"{re.escape(region)}-[a-z0-9]+-\d{{4}}-\d{{2}}-\d{{2}}T\d{{2}}-[0-9a-f]{{8}}\.[\w.]+")
     items = _items(join(store, FOLDER), lambda name: wanted.fullmatch(name) is not None)
     return [
-        i
-        for i in items
-        if i.older(now, MONTH) and f"{FOLDER}/{i.uri.rsplit('/', 1)[-1].rsplit('.', 1)[0]}" not in known
+        i for i in items if i.older(now, MONTH) and f"{FOLDER}/{i.uri.rsplit('/', 1)[-1].split('.', 1)[0]}" not in known
     ]
 
 

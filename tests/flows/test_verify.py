@@ -140,6 +140,9 @@ def test_a_product_is_unverified_until_observations_arrive_and_its_verdict_goes_
     assert table["complete"].all()
     assert len(table) > len(found.scores)  # every candidate, those of the scorecard among them
     assert "verified" in (store / entry.report).read_text()
+    stations = json.loads((store / entry.stations).read_text())["features"]
+    assert len(stations) == found.stations
+    assert latest(store)["stations"] == entry.stations
     reader.look()
     assert reader.seen == [(f"{DEMO}.zarr", "unverified"), (f"{DEMO}.zarr", "verified")]
     assert reader.errors == []

@@ -1,0 +1,301 @@
+/** The page: from the state in the address to what is read and drawn. */
+
+import * as catalogue from "./catalogue";
+import { byId } from "./dom";
+import { Failure, isAbort } from "./failures";
+import * as fields from "./fields";
+import { drawChoices, drawStatus, drawWords } from "./header";
+import { type Language, say } from "./i18n";
+import { NOTHING } from "./lines";
+import { hasWebgl, MapView } from "./map";
+import { drawCoast, drawField } from "./paint";
+import { Panel } from "./panel";
+import { openProduct, type Product } from "./product";
+import { type Quantity, quantitiesOf } from "./quantities";
+import type { State, Store } from "./state";
+import { Timeline } from "./timeline";
+
+const REFRESH = 10 * 60_000; // ms between looks for a newer product
+
+export class App {
+  view: MapView | null = null;
+  product: Product | null = null;
+  latest: catalogue.Latest | null = null;
+  readonly timeline: Timeline;
+  readonly panel: Panel;
+  #stations: catalogue.Stations | null = null;
+  #choices: { regions: catalogue.Choice[]; sources: catalogue.Choice[] } = { regions: [], sources: [] };
+  readonly #ranges = new Map<string, [number, number]>();
+  #drawing = new AbortController();
+  #loading = 0;
+
+  constructor(readonly store: Store) {
+    this.timeline = new Timeline((step) => this.goTo(step), () => this.language);
+    this.panel = new Panel((step) => void this.goTo(step), () => store.set({ point: null }));
+  }
+
+  get language(): Language {
+    return this.store.now.language;
+  }
+
+  /** The lead time shown: the one asked for, or that nearest to it; without a wish the one valid now, or the first. */
+  get step(): number {
+    const { product } = this;
+    if (product === null) return 0;
+    const { lead } = this.store.now;
+    const now = Date.now();
+    if (lead === null) return Math.max(product.times.findIndex((t) => t.getTime() >= now), 0);
+    const away = product.leads.map((l) => Math.abs(l - lead));
+    return away.indexOf(Math.min(...away));
+  }
+
+  get quantities(): Quantity[] {
+    return this.product ? quantitiesOf(new Set(this.product.fine.fields.keys())) : [];
+  }
+
+  get quantity(): Quantity | null {
+    return this.quantities.find((q) => q.name === this.store.now.quantity) ?? this.quantities[0] ?? null;
+  }
+
+  async goTo(step: number): Promise<void> {
+    const lead = this.product?.leads[step];
+    if (lead === undefined) return;
+    this.store.set({ lead });
+    await this.draw();
+  }
+
+  /** Everything anew: the catalogue, then the product. */
+  async start(): Promise<void> {
+    drawWords(this.language);
+    await this.#guarded(async () => {
+      const regions = await catalogue.regions();
+      const { region, source } = this.store.now;
+      if (regions === null && (region === null || source === null)) throw new Failure("noCatalogue", { file: catalogue.inStore("catalog.json").pathname });
+      const asked = region === null ? [] : [{ name: region, title: region }];
+      this.#choices.regions = regions?.some((r) => r.name === region) ? regions : [...asked, ...(regions ?? [])];
+      const first = this.#choices.regions[0];
+      if (first === undefined) throw new Failure("emptyCatalogue");
+      await this.chooseRegion(region ?? first.name);
+    });
+  }
+
+  async chooseRegion(region: string): Promise<void> {
+    const sources = (await catalogue.sources(region)) ?? [];
+    const { source } = this.store.now;
+    const asked = source === null || sources.some((s) => s.name === source) ? [] : [{ name: source, title: source }];
+    const keep = region === this.store.now.region || sources.length === 0;
+    this.#choices.sources = keep ? [...asked, ...sources] : sources;
+    const chosen = this.#choices.sources.find((s) => s.name === source) ?? this.#choices.sources[0];
+    if (chosen === undefined) throw new Failure("emptyCatalogue");
+    const moved = region !== this.store.now.region;
+    this.store.set({ region, source: chosen.name, ...(moved && this.store.now.region !== null ? { point: null, lead: null } : {}) });
+    await this.load();
+  }
+
+  /** The newest product of the region and source. */
+  async load(): Promise<void> {
+    const { region, source } = this.store.now;
+    if (region === null || source === null) return;
+    const loading = (this.#loading += 1);
+    this.#drawing.abort();
+    this.timeline.stop();
+    this.#words();
+    await this.#guarded(async () => {
+      this.#busy(true);
+      const latest = await catalogue.latest(region, source);
+      const [product, outline, stations] = await Promise.all([
+        openProduct(catalogue.inStore(latest.product)),
+        catalogue.boundary(region).catch(() => null), // a map without an outline is better than none
+        catalogue.stations(latest).catch(() => null),
+      ]);
+      if (loading !== this.#loading) return;
+      Object.assign(this, { latest, product });
+      this.#stations = stations;
+      this.#ranges.clear();
+      if (this.quantity === null) throw new Failure("nothing");
+      this.timeline.set(product.times, product.leads);
+      await this.#openMap(product);
+      this.view?.set("boundary", outline ?? NOTHING);
+      const { view } = this;
+      if (view) drawCoast(product, view).catch(() => view.set("coast", NOTHING));
+      this.#title(region, product);
+      this.#words();
+      await this.draw();
+    });
+  }
+
+  /** Without a catalogue the region's title is known from its product: "Hubei, China: ifs/2026-11-22T00 at ...". */
+  #title(region: string, product: Product): void {
+    const title = String(product.attributes["title"] ?? "").split(":")[0];
+    this.#choices.regions = this.#choices.regions.map((r) => (r.name === region && r.title === r.name && title ? { ...r, title } : r));
+    byId("credit").lastElementChild?.replaceChildren(String(product.attributes["attribution"] ?? ""));
+  }
+
+  /** Look for a newer product, or another verdict, now and then: this page may be on a wall. */
+  watch(): void {
+    window.setInterval(() => {
+      const { region, source } = this.store.now;
+      if (document.hidden || this.timeline.playing || region === null || source === null) return;
+      catalogue.latest(region, source).then(
+        (found) => JSON.stringify(found) === JSON.stringify(this.latest) || void this.load(),
+        () => undefined, // it will be there again
+      );
+      this.#words(); // the age
+    }, REFRESH);
+  }
+
+  async #openMap(product: Product): Promise<void> {
+    const { box } = product.fine;
+    if (this.view === null) {
+      if (!hasWebgl()) {
+        this.#tell(new Failure("noWebgl"));
+        document.body.classList.add("no-map");
+        const [west, south, east, north] = box;
+        if (this.store.now.point === null) this.store.set({ point: { latitude: (south + north) / 2, longitude: (west + east) / 2 } });
+        return;
+      }
+      this.view = new MapView(box, say(this.language, "map"));
+      await this.view.ready;
+      this.view.map.on("click", (event) => {
+        const station = this.view?.map.queryRenderedFeatures([[event.point.x - 8, event.point.y - 8], [event.point.x + 8, event.point.y + 8]], { layers: ["stations"] })[0];
+        const at = station?.geometry.type === "Point" ? station.geometry.coordinates : null;
+        const id = station?.properties["station"] as string | undefined;
+        const exact = this.#stations?.features.find((f) => f.properties.station === id)?.geometry.coordinates ?? at;
+        const [longitude, latitude] = exact ?? [event.lngLat.lng, event.lngLat.lat];
+        if (longitude !== undefined && latitude !== undefined) this.store.set({ point: { latitude, longitude } });
+      });
+      this.view.map.on("moveend", () => {
+        const fine = this.product?.fine;
+        // what is drawn depends on what is seen: windows of large fields, and how many arrows there is room for
+        if (fine && (fine.rows * fine.cols > fields.SMALL || this.quantity?.arrays.length === 2)) void this.draw();
+      });
+    } else this.view.fit(box, false);
+  }
+
+  /** Draw the state: field, legend, stations, point. What was being read for an earlier state is given up. */
+  async draw(): Promise<void> {
+    const { product, quantity, view, step } = this;
+    if (product === null || quantity === null) return;
+    this.#drawing.abort();
+    this.#drawing = new AbortController();
+    const { signal } = this.#drawing;
+    this.timeline.draw(step);
+    this.#buttons();
+    await this.#guarded(async () => {
+      this.#busy(true);
+      await Promise.all([
+        this.#point(product, quantity, step),
+        view === null
+          ? null
+          : drawField({ product, quantity, step, stations: this.#stations, ranges: this.#ranges }, this.store.now, view, signal),
+      ]);
+      this.#divider();
+      document.documentElement.dataset["shown"] = `${quantity.name} ${product.leads[step]}`;
+      this.#prefetch(product, quantity, step, signal);
+    });
+  }
+
+  async #point(product: Product, quantity: Quantity, step: number): Promise<void> {
+    const { point } = this.store.now;
+    const opens = byId("panel").hidden !== (point === null);
+    document.body.classList.toggle("has-panel", point !== null);
+    byId("panel").hidden = point === null;
+    if (opens && this.view?.whole) this.view.fit(product.fine.box);
+    if (point === null) this.panel.hide();
+    else await this.panel.show(product, quantity, point, step, this.#stations, this.language);
+  }
+
+  /** Read the next lead time while this one is looked at. */
+  #prefetch(product: Product, quantity: Quantity, step: number, signal: AbortSignal): void {
+    const next = (step + 1) % product.leads.length;
+    const window = this.view && fields.windowFor(product.fine, this.view.view, this.view.map.getCanvas().width);
+    if (next === step || !window) return;
+    fields.raster(product.fine, quantity, next, window, signal).catch(() => undefined); // it will be asked for again
+  }
+
+  /** What follows from a change of state. */
+  changed(now: State, before: State): void {
+    if (now.language !== before.language) {
+      drawWords(now.language);
+      this.#words();
+      this.timeline.draw(this.step);
+      this.view?.map.getCanvas().setAttribute("aria-label", say(now.language, "map"));
+    }
+    if (now.region !== before.region || now.source !== before.source) return;
+    if (now.lead !== before.lead) return; // goTo draws
+    void this.draw();
+  }
+
+  /** Move the divider without reading anything. */
+  slide(split: number): void {
+    if (this.view === null) return;
+    this.view.field.split = split;
+    this.view.field.repaint();
+    byId("divider").style.left = `${split * 100}%`;
+    byId("divider").setAttribute("aria-valuenow", String(Math.round(split * 100)));
+  }
+
+  #divider(): void {
+    const { split } = this.store.now;
+    byId("divider").hidden = split === null;
+    if (split !== null) this.slide(split);
+  }
+
+  #words(): void {
+    const { region, source } = this.store.now;
+    drawChoices("region", this.#choices.regions, region, this.language);
+    drawChoices("source", this.#choices.sources, source, this.language);
+    const ours = this.latest?.region === region && this.latest?.cycle.startsWith(`${source}/`);
+    drawStatus(ours ? this.latest : null, this.language);
+  }
+
+  #buttons(): void {
+    const { quantity, language } = this;
+    const group = byId("quantities");
+    const focused = group.contains(document.activeElement);
+    group.replaceChildren(
+      ...this.quantities.map((q) => {
+        const button = document.createElement("button");
+        Object.assign(button, { type: "button", textContent: say(language, q.name), tabIndex: q === quantity ? 0 : -1 });
+        button.setAttribute("role", "radio");
+        button.setAttribute("aria-checked", String(q === quantity));
+        button.dataset["quantity"] = q.name;
+        return button;
+      }),
+    );
+    if (focused) group.querySelector<HTMLElement>("[aria-checked=true]")?.focus();
+    byId("compare").setAttribute("aria-pressed", String(this.store.now.split !== null));
+    byId("compare").hidden = this.product?.coarse === null;
+    byId("stations").hidden = !this.#stations?.features.length;
+    byId("stations").setAttribute("aria-pressed", String(this.store.now.stations));
+  }
+
+  #busy(busy: boolean): void {
+    byId("busy").hidden = !busy;
+    document.documentElement.dataset["ready"] = String(!busy);
+  }
+
+  /** Do something; what goes wrong is said on the page. */
+  async #guarded(work: () => Promise<void>): Promise<void> {
+    byId("message").hidden = !document.body.classList.contains("no-map");
+    try {
+      await work();
+      this.#busy(false);
+    } catch (error) {
+      if (isAbort(error)) return; // something newer is under way
+      this.timeline.stop();
+      this.#busy(false);
+      this.#tell(error);
+    }
+  }
+
+  #tell(error: unknown): void {
+    const { language } = this;
+    const what = error instanceof Error ? error.message : String(error);
+    const text = error instanceof Failure ? say(language, error.key, error.values) : say(language, "unknown", { what });
+    const message = byId("message");
+    if (message.firstElementChild) message.firstElementChild.textContent = text;
+    message.hidden = false;
+    if (!(error instanceof Failure)) console.error(error, error instanceof Error ? error.cause : "");
+  }
+}

@@ -1,0 +1,71 @@
+/** The top of the page: which cycle, how old, how good and why, its report; choosers of region and source. */
+
+import { type Choice, inStore, type Latest, startOf } from "./catalogue";
+import { byId, make } from "./dom";
+import { isKey, type Language, type MessageKey, say } from "./i18n";
+import { utc } from "./text";
+
+const HOUR = 3_600_000;
+
+/** Age of a forecast in words. */
+export function age(start: Date, now: Date, language: Language): string {
+  const hours = (now.getTime() - start.getTime()) / HOUR;
+  if (hours < 0) return say(language, "notYet");
+  if (hours < 1) return say(language, "minutesOld", { n: Math.floor(hours * 60) });
+  if (hours < 48) return say(language, "hoursOld", { n: Math.floor(hours) });
+  return say(language, "daysOld", { n: Math.floor(hours / 24) });
+}
+
+/** Words of a file if the page has its own for them, else as they stand there. */
+export function named(text: string, language: Language): string {
+  return isKey(text) ? say(language, text) : text;
+}
+
+export function drawChoices(id: "region" | "source", choices: readonly Choice[], chosen: string | null, language: Language): void {
+  const select = byId<HTMLSelectElement>(id);
+  select.replaceChildren(
+    ...choices.map(({ name, title }) => make("option", { value: name }, id === "source" ? named(name, language).replace(/^$/, title) : title)),
+  );
+  if (chosen !== null) select.value = chosen;
+  select.disabled = choices.length < 2;
+  select.hidden = choices.length === 0;
+}
+
+/** All that is said of a product; null: there is none. */
+export function drawStatus(latest: Latest | null, language: Language, now = new Date()): void {
+  byId("status").hidden = latest === null;
+  const stale = byId("stale");
+  stale.hidden = true;
+  if (latest === null) return;
+  const start = startOf(latest.cycle);
+  byId("cycle").textContent = utc(start, language).replace(/ UTC$/, " UTC");
+  byId("age").textContent = `${say(language, "cycle")} · ${age(start, now, language)}`;
+  const { quality } = latest;
+  byId("verdict").dataset["quality"] = quality;
+  byId("quality").textContent = named(quality, language);
+  const long = `${quality}Long`;
+  byId("meaning").textContent = isKey(long) ? say(language, long as MessageKey) : "";
+  byId("because").textContent = latest.why.join("; ");
+  byId("because").title = latest.why.join("\n");
+  byId("why").replaceChildren(...latest.why.map((line) => make("li", {}, line)));
+  const report = byId<HTMLAnchorElement>("report");
+  report.hidden = latest.report === "";
+  report.href = inStore(latest.report).href;
+  const days = Math.floor((now.getTime() - start.getTime()) / (24 * HOUR));
+  if (days >= 1) {
+    stale.textContent = days === 1 ? say(language, "staleOne") : say(language, "stale", { n: days });
+    stale.hidden = false;
+  }
+}
+
+/** Fixed words of index.html. */
+export function drawWords(language: Language): void {
+  document.documentElement.lang = language === "zh" ? "zh-CN" : "en";
+  document.title = say(language, "title");
+  for (const element of document.querySelectorAll<HTMLElement>("[data-say], [data-title], [data-label]")) {
+    const { say: text, title, label } = element.dataset;
+    if (text && isKey(text)) element.textContent = say(language, text);
+    if (title && isKey(title)) element.title = say(language, title);
+    if (label && isKey(label)) element.setAttribute("aria-label", say(language, label));
+  }
+}

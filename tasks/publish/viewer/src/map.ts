@@ -1,0 +1,168 @@
+/** The map: MapLibre with nothing but our own layers. No tiles, fonts or pictures are fetched. */
+
+import "maplibre-gl/dist/maplibre-gl.css";
+import type { FeatureCollection } from "geojson";
+import { type GeoJSONSource, Map as MapLibreMap, Marker, setWorkerUrl, type StyleSpecification } from "maplibre-gl";
+import workerUrl from "maplibre-gl/dist/maplibre-gl-worker.mjs?worker&url";
+import { byId, make } from "./dom";
+import { FieldLayer } from "./layer";
+import { graticule, graticuleStep, graticuleValues, NOTHING } from "./lines";
+import type { Place } from "./state";
+
+const SOURCES = ["graticule", "coast", "isolines", "boundary", "arrows", "stations"] as const;
+export type SourceName = (typeof SOURCES)[number];
+
+const INK = "#16212b";
+
+function style(): StyleSpecification {
+  const line = { type: "line", layout: { "line-join": "round", "line-cap": "round" } } as const;
+  return {
+    version: 8,
+    sources: Object.fromEntries(SOURCES.map((name) => [name, { type: "geojson", data: NOTHING }])),
+    layers: [
+      { id: "ground", type: "background", paint: { "background-color": "#e7ebee" } },
+      { ...line, id: "graticule", source: "graticule", paint: { "line-color": INK, "line-opacity": 0.14, "line-width": 0.7 } },
+      { ...line, id: "coast", source: "coast", paint: { "line-color": INK, "line-opacity": 0.5, "line-width": 0.9 } },
+      { ...line, id: "isolines", source: "isolines", paint: { "line-color": "#ffffff", "line-opacity": 0.75, "line-width": 1 } },
+      {
+        id: "isoline-values", type: "symbol", source: "isolines",
+        layout: {
+          "symbol-placement": "line", "symbol-spacing": 260, "text-field": ["to-string", ["get", "value"]], "text-size": 11,
+          "text-font": ["system-ui", "sans-serif"], "text-padding": 8,
+        },
+        paint: { "text-color": INK, "text-halo-color": "rgba(255,255,255,0.85)", "text-halo-width": 1.6 },
+      },
+      { ...line, id: "boundary-casing", source: "boundary", paint: { "line-color": "#ffffff", "line-opacity": 0.65, "line-width": 3.4 } },
+      { ...line, id: "boundary", source: "boundary", paint: { "line-color": INK, "line-opacity": 0.9, "line-width": 1.3 } },
+      {
+        id: "arrows", type: "symbol", source: "arrows",
+        layout: {
+          "icon-image": "arrow", "icon-rotate": ["get", "from"], "icon-size": ["get", "size"], "icon-allow-overlap": true,
+          "icon-ignore-placement": true, "icon-rotation-alignment": "map",
+        },
+        paint: { "icon-opacity": 0.8 },
+      },
+      {
+        id: "stations", type: "circle", source: "stations",
+        paint: {
+          "circle-radius": ["interpolate", ["linear"], ["zoom"], 4, 3, 6, 5.5, 9, 8], "circle-color": ["get", "colour"],
+          "circle-stroke-color": INK, "circle-stroke-width": 1.2,
+        },
+      },
+    ],
+  };
+}
+
+/** An arrow that points where wind from the north goes. */
+function arrow(size = 44): ImageData {
+  const canvas = make("canvas", { width: String(size), height: String(size) });
+  const pen = canvas.getContext("2d") as CanvasRenderingContext2D;
+  const path = new Path2D(`M22 5 V37 M14 28 L22 38 L30 28`);
+  for (const [colour, width] of [["rgba(255,255,255,0.75)", 6.5], [INK, 3]] as const) {
+    Object.assign(pen, { strokeStyle: colour, lineWidth: width, lineCap: "round", lineJoin: "round" });
+    pen.stroke(path);
+  }
+  return pen.getImageData(0, 0, size, size);
+}
+
+/** Whether this browser can draw the map. */
+export function hasWebgl(): boolean {
+  try {
+    return document.createElement("canvas").getContext("webgl2") !== null;
+  } catch {
+    return false;
+  }
+}
+
+export class MapView {
+  readonly field = new FieldLayer();
+  readonly map: MapLibreMap;
+  readonly #marker: Marker;
+  readonly ready: Promise<void>;
+
+  constructor(box: readonly [number, number, number, number], label: string) {
+    setWorkerUrl(new URL(workerUrl, document.baseURI).href);
+    this.map = new MapLibreMap({
+      container: "map", style: style(), bounds: [...box], fitBoundsOptions: { padding: padding() }, attributionControl: false,
+      dragRotate: false, pitchWithRotate: false, touchPitch: false, renderWorldCopies: false, keyboard: false, maxZoom: 11,
+      fadeDuration: 0,
+    });
+    this.map.touchZoomRotate.disableRotation();
+    this.map.getCanvas().setAttribute("aria-label", label);
+    this.#marker = new Marker({ element: make("div", { class: "pin", "aria-hidden": "true" }), anchor: "center" });
+    this.ready = new Promise((resolve) => {
+      this.map.once("load", () => {
+        this.map.addImage("arrow", arrow(), { pixelRatio: 2 });
+        this.map.addLayer(this.field, "graticule");
+        this.#drawGraticule();
+        resolve();
+      });
+    });
+    this.map.on("moveend", () => this.#drawGraticule());
+    this.map.on("movestart", (event) => (this.whole &&= event.originalEvent === undefined));
+    this.map.on("move", () => this.#labelEdges());
+    this.map.on("resize", () => this.#labelEdges());
+  }
+
+  set(source: SourceName, data: FeatureCollection): void {
+    void this.map.getSource<GeoJSONSource>(source)?.setData(data);
+  }
+
+  /** Mark a place, or none. */
+  mark(place: Place | null): void {
+    if (place) this.#marker.setLngLat([place.longitude, place.latitude]).addTo(this.map);
+    else this.#marker.remove();
+  }
+
+  /** Whether nobody has moved the map since it showed the whole product. */
+  whole = true;
+
+  /** West, south, east, north of what is seen. */
+  get view(): [number, number, number, number] {
+    const bounds = this.map.getBounds();
+    return [bounds.getWest(), bounds.getSouth(), bounds.getEast(), bounds.getNorth()];
+  }
+
+  fit(box: readonly [number, number, number, number], animate = true): void {
+    this.whole = true;
+    this.map.fitBounds([...box], { padding: padding(), animate, duration: 400 });
+  }
+
+  #drawGraticule(): void {
+    const [west, south, east, north] = this.view;
+    const step = graticuleStep(Math.min(east - west, 360));
+    const outer: [number, number, number, number] = [west - 2 * step, Math.max(south - 2 * step, -85), east + 2 * step, Math.min(north + 2 * step, 85)];
+    this.set("graticule", graticule(outer, step));
+    this.#labelEdges();
+  }
+
+  /** Degrees along the edges of the map, as on paper. */
+  #labelEdges(): void {
+    const [west, south, east, north] = this.view;
+    const step = graticuleStep(Math.min(east - west, 360));
+    const text = (value: number, positive: string, negative: string): string =>
+      `${Number(Math.abs(value).toFixed(2))}°${value === 0 ? "" : value > 0 ? positive : negative}`;
+    const labels = [
+      ...graticuleValues(west, east, step).map((x) => {
+        const label = make("span", { class: "edge meridian" }, text(((((x + 180) % 360) + 360) % 360) - 180, "E", "W"));
+        label.style.left = `${this.map.project([x, south]).x}px`;
+        return label;
+      }),
+      ...graticuleValues(Math.max(south, -85), Math.min(north, 85), step).map((y) => {
+        const label = make("span", { class: "edge parallel" }, text(y, "N", "S"));
+        label.style.top = `${this.map.project([west, y]).y}px`;
+        return label;
+      }),
+    ];
+    byId("edges").replaceChildren(...labels);
+  }
+}
+
+/** Room for what lies over the map. */
+function padding(): { top: number; bottom: number; left: number; right: number } {
+  const panel = byId("panel").hidden ? { offsetWidth: 0, offsetHeight: 0 } : byId("panel");
+  const top = byId("tools").offsetHeight + 22;
+  return window.matchMedia("(max-width: 719px)").matches
+    ? { top, bottom: Math.max(panel.offsetHeight + 8, 110), left: 12, right: 12 }
+    : { top, bottom: 108, left: 24, right: panel.offsetWidth + 64 };
+}

@@ -1,0 +1,78 @@
+/** What is drawn on the map of one quantity at one lead time. */
+
+import type { Stations } from "./catalogue";
+import { byId } from "./dom";
+import * as fields from "./fields";
+import type { Grid, Raster } from "./grid";
+import { say } from "./i18n";
+import { drawLegend } from "./legend";
+import { arrows, isolines, NOTHING } from "./lines";
+import type { MapView } from "./map";
+import type { Product } from "./product";
+import type { Quantity } from "./quantities";
+import type { State } from "./state";
+import { paint } from "./stations";
+
+const MOST_CONTOURED = 500_000; // points; more take seconds
+const ARROWS = { wide: 30, narrow: 16 }; // across the map
+
+export interface Shown {
+  readonly product: Product;
+  readonly quantity: Quantity;
+  readonly step: number;
+  readonly stations: Stations | null;
+  /** Of colours, by quantity: found once a product. */
+  readonly ranges: Map<string, [number, number]>;
+}
+
+/** Draw field, isolines, arrows, stations and legend, as the state has them. */
+export async function drawField(shown: Shown, state: State, view: MapView, signal: AbortSignal): Promise<void> {
+  const { product, quantity, step, stations, ranges } = shown;
+  const { fine, coarse } = product;
+  const { split } = state;
+  const pixels = view.map.getCanvas().width;
+  const read = (grid: Grid | null): Promise<Raster | null> => {
+    if (grid === null || !quantity.arrays.every((name) => grid.fields.has(name))) return Promise.resolve(null);
+    const window = fields.windowFor(grid, view.view, pixels);
+    return window === null ? Promise.resolve(null) : fields.raster(grid, quantity, step, window, signal);
+  };
+  const ours = await read(fine);
+  const input = split !== null || ours === null ? await read(coarse) : null;
+  const key = quantity.name;
+  const range = ranges.get(key) ?? (await fields.range(product, quantity, step, ours, signal));
+  signal.throwIfAborted();
+  ranges.set(key, range);
+  view.field.split = split;
+  view.field.clip = fine.box;
+  view.field.show("coarse", input, quantity, range);
+  view.field.show("fine", ours, quantity, range);
+  const note = byId("note");
+  note.hidden = ours !== null;
+  note.textContent = say(state.language, "zoomIn");
+  view.set("isolines", quantity.contour && ours && ours.data.length <= MOST_CONTOURED ? isolines(ours, fields.marks(...range, (range[1] - range[0]) / quantity.contour)) : NOTHING);
+  await drawArrows(product, quantity, step, view, signal);
+  const painted = paint(state.stations ? stations : null, quantity, product.leads[step] ?? 0, product.periods[step] ?? 0);
+  view.set("stations", painted.features);
+  drawLegend(quantity, range, product.periods[step] ?? 0, painted.most, state.language);
+  view.mark(state.point);
+}
+
+async function drawArrows(product: Product, quantity: Quantity, step: number, view: MapView, signal: AbortSignal): Promise<void> {
+  if (quantity.arrays.length < 2) return view.set("arrows", NOTHING);
+  const grid = product.coarse && fields.windowFor(product.fine, view.view, 1) === null ? product.coarse : product.fine;
+  const [west, south, east, north] = view.view;
+  const clip = (from: number, to: number, size: number): [number, number] => [Math.max(0, Math.min(from, to, size - 1)), Math.min(size, Math.max(from, to, 1))];
+  const at = (axis: ArrayLike<number>, spacing: number, degrees: number): number => Math.round((degrees - (axis[0] ?? 0)) / spacing);
+  const rows = clip(at(grid.latitude, grid.dlat, north), at(grid.latitude, grid.dlat, south), grid.rows);
+  const cols = clip(at(grid.longitude, grid.dlon, west), at(grid.longitude, grid.dlon, east), grid.cols);
+  const [u, v] = await fields.components(grid, quantity, step, { rows, cols, stride: 1 }, signal);
+  if (u && v) view.set("arrows", arrows([u, v], view.map.getCanvas().clientWidth < 720 ? ARROWS.narrow : ARROWS.wide));
+}
+
+/** Where land ends, from the product's own mask. */
+export async function drawCoast(product: Product, view: MapView): Promise<void> {
+  const grid = [product.fine, product.coarse].find((g) => g?.fields.has("land_area_fraction") && g.rows * g.cols <= fields.MOST_POINTS);
+  if (!grid) return view.set("coast", NOTHING);
+  const mask = await grid.window("land_area_fraction", 0, grid.whole, new AbortController().signal);
+  view.set("coast", isolines(mask, [0.5]));
+}

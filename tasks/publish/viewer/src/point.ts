@@ -1,0 +1,45 @@
+/** Values at one place: of all quantities at one lead time, and of one quantity at all lead times. */
+
+import type { Grid } from "./grid";
+import type { Product } from "./product";
+import { comesFrom, type Quantity, shown } from "./quantities";
+import type { Place } from "./state";
+
+export interface PointValue {
+  readonly value: number;
+  /** Degrees that wind comes from; null of what has no direction. */
+  readonly from: number | null;
+}
+
+/** A quantity in a cell of a grid at one lead time. */
+export async function valueAt(grid: Grid, quantity: Quantity, step: number, cell: readonly [number, number], signal: AbortSignal): Promise<PointValue> {
+  const found = await Promise.all(quantity.arrays.map((name) => grid.value(name, step, ...cell, signal)));
+  const [first = NaN, second] = found;
+  return second === undefined
+    ? { value: shown(quantity, first), from: null }
+    : { value: shown(quantity, Math.hypot(first, second)), from: comesFrom(first, second) };
+}
+
+export interface PointSeries {
+  readonly product: readonly PointValue[];
+  readonly input: readonly PointValue[] | null;
+}
+
+/** A quantity at a place, at every lead time; null outside of the product. */
+export async function seriesAt(product: Product, quantity: Quantity, place: Place, signal: AbortSignal): Promise<PointSeries | null> {
+  const at = async (grid: Grid): Promise<PointValue[] | null> => {
+    const cell = grid.cellAt(place.latitude, place.longitude);
+    return cell && Promise.all(product.leads.map((_, step) => valueAt(grid, quantity, step, cell, signal)));
+  };
+  const { fine, coarse } = product;
+  const both = coarse !== null && quantity.arrays.every((name) => coarse.fields.has(name));
+  const [ours, input] = await Promise.all([at(fine), both ? at(coarse) : null]);
+  return ours && { product: ours, input };
+}
+
+/** Height of the product's terrain at a place, m; null where it is not known. */
+export async function terrainAt(product: Product, place: Place, signal: AbortSignal): Promise<number | null> {
+  const cell = product.fine.cellAt(place.latitude, place.longitude);
+  if (cell === null || !product.fine.fields.has("surface_altitude")) return null;
+  return product.fine.value("surface_altitude", 0, ...cell, signal);
+}

@@ -1,0 +1,86 @@
+/** A product as its metadata describes it: grids, lead times, attributes. No chunk shape or codec is assumed. */
+
+import * as zarr from "zarrita";
+import { Failure } from "./failures";
+import { Grid } from "./grid";
+import { openStore, type Store } from "./store";
+
+const HOUR = 3_600_000; // ms
+const UNIT: Readonly<Record<string, number>> = { seconds: HOUR / 3600, minutes: HOUR / 60, hours: HOUR, days: 24 * HOUR };
+
+export interface Product {
+  readonly fine: Grid;
+  /** What it was made from; null in products of older versions. */
+  readonly coarse: Grid | null;
+  /** Hours since the start of the forecast. */
+  readonly leads: readonly number[];
+  readonly times: readonly Date[];
+  /** Hours that amounts are summed over, of each lead time; 0 where that is not said. */
+  readonly periods: readonly number[];
+  readonly attributes: Readonly<Record<string, unknown>>;
+}
+
+type Location = zarr.Group<Store>;
+
+async function numbers(group: Location, name: string): Promise<{ values: number[]; units: string } | null> {
+  let array: zarr.Array<zarr.DataType, Store>;
+  try {
+    array = await zarr.open.v3(group.resolve(name), { kind: "array" });
+  } catch (error) {
+    if (zarr.isZarritaError(error, "NotFoundError")) return null;
+    throw error;
+  }
+  const { data } = await zarr.get(array);
+  return { values: Array.from(data as ArrayLike<number | bigint>, Number), units: String(array.attrs["units"] ?? "") };
+}
+
+/** CF times and durations, "hours since 1970-01-01" or "hours", as milliseconds. */
+function milliseconds(found: { values: number[]; units: string }): number[] {
+  const [unit = "hours", since] = found.units.split(" since ");
+  const factor = UNIT[unit.endsWith("s") ? unit : `${unit}s`];
+  if (factor === undefined) throw new Failure("units", { units: found.units });
+  const start = since ? Date.parse(/[TZ+]|\d \d/.test(since) ? `${since.replace(" ", "T").replace(/Z?$/, "Z")}` : since) : 0;
+  return found.values.map((v) => start + v * factor);
+}
+
+async function gridOf(group: Location, name: string, arrays: readonly string[]): Promise<Grid | null> {
+  const [latitude, longitude] = await Promise.all([numbers(group, "latitude"), numbers(group, "longitude")]);
+  if (latitude === null || longitude === null) return null;
+  const fields = new Map<string, zarr.Array<zarr.DataType, Store>>();
+  for (const array of arrays) fields.set(array, await zarr.open.v3(group.resolve(array), { kind: "array" }));
+  return new Grid(name, latitude.values, longitude.values, fields);
+}
+
+/** Open a product; Failure says what is missing. */
+export async function openProduct(url: URL): Promise<Product> {
+  const store = await openStore(url);
+  const root = await zarr.open.v3(zarr.root(store), { kind: "group" });
+  const contents = store.contents();
+  const fieldsUnder = async (prefix: string): Promise<string[]> => {
+    const arrays = contents.filter((c) => c.kind === "array" && c.path.startsWith(prefix));
+    const names = arrays.map((c) => c.path.slice(prefix.length)).filter((n) => !n.includes("/"));
+    const found = await Promise.all(
+      names.map(async (n) => ({ n, array: await zarr.open.v3(zarr.root(store).resolve(prefix + n), { kind: "array" }) })),
+    );
+    return found.filter(({ array }) => array.dimensionNames?.slice(-2).join() === "latitude,longitude").map(({ n }) => n);
+  };
+  const [fineNames, coarseNames] = await Promise.all([fieldsUnder("/"), fieldsUnder("/input/")]);
+  const fine = await gridOf(root, `${url.pathname}/`, fineNames);
+  if (fine === null) throw new Failure("missing", { file: `${url.pathname}/latitude` });
+  const inside = coarseNames.length ? await zarr.open.v3(root.resolve("input"), { kind: "group" }) : null;
+  const bounded = contents.some((c) => c.path === "/step_bounds"); // not so where nothing is an amount
+  const [coarse, step, valid, bounds] = await Promise.all([
+    inside ? gridOf(inside, `${url.pathname}/input/`, coarseNames) : null,
+    numbers(root, "step"), numbers(root, "valid_time"), bounded ? numbers(root, "step_bounds") : null,
+  ]);
+  if (step === null || valid === null) throw new Failure("missing", { file: `${url.pathname}/step` });
+  const leads = milliseconds(step).map((ms) => ms / HOUR);
+  // bounds take their unit from what they bound (CF-1.11, 7.1)
+  const ends = bounds ? milliseconds(bounds.units ? bounds : { ...bounds, units: step.units }).map((ms) => ms / HOUR) : [];
+  return {
+    fine, coarse, leads,
+    times: milliseconds(valid).map((ms) => new Date(ms)),
+    periods: leads.map((_, i) => (ends[2 * i + 1] ?? 0) - (ends[2 * i] ?? 0)),
+    attributes: root.attrs,
+  };
+}

@@ -1,0 +1,96 @@
+/** What is shown, as it stands in the address: whoever opens the link sees the same. */
+
+import { type Language, preferredLanguage } from "./i18n";
+import { QUANTITIES, type QuantityName } from "./quantities";
+
+export interface Place {
+  readonly latitude: number;
+  readonly longitude: number;
+}
+
+export interface State {
+  readonly region: string | null;
+  readonly source: string | null;
+  readonly quantity: QuantityName;
+  /** Hours; null: the one valid next. */
+  readonly lead: number | null;
+  readonly point: Place | null;
+  /** Share of the width where input ends and product begins; null: product only. */
+  readonly split: number | null;
+  readonly stations: boolean;
+  readonly language: Language;
+}
+
+const NAME = /^[a-z0-9][a-z0-9-]*$/; // what becomes part of a path
+
+function number(text: string | null, low: number, high: number): number | null {
+  const value = text === null || text.trim() === "" ? NaN : Number(text);
+  return value >= low && value <= high ? value : null;
+}
+
+/** From an address; what cannot be understood is as if it was not there. */
+export function parse(search: string): State {
+  const given = new URLSearchParams(search);
+  const name = (key: string): string | null => {
+    const text = given.get(key);
+    return text !== null && NAME.test(text) ? text : null;
+  };
+  const wanted = given.get("var");
+  const [latitude, longitude] = [number(given.get("lat"), -90, 90), number(given.get("lon"), -540, 540)];
+  const language = given.get("lang");
+  return {
+    region: name("region"),
+    source: name("source"),
+    quantity: QUANTITIES.find((q) => q.name === wanted)?.name ?? "t2m",
+    lead: number(given.get("lead"), 0, 10_000),
+    point: latitude !== null && longitude !== null ? { latitude, longitude } : null,
+    split: number(given.get("split"), 0, 1),
+    stations: given.get("stations") !== "0",
+    language: language === "en" || language === "zh" ? language : preferredLanguage(),
+  };
+}
+
+/** As the part of an address behind the path. */
+export function format(state: State): string {
+  const out = new URLSearchParams();
+  if (state.region) out.set("region", state.region);
+  if (state.source) out.set("source", state.source);
+  out.set("var", state.quantity);
+  if (state.lead !== null) out.set("lead", String(Math.round(state.lead * 1000) / 1000));
+  if (state.point) {
+    out.set("lat", state.point.latitude.toFixed(3));
+    out.set("lon", state.point.longitude.toFixed(3));
+  }
+  if (state.split !== null) out.set("split", state.split.toFixed(2));
+  if (!state.stations) out.set("stations", "0");
+  out.set("lang", state.language);
+  return `?${out}`;
+}
+
+type Listener = (now: State, before: State) => void;
+
+/** The one state of the page, mirrored in the address. */
+export class Store {
+  #state: State;
+  readonly #listeners: Listener[] = [];
+
+  constructor(search: string) {
+    this.#state = parse(search);
+  }
+
+  get now(): State {
+    return this.#state;
+  }
+
+  subscribe(listener: Listener): void {
+    this.#listeners.push(listener);
+  }
+
+  set(changes: Partial<State>): void {
+    const before = this.#state;
+    this.#state = { ...before, ...changes };
+    if (format(before) === format(this.#state)) return;
+    history.replaceState(null, "", format(this.#state));
+    for (const listener of this.#listeners) listener(this.#state, before);
+  }
+}

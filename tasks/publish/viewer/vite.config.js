@@ -1,0 +1,14 @@
+import { defineConfig } from "vite";
+
+export default defineConfig({
+  base: "./", // the page works wherever a store is put
+  build: {
+    assetsDir: "viewer",
+    target: "es2022",
+    chunkSizeWarningLimit: 1500, // MapLibre is one piece
+    license: { fileName: "viewer/licences.md" }, // of what is bundled
+    modulePreload: { polyfill: false },
+    rolldownOptions: { checks: { pluginTimings: false } },
+  },
+  worker: { format: "es" },
+});
