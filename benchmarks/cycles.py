@@ -58,6 +58,8 @@ def on_world(message: bytes, values: np.ndarray) -> bytes:
     try:
         for key, value in {"Ni": WORLD.cols, "Nj": WORLD.rows, "bitsPerValue": BITS}.items():
             eccodes.codes_set(handle, key, value)
+        if eccodes.codes_get(handle, "typeOfLevel") in ("surface", "meanSea"):  # as in open data: not so in the demo
+            eccodes.codes_set_missing(handle, "scaledValueOfFirstFixedSurface")
         for key, degrees in corners.items():
             eccodes.codes_set(handle, f"{key}GridPointInDegrees", float(degrees))
         eccodes.codes_set_array(handle, "values", np.asarray(values, dtype=np.float64).ravel())

@@ -1,0 +1,100 @@
+"""What a program takes: seconds, and the peak of memory over all of its processes."""
+
+from __future__ import annotations
+
+import os
+import resource
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import psutil
+
+HERTZ = 20
+ORCHESTRATION = "prefect.server"  # in the command line of Prefect's own processes
+
+
+@dataclass
+class Usage:
+    """Seconds from start to end, and bytes at the peak, sampled.
+
+    `pss`: proportional set size, memory that processes share counted once. `uss`: what they share with none.
+    `job`: PSS without the processes of Prefect's server. `largest_rss`: resident size of the largest process, by the
+    kernel, not sampled; shared libraries included.
+    """
+
+    seconds: float = 0.0
+    pss: int = 0
+    uss: int = 0
+    job: int = 0
+    largest_rss: int = 0
+    processes: int = 0
+
+    def to_dict(self) -> dict[str, float]:
+        """As plain numbers."""
+        return asdict(self)
+
+
+class _Sampler(threading.Thread):
+    """Watches a process and its children, until told to stop."""
+
+    def __init__(self, pid: int) -> None:
+        super().__init__(daemon=True)
+        self.root, self.usage, self.ended = psutil.Process(pid), Usage(), threading.Event()
+        self._servers: dict[int, bool] = {}
+
+    def run(self) -> None:
+        while not self.ended.wait(1 / HERTZ):
+            self._sample()
+
+    def _sample(self) -> None:
+        pss = uss = job = count = 0
+        try:
+            tree = [self.root, *self.root.children(recursive=True)]
+        except psutil.NoSuchProcess:
+            return
+        for process in tree:
+            try:
+                memory = process.memory_full_info()
+                server = self._is_server(process)
+            except psutil.Error:  # ended meanwhile
+                continue
+            pss, uss, count = pss + memory.pss, uss + memory.uss, count + 1
+            job += 0 if server else memory.pss
+        u = self.usage
+        u.pss, u.uss, u.job = max(u.pss, pss), max(u.uss, uss), max(u.job, job)
+        u.processes = max(u.processes, count)
+
+    def _is_server(self, process: psutil.Process) -> bool:
+        if process.pid not in self._servers:
+            self._servers[process.pid] = process.pid != self.root.pid and ORCHESTRATION in " ".join(process.cmdline())
+        return self._servers[process.pid]
+
+
+def run_measured(command: list[str], log: Path, environment: dict[str, str] | None = None) -> Usage:
+    """Run a program to its end; Linux. RuntimeError with the end of its log if it fails."""
+    began = time.monotonic()
+    with log.open("wb") as out:
+        process = subprocess.Popen(  # noqa: S603
+            command, stdout=out, stderr=out, env=os.environ | (environment or {}), start_new_session=True
+        )
+        sampler = _Sampler(process.pid)
+        sampler.start()
+        _, status, used = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)  # waited for here, with what it used
+    seconds = time.monotonic() - began
+    sampler.ended.set()
+    sampler.join()
+    if process.returncode:
+        raise RuntimeError(f"{' '.join(command)} ended with {process.returncode}: {log.read_text()[-2000:]}")
+    kilobyte = 1 if sys.platform == "darwin" else 1024
+    sampler.usage.seconds, sampler.usage.largest_rss = round(seconds, 3), used.ru_maxrss * kilobyte
+    return sampler.usage
+
+
+def own_peak() -> int:
+    """Largest resident size of this process so far, bytes."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
