@@ -1,13 +1,15 @@
 # make run: set up and make the demo product. make test: set up and test. make lint: style, types, layers.
 # make up: set up and start the whole stack (server, S3, workers), see docs/operate.md. make down: end it, data stays.
 # make status: its parts, pools and logs.
-# make accuracy: docs/accuracy.md from results. make bench: speed beside other methods, a quarter of an hour.
+# make accuracy: docs/accuracy.md from results. make bench: speed beside other methods, 25 minutes.
+# make bench-compare: what has become slower since the last kept result, three minutes.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+BENCH := $(VENV)/.installed-bench
 
-.PHONY: run up down status test lint format accuracy bench clean
+.PHONY: run up down status test lint format accuracy bench bench-compare clean
 
 $(STAMP): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -15,6 +17,11 @@ $(STAMP): pyproject.toml constraints.txt
 	@echo "set-up: installing pinned packages into $(VENV), a few minutes the first time"
 	@$(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[s3,server,dev]'
+	@touch $@
+
+$(BENCH): $(STAMP)
+	@echo "benchmarks: installing what the pipeline is measured against"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[bench]'
 	@touch $@
 
 run: $(STAMP)
@@ -45,12 +52,18 @@ format: $(STAMP)
 accuracy: $(STAMP)
 	@$(BIN)/python -m benchmarks.accuracy
 
-bench: $(STAMP)
+bench: $(BENCH)
 	@$(BIN)/python -m benchmarks.inference
 	@$(BIN)/python -m benchmarks.acquire
 	@$(BIN)/python -m benchmarks.pool
 	@$(BIN)/python -m benchmarks.verify
+	@$(BIN)/python -m benchmarks.limits
+	@$(BIN)/python -m benchmarks.stages
+	@$(BIN)/python -m benchmarks.whole
 	@$(BIN)/python -m benchmarks.page
+
+bench-compare: $(BENCH)
+	@$(BIN)/python -m benchmarks.compare
 
 clean:
 	rm -rf $(VENV) workspace .pytest_cache .mypy_cache .ruff_cache

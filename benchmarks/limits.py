@@ -91,7 +91,7 @@ def decode_limit(given: list[bytes]) -> float:
     """Bytes of GRIB a second, every core with a process of its own."""
     cores = os.cpu_count() or 1
     count = max(len(given), 8 * cores) // len(given) * len(given)
-    with ProcessPoolExecutor(cores, get_context("spawn"), _take, (given,)) as pool:
+    with ProcessPoolExecutor(cores, get_context("fork"), _take, (given,)) as pool:
         work = partial(list, pool.map(_decode_one, range(cores)))
         work()  # starts the processes
         seconds = fastest(lambda: list(pool.map(_decode_one, range(count))), ROUNDS + 1)
@@ -160,15 +160,16 @@ def section() -> str:
     """Of docs/performance.md."""
     found = json.loads(FILE.read_text())
     machine = found["about"]
-    lines = [
+    head = (
         f"{machine['device']}, {machine['cores']} cores, {machine['threads']} threads, torch {machine['torch']}; "
-        "written from `benchmarks/results/limits.json` (`python -m benchmarks.limits`). The fastest of some rounds.",
-        "",
+        "written from `benchmarks/results/limits.json` (`python -m benchmarks.limits`). The fastest of some rounds.\n\n"
+    )
+    lines = [
         "| what | at best | |",
         "|---|---:|---|",
     ]
     lines += [f"| {n} | {found['limits'][k] / unit:,.0f} | {u} |" for k, (n, u, unit) in NAMES.items()]
-    return "\n".join(lines) + "\n"
+    return head + "\n".join(lines) + "\n"
 
 
 def main() -> None:

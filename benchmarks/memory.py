@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import resource
 import subprocess
 import sys
 import threading
@@ -14,16 +13,18 @@ from pathlib import Path
 import psutil
 
 HERTZ = 20
+NEWS = 1 << 20  # bytes more than before, from which a new peak is looked at
 ORCHESTRATION = "prefect.server"  # in the command line of Prefect's own processes
 
 
 @dataclass
 class Usage:
-    """Seconds from start to end, and bytes at the peak, sampled.
+    """Seconds from start to end, and bytes at the peak over all processes.
 
     `pss`: proportional set size, memory that processes share counted once. `uss`: what they share with none.
-    `job`: PSS without the processes of Prefect's server. `largest_rss`: resident size of the largest process, by the
-    kernel, not sampled; shared libraries included.
+    `job`: PSS without the processes of Prefect's server. The three are read HERTZ times a second at most, whenever
+    resident memory is higher than before: reading them walks all pages, and would slow down what is measured.
+    `largest_rss`: resident size of the largest process, by the kernel; shared libraries included.
     """
 
     seconds: float = 0.0
@@ -45,6 +46,7 @@ class _Sampler(threading.Thread):
         super().__init__(daemon=True)
         self.root, self.usage, self.ended = psutil.Process(pid), Usage(), threading.Event()
         self._servers: dict[int, bool] = {}
+        self._highest = 0
 
     def run(self) -> None:
         while not self.ended.wait(1 / HERTZ):
@@ -54,8 +56,12 @@ class _Sampler(threading.Thread):
         pss = uss = job = count = 0
         try:
             tree = [self.root, *self.root.children(recursive=True)]
-        except psutil.NoSuchProcess:
+            resident = sum(p.memory_info().rss for p in tree)
+        except psutil.Error:  # one has ended meanwhile
             return
+        if resident < self._highest + NEWS:
+            return
+        self._highest = resident
         for process in tree:
             try:
                 memory = process.memory_full_info()
@@ -93,8 +99,3 @@ def run_measured(command: list[str], log: Path, environment: dict[str, str] | No
     kilobyte = 1 if sys.platform == "darwin" else 1024
     sampler.usage.seconds, sampler.usage.largest_rss = round(seconds, 3), used.ru_maxrss * kilobyte
     return sampler.usage
-
-
-def own_peak() -> int:
-    """Largest resident size of this process so far, bytes."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024

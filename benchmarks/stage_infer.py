@@ -1,9 +1,9 @@
 """Cost of inference against the size of the field: ours, chunked as sup3r does it, LIIF and EDSR. Part of stages.
 
 Fields of seven variables to x2 on the same threads, untrained weights, the sizes of the shipped package; LIIF and EDSR
-as published. *Whole*: one call. *sup3r-style*: NREL sup3r's forward pass cuts the field into chunks of a fixed size with
-overlap around, runs the whole network on each with its overlap, crops and stitches; here with our network, whose halo
-is the overlap that makes both equal but for 0.2 % of the model's error (benchmarks.halo).
+as published. *sup3r-style*: NREL sup3r's forward pass cuts the field into chunks of a fixed size with overlap around,
+runs the whole network on each with its overlap, crops and stitches; here with our network, whose package's halo is the
+overlap that makes both equal but for 0.2 % of the model's error (benchmarks.halo).
 """
 
 from __future__ import annotations
@@ -44,10 +44,10 @@ def network(case: str) -> Network:
     return model
 
 
-def inputs(size: tuple[int, int]) -> tuple[torch.Tensor, torch.Tensor, Statics, Axis, Axis]:
+def inputs(size: tuple[int, int], scale: float = SCALE) -> tuple[torch.Tensor, torch.Tensor, Statics, Axis, Axis]:
     """Fields (1, V, H, W), presence, statics of nowhere, and the queries."""
     torch.manual_seed(0)
-    rows, cols = (subdivide(n, SCALE) for n in size)
+    rows, cols = (subdivide(n, scale) for n in size)
     present = torch.ones(1, len(VARIABLES))
     return torch.randn(1, len(VARIABLES), *size), present, Statics.unknown(*size, rows, cols), rows, cols
 
@@ -65,9 +65,7 @@ def chunked(model: Network, size: tuple[int, int], overlap: int) -> torch.Tensor
             )
             around = statics.window(slice(r0, r1), slice(c0, c1))
             around = around.part(r0 * factor, r1 * factor, c0 * factor, c1 * factor)
-            queries = (
-                axis.part(a * factor, b * factor).shifted(a) for axis, a, b in ((rows, r0, r1), (cols, c0, c1))
-            )
+            queries = (axis.part(a * factor, b * factor).shifted(a) for axis, a, b in ((rows, r0, r1), (cols, c0, c1)))
             fine = model(x[..., r0:r1, c0:c1], present, around, *queries)
             (a, b), (c, d) = ((start * factor, stop * factor) for start, stop in spans)
             part = fine[..., a - r0 * factor : b - r0 * factor, c - c0 * factor : d - c0 * factor]

@@ -76,11 +76,12 @@ def table(found: dict[str, Any], disk: float) -> str:
     """Markdown; `disk` in bytes a second."""
     ours = min(found["ways"][OURS])
     text = (
-        f"{found['lead_times']} lead times of {found['domain']}, {found['value_bytes'] / 1e6:.0f} MB of float32, as the "
-        f"product holds them. The product's settings now: chunks {found['settings']['chunks']}, shards "
+        f"{found['lead_times']} lead times of {found['domain']}, {found['value_bytes'] / 1e6:.0f} MB of float32, as "
+        f"the product holds them. The product's settings now: chunks {found['settings']['chunks']}, shards "
         f"{found['settings']['shards']}. Share of the limit: bytes written over what the disk takes.\n\n"
     )
-    text += "| writing | MB/s of values | times ours | MB | objects | share of the limit |\n|---|---:|---:|---:|---:|---:|\n"
+    text += "| writing | MB/s of values | times ours | MB | objects | share of the limit |\n"
+    text += "|---|---:|---:|---:|---:|---:|\n"
     for name, rounds in found["ways"].items():
         s, (size, objects) = min(rounds), found["sizes"][name]
         text += (

@@ -47,8 +47,8 @@ def prepare_table(found: dict[str, Any], limit: float) -> str:
     rate = found["grib_bytes"] / s
     return (
         f"Preparing as a whole (Hubei, {found['files']} lead times; read, checked, regridded, with terrain, written): "
-        f"{1e3 * s / found['files']:.0f} ms a lead time, {rate / 1e6:.0f} MB/s of GRIB, {rate / limit:.2f} of the limit "
-        "of decoding.\n"
+        f"{1e3 * s / found['files']:.0f} ms a lead time, {rate / 1e6:.0f} MB/s of GRIB, {rate / limit:.2f} of the "
+        "limit of decoding.\n"
     )
 
 
@@ -92,9 +92,9 @@ def section() -> str:
     machine = found["about"]
     return (
         f"{machine['device']}, {machine['cores']} cores, {machine['threads']} threads; written from "
-        "`benchmarks/results/stages.json` (`python -m benchmarks.stages`). All ways of a stage have their turn in every "
-        "round, and the fastest round counts; a first round that does not count makes weights and caches. Inference at "
-        f"one size in depth: [benchmarks.md](benchmarks.md).\n\n{tables(found)}"
+        "`benchmarks/results/stages.json` (`python -m benchmarks.stages`). All ways of a stage have their turn in "
+        "every round, and the fastest round counts; a first round that does not count makes weights and caches. "
+        f"Inference at one size in depth: [benchmarks.md](benchmarks.md).\n\n{tables(found)}"
     )
 
 

@@ -20,7 +20,10 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from benchmarks import limits
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from benchmarks import limits, stage_infer
 from benchmarks.cycles import DOMAINS, LEAD_HOURS, PARAMETERS, write_cycle, write_region
 from benchmarks.inference import RESULTS
 from benchmarks.memory import Usage, run_measured
@@ -31,6 +34,7 @@ from tests.servers.opendata import messages
 FILE = RESULTS / "whole.json"
 LEAD_TIMES = {"hubei": len(LEAD_HOURS), "china": len(LEAD_HOURS), "globe": 1}
 ROUNDS = {"hubei": 2, "china": 1, "globe": 1}  # what takes long is little disturbed
+SCALE, COUNTED = 5.0, (64, 64)  # of these domains; input cells of the network whose multiply-adds are counted
 OURS, PLAIN = "finescale", "plain script"
 QUIET = {  # as the command line sets it, see flows/cli.py
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false", "DO_NOT_TRACK": "1", "PREFECT_LOGGING_LEVEL": "CRITICAL",
@@ -132,7 +136,25 @@ def run(domains: list[str], rounds: int | None, lead_times: int | None, quick: b
             given = files[:count] if count > 1 else write_cycle(folder / "one", [3])
             records.append(measure(domain, given, rounds or ROUNDS[domain], folder))
         found = limits.measure(folder, messages(files[-1]), quick)
-    return {"about": about(), "limits": found.to_dict(), "records": records}
+    work = multiply_adds()
+    return {"about": about(), "limits": found.to_dict(), "multiply_adds_per_pixel": work, "records": records}
+
+
+def multiply_adds() -> int:
+    """Of the network for one output pixel of seven variables at the scale of these domains, counted."""
+    with FlopCounterMode(display=False) as counter, torch.inference_mode():
+        stage_infer.network(stage_infer.OURS)(*stage_infer.inputs(COUNTED, SCALE))
+    return round(counter.get_total_flops() / 2 / (COUNTED[0] * COUNTED[1] * SCALE**2))
+
+
+def at_best(found: dict[str, Any], record: dict[str, Any]) -> dict[str, float]:
+    """Seconds that the machine would need at its limits: to decode the input, to compute, to write the output."""
+    limit, pixels = found["limits"], record["lead_times"] * record["rows"] * record["cols"]
+    return {
+        "prepare": record["grib_bytes"] / limit["decode"],
+        "downscale": pixels * found["multiply_adds_per_pixel"] / limit["matmul"],
+        "publish": record[OURS]["bytes"] / limit["disk"],
+    }
 
 
 def table(found: dict[str, Any]) -> str:
@@ -167,9 +189,45 @@ def stages(found: dict[str, Any]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def values(record: dict[str, Any]) -> int:
-    """Numbers in the product of a record."""
-    return int(record["lead_times"] * record["rows"] * record["cols"] * len(PARAMETERS))
+def shares(found: dict[str, Any]) -> str:
+    """Markdown: how near the limits each stage and the whole are."""
+    lines = [
+        "| domain | decoding, of prepare | network, of downscale | bytes to disk, of publish | all three, of the job |",
+        "|---|---:|---:|---:|---:|",
+    ]
+    for r in found["records"]:
+        best, ours = at_best(found, r), r[OURS]
+        cells = [f"{s:.2f} s, {100 * s / ours['timings'][stage]:.0f} %" for stage, s in best.items()]
+        total = sum(best.values())
+        lines.append(f"| {r['domain']} | {' | '.join(cells)} | {total:.2f} s, {100 * total / ours['seconds']:.0f} % |")
+    return "\n".join(lines) + "\n"
+
+
+def section() -> str:
+    """Of docs/performance.md."""
+    found = json.loads(FILE.read_text())
+    machine = found["about"]
+    return f"""{machine["device"]}, {machine["cores"]} cores, {machine["threads"]} threads; written from
+`benchmarks/results/whole.json` (`python -m benchmarks.whole`). Made-up forecasts of {len(PARAMETERS)} variables, global
+GRIB files of {mean_size(found) / 1e6:.1f} MB a lead time, to a product at 0.05 degree on a local disk. *Job*: the sum
+of the ledger's timings, for the script without its imports; *wall* has imports and, for ours, Prefect's own server,
+started for this one run. *Memory*: the peak over all processes but that server's, shared pages counted once. The plain
+script (`benchmarks/plain.py`) interpolates bilinearly: no network, no terrain, no checks, nothing published safely.
+
+{table(found)}
+Seconds by stage:
+
+{stages(found)}
+Shares of the limits: what the machine would need at its best for the input's bytes, the network's
+{found["multiply_adds_per_pixel"]:,} multiply-adds a pixel and the product's bytes, over what it took.
+
+{shares(found)}"""
+
+
+def mean_size(found: dict[str, Any]) -> float:
+    """Bytes of GRIB a lead time."""
+    size, count = (sum(r[k] for r in found["records"]) for k in ("grib_bytes", "lead_times"))
+    return float(size / count)
 
 
 def main() -> None:
