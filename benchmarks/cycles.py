@@ -33,6 +33,7 @@ TERRAIN = Grid(90.0, -180.0, 0.1, 0.1, 1801, 3600)
 BITS = 13  # a value: 0.6 MB a message, as real ones have
 DRIFT = 4, 2  # points of 0.25 degree that two layers of weather go east in a lead time
 TURN = 2 * np.pi / 16  # by which one layer gives way to the other in a lead time: all is new after 12 h
+POLAR = 15.0  # degrees from a pole, from which fields become calm towards it
 # spectral amplitudes fall with wavenumber k as k ** -slope; one-dimensional spectra then as k ** (1 - 2 * slope)
 SLOPES = {"t2m": 2.0, "d2m": 1.8, "u10": 1.75, "v10": 1.75, "msl": 3.0, "tp": 1.3}
 DOMAINS = ("hubei", "china", "globe")
@@ -51,6 +52,12 @@ def noise(shape: tuple[int, int], slope: float, seed: int) -> np.ndarray:
     k = np.hypot(*np.meshgrid(np.fft.fftfreq(shape[0]), np.fft.rfftfreq(shape[1]), indexing="ij"))
     field = np.fft.irfft2(spectrum / np.maximum(k, 1 / 720) ** slope, s=shape)
     return (field - field.mean()) / field.std()
+
+
+def _calm_poles(field: np.ndarray, grid: Grid) -> np.ndarray:
+    """The field, constant at the poles: all columns are one place there."""
+    reach = np.clip((90.0 - np.abs(grid.latitude)) / POLAR, 0.0, 1.0)[:, None]
+    return field * np.sin(reach * np.pi / 2) ** 2
 
 
 def on_world(message: bytes, values: np.ndarray) -> bytes:
@@ -73,7 +80,7 @@ def on_world(message: bytes, values: np.ndarray) -> bytes:
 @cache
 def heights() -> tuple[np.ndarray, np.ndarray]:
     """Made-up height in m and land fraction on TERRAIN: two fifths of it are land, the highest about 6000 m."""
-    relief = noise((TERRAIN.rows, TERRAIN.cols), 2.0, 100) - 0.25
+    relief = _calm_poles(noise((TERRAIN.rows, TERRAIN.cols), 2.0, 100), TERRAIN) - 0.25
     height = np.minimum(900.0 * np.maximum(relief, 0) ** 1.4, 6500.0).astype(np.float32)
     return height, (relief > 0).astype(np.float32)
 
@@ -88,7 +95,7 @@ class _Layers:
     @classmethod
     def of(cls, name: str, seed: int) -> _Layers:
         shape = WORLD.rows, WORLD.cols
-        pair = [noise(shape, SLOPES[name], seed + i).astype(np.float32) for i in (0, 1)]
+        pair = [_calm_poles(noise(shape, SLOPES[name], seed + i), WORLD).astype(np.float32) for i in (0, 1)]
         return cls(*pair)
 
     def at(self, number: int) -> np.ndarray:
