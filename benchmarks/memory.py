@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 import threading
 import time
 from dataclasses import asdict, dataclass
@@ -24,7 +23,8 @@ class Usage:
     `pss`: proportional set size, memory that processes share counted once. `uss`: what they share with none.
     `job`: PSS without the processes of Prefect's server. The three are read HERTZ times a second at most, whenever
     resident memory is higher than before: reading them walks all pages, and would slow down what is measured.
-    `largest_rss`: resident size of the largest process, by the kernel; shared libraries included.
+    `largest_rss`: highest resident size of any one process, as the kernel kept it; shared libraries included. Not
+    `ru_maxrss`, which begins with that of whoever started the program.
     """
 
     seconds: float = 0.0
@@ -37,6 +37,12 @@ class Usage:
     def to_dict(self) -> dict[str, float]:
         """As plain numbers."""
         return asdict(self)
+
+
+def high_water(pid: int) -> int:
+    """Largest resident size of a process so far, bytes; Linux."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    return int(status.partition("VmHWM:")[2].split()[0]) * 1024 if "VmHWM:" in status else 0  # none: it has ended
 
 
 class _Sampler(threading.Thread):
@@ -57,7 +63,8 @@ class _Sampler(threading.Thread):
         try:
             tree = [self.root, *self.root.children(recursive=True)]
             resident = sum(p.memory_info().rss for p in tree)
-        except psutil.Error:  # one has ended meanwhile
+            self.usage.largest_rss = max(self.usage.largest_rss, *(high_water(p.pid) for p in tree))
+        except (psutil.Error, OSError):  # one has ended meanwhile
             return
         if resident < self._highest + NEWS:
             return
@@ -89,13 +96,11 @@ def run_measured(command: list[str], log: Path, environment: dict[str, str] | No
         )
         sampler = _Sampler(process.pid)
         sampler.start()
-        _, status, used = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)  # waited for here, with what it used
+        process.wait()
     seconds = time.monotonic() - began
     sampler.ended.set()
     sampler.join()
     if process.returncode:
         raise RuntimeError(f"{' '.join(command)} ended with {process.returncode}: {log.read_text()[-2000:]}")
-    kilobyte = 1 if sys.platform == "darwin" else 1024
-    sampler.usage.seconds, sampler.usage.largest_rss = round(seconds, 3), used.ru_maxrss * kilobyte
+    sampler.usage.seconds = round(seconds, 3)
     return sampler.usage
