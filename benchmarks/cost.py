@@ -84,7 +84,7 @@ def draw(lines: list[Series], path: Path) -> Path:
     with mpl.rc_context({"svg.hashsalt": "finescale", "font.size": 10}):
         figure = Figure(figsize=SIZE)
         FigureCanvasAgg(figure)
-        axes = figure.add_axes((0.085, 0.115, 0.60, 0.755))
+        axes = figure.add_axes((0.075, 0.115, 0.655, 0.755))
         for line in lines:
             style = "-" if line.whole else (0, (4, 1.6))
             axes.plot(
@@ -98,16 +98,16 @@ def draw(lines: list[Series], path: Path) -> Path:
         _furnish(axes)
         bottom, top = np.log10(axes.get_ylim())
         ends = [float(np.log10(line.seconds[-1]) - bottom) / (top - bottom) for line in lines]
-        for line, end, height in zip(lines, ends, _spread(ends, 0.088), strict=True):
+        for line, end, height in zip(lines, ends, _spread(ends, 0.115), strict=True):
             x = float(axes.transLimits.transform((np.log10(line.pixels[-1]), 0))[0])
             axes.annotate(
                 f"{line.label}\n", (x, end), (1.035, height), xycoords="axes fraction", textcoords="axes fraction",
-                color=line.colour, va="center", fontweight="bold", annotation_clip=False, linespacing=1.25,
-                arrowprops={"arrowstyle": "-", "color": line.colour, "lw": 0.7, "alpha": 0.45, "shrinkB": 5},
+                color=line.colour, va="center", fontweight="bold", annotation_clip=False, linespacing=1.2,
+                arrowprops={"arrowstyle": "-", "color": line.colour, "lw": 0.7, "alpha": 0.45, "shrinkA": 1, "shrinkB": 5, "relpos": (0, 0.5)},
             )  # fmt: skip
             axes.annotate(
-                f"\ncost goes as pixels$^{{{line.exponent:.2f}}}$", (1.035, height), xycoords="axes fraction",
-                color=GREY, va="center", fontsize=9, annotation_clip=False, linespacing=1.25,
+                f"\n∝ pixels$^{{{line.exponent:.2f}}}$", (1.035, height), xycoords="axes fraction",
+                color=GREY, va="center", fontsize=9, annotation_clip=False, linespacing=1.2,
             )  # fmt: skip
         path.parent.mkdir(parents=True, exist_ok=True)
         figure.savefig(path, metadata={"Date": None})
