@@ -19,6 +19,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -27,12 +28,15 @@ import numpy as np
 import torch
 
 from benchmarks import stage_decode, stage_infer, stage_regrid
-from benchmarks.cycles import LEAD_HOURS, noise, write_cycle, write_region
-from benchmarks.inference import RESULTS
+from benchmarks.cycles import LEAD_HOURS, PARAMETERS, noise, write_cycle, write_region
+from benchmarks.inference import OURS, RESULTS
+from benchmarks.limits import values_of
 from benchmarks.rounds import about, keep, say, spread
+from benchmarks.stage_write import like_product
 from benchmarks.stages import prepare_run
-from benchmarks.whole import launch
+from benchmarks.whole import launch, product_of
 from tasks.prepare.regrid import regrid
+from tasks.storage import open_zarr
 from tests.servers.opendata import messages
 
 FILE = RESULTS / "short.json"
@@ -41,7 +45,8 @@ FLOOR = 0.15  # a difference of less than that share is never called one
 SHORTEST = 0.05  # s: nor one of less than that
 # timing -> the yardstick of its kind of work
 KINDS = {
-    "decode": "decode", "regrid": "memory", "prepare": "decode", "network": "matmul", "run: prepare": "decode",
+    "decode": "decode", "regrid": "memory", "prepare": "decode", "network": "matmul", "write": "compress",
+    "run: prepare": "decode",
     "run: downscale": "matmul", "run: validate": "python", "run: publish": "python",
 }  # fmt: skip
 
@@ -121,10 +126,10 @@ def yardsticks(message: bytes) -> dict[str, Callable[[], Any]]:
     a, big = torch.randn(1536, 1536), torch.zeros(1 << 25)
     noisy, codec = noise((721, 1440), 2.0, 1).astype(np.float32), numcodecs.Blosc("zstd", 5)
     return {
-        "decode": lambda: [stage_decode.values_of(message) for _ in range(6)],
+        "decode": lambda: [values_of(message) for _ in range(6)],
         "matmul": lambda: a @ a,
         "memory": lambda: [big.clone() for _ in range(3)],
-        "compress": lambda: codec.encode(noisy),
+        "compress": lambda: [codec.encode(noisy) for _ in range(4)],
         "python": _loop,
     }
 
@@ -141,31 +146,37 @@ def measure(rounds: int) -> dict[str, Any]:
         folder = Path(name)
         files = write_cycle(folder / "cycle", LEAD_HOURS[:LEAD_TIMES])
         region = write_region(folder / "regions", "hubei")
+        product = product_of(region, files, folder)  # the first run is the one that warms up
+        values = {n: open_zarr(str(product))[n].values for n in PARAMETERS.values()}
+        numbers = count()
         source, target, _ = stage_regrid.CASES["0.25° globe to 0.25° Hubei"]
         fields = np.stack([noise((source.rows, source.cols), 2.0, 3).astype(np.float32)] * 7)
-        network, given = stage_infer.network(stage_infer.OURS), stage_infer.inputs((180, 360))
+        network, given = stage_infer.network(OURS), stage_infer.inputs((180, 360))
         ways: dict[str, Callable[[], Any]] = {
             "decode": lambda: stage_decode.ours(files[1:4]),
             "regrid": lambda: [regrid(fields, source, target, conservative=False) for _ in range(10)],
             "prepare": prepare_run(folder, files[1:4]),
             "network": torch.inference_mode()(lambda: network(*given)),
+            "write": lambda: [like_product(product, values, folder / f"written{next(numbers)}") for _ in range(4)],
         }
         sticks = yardsticks(messages(files[1])[0])
-        kept: dict[str, list[float]] = {n: [] for n in (*sticks, *(f"timing {w}" for w in ways))}
+        kept: dict[str, list[float]] = {name: [] for name in KINDS}
+        beside: dict[str, list[float]] = {name: [] for name in sticks}
         for i in range(rounds + 1):  # the first warms up
-            for key, run in (sticks | ways).items():
-                took = _seconds(run)
-                if i:
-                    kept[key if key in sticks else f"timing {key}"].append(took)
+            for runs, into in ((sticks, beside), (ways, kept)):
+                for key, run in runs.items():
+                    took = _seconds(run)
+                    if i:
+                        into[key].append(took)
             if i:
                 here = folder / f"run{i}"
                 here.mkdir()
                 stages = launch(region, files, here)[1]["timings"]
                 for stage in ("prepare", "downscale", "validate", "publish"):
-                    kept.setdefault(f"timing run: {stage}", []).append(stages[stage])
+                    kept[f"run: {stage}"].append(stages[stage])
             say(f"round {i}/{rounds}")
-    named = {n: {"seconds": kept[f"timing {n}"], "yardstick": stick} for n, stick in KINDS.items()}
-    return {"about": about(), "yardsticks": {n: kept[n] for n in sticks}, "timings": named}
+    named = {name: {"seconds": kept[name], "yardstick": stick} for name, stick in KINDS.items()}
+    return {"about": about(), "yardsticks": beside, "timings": named}
 
 
 def compare(old: dict[str, Any], new: dict[str, Any]) -> int:

@@ -18,12 +18,13 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullFormatter
 
-from benchmarks import stage_infer, stages, whole
+from benchmarks import inference, stage_infer, stages, whole
 from benchmarks.accuracy_figures import COLOURS, OURS, PLAIN
 
 PICTURE = Path(__file__).parents[1] / "docs" / "performance" / "cost.svg"
 SIZE = 8.6, 5.2  # inches
 GREY, RULE = "#5a5a5a", "#dddddd"
+LEADER = {"arrowstyle": "-", "lw": 0.7, "alpha": 0.45, "shrinkB": 5, "relpos": (0, 0.5)}
 UNITS = {1e3: "1 k", 1e4: "10 k", 1e5: "100 k", 1e6: "1 M", 1e7: "10 M", 1e8: "100 M"}
 
 
@@ -50,19 +51,19 @@ def runs(found: dict[str, Any], way: str) -> tuple[list[int], list[float]]:
     return pixels, [r[way]["seconds"] / r["lead_times"] for r in records]
 
 
-def series(inference: dict[str, Any], found: dict[str, Any]) -> list[Series]:
+def series(networks_found: dict[str, Any], found: dict[str, Any]) -> list[Series]:
     """All lines, those of whole runs first."""
     out = [
         Series("finescale, whole run", *runs(found, whole.OURS), OURS, whole=True),
         Series("plain script, whole run", *runs(found, whole.PLAIN), PLAIN, whole=True),
     ]
     networks = {
-        "finescale": (stage_infer.OURS, OURS),
-        "EDSR": (stage_infer.EDSR, COLOURS["edsr"]),
-        "LIIF": (stage_infer.LIIF, COLOURS["liif"]),
+        "finescale": (inference.OURS, OURS),
+        "EDSR": (inference.EDSR, COLOURS["edsr"]),
+        "LIIF": (inference.LIIF, COLOURS["liif"]),
     }
     for label, (way, colour) in networks.items():
-        pixels, seconds, _ = stage_infer.law(inference, way)
+        pixels, seconds, _ = stage_infer.law(networks_found, way)
         out.append(Series(f"{label}, network", pixels, seconds, colour, whole=False))
     return out
 
@@ -103,7 +104,7 @@ def draw(lines: list[Series], path: Path) -> Path:
             axes.annotate(
                 f"{line.label}\n", (x, end), (1.035, height), xycoords="axes fraction", textcoords="axes fraction",
                 color=line.colour, va="center", fontweight="bold", annotation_clip=False, linespacing=1.2,
-                arrowprops={"arrowstyle": "-", "color": line.colour, "lw": 0.7, "alpha": 0.45, "shrinkA": 1, "shrinkB": 5, "relpos": (0, 0.5)},
+                arrowprops=LEADER | {"color": line.colour},
             )  # fmt: skip
             axes.annotate(
                 f"\n∝ pixels$^{{{line.exponent:.2f}}}$", (1.035, height), xycoords="axes fraction",
@@ -136,8 +137,8 @@ def _furnish(axes: Any) -> None:
 
 def load() -> list[Series]:
     """All lines, from the kept results."""
-    inference = json.loads(stages.FILE.read_text())["stages"]["inference"]
-    return series(inference, json.loads(whole.FILE.read_text()))
+    networks = json.loads(stages.FILE.read_text())["stages"]["inference"]
+    return series(networks, json.loads(whole.FILE.read_text()))
 
 
 def section() -> str:

@@ -123,7 +123,7 @@ class Weather:
             self.rain += 1.5e-3 * np.maximum(unit["tp"] - 1.0, 0.0) ** 1.5
         return {
             "t2m": t2m,
-            "d2m": t2m - np.maximum(5.0 + 3.5 * unit["d2m"], 0.0),
+            "d2m": t2m - 4.0 * np.exp(0.6 * unit["d2m"]),  # seldom less than 1 K below: no fog over whole provinces
             "u10": 5.5 * unit["u10"],
             "v10": 4.7 * unit["v10"],
             "sp": msl * np.exp(-self.height / 8400.0),

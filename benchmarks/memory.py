@@ -101,6 +101,8 @@ def run_measured(command: list[str], log: Path, environment: dict[str, str] | No
     sampler.ended.set()
     sampler.join()
     if process.returncode:
-        raise RuntimeError(f"{' '.join(command)} ended with {process.returncode}: {log.read_text()[-2000:]}")
+        said = log.read_text(errors="replace").strip().splitlines() or ["no word"]
+        name = " ".join(Path(part).name for part in command[:5])
+        raise RuntimeError(f"{name} ... ended with {process.returncode}: {said[-1]}")
     sampler.usage.seconds = round(seconds, 3)
     return sampler.usage

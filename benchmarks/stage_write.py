@@ -27,7 +27,7 @@ ZARRS = {"codec_pipeline.path": "zarrs.ZarrsCodecPipeline"}
 LEAD_TIMES = 8
 
 
-def _like_product(product: Path, fields: dict[str, np.ndarray], out: Path) -> None:
+def like_product(product: Path, fields: dict[str, np.ndarray], out: Path) -> None:
     """Every variable into an array with the metadata of the product's."""
     for name, values in fields.items():
         (out / name).mkdir(parents=True)
@@ -55,7 +55,7 @@ def measure(folder: Path, rounds: int, domain: str) -> dict[str, Any]:
         return run
 
     packed = {n: {"zlib": True, "complevel": 4, "shuffle": True} for n in fields}
-    ours, default = (lambda: _like_product(product, fields, out)), (lambda: plain.to_zarr(out / "plain.zarr"))
+    ours, default = (lambda: like_product(product, fields, out)), (lambda: plain.to_zarr(out / "plain.zarr"))
     ways = {
         OURS: way(ours, OURS),
         OURS_ZARRS: way(ours, OURS_ZARRS, **ZARRS),
