@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.inference import CASES, EDSR, LIIF, OURS
 from benchmarks.rounds import interleaved
@@ -78,6 +79,14 @@ def exponent(pixels: Sequence[int], seconds: Sequence[float]) -> float:
     return float(np.polyfit(np.log(pixels), np.log(seconds), 1)[0])
 
 
+def multiply_adds(model: Network, scale: float = SCALE) -> int:
+    """Of all convolutions and matrix products for one output pixel of seven variables, counted on a small field."""
+    size = SIZES[0]
+    with FlopCounterMode(display=False) as counter, torch.inference_mode():
+        model(*inputs(size, scale))
+    return round(counter.get_total_flops() / 2 / (math.prod(size) * scale**2))
+
+
 def measure(rounds: int, quick: bool) -> dict[str, Any]:
     """Seconds by size and way."""
     overlap = open_package("inr-hres").halo
@@ -98,7 +107,8 @@ def measure(rounds: int, quick: bool) -> dict[str, Any]:
                                   1 if large else rounds, warm=not large)  # fmt: skip
             found = dict(zip(ways, seconds.values(), strict=True))
             records.append({"size": list(size), "pixels": round(cells * SCALE**2), "ways": found})
-    return {"scale": SCALE, "chunk": CHUNK, "overlap": overlap, "records": records}
+    work = {case: multiply_adds(model) for case, model in models.items()}
+    return {"scale": SCALE, "chunk": CHUNK, "overlap": overlap, "multiply_adds_per_pixel": work, "records": records}
 
 
 def law(found: dict[str, Any], way: str) -> tuple[list[int], list[float], float]:
@@ -108,18 +118,22 @@ def law(found: dict[str, Any], way: str) -> tuple[list[int], list[float], float]
     return pixels, seconds, exponent(pixels, seconds)
 
 
-def table(found: dict[str, Any]) -> str:
-    """Markdown: seconds by size, and exponents."""
+def table(found: dict[str, Any], matmul: float) -> str:
+    """Markdown: seconds by size, and exponents; `matmul` in multiply-adds a second."""
     sizes = [tuple(r["size"]) for r in found["records"]]
     ways = [OURS, CHUNKED, EDSR, LIIF]
-    text = "| method | " + " | ".join(f"{h} x {w}" for h, w in sizes) + " | exponent |\n"
-    text += "|---|" + "---:|" * (len(sizes) + 1) + "\n"
+    text = "| method | " + " | ".join(f"{h} x {w}" for h, w in sizes) + " | exponent | share of the limit |\n"
+    text += "|---|" + "---:|" * (len(sizes) + 2) + "\n"
     for way in ways:
         cells = [f"{min(r['ways'][way]):.2f}" if way in r["ways"] else "–" for r in found["records"]]
-        text += f"| {way} | {' | '.join(cells)} | {law(found, way)[2]:.2f} |\n"
+        pixels, seconds, power = law(found, way)
+        work = found["multiply_adds_per_pixel"].get(way)
+        share = f"{max(work * p / s for p, s in zip(pixels, seconds, strict=True)) / matmul:.2f}" if work else "–"
+        text += f"| {way} | {' | '.join(cells)} | {power:.2f} | {share} |\n"
     last = found["records"][-1]["ways"]
     text += (
         f"\nSeconds by input cells, x{found['scale']:g}. Exponent: of output pixels, goal for ours at most {GOAL:g}. "
+        "Share: of torch's own matrix product, at the size where it is highest; convolutions can be faster than that. "
         f"Chunks of {found['chunk']} cells with {found['overlap']} around take "
         f"{min(last[CHUNKED]) / min(last[OURS]):.2f} times the time of one call at the largest size.\n"
     )

@@ -97,17 +97,25 @@ def measure(rounds: int) -> dict[str, Any]:
     return {"cases": cases}
 
 
-def table(found: dict[str, Any]) -> str:
-    """Markdown: ms of every way, and times of ours of the same kind."""
+def _far(share: float | None) -> str:
+    return "–" if share is None else "0" if share < 1e-9 else f"{share:.0e} σ"
+
+
+def table(found: dict[str, Any], memory: float) -> str:
+    """Markdown: ms of every way, and times of ours of the same kind; `memory` in bytes a second."""
     text = ""
     for case in found["cases"]:
         best = {n: min(s) for n, s in case["ways"].items()}
-        text += f"| {case['case']}, {case['fields']} fields | ms | times ours | differs from ours by |\n"
-        text += "|---|---:|---:|---:|\n"
+        title = f"{case['case']}, {case['fields']} fields"
+        text += f"| {title} | ms | times ours | differs from ours by | share of the limit |\n"
+        text += "|---|---:|---:|---:|---:|\n"
+        source, target, _ = CASES[case["case"]]
+        moved = 4 * case["fields"] * (source.rows * source.cols + target.rows * target.cols)  # read and written once
         for name, seconds in best.items():
             ours = best.get(MEANS if name in (MEANS, MEANS_LIBRARY, MIR_MEANS) else LINEAR)
             ratio = f"{seconds / ours:.2f}" if ours is not None else "–"
             far = case["differs"].get(name)
-            text += f"| {name} | {1e3 * seconds:.1f} | {ratio} | {'–' if far is None else f'{far:.0e} σ'} |\n"
+            text += f"| {name} | {1e3 * seconds:.1f} | {ratio} | {_far(far)} | "
+            text += f"{moved / seconds / memory:.3f} |\n"
         text += "\n"
     return text

@@ -79,8 +79,8 @@ def tables(found: dict[str, Any]) -> str:
     made = {
         "decode": lambda s: stage_decode.table(s, limit["decode"]),
         "prepare": lambda s: prepare_table(s, limit["decode"]),
-        "regrid": stage_regrid.table,
-        "inference": stage_infer.table,
+        "regrid": lambda s: stage_regrid.table(s, limit["memory"]),
+        "inference": lambda s: stage_infer.table(s, limit["matmul"]),
         "write": lambda s: stage_write.table(s, limit["disk"]),
     }
     return "\n".join(f"### {n.capitalize()}\n\n{made[n](stages[n])}" for n in STAGES if n in stages)

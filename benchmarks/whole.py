@@ -20,11 +20,9 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-import torch
-from torch.utils.flop_counter import FlopCounterMode
-
 from benchmarks import limits, stage_infer
 from benchmarks.cycles import DOMAINS, LEAD_HOURS, PARAMETERS, write_cycle, write_region
+from benchmarks.inference import OURS as NETWORK
 from benchmarks.inference import RESULTS
 from benchmarks.memory import Usage, run_measured
 from benchmarks.rounds import about, keep, say
@@ -34,7 +32,7 @@ from tests.servers.opendata import messages
 FILE = RESULTS / "whole.json"
 LEAD_TIMES = {"hubei": len(LEAD_HOURS), "china": len(LEAD_HOURS), "globe": 1}
 ROUNDS = {"hubei": 2, "china": 1, "globe": 1}  # what takes long is little disturbed
-SCALE, COUNTED = 5.0, (64, 64)  # of these domains; input cells of the network whose multiply-adds are counted
+SCALE = 5.0  # of these domains
 OURS, PLAIN = "finescale", "plain script"
 QUIET = {  # as the command line sets it, see flows/cli.py
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false", "DO_NOT_TRACK": "1", "PREFECT_LOGGING_LEVEL": "CRITICAL",
@@ -136,15 +134,8 @@ def run(domains: list[str], rounds: int | None, lead_times: int | None, quick: b
             given = files[:count] if count > 1 else write_cycle(folder / "one", [3])
             records.append(measure(domain, given, rounds or ROUNDS[domain], folder))
         found = limits.measure(folder, messages(files[-1]), quick)
-    work = multiply_adds()
+    work = stage_infer.multiply_adds(stage_infer.network(NETWORK), SCALE)
     return {"about": about(), "limits": found.to_dict(), "multiply_adds_per_pixel": work, "records": records}
-
-
-def multiply_adds() -> int:
-    """Of the network for one output pixel of seven variables at the scale of these domains, counted."""
-    with FlopCounterMode(display=False) as counter, torch.inference_mode():
-        stage_infer.network(stage_infer.OURS)(*stage_infer.inputs(COUNTED, SCALE))
-    return round(counter.get_total_flops() / 2 / (COUNTED[0] * COUNTED[1] * SCALE**2))
 
 
 def at_best(found: dict[str, Any], record: dict[str, Any]) -> dict[str, float]:
