@@ -43,6 +43,14 @@ def test_a_faster_machine_does_not_hide_a_slower_program() -> None:
     assert verdict.slower
 
 
+def test_on_one_machine_a_yardstick_alone_proves_nothing() -> None:
+    machine = {"about": {"device": "one", "cores": 2}}
+    quiet = result([1.0, 1.02, 1.04], [0.050, 0.0505, 0.051]) | machine
+    assert not compare.judge(OLD | machine, quiet)[0].slower
+    assert compare.judge(OLD | machine, result([1.6, 1.61, 1.62], [0.100, 0.101, 0.102]) | machine)[0].slower
+    assert compare.judge(OLD | machine, quiet | {"about": {"device": "two", "cores": 2}})[0].slower
+
+
 def test_rounds_that_differ_much_allow_more() -> None:
     noisy = result([1.3, 1.9, 2.0], [0.100, 0.101, 0.102])
     assert not compare.judge(OLD, noisy)[0].slower
