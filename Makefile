@@ -3,16 +3,18 @@
 # make status: its parts, pools and logs.
 # make clients: the JavaScript packages that tests open products with; needs npm.
 # make page: build the page that shows products (Node.js); `finescale serve` serves it.
-# make accuracy: docs/accuracy.md from results. make bench: speed beside other methods, a quarter of an hour.
+# make accuracy: docs/accuracy.md from results. make bench: speed beside other methods, 25 minutes.
+# make bench-compare: what has become slower since the last kept result, three minutes.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+BENCH := $(VENV)/.installed-bench
 PAGE := tasks/publish/viewer
 PAGE_SOURCES := $(wildcard $(PAGE)/src/*) $(addprefix $(PAGE)/,index.html package.json package-lock.json tsconfig.json vite.config.js)
 PAGE_BUILT := $(PAGE)/dist/index.html
 
-.PHONY: run page page-if-npm clients up down status test lint format accuracy bench clean
+.PHONY: run page page-if-npm clients up down status test lint format accuracy bench bench-compare clean
 
 $(STAMP): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -20,6 +22,11 @@ $(STAMP): pyproject.toml constraints.txt
 	@echo "set-up: installing pinned packages into $(VENV), a few minutes the first time"
 	@$(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[s3,server,export,dev]'
+	@touch $@
+
+$(BENCH): $(STAMP)
+	@echo "benchmarks: installing what the pipeline is measured against"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[bench]'
 	@touch $@
 
 run: $(STAMP) page-if-npm
@@ -73,12 +80,18 @@ format: $(STAMP)
 accuracy: $(STAMP)
 	@$(BIN)/python -m benchmarks.accuracy
 
-bench: $(STAMP)
+bench: $(BENCH)
 	@$(BIN)/python -m benchmarks.inference
 	@$(BIN)/python -m benchmarks.acquire
 	@$(BIN)/python -m benchmarks.pool
 	@$(BIN)/python -m benchmarks.verify
+	@$(BIN)/python -m benchmarks.limits
+	@$(BIN)/python -m benchmarks.stages
+	@$(BIN)/python -m benchmarks.whole
 	@$(BIN)/python -m benchmarks.page
+
+bench-compare: $(BENCH)
+	@$(BIN)/python -m benchmarks.compare
 
 clean:
 	rm -rf $(PAGE)/dist $(PAGE)/node_modules

@@ -28,6 +28,7 @@ import numpy as np
 import requests
 from ecmwf.opendata import Client
 
+from benchmarks.cycles import WORLD, noise, on_world
 from benchmarks.inference import RESULTS
 from tasks import region as regions
 from tasks.acquire.ifs import IfsSource
@@ -47,24 +48,13 @@ FILE = RESULTS / "acquire.json"
 
 def worldwide(message: bytes) -> bytes:
     """A message of the same parameter on ECMWF's global grid: noise with an atmosphere's spectrum."""
-    shape = (721, 1440)
-    noise = np.fft.rfft2(np.random.default_rng(0).standard_normal(shape))
-    k = np.hypot(*np.meshgrid(np.fft.fftfreq(shape[0]), np.fft.rfftfreq(shape[1]), indexing="ij"))
-    field = np.fft.irfft2(noise / np.maximum(k, 1 / 720) ** 3, s=shape)
     handle = eccodes.codes_new_from_message(message)
     try:
         regional = eccodes.codes_get_array(handle, "values")
-        corners = {"latitudeOfFirst": 90, "latitudeOfLast": -90, "longitudeOfFirst": 180, "longitudeOfLast": 179.75}
-        for key, value in {"Ni": shape[1], "Nj": shape[0], "bitsPerValue": 13}.items():  # 0.6 MB, as real ones have
-            eccodes.codes_set(handle, key, value)
-        for key, degrees in corners.items():
-            eccodes.codes_set(handle, f"{key}GridPointInDegrees", float(degrees))
-        values = regional.mean() + regional.std() * (field - field.mean()) / field.std()
-        values = np.maximum(values, 0) if regional.min() >= 0 and param_of(message) == "tp" else values
-        eccodes.codes_set_array(handle, "values", values.ravel())
-        return bytes(eccodes.codes_get_message(handle))
     finally:
         eccodes.codes_release(handle)
+    values = regional.mean() + regional.std() * noise((WORLD.rows, WORLD.cols), 3.0, 0)
+    return on_world(message, np.maximum(values, 0) if regional.min() >= 0 and param_of(message) == "tp" else values)
 
 
 def publish(mirror: OpenData, folder: Path) -> None:

@@ -1,19 +1,25 @@
-"""docs/benchmarks.md from the results files (python -m benchmarks.page)."""
+"""docs/benchmarks.md and the generated parts of docs/performance.md, from the results (python -m benchmarks.page)."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from benchmarks import acquire, inference, pool, verify
+from benchmarks import acquire, cost, inference, limits, pool, scaling, stages, verify, whole
+from benchmarks.sections import put
 
-PAGE = Path(__file__).parents[1] / "docs" / "benchmarks.md"
+DOCS = Path(__file__).parents[1] / "docs"
+PAGE, PERFORMANCE = DOCS / "benchmarks.md", DOCS / "performance.md"
 HEAD = "# Speed\n\nWritten by `make bench`; do not edit.\n\n"
+PARTS = {"limits": limits, "whole": whole, "cost": cost, "stages": stages, "scaling": scaling}
 
 
 def main() -> None:
     """Command line."""
     sections = [inference.section().rstrip() + "\n", acquire.section(), pool.section(), verify.section()]
     PAGE.write_text(HEAD + "\n".join(sections))
+    cost.draw(cost.load(), cost.PICTURE)
+    for name, module in PARTS.items():
+        put(PERFORMANCE, name, module.section())
 
 
 if __name__ == "__main__":
