@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from flows.catalogue import models_app, regions_app
+from flows.reading import export, point
 from flows.terminal import Region, one_line_errors, show_cycles, show_scores, show_steps, table
 
 # Before Prefect is imported: nothing is sent anywhere, and its own log stays quiet beside ours.
@@ -34,6 +35,8 @@ app = typer.Typer(
 )
 app.add_typer(models_app, name="models")
 app.add_typer(regions_app, name="regions")
+app.command()(export)
+app.command()(point)
 
 
 @app.command()

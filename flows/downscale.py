@@ -27,6 +27,7 @@ from tasks.acquire.files import assert_present
 from tasks.cycle import Cycle, RawFile
 from tasks.downscale.packages import open_package
 from tasks.errors import BadInput, GateRefused, ModelMismatch
+from tasks.packing import shapes
 from tasks.prepare import prepare
 from tasks.prepared import PreparedInfo
 from tasks.publish import publish, quarantine, stage
@@ -35,7 +36,7 @@ from tasks.publish.ledger import LedgerEntry, fingerprint, read_entry
 from tasks.publish.withdrawal import point_to_good
 from tasks.region import Region
 from tasks.scorecard import QUARANTINED
-from tasks.slab import Slab, spans
+from tasks.slab import Slab, blocks, merged, shares, spans
 from tasks.storage import assert_writable, exists, join, remove
 from tasks.validate import validate
 from tasks.version import VERSION
@@ -245,7 +246,7 @@ def downscale(
         if not force and (entry := _done(store, place, chosen, mark)):
             return _already(store, entry, workspace)
     artifacts.input_table(place.name, chosen, files)
-    staged = stage(store, place.name, chosen, info, place.target)
+    staged = stage(store, place, chosen, info)
     try:
         slabs = _slabs(info, staged, workspace, model or place.model, package, place)
         told = artifacts.progress_bar(place.name, chosen, len(info.lead_hours))
@@ -255,8 +256,8 @@ def downscale(
         borders = sorted({b for r in reports for b in r.tile_rows}), sorted({b for r in reports for b in r.tile_cols})
         seen = look(place, store, chosen, info, workspace, observations)
         found = validate(
-            str(chosen), staged, info.uri, place.target, place.gate, workspace, borders, truth, seen.observed,
-            seen.complete, seen.history,
+            str(chosen), staged, info.uri, place.target, place.gate, workspace, borders, merged(reports), truth,
+            seen.observed, seen.complete, seen.history,
         )  # fmt: skip
         watch.lap("validate")
         made = draft(
@@ -299,11 +300,15 @@ def _slabs(
     info: PreparedInfo, staged: str, workspace: str, model: str, package: ModelPackage, place: Region
 ) -> list[Slab]:
     """The product's slabs; a package named by its folder goes by its absolute path, for another process's sake."""
+    target, settings = place.target, place.inference
+    _, (_, *sides) = shapes(len(info.lead_hours), target.rows, target.cols, settings.block)
+    groups = list(shares(len(blocks(target.rows, target.cols, *sides)), settings.slab_blocks))
     return [
         Slab(
-            fields=info.uri, product=staged, report=join(workspace, "slabs", f"{start}.json"), start=start, stop=stop,
-            model=str(package.folder) if os.sep in model else model, model_sha256=package.digest, target=place.target,
-            device=place.inference.device,
+            fields=info.uri, product=staged, report=join(workspace, "slabs", f"{start}-{first}.json"), start=start,
+            stop=stop, model=str(package.folder) if os.sep in model else model, model_sha256=package.digest,
+            target=target, device=settings.device, first=first, last=last if len(groups) > 1 else None,
         )
-        for start, stop in spans(len(info.lead_hours), place.inference.slab_steps)
+        for start, stop in spans(len(info.lead_hours), settings.slab_steps)
+        for first, last in groups
     ]  # fmt: skip

@@ -27,6 +27,7 @@ from tasks.publish.retention import (
     staging_leftovers,
     unknown_products,
 )
+from tasks.publish.stac import settle_region
 from tasks.publish.withdrawal import point_to_newest_good
 from tasks.storage import join, remove
 
@@ -107,10 +108,13 @@ def maintain(
 
 
 def _lead_readers(store: str, region: str, dry_run: bool) -> None:
-    """Each source's `latest.json` names its newest good product, also after somebody was killed in between."""
-    for source in sorted({e.source for e in entries(store, region)}):
-        if not dry_run:
-            point_to_newest_good(store, region, source)
+    """Each source's `latest.json` names its newest good product, the catalogue all; also after somebody was killed."""
+    if dry_run:
+        return
+    found = entries(store, region)
+    for source in sorted({e.source for e in found}):
+        point_to_newest_good(store, region, source)
+    settle_region(store, region, found)
 
 
 def _tell(region: str, found: list[LedgerEntry], report: MaintainReport) -> str:

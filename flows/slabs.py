@@ -85,10 +85,16 @@ def run_slabs(
         reports = []
         for slab in slabs:
             reports.append(downscale(slab))
-            told(slab.stop)
+            told(_done(reports, slabs))
         return reports
     with get_client(sync_client=True) as client:
         return _Dispatch(client, settings, [_Sent(slab) for slab in slabs], told, queue).run()
+
+
+def _done(reports: list[SlabReport], slabs: list[Slab]) -> int:
+    """Lead times' worth of work that is done: slabs may share lead times."""
+    work = sum(slab.stop - slab.start for slab in slabs)
+    return round(sum(r.stop - r.start for r in reports) / work * max(slab.stop for slab in slabs))
 
 
 @dataclass
@@ -108,7 +114,7 @@ class _Sent:
 
     @property
     def name(self) -> str:
-        return f"lead times {self.slab.start} to {self.slab.stop - 1}"
+        return self.slab.part
 
 
 class _Dispatch:
@@ -200,8 +206,8 @@ class _Dispatch:
 
     def _take(self, item: _Sent, report: SlabReport) -> None:
         item.report, self.moved = report, time.monotonic()
-        done = [i for i in self.sent if i.report is not None]
-        self.told(sum(i.slab.stop - i.slab.start for i in done))
+        done = [i.report for i in self.sent if i.report is not None]
+        self.told(_done(done, [i.slab for i in self.sent]))
         log.info("downscale: %s done on %s, %d of %d slabs", item.name, report.device, len(done), len(self.sent))
 
     def _listen(self, item: _Sent) -> None:

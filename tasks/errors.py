@@ -119,3 +119,13 @@ class ObservationsUnavailable(FinescaleError):
 
 class ObservationsMissing(FinescaleError):
     """Observations that a service does not have."""
+
+
+class ReadBackFailed(FinescaleError):
+    """A staged product does not read back as it was computed."""
+
+
+class NothingPublished(FinescaleError):
+    """No good product of a source yet."""
+
+    exit_code = CycleNotReady.exit_code

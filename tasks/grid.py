@@ -80,6 +80,30 @@ class Grid:
             self.cols + left + right,
         )
 
+    def part(self, rows: slice, cols: slice) -> Grid:
+        """Some of its rows and columns."""
+        return self.extended(-rows.start, rows.stop - self.rows, -cols.start, cols.stop - self.cols)
+
+    def around(self, area: Grid, more: int = 2) -> tuple[slice, np.ndarray, Grid]:
+        """(rows, columns, their grid): the part of this grid that holds an area's cells and so many more around.
+
+        All of it if the area lies elsewhere: whoever asked says so.
+        """
+        shift = 360.0 * round((self.west + self.east - area.west - area.east) / 720.0)
+        more += int(np.ceil(max(area.dlat / self.dlat, area.dlon / self.dlon)))
+        top = max(math.floor((self.north - area.north) / self.dlat) - more, 0)
+        bottom = min(math.ceil((self.north - area.south) / self.dlat) + more + 1, self.rows)
+        left = math.floor((area.west + shift - self.west) / self.dlon) - more
+        right = math.ceil((area.east + shift - self.west) / self.dlon) + more + 1
+        if not self.wraps:
+            left, right = max(left, 0), min(right, self.cols)
+        elif right - left >= self.cols:
+            left, right = 0, self.cols
+        if top >= bottom or left >= right:
+            top, bottom, left, right = 0, self.rows, 0, self.cols
+        part = self.extended(-top, bottom - self.rows, -left, right - self.cols)
+        return slice(top, bottom), np.arange(left, right) % self.cols, part
+
     def axes_in(self, coarse: Grid) -> tuple[Axis, Axis]:
         """This grid's cells as query axes on `coarse`, in its cell units; longitudes are taken modulo 360."""
         shift = 360.0 * round((coarse.west + coarse.east - self.west - self.east) / 720.0)
@@ -104,17 +128,24 @@ def lattice(north: float, south: float, west: float, east: float, spacing: float
 
 @dataclass(frozen=True)
 class Canonical:
-    """How to bring arrays of one file into canonical order: flip rows, then take these columns."""
+    """How to bring arrays of one file into canonical order: flip rows, skip so many, then take these columns."""
 
     grid: Grid
     flip: bool
     columns: np.ndarray
+    skip: int = 0
 
     def __call__(self, field: np.ndarray) -> np.ndarray:
         """(..., H, W) in file order -> (..., rows, cols) in canonical order."""
         if self.flip:
             field = field[..., ::-1, :]
+        field = field[..., self.skip : self.skip + self.grid.rows, :]
         return np.ascontiguousarray(field[..., self.columns])
+
+    def around(self, area: Grid) -> Canonical:
+        """Only the part that holds an area's cells, with some more on each side: what regridding to it needs."""
+        rows, columns, part = self.grid.around(area)
+        return Canonical(part, self.flip, self.columns[columns], self.skip + rows.start)
 
 
 def _spacing(values: np.ndarray, what: str, where: str) -> float:

@@ -86,7 +86,7 @@ def attributes(name: str) -> dict[str, Any]:
     }
 
 
-def container_attributes() -> dict[str, str]:
+def container_attributes() -> dict[str, Any]:
     """Attributes of the variable named CONTAINER."""
     return {"algorithm": "bitround", "implementation": f"finescale version {VERSION} (round half to even)"}
 
@@ -99,21 +99,23 @@ def compressor() -> BloscCodec:
     return BloscCodec(cname="zstd", clevel=1, shuffle="bitshuffle")
 
 
-def shapes(steps: int, rows: int, cols: int) -> tuple[tuple[int, int, int], tuple[int, int, int]]:
+def shapes(
+    steps: int, rows: int, cols: int, most: int = SHARD_SIDE
+) -> tuple[tuple[int, int, int], tuple[int, int, int]]:
     """(chunks, shards) of an array (step, latitude, longitude), for reading maps and the series of a point.
 
     A chunk holds as many lead times, 2 to 8, as let a map stay below MAP values: fewer requests for a series. A shard
-    is whole chunks, 8 lead times and at most 1024 x 1024 points, of about equal sizes over the domain.
+    is whole chunks, 8 lead times and at most `most` points a side, of about equal sizes over the domain.
     """
     fit = MAP // (rows * cols)
     together = min(8 if fit >= 8 else 4 if fit >= 4 else 2, steps)
     side = SIDE if steps > 1 else ALONE
     chunks = (together, min(rows, side), min(cols, side))
     deep = min(SHARD_STEPS, math.ceil(steps / together) * together)
-    return chunks, (deep, _shard_side(rows, chunks[1]), _shard_side(cols, chunks[2]))
+    return chunks, (deep, _shard_side(rows, chunks[1], most), _shard_side(cols, chunks[2], most))
 
 
-def _shard_side(size: int, chunk: int) -> int:
-    """Points along one axis of a shard: whole chunks, and as few and as equal shards as SHARD_SIDE allows."""
-    shards = math.ceil(size / SHARD_SIDE)
+def _shard_side(size: int, chunk: int, most: int) -> int:
+    """Points along one axis of a shard: whole chunks, and as few and as equal shards as `most` allows."""
+    shards = math.ceil(size / most)
     return math.ceil(size / shards / chunk) * chunk

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any, Protocol, cast
 
 import numpy as np
 import xarray as xr
+import zarr
 from pydantic import BaseModel
+from zarr.codecs import BloscCodec
 
 from models.statics import STATICS
 from tasks.grid import Grid
 from tasks.gridded import ALTITUDE, LAND, Gridded
-from tasks.storage import join, open_zarr, write_zarr
+from tasks.storage import join, open_zarr, room_for, write_zarr, zarr_store
 
+DIMENSIONS = ("step", "latitude", "longitude")
+FIELD_CHUNK = 4_000_000  # bytes: some lead times of one variable on the input grid, at least one
+STATIC_CHUNK = 512  # points a side
 TARGET = "_target"  # a static field's name on the target grid ends with it
 COORDINATE = dict(zip(STATICS, (ALTITUDE, LAND), strict=True))  # a static field's name in products
 
@@ -31,6 +38,17 @@ class PreparedInfo(BaseModel):
     halo: int  # input cells around the region that the input really has; fewer than the model's are repeated edges
 
 
+class Sliceable(Protocol):
+    """A two-dimensional field in memory, or in a store that is read by slices."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Rows and columns."""
+
+    def __getitem__(self, key: Any) -> Any:
+        """Part of it, in memory."""
+
+
 @dataclass(frozen=True)
 class StaticFields:
     """Terrain height in m and land fraction, by their names in STATICS; what is not known is not in it.
@@ -39,43 +57,68 @@ class StaticFields:
     """
 
     coarse: dict[str, np.ndarray]
-    fine: dict[str, np.ndarray]
+    fine: Mapping[str, Sliceable]
     margin: int
 
 
 @dataclass(frozen=True)
 class Prepared:
-    """Fields (step, latitude, longitude) float32 in SI units on `grid`; statics where a terrain file was given."""
+    """Fields (step, latitude, longitude) float32 in SI units on `grid`, read when asked for.
+
+    Statics where a terrain file was given.
+    """
 
     fields: xr.Dataset
     grid: Grid
     statics: StaticFields | None
 
     def save(self, folder: str) -> str:
-        """Write `fields.zarr` under a workspace folder; returns its URI."""
-        ds = self.fields.copy()
+        """Write `fields.zarr` under a workspace folder, some lead times at a time; returns its URI."""
+        names = [str(n) for n, v in self.fields.data_vars.items() if v.dims == DIMENSIONS]
+        ds = self.fields.drop_vars(names)
+        chunks: dict[str, tuple[int, int]] = {}
         if self.statics is not None:
             for name, field in self.statics.coarse.items():
                 ds[name] = (("latitude", "longitude"), field)
-                ds[name + TARGET] = (("target_latitude", "target_longitude"), self.statics.fine[name])
+                fine = self.statics.fine[name]
+                ds[name + TARGET] = (("target_latitude", "target_longitude"), fine[:])
+                chunks[name + TARGET] = (min(STATIC_CHUNK, fine.shape[0]), min(STATIC_CHUNK, fine.shape[1]))
             ds.attrs["static_margin"] = self.statics.margin
         g = self.grid
         ds.attrs["grid"] = [g.north, g.west, g.dlat, g.dlon, g.rows, g.cols]
         uri = join(folder, "fields.zarr")
-        write_zarr(ds, uri)
+        write_zarr(ds, uri, encoding={n: {"chunks": c} for n, c in chunks.items()})
+        with room_for(uri):
+            self._save_fields(names, uri)
         return uri
+
+    def _save_fields(self, names: list[str], uri: str) -> None:
+        group = zarr.open_group(zarr_store(uri), mode="r+", use_consolidated=False)
+        count = self.fields.sizes["step"]
+        at_once = min(max(FIELD_CHUNK // (4 * self.grid.rows * self.grid.cols), 1), count)
+        for name in names:
+            field = self.fields[name]
+            array = group.create_array(
+                name, shape=field.shape, chunks=(at_once, *field.shape[1:]), dtype="float32", fill_value=np.nan,
+                compressors=BloscCodec(cname="lz4", clevel=1, shuffle="shuffle"), dimension_names=DIMENSIONS,
+                attributes={"coordinates": "time valid_time"},
+            )  # fmt: skip
+            for start in range(0, count, at_once):
+                array[start : start + at_once] = field[start : start + at_once].values
+        zarr.consolidate_metadata(zarr_store(uri))
 
     @classmethod
     def load(cls, uri: str) -> Prepared:
-        """Read what `save` wrote."""
-        ds = open_zarr(uri).load()
+        """What `save` wrote; fields and the fine statics are read when they are asked for."""
+        ds = open_zarr(uri)
         north, west, dlat, dlon, rows, cols = ds.attrs.pop("grid")
         statics = None
         if "static_margin" in ds.attrs:
             margin = int(ds.attrs.pop("static_margin"))
+            group = zarr.open_group(zarr_store(uri), mode="r")
             here = [n for n in STATICS if n in ds]
-            coarse, fine = {n: ds[n].values for n in here}, {n: ds[n + TARGET].values for n in here}
-            statics = StaticFields(coarse, fine, margin)
+            fine = {n: cast("Sliceable", group[n + TARGET]) for n in here}
+            statics = StaticFields({n: ds[n].values for n in here}, fine, margin)
             ds = ds.drop_vars([name for n in here for name in (n, n + TARGET)])
         return cls(ds, Grid(north, west, dlat, dlon, int(rows), int(cols)), statics)
 

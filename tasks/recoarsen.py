@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from scipy import sparse
 
 from models.interpolation import covered, overlap_lengths
 from tasks.grid import Grid
@@ -21,14 +22,14 @@ class Recoarsen:
         self.inside_rows, self.inside_cols = covered(rows, coarse.rows), covered(cols, coarse.cols)
         row_lengths = overlap_lengths(rows, np.arange(coarse.rows))[self.inside_rows]
         col_lengths = overlap_lengths(cols, np.arange(coarse.cols))[self.inside_cols]
-        self._rows, self._cols = _shares(row_lengths), _shares(col_lengths).T
+        self._rows, self._cols = _shares(row_lengths), _shares(col_lengths)
         if coarse.wraps and self.inside_cols.all():  # a fine cell across 0/360 has a share on either side
             col_lengths = _fold(overlap_lengths(cols, np.arange(-coarse.cols, 2 * coarse.cols)), coarse.cols)
-        self._spread_rows, self._spread_cols = _shares(row_lengths.T), _shares(col_lengths.T).T
+        self._spread_rows, self._spread_cols = _shares(row_lengths.T), _shares(col_lengths.T)
 
     def __call__(self, fine: np.ndarray) -> np.ndarray:
         """(..., fine rows, fine cols) -> (..., covered rows, covered cols), float64."""
-        return np.asarray(self._rows @ fine.astype(np.float64) @ self._cols)
+        return _both(self._rows, fine, self._cols)
 
     def select(self, coarse: np.ndarray) -> np.ndarray:
         """The covered cells of a field on the coarse grid, float64."""
@@ -36,7 +37,7 @@ class Recoarsen:
 
     def spread(self, values: np.ndarray) -> np.ndarray:
         """Values of covered cells -> fine cells, by the share of each fine cell in them; 0 outside of them."""
-        return np.asarray(self._spread_rows @ values @ self._spread_cols)
+        return _both(self._spread_rows, values, self._spread_cols)
 
     def gap(self, fine: np.ndarray, coarse: np.ndarray) -> np.ndarray:
         """Coarse field minus the fine field's means, on the covered cells."""
@@ -50,7 +51,16 @@ class Recoarsen:
         return float(np.sqrt(((self(fine) - wanted) ** 2).mean()) / wanted.std())
 
 
-def _shares(lengths: np.ndarray) -> np.ndarray:
+def _shares(lengths: np.ndarray) -> sparse.csr_array:
     """Rows scaled to sum 1; rows without any overlap stay 0."""
     total = lengths.sum(axis=1, keepdims=True)
-    return np.divide(lengths, total, out=np.zeros_like(lengths), where=total > 1e-9)
+    return sparse.csr_array(np.divide(lengths, total, out=np.zeros_like(lengths), where=total > 1e-9))
+
+
+def _both(rows: sparse.csr_array, fields: np.ndarray, cols: sparse.csr_array) -> np.ndarray:
+    """Weights of both axes on (..., H, W), in float64: sparse, since a cell has a share in two or three others."""
+    one = lambda field: (cols @ (rows @ field.astype(np.float64)).T).T  # noqa: E731
+    if fields.ndim == 2:
+        return np.ascontiguousarray(one(fields))
+    flat = fields.reshape(-1, *fields.shape[-2:])
+    return np.stack([one(f) for f in flat]).reshape(*fields.shape[:-2], rows.shape[0], cols.shape[0])

@@ -24,6 +24,9 @@ from tasks.errors import StoreNotReadable, StoreNotWritable, WorkspaceFull
 
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
+# What zarr and its codecs raise for bytes that are wrong or gone. Not among them: a store that does not answer.
+DAMAGE = (FileNotFoundError, KeyError, ValueError, TypeError, RuntimeError)
+
 # Said at every write, of what xarray and zarrita both read; it would bury the steps on standard error.
 warnings.filterwarnings("ignore", message="Consolidated metadata is currently not part", category=UserWarning)
 
@@ -82,6 +85,25 @@ def exists(uri: str) -> bool:
     """True if there is a file or folder."""
     fs, path = filesystem(uri)
     return bool(fs.exists(path))
+
+
+def names_in(uri: str) -> list[str]:
+    """Names of the files and folders in a folder, in order; none if there is no such folder."""
+    fs, path = filesystem(uri)
+    fs.invalidate_cache()  # s3fs remembers listings, and others write too
+    try:
+        found = fs.ls(path, detail=False)
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    names = (str(f).rstrip("/").removeprefix(path.rstrip("/")).strip("/") for f in found)
+    return sorted(n for n in names if n)
+
+
+def files_in(uri: str) -> list[str]:
+    """Paths below a folder of all files in it, in order."""
+    fs, path = filesystem(uri)
+    fs.invalidate_cache()
+    return sorted(str(f).removeprefix(path.rstrip("/")).lstrip("/") for f in fs.find(path))
 
 
 def read_json(uri: str) -> Any | None:

@@ -12,8 +12,7 @@ import xarray as xr
 
 from tasks.downscale.limits import Fields, Limits, crop
 from tasks.downscale.packages import Method
-from tasks.downscale.predict import Plan, super_resolve
-from tasks.downscale.tiles import borders
+from tasks.downscale.predict import Plan, statics_of, super_resolve
 from tasks.errors import BadInput
 from tasks.prepared import Prepared
 from tasks.variables import VARIABLES
@@ -46,25 +45,26 @@ def check_scale(plan: Plan, scale_range: tuple[float, float], model: str) -> Non
         log.warning("scale %.3g x %.3g is outside %g..%g, on which %s was trained", *plan.scale, *scale_range, model)
 
 
+def coarse_fields(prepared: Prepared, names: list[str], steps: slice) -> Fields:
+    """Some lead times on the input grid: variable -> (steps, rows, cols)."""
+    fields = prepared.fields.isel(step=steps)
+    return {n: fields[n].values for n in names if n in fields}
+
+
 def _run(
-    prepared: Prepared,
-    plan: Plan,
-    method: Method,
-    names: list[str],
-    finish: Callable[[Fields, Fields], Fields],
-    told: Callable[[int], None] = lambda _: None,
+    prepared: Prepared, plan: Plan, method: Method, names: list[str], finish: Callable[[Fields, Fields], Fields]
 ) -> xr.Dataset:
-    """Every lead time through the method and `finish`, on the target grid."""
+    """Every lead time through the method and `finish`, on the target grid, in memory."""
     count = prepared.fields.sizes["step"]
     here = [n for n in names if n in prepared.fields]
     out = {n: np.empty((count, plan.target.rows, plan.target.cols), dtype=np.float32) for n in here}
+    statics = statics_of(prepared, plan)
     with progress("downscale", count * len(plan.tiling)) as tick:
         for i in range(count):
-            fine = super_resolve(method, names, prepared, slice(i, i + 1), plan, tick)
-            coarse = {n: prepared.fields[n].values[i : i + 1] for n in fine}
+            coarse = coarse_fields(prepared, names, slice(i, i + 1))
+            fine = super_resolve(method, names, coarse, statics, plan, tick)
             for n, field in finish(fine, coarse).items():
                 out[n][i] = field[0]
-            told(i + 1)
     coords = {k: v for k, v in prepared.fields.coords.items() if "latitude" not in v.dims and "longitude" not in v.dims}
     coords |= {"latitude": plan.target.latitude, "longitude": plan.target.longitude}
     ds = xr.Dataset({n: (("step", "latitude", "longitude"), v) for n, v in out.items()}, coords)
@@ -73,16 +73,9 @@ def _run(
     return ds
 
 
-def downscale_fields(
-    prepared: Prepared, plan: Plan, method: Method, names: list[str], told: Callable[[int], None] = lambda _: None
-) -> xr.Dataset:
-    """Every lead time through the network, held to the physical limits; `told` hears how many are done."""
-    ds = _run(prepared, plan, method, names, Limits(plan).hold, told)
-    rows, cols = borders(plan.tiling)
-    e = plan.edge
-    ds.attrs["tile_rows"] = [r - e for r in rows if 0 < r - e < plan.target.rows]
-    ds.attrs["tile_cols"] = [c - e for c in cols if 0 < c - e < plan.target.cols]
-    return ds
+def downscale_fields(prepared: Prepared, plan: Plan, method: Method, names: list[str]) -> xr.Dataset:
+    """Every lead time through the network, held to the physical limits."""
+    return _run(prepared, plan, method, names, Limits(plan).hold)
 
 
 def interpolate_fields(prepared: Prepared, plan: Plan, method: Method) -> xr.Dataset:

@@ -21,8 +21,9 @@ Fields = dict[str, np.ndarray]  # variable -> (lead times, rows, cols)
 
 def crop(fine: Fields, plan: Plan) -> Fields:
     """Fields on `plan.work` -> on `plan.target`."""
-    e = plan.edge
-    return {n: np.ascontiguousarray(f[..., e : f.shape[-2] - e, e : f.shape[-1] - e]) for n, f in fine.items()}
+    top, bottom, left, right = plan.edges
+    rows, cols = slice(top, plan.work.rows - bottom), slice(left, plan.work.cols - right)
+    return {n: np.ascontiguousarray(f[..., rows, cols]) for n, f in fine.items()}
 
 
 class Limits:

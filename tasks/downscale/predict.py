@@ -14,9 +14,13 @@ from tasks.downscale.packages import Method
 from tasks.downscale.tiles import Tile, tiles
 from tasks.grid import Grid, pad
 from tasks.prepared import Prepared
+from tasks.slab import Block
 from tasks.variables import VARIABLES
 
-TILE = 512  # queries a side; the input window is encoded once and decoded in blocks
+TILE = 1280  # queries a side; the input window is encoded once and decoded in pieces
+# input cells around a block that are computed too, where the product goes on: of what cell means further away do to the
+# correction inside the block less than a hundredth is left
+BESIDE = 4
 Tick = Callable[[], None]
 
 
@@ -26,16 +30,17 @@ def no_tick() -> None:
 
 @dataclass(frozen=True)
 class Plan:
-    """A target grid seen from the padded input: what to compute, tile by tile.
+    """A target grid, or a block of it, seen from the padded input: what to compute, tile by tile.
 
-    `work` is the target with `edge` more cells on every side, so that the input cells it cuts are whole. `rows` and
-    `cols` are its axes on the padded input grid `domain`.
+    `work` is the target with `edges` more cells around it, so that the input cells it cuts are whole. `rows` and `cols`
+    are its axes on the padded input grid.
     """
 
     coarse: Grid
     target: Grid
     work: Grid
-    edge: int
+    edges: tuple[int, int, int, int]  # top, bottom, left, right cells around `target`
+    at: tuple[int, int]  # row and column of the product's grid at which `target` begins
     padding: tuple[int, int, int, int]  # top, bottom, left, right cells around `coarse`
     rows: Axis
     cols: Axis
@@ -47,11 +52,28 @@ class Plan:
         return self.rows.scale, self.cols.scale
 
 
-def make_plan(coarse: Grid, target: Grid, *, halo: int, reach: int, tile: int = TILE) -> Plan:
-    """Plan for a target; `halo` input cells are kept around it, a tile sees `reach` of them at most."""
+def _edges(product: Grid, block: Block, cell: int) -> tuple[int, int, int, int]:
+    """Cells around a block: one of the input's at the product's edge, some where the product goes on."""
+    goes_on = block.rows.start > 0, block.rows.stop < product.rows, block.cols.start > 0, block.cols.stop < product.cols
+    top, bottom, left, right = (cell * (BESIDE if on else 1) for on in goes_on)
+    return (
+        min(top, block.rows.start + cell), min(bottom, product.rows - block.rows.stop + cell),
+        min(left, block.cols.start + cell), min(right, product.cols - block.cols.stop + cell),
+    )  # fmt: skip
+
+
+def make_plan(
+    coarse: Grid, product: Grid, *, halo: int, reach: int, tile: int = TILE, block: Block | None = None
+) -> Plan:
+    """Plan for a product's grid, or a block of it.
+
+    `halo` input cells are kept around it, a tile sees `reach` of them at most.
+    """
+    block = block or Block(slice(0, product.rows), slice(0, product.cols))
+    target = product.part(block.rows, block.cols)
     rows, cols = target.axes_in(coarse)
-    edge = int(np.ceil(max(rows.scale, cols.scale)))
-    work = target.extended(edge, edge, edge, edge)
+    edges = _edges(product, block, int(np.ceil(max(rows.scale, cols.scale))))
+    work = target.extended(*edges)
     rows, cols = work.axes_in(coarse)
 
     def lack(axis: Axis, n: int) -> tuple[int, int]:
@@ -63,7 +85,8 @@ def make_plan(coarse: Grid, target: Grid, *, halo: int, reach: int, tile: int = 
     rows, cols = rows.shifted(-top), cols.shifted(-left)
     height, width = coarse.rows + top + bottom, coarse.cols + left + right
     tiling = tiles(rows, cols, height, width, size=tile, halo=reach)
-    return Plan(coarse, target, work, edge, (top, bottom, left, right), rows, cols, tiling)
+    at = block.rows.start, block.cols.start
+    return Plan(coarse, target, work, edges, at, (top, bottom, left, right), rows, cols, tiling)
 
 
 def padded(field: np.ndarray, plan: Plan, component: bool = False) -> np.ndarray:
@@ -79,13 +102,14 @@ def statics_of(prepared: Prepared, plan: Plan) -> Statics:
     statics = Statics.unknown(domain.rows, domain.cols, plan.rows, plan.cols, spacing)
     if prepared.statics is None:
         return statics
-    trim = prepared.statics.margin - plan.edge - FINE_MARGIN
+    # of arrays that begin `margin` cells before the product
+    top, left = (prepared.statics.margin + n - e for n, e in zip(plan.at, plan.edges[::2], strict=True))
+    m = FINE_MARGIN
+    rows, cols = slice(top - m, top + plan.work.rows + m), slice(left - m, left + plan.work.cols + m)
     for i, name in enumerate(STATICS):
         if name in prepared.statics.fine:
-            fine = prepared.statics.fine[name]
-            fine = np.ascontiguousarray(fine[trim : fine.shape[0] - trim, trim : fine.shape[1] - trim])
             statics.coarse[0, i] = torch.from_numpy(padded(prepared.statics.coarse[name], plan))
-            statics.fine[0, i] = torch.from_numpy(fine)
+            statics.fine[0, i] = torch.from_numpy(np.ascontiguousarray(prepared.statics.fine[name][rows, cols]))
             statics.known[0, i] = 1.0
     return statics
 
@@ -97,21 +121,21 @@ def device_of(method: Method) -> torch.device:
 
 @torch.inference_mode()
 def super_resolve(
-    method: Method, names: list[str], prepared: Prepared, steps: slice, plan: Plan, tick: Tick = no_tick
+    method: Method, names: list[str], coarse: dict[str, np.ndarray], statics: Statics, plan: Plan, tick: Tick = no_tick
 ) -> dict[str, np.ndarray]:
     """Fields of some lead times on `plan.work`: variable -> (steps, rows, cols) float32, before physical limits.
 
-    `names` is the order that the method expects; those that are absent are zeros for it and left out of the result.
+    coarse: variable -> (steps, rows, cols) on the input grid. `names` is the order that the method expects; those that
+    are absent are zeros for it, and left out of the result.
     """
-    here = [n for n in names if n in prepared.fields]
-    stack = {n: padded(prepared.fields[n].values[steps], plan, bool(VARIABLES[n].component)) for n in here}
+    here = [n for n in names if n in coarse]
+    stack = {n: padded(coarse[n], plan, bool(VARIABLES[n].component)) for n in here}
     count = next(iter(stack.values())).shape[0]
     zeros = np.zeros_like(next(iter(stack.values())))
     x = torch.from_numpy(np.stack([stack.get(n, zeros) for n in names], axis=1))
-    present = torch.tensor([[float(n in stack) for n in names]]).expand(count, -1)
-    statics = statics_of(prepared, plan)
+    present = torch.tensor([[float(n in stack) for n in names]])
     device = device_of(method)
-    out = np.empty((count, len(names), plan.work.rows, plan.work.cols), dtype=np.float32)
+    out = {n: np.empty((count, plan.work.rows, plan.work.cols), dtype=np.float32) for n in here}
     for t in plan.tiling:
         rows = plan.rows.part(t.rows.start, t.rows.stop).shifted(t.window_rows.start)
         cols = plan.cols.part(t.cols.start, t.cols.stop).shifted(t.window_cols.start)
@@ -119,7 +143,8 @@ def super_resolve(
         around = around.part(t.rows.start, t.rows.stop, t.cols.start, t.cols.stop).to(device)
         for i in range(count):  # one lead time at a time: memory goes with the tile, not with the forecast's length
             window = x[i : i + 1, :, t.window_rows, t.window_cols].to(device)
-            fine = method(window, present[:1].to(device), around, rows, cols)
-            out[i : i + 1, :, t.rows, t.cols] = fine.cpu().numpy()
+            fine = method(window, present.to(device), around, rows, cols)[0].cpu().numpy()
+            for name in here:
+                out[name][i, t.rows, t.cols] = fine[names.index(name)]
             tick()
-    return {n: out[:, i] for i, n in enumerate(names) if n in stack}
+    return out

@@ -4,26 +4,34 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, cast
 
 import numpy as np
 import torch
-import xarray as xr
 import zarr
 
 from models.downscaler import Downscaler
-from tasks.downscale.fields import check_scale, downscale_fields
+from models.package import ModelPackage
+from tasks.downscale.fields import check_scale, coarse_fields, progress
+from tasks.downscale.limits import Fields, Limits
 from tasks.downscale.packages import open_package
-from tasks.downscale.predict import TILE, make_plan
+from tasks.downscale.predict import TILE, Plan, make_plan, statics_of, super_resolve
+from tasks.downscale.tiles import borders
 from tasks.errors import DeviceUnavailable, ModelMismatch, OutOfMemory
+from tasks.packing import round_field
 from tasks.prepared import Prepared
-from tasks.slab import Slab, SlabReport, digest
+from tasks.slab import Block, Slab, SlabReport, blocks, digest
 from tasks.storage import room_for, write_json, zarr_store
 from tasks.variables import VARIABLES
+
+Array = zarr.Array[Any]
 
 log = logging.getLogger(__name__)
 
 OUT_OF_MEMORY = ("can't allocate memory", "out of memory", "ALLOC_FAILED", "unable to find an engine")
-SMALLEST_TILE = 64  # queries a side; below that the halo costs more than the tile
+SMALLEST_TILE = 40  # queries a side; below that the halo costs more than the tile
 NEWS_EVERY = 5.0  # seconds
 
 
@@ -44,35 +52,111 @@ def is_out_of_memory(error: BaseException) -> bool:
     return isinstance(error, torch.OutOfMemoryError) or any(sign in str(error) for sign in OUT_OF_MEMORY)
 
 
-def _fields(prepared: Prepared, method: Downscaler, slab: Slab, halo: int, names: list[str]) -> tuple[xr.Dataset, int]:
-    """The slab's fields on the target grid, with tiles that fit into memory, and the tile that did."""
-    tile, said = TILE, time.monotonic()
+class _Blocks:
+    """Computes lead times of one block after the other, with tiles that fit into memory."""
 
-    def told(done: int) -> None:
-        nonlocal said
-        if time.monotonic() - said > NEWS_EVERY:
-            said = time.monotonic()
-            write_json(slab.news, {"done": done})
+    def __init__(self, prepared: Prepared, method: Downscaler, slab: Slab, package: ModelPackage) -> None:
+        self.prepared, self.method, self.slab, self.package = prepared, method, slab, package
+        self.tile = TILE
+        self.tile_rows: set[int] = set()
+        self.tile_cols: set[int] = set()
 
-    while True:
-        plan = make_plan(prepared.grid, slab.target, halo=halo, reach=method.reach, tile=tile)
-        try:
-            return downscale_fields(prepared, plan, method, names, told), tile
-        except RuntimeError as error:
-            if not is_out_of_memory(error):
-                raise
-        if tile <= SMALLEST_TILE:
+    def plan(self, block: Block) -> Plan:
+        """Of a block, with the tiles that have fitted so far."""
+        return make_plan(
+            self.prepared.grid, self.slab.target, halo=self.package.halo, reach=self.method.reach, tile=self.tile,
+            block=block,
+        )  # fmt: skip
+
+    def begin(self, block: Block) -> None:
+        """Go on with this block."""
+        self.block, plan = block, self.plan(block)
+        self.statics, self.limits = statics_of(self.prepared, plan), Limits(plan)
+        self._borders(plan)
+
+    def _borders(self, plan: Plan) -> None:
+        """Where in the product something new begins: tiles and blocks."""
+        target, (rows, cols) = self.slab.target, borders(plan.tiling)
+        top, left = (n - e for n, e in zip(plan.at, plan.edges[::2], strict=True))
+        self.tile_rows |= {n for r in (*rows, plan.edges[0]) if 0 < (n := r + top) < target.rows}
+        self.tile_cols |= {n for c in (*cols, plan.edges[2]) if 0 < (n := c + left) < target.cols}
+
+    def lead_time(self, index: int) -> Fields:
+        """The block's fields (1, rows, cols) at a lead time, within the physical limits."""
+        names = self.package.variables
+        coarse = coarse_fields(self.prepared, names, slice(index, index + 1))
+        while True:
+            try:
+                fine = super_resolve(self.method, names, coarse, self.statics, self.limits.plan)
+            except RuntimeError as error:
+                if not is_out_of_memory(error):
+                    raise
+                self._shrink()
+            else:
+                return self.limits.hold(fine, coarse)
+
+    def _shrink(self) -> None:
+        if self.tile <= SMALLEST_TILE:
             raise OutOfMemory(
-                f"lead times {slab.start} to {slab.stop - 1}: not enough memory for a tile of {tile} x {tile} points; "
-                "end what else uses the device, or set `inference: device: cpu` in the region's YAML"
-            )
-        tile //= 2
+                f"{self.slab.part}: not enough memory for a tile of {self.tile} x {self.tile} points; end what else "
+                "uses the device, or set `inference: device: cpu` in the region's YAML"
+            ) from None
+        self.tile //= 2
         torch.cuda.empty_cache()
-        log.warning("downscale: out of memory, going on with tiles of %d x %d points", tile, tile)
+        log.warning("downscale: out of memory, going on with tiles of %d x %d points", self.tile, self.tile)
+        plan = self.plan(self.block)
+        self.limits = Limits(plan)
+        self._borders(plan)
+
+
+def _write(arrays: dict[str, Array], steps: slice, block: Block, fields: Fields) -> dict[str, list[str]]:
+    """Write one shard a variable; returns the digest of each lead time's values in it."""
+    digests = {}
+    for name, values in fields.items():
+        with room_for(f"{name}, lead times {steps.start} to {steps.stop - 1}"):
+            arrays[name][steps, block.rows, block.cols] = values
+        digests[name] = [digest(field) for field in values]
+    return digests
+
+
+def _stacked(
+    work: _Blocks, names: list[str], steps: slice, block: Block, told: Callable[[], None], tick: Callable[[], None]
+) -> Fields:
+    """A block's fields (steps, rows, cols) at some lead times, rounded."""
+    shape = (steps.stop - steps.start, block.rows.stop - block.rows.start, block.cols.stop - block.cols.start)
+    out = {n: np.empty(shape, dtype=np.float32) for n in names}
+    for i in range(steps.start, steps.stop):
+        for name, field in work.lead_time(i).items():
+            out[name][i - steps.start] = round_field(name, field[0])
+        told()
+        tick()
+    return out
+
+
+class _News:
+    """Tells now and then how far a slab is."""
+
+    def __init__(self, slab: Slab, blocks: int) -> None:
+        self.slab, self.blocks, self.done, self.said = slab, blocks, 0, time.monotonic()
+
+    def __call__(self) -> None:
+        self.done += 1
+        if time.monotonic() - self.said > NEWS_EVERY:
+            self.said = time.monotonic()
+            write_json(self.slab.news, {"done": round(self.done / self.blocks, 2)})
+
+
+def _shard(array: Array) -> tuple[int, int, int]:
+    """Lead times, rows and columns in one object."""
+    steps, rows, cols = array.shards or array.chunks
+    return steps, rows, cols
 
 
 def compute(slab: Slab) -> SlabReport:
-    """Compute the slab, write its shards, leave its report; running it again writes the same."""
+    """Compute the slab, write its shards, leave its report; running it again writes the same.
+
+    One block is written while the next one is computed: these two are what is in memory, whatever the domain.
+    """
     began = time.monotonic()
     product = zarr.open_group(zarr_store(slab.product), mode="r+", use_consolidated=False)  # gone with a run that ended
     package = open_package(slab.model)
@@ -81,32 +165,45 @@ def compute(slab: Slab) -> SlabReport:
             f"model {slab.model}: the package here has sha-256 {package.digest[:12]}, the run began with "
             f"{slab.model_sha256[:12]}; bring this machine's models up to date"
         )
-    whole = Prepared.load(slab.fields)
-    prepared = Prepared(whole.fields.isel(step=slice(slab.start, slab.stop)), whole.grid, whole.statics)
-    unknown = [n for n in prepared.fields.data_vars if n in VARIABLES and n not in package.variables]
+    prepared = Prepared.load(slab.fields)
+    names = [str(n) for n in prepared.fields.data_vars if n in VARIABLES]
+    unknown = [n for n in names if n not in package.variables]
     if unknown:
-        raise ModelMismatch(f"model {slab.model} does not know {', '.join(map(str, unknown))}")
+        raise ModelMismatch(f"model {slab.model} does not know {', '.join(unknown)}")
     device = choose_device(slab.device)
     method = package.load(device)
-    plan = make_plan(prepared.grid, slab.target, halo=package.halo, reach=method.reach)
-    check_scale(plan, package.scale_range, slab.model)
+    work, arrays = _Blocks(prepared, method, slab, package), {n: cast("Array", product[n]) for n in names}
+    depth, *side = _shard(arrays[names[0]])
+    todo = blocks(slab.target.rows, slab.target.cols, *side)[slab.first : slab.last]
+    check_scale(work.plan(todo[0]), package.scale_range, slab.model)
     log.info(
-        "downscale: %s on %s, scale %.3g x %.3g, lead times: %d to %d, tiles: %d, threads: %d",
-        package.model_id, device, *plan.scale, slab.start, slab.stop - 1, len(plan.tiling), torch.get_num_threads(),
+        "downscale: %s on %s, %s, blocks: %d of %d x %d points, threads: %d",
+        package.model_id, device, slab.part, len(todo), *side, torch.get_num_threads(),
     )  # fmt: skip
     write_json(slab.news, {"done": 0})
-    fine, tile = _fields(prepared, method, slab, package.halo, package.variables)
-    digests: dict[str, list[str]] = {}
-    for name in (str(n) for n in fine.data_vars if n in VARIABLES):
-        values: np.ndarray = fine[name].values
-        array = product[name]
-        assert isinstance(array, zarr.Array)
-        with room_for(f"{slab.product}: {name}"):
-            array[slab.start : slab.stop] = values
-        digests[name] = [digest(field) for field in values]
+    told = _News(slab, len(todo))
+    digests: dict[str, list[list[str]]] = {n: [[] for _ in range(slab.start, slab.stop)] for n in names}
+
+    def note(steps: slice, written: Future[dict[str, list[str]]]) -> None:
+        for name, found in written.result().items():
+            for i, one in enumerate(found, steps.start - slab.start):
+                digests[name][i].append(one)
+
+    before: tuple[slice, Future[dict[str, list[str]]]] | None = None
+    with ThreadPoolExecutor(1) as writer, progress("downscale", (slab.stop - slab.start) * len(todo)) as tick:
+        for block in todo:
+            work.begin(block)
+            for start in range(slab.start, slab.stop, depth):
+                steps = slice(start, min(start + depth, slab.stop))
+                fields = _stacked(work, names, steps, block, told, tick)
+                if before is not None:
+                    note(*before)
+                before = steps, writer.submit(_write, arrays, steps, block, fields)
+        assert before is not None
+        note(*before)
     report = SlabReport(
-        start=slab.start, stop=slab.stop, device=device, seconds=round(time.monotonic() - began, 3), tile=tile,
-        tile_rows=fine.attrs["tile_rows"], tile_cols=fine.attrs["tile_cols"], digests=digests,
+        start=slab.start, stop=slab.stop, first=slab.first, device=device, seconds=round(time.monotonic() - began, 3),
+        tile=work.tile, tile_rows=sorted(work.tile_rows), tile_cols=sorted(work.tile_cols), digests=digests,
     )  # fmt: skip
     write_json(slab.report, report.model_dump())
     return report

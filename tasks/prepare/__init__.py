@@ -6,16 +6,15 @@ Normalisation is not here: it is part of the model package, so that training and
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 from prefect import task
 
 from tasks.errors import BadInput, RegionOutsideInput
-from tasks.fields import DecodedField
 from tasks.grid import Grid, lattice
 from tasks.prepare.assemble import Assembled, assemble
-from tasks.prepare.decode import decode
+from tasks.prepare.decode import decode_files
 from tasks.prepare.regrid import clip_to, covers
 from tasks.prepare.terrain import static_fields
 from tasks.prepared import Prepared, PreparedInfo
@@ -46,15 +45,10 @@ def _halo_of(grid: Grid, region: Region) -> int:
 
 def prepare_files(files: list[str], region: Region, halo: int) -> tuple[Assembled, Prepared]:
     """Decode, check and regrid files for a region."""
-
-    def decoded() -> Iterator[DecodedField]:
-        for file in files:
-            yield from decode(Path(file), set(region.variables))
-
+    target_of = partial(input_grid, region, halo=halo)
     assert region.required is not None
-    assembled = assemble(
-        decoded(), lambda grid: input_grid(region, grid, halo), list(region.variables), region.required
-    )
+    decoded = decode_files([Path(file) for file in files], set(region.variables), target_of)
+    assembled = assemble(decoded, target_of, list(region.variables), region.required)
     if not assembled.dated:
         raise BadInput(
             f"{', '.join(Path(f).name for f in files)}: does not say of what time it is; add a scalar coordinate `time`"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 
 import numpy as np
 import xarray as xr
@@ -14,13 +15,14 @@ from tasks.fields import DecodedField
 from tasks.grid import Grid
 from tasks.prepare.checks import AMOUNT_NOISE, assert_complete, assert_physical, assert_smooth
 from tasks.prepare.regrid import regrid
+from tasks.prepare.spool import Load, Spool, stacked
 from tasks.variables import VARIABLES
 
 
 @dataclass(frozen=True)
 class _Piece:
     start: datetime
-    values: np.ndarray
+    load: Load
     where: str
 
 
@@ -31,16 +33,17 @@ def _spacing(valids: list[datetime], i: int) -> timedelta:
     return valids[i] - valids[i - 1] if i else valids[1] - valids[0]
 
 
-def _amounts(name: str, pieces: dict[datetime, _Piece], analysis: bool) -> dict[datetime, _Piece]:
+def _amounts(name: str, pieces: dict[datetime, _Piece], analysis: bool, spool: Spool) -> dict[datetime, _Piece]:
     """Accumulations from one start -> amounts since the previous lead time; separate intervals stay as they are."""
     out: dict[datetime, _Piece] = {}
-    previous: tuple[datetime, _Piece] | None = None
+    previous: tuple[datetime, datetime, np.ndarray] | None = None  # valid, start, accumulated
     valids = sorted(pieces)
     for i, valid in enumerate(valids):
         piece = pieces[valid]
-        start, values = piece.start, piece.values
-        if previous is not None and previous[1].start == piece.start:
-            start, values = previous[0], piece.values - previous[1].values
+        start, accumulated = piece.start, piece.load()
+        values = accumulated
+        if previous is not None and previous[1] == piece.start:
+            start, values = previous[0], accumulated - previous[2]
             if float(values.min()) < AMOUNT_NOISE:
                 raise CorruptField(
                     f"{piece.where}: {name} accumulated to {valid:%Y-%m-%dT%H} is {-float(values.min()):.3g} m below "
@@ -48,14 +51,14 @@ def _amounts(name: str, pieces: dict[datetime, _Piece], analysis: bool) -> dict[
                 )
         elif analysis and start == valid:  # a time series that does not say how long: since the time before
             start = valid - _spacing(valids, i)
-        out[valid] = _Piece(start, np.maximum(values, 0.0), piece.where)
-        previous = (valid, piece)
+        out[valid] = _Piece(start, spool.put(np.maximum(values, 0.0)), piece.where)
+        previous = (valid, piece.start, accumulated)
     return out
 
 
 @dataclass(frozen=True)
 class Assembled:
-    """A cycle's fields on one grid; `absent` variables were wanted but are not in the input."""
+    """A cycle's fields on one grid, read when asked for; `absent` variables were wanted but are not in the input."""
 
     fields: xr.Dataset
     grid: Grid
@@ -80,7 +83,7 @@ def _check_cycle(inits: dict[datetime, str], analysis: bool) -> None:
         )
 
 
-def _check_matrix(pieces: dict[str, dict[datetime, _Piece]], init: datetime, analysis: bool) -> None:
+def _check_matrix(pieces: dict[str, dict[datetime, _Piece]], init: datetime, analysis: bool, grid: Grid) -> None:
     """Every variable at every lead time; a forecast has no amount at its start, that becomes zero."""
     valids = sorted({v for per_time in pieces.values() for v in per_time})
     for name, per_time in pieces.items():
@@ -88,8 +91,8 @@ def _check_matrix(pieces: dict[str, dict[datetime, _Piece]], init: datetime, ana
             if valid in per_time:
                 continue
             if VARIABLES[name].amount and valid == init and not analysis:
-                like = next(iter(per_time.values()))
-                per_time[valid] = _Piece(init, np.zeros_like(like.values), "start of the forecast")
+                nothing = partial(np.zeros, (grid.rows, grid.cols), dtype=np.float32)
+                per_time[valid] = _Piece(init, nothing, "start of the forecast")
                 continue
             raise MissingField(
                 f"{name} is missing at lead time {_lead(valid, init)} (valid {valid:%Y-%m-%dT%H}), where other fields "
@@ -103,6 +106,7 @@ def assemble(
     """Check, regrid and order fields; `target_of` gives the grid to use for a source grid (the same: no regridding)."""
     pieces: dict[str, dict[datetime, _Piece]] = {}
     inits: dict[datetime, str] = {}
+    spool = Spool()
     origins, expvers = set(), set()
     grid: Grid | None = None
     analysis = dated = True
@@ -119,12 +123,12 @@ def assemble(
             values = regrid(values, field.grid, target, conservative=field.variable.amount)
         assert_complete(field, values, target)
         per_time = pieces.setdefault(name, {})
-        if field.valid in per_time and not np.array_equal(per_time[field.valid].values, values):
+        if field.valid in per_time and not np.array_equal(per_time[field.valid].load(), values):
             raise MixedCycles(
                 f"{field.where} and {per_time[field.valid].where}: two different {name} fields valid at "
                 f"{field.valid:%Y-%m-%dT%H}; hand in one"
             )
-        per_time[field.valid] = _Piece(field.start, values, field.where)
+        per_time[field.valid] = _Piece(field.start, spool.put(values), field.where)
         origins.add(field.origin)
         expvers.add(field.expver)
         analysis, dated = analysis and field.analysis, dated and field.dated
@@ -141,10 +145,10 @@ def assemble(
     _check_cycle(inits, analysis)
     states = [v for n, per_time in pieces.items() if not VARIABLES[n].amount for v in per_time]
     init = min(inits) if inits else min(states or [v for per_time in pieces.values() for v in per_time])
-    _check_matrix(pieces, init, analysis)
+    _check_matrix(pieces, init, analysis, grid)
     for name in pieces:
         if VARIABLES[name].amount:
-            pieces[name] = _amounts(name, pieces[name], analysis)
+            pieces[name] = _amounts(name, pieces[name], analysis, spool)
     ordered = {n: pieces[n] for n in wanted if n in pieces}
     return Assembled(
         fields=_dataset(ordered, grid, init),
@@ -173,10 +177,7 @@ def _dataset(pieces: dict[str, dict[datetime, _Piece]], grid: Grid, init: dateti
         "time": start,
         "valid_time": ("step", start + steps),
     }
-    arrays = {
-        n: (("step", "latitude", "longitude"), np.stack([per_time[v].values for v in valids]).astype(np.float32))
-        for n, per_time in pieces.items()
-    }
+    arrays = {n: stacked([per_time[v].load for v in valids], (grid.rows, grid.cols)) for n, per_time in pieces.items()}
     ds = xr.Dataset(arrays, coords)
     for name, per_time in pieces.items():
         if VARIABLES[name].amount:  # the interval that each amount belongs to

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import groupby
 from pathlib import Path
 
 import xarray as xr
@@ -10,7 +11,7 @@ import xarray as xr
 from tasks.errors import UnreadableFile
 from tasks.fields import DecodedField
 from tasks.grid import Grid
-from tasks.prepare.decode_grib import decode_grib, first_grid, is_grib
+from tasks.prepare.decode_grib import Needed, decode_grib, first_grid, is_grib
 from tasks.prepare.decode_xarray import decode_xarray, layout
 
 NETCDF_MAGIC = (b"CDF\x01", b"CDF\x02", b"CDF\x05", b"\x89HDF")
@@ -47,8 +48,15 @@ def grid_of(path: Path) -> Grid:
 
 def decode(path: Path, wanted: set[str]) -> Iterator[DecodedField]:
     """Every wanted field of a file or Zarr store."""
-    if path.is_file() and is_grib(path):
-        yield from decode_grib(path, wanted)
-        return
-    with open_dataset(path) as ds:
-        yield from decode_xarray(ds, wanted, path.name)
+    yield from decode_files([path], wanted)
+
+
+def decode_files(paths: list[Path], wanted: set[str], needed: Needed = None) -> Iterator[DecodedField]:
+    """Every wanted field of some files, cut to the area that is needed of fields on their grid."""
+    for grib, some in groupby(paths, lambda path: path.is_file() and is_grib(path)):
+        if grib:
+            yield from decode_grib(some, wanted, needed)
+            continue
+        for path in some:
+            with open_dataset(path) as ds:
+                yield from decode_xarray(ds, wanted, path.name, needed)

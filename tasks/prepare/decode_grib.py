@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache
+from functools import lru_cache, partial
 from io import RawIOBase
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,10 @@ import numpy as np
 from tasks.errors import CorruptField, UnreadableFile
 from tasks.fields import DecodedField
 from tasks.grid import Canonical, Grid, canonical
+from tasks.parallel import in_order
 from tasks.variables import Variable, by_param_id
+
+Needed = Callable[[Grid], Grid] | None  # the area that is needed of fields on a grid; None: all
 
 ORIGINS = {"od": "ifs", "ea": "era5"}
 SURFACE_LEVELS = {"surface", "meanSea", "heightAboveGround"}
@@ -44,7 +47,7 @@ def _assert_padding(file: RawIOBase, start: int, stop: int, path: Path) -> None:
 
 
 def _messages(path: Path) -> Iterator[tuple[int, int]]:
-    """(number, eccodes handle) of every message; UnreadableFile on bytes that belong to none."""
+    """(number, eccodes handle) of every message, the caller's to release; UnreadableFile on bytes of none."""
     size, expected, number = path.stat().st_size, 0, 0
     with path.open("rb", buffering=0) as file:  # eccodes reads from the descriptor: a buffer would hide seeks from it
         while expected < size:
@@ -63,10 +66,11 @@ def _messages(path: Path) -> Iterator[tuple[int, int]]:
                 ) from None
             try:
                 _assert_padding(file, expected, offset, path)
-                expected = offset + length
-                yield number, handle
-            finally:
+            except UnreadableFile:
                 eccodes.codes_release(handle)
+                raise
+            expected = offset + length
+            yield number, handle
 
 
 @lru_cache(maxsize=16)
@@ -135,10 +139,10 @@ def _values(handle: int, layout: Canonical, where: str) -> np.ndarray:
         flat = eccodes.codes_get_array(handle, "values")
     except eccodes.CodesInternalError as error:
         raise CorruptField(f"{where}: data section does not decode ({error}); fetch the file again") from None
-    flat = np.where(flat >= 1e20, np.nan, flat)
-    if eccodes.codes_get(handle, "jPointsAreConsecutive"):
-        return layout(flat.reshape(ni, nj).T)
-    return layout(flat.reshape(nj, ni))
+    consecutive = eccodes.codes_get(handle, "jPointsAreConsecutive")
+    values = layout(flat.reshape(ni, nj).T if consecutive else flat.reshape(nj, ni))
+    values[values >= 1e20] = np.nan
+    return values
 
 
 def _get(handle: int, key: str, default: Any = "") -> Any:
@@ -151,8 +155,10 @@ def _time(handle: int, date_key: str, time_key: str) -> datetime:
     return datetime.strptime(f"{date:08d}{time:04d}", "%Y%m%d%H%M").replace(tzinfo=UTC)
 
 
-def _decode(handle: int, variable: Variable, where: str) -> DecodedField:
+def _decode(handle: int, variable: Variable, where: str, needed: Needed) -> DecodedField:
     layout = _grid(handle, where)
+    if needed is not None:
+        layout = layout.around(needed(layout.grid))
     init, valid = _time(handle, "dataDate", "dataTime"), _time(handle, "validityDate", "validityTime")
     start = valid
     if variable.amount:
@@ -184,22 +190,37 @@ def _decode(handle: int, variable: Variable, where: str) -> DecodedField:
 def first_grid(path: Path) -> Grid:
     """Canonical grid of the first message."""
     _, handle = next(_messages(path))
-    return _grid(handle, f"{path.name} message 1").grid
+    try:
+        return _grid(handle, f"{path.name} message 1").grid
+    finally:
+        eccodes.codes_release(handle)
 
 
-def decode_grib(path: Path, wanted: set[str]) -> Iterator[DecodedField]:
-    """Every wanted surface field of a file; other fields are skipped without being decoded."""
-    for number, handle in _messages(path):
-        try:
-            variable = by_param_id(int(eccodes.codes_get(handle, "paramId")))
-            if variable is None or variable.name not in wanted:
-                continue
-            if eccodes.codes_get(handle, "typeOfLevel") not in SURFACE_LEVELS:
-                continue
-            if int(_get(handle, "perturbationNumber", 0)) != 0:
-                continue
-            yield _decode(handle, variable, f"{path.name} message {number} ({variable.name})")
-        except (eccodes.CodesInternalError, ValueError) as error:
-            raise CorruptField(
-                f"{path.name} message {number}: header does not decode ({error}); fetch the file again"
-            ) from None
+def _decoded(number: int, handle: int, file: str, wanted: set[str], needed: Needed) -> DecodedField | None:
+    """A message's field, None if it is not wanted; releases the message."""
+    try:
+        variable = by_param_id(int(eccodes.codes_get(handle, "paramId")))
+        if variable is None or variable.name not in wanted:
+            return None
+        if eccodes.codes_get(handle, "typeOfLevel") not in SURFACE_LEVELS:
+            return None
+        if int(_get(handle, "perturbationNumber", 0)) != 0:
+            return None
+        return _decode(handle, variable, f"{file} message {number} ({variable.name})", needed)
+    except (eccodes.CodesInternalError, ValueError) as error:
+        raise CorruptField(f"{file} message {number}: header does not decode ({error}); fetch the file again") from None
+    finally:
+        eccodes.codes_release(handle)
+
+
+def decode_grib(paths: Iterable[Path], wanted: set[str], needed: Needed = None) -> Iterator[DecodedField]:
+    """Every wanted surface field of some files; other fields are skipped without being decoded.
+
+    ecCodes decodes outside of Python's lock, and so several messages at once.
+    """
+    calls = (
+        partial(_decoded, number, handle, path.name, wanted, needed)
+        for path in paths
+        for number, handle in _messages(path)
+    )
+    yield from (field for field in in_order(calls) if field is not None)

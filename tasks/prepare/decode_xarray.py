@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -12,7 +12,7 @@ import xarray as xr
 
 from tasks.errors import MixedCycles, UnreadableFile
 from tasks.fields import DecodedField
-from tasks.grid import Canonical, canonical
+from tasks.grid import Canonical, Grid, canonical
 from tasks.variables import CONVERSIONS, Variable, by_name
 
 LATITUDES, LONGITUDES = ("latitude", "lat", "y"), ("longitude", "lon", "x")
@@ -99,9 +99,16 @@ def _origin(attributes: str) -> str:
     )
 
 
-def decode_xarray(ds: xr.Dataset, wanted: set[str], where: str) -> Iterator[DecodedField]:
-    """Every wanted field. Amounts: since the cycle's start if there is a `step`, else of the preceding interval."""
+def decode_xarray(
+    ds: xr.Dataset, wanted: set[str], where: str, needed: Callable[[Grid], Grid] | None = None
+) -> Iterator[DecodedField]:
+    """Every wanted field, or the area of it that is needed.
+
+    Amounts: since the cycle's start if there is a `step`, else of the preceding interval.
+    """
     lat, lon, to_canonical = layout(ds, where)
+    if needed is not None:
+        to_canonical = to_canonical.around(needed(to_canonical.grid))
     for name in ds.data_vars:
         variable = by_name(str(name))
         if variable is None or variable.name not in wanted:

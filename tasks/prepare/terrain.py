@@ -113,8 +113,10 @@ def static_fields(path: Path, coarse: Grid, target: Grid, must_cover: Grid) -> S
 
 def _on(values: np.ndarray, source: Grid, lattice: Grid) -> np.ndarray:
     """A static field on a lattice: means where coarser, conservative bicubic where finer; edges repeated."""
+    h = INTERPOLATION_HALO
+    near_rows, near_columns, source = source.around(lattice, h)
+    values = values[near_rows][:, near_columns]
     if lattice.dlat < source.dlat * 0.999:  # finer: the same interpolation as the fields', which keeps peaks' means
-        h = INTERPOLATION_HALO
         around = torch.from_numpy(pad(values, source, top=h, bottom=h, left=h, right=h))
         rows, cols = lattice.axes_in(source.extended(h, h, h, h))
         return conservative_bicubic(around, rows, cols).numpy()

@@ -15,12 +15,12 @@ from prefect import task
 from pydantic import BaseModel
 
 from tasks.cycle import Cycle
-from tasks.grid import Grid
 from tasks.prepared import PreparedInfo
 from tasks.publish.ledger import PUBLISHED, LedgerEntry, folder, read_entry, read_tagged_entry, write_entry
 from tasks.publish.pages import attributes, picture, report_page
-from tasks.publish.product import assert_reads_back, create, reseal, seal
+from tasks.publish.product import create, reseal, seal
 from tasks.publish.quarantine import enter_refused, place_of
+from tasks.publish.stac import settle_cycle
 from tasks.publish.withdrawal import point_to_good, point_to_newest_good
 from tasks.region import Region
 from tasks.retry import worth_retrying
@@ -61,10 +61,10 @@ def _name(cycle: Cycle, revision: int) -> str:
 
 @task(name="stage", task_run_name="stage {cycle}", retries=5, retry_delay_seconds=[5, 15, 30, 60, 120],
       retry_condition_fn=worth_retrying, timeout_seconds=600)  # fmt: skip
-def stage(store: str, region: str, cycle: Cycle, info: PreparedInfo, target: Grid) -> str:
+def stage(store: str, region: Region, cycle: Cycle, info: PreparedInfo) -> str:
     """A product without values in the store's _staging; returns its URI. Nobody reads there."""
-    uri = join(store, "_staging", f"{region}-{cycle.source}-{cycle.stamp}-{uuid4().hex[:8]}.zarr")
-    create(info.uri, target, info.variables, uri)
+    uri = join(store, "_staging", f"{region.name}-{cycle.source}-{cycle.stamp}-{uuid4().hex[:8]}.zarr")
+    create(info.uri, region.target, info.variables, uri, region.inference.block)
     return uri
 
 
@@ -80,7 +80,7 @@ def publish(
     table: str | None = None,
     again: bool = False,
 ) -> Published:
-    """Read the staged product back, put it in place; then picture, report, ledger entry and latest.json, in that order.
+    """Put the staged product in place; then picture, report, ledger entry and latest.json, in that order.
 
     What is left in staging is the caller's to remove. `draft`: the entry but for the names. `pairs`, `table`: URIs of
     what was scored. `again`: publish although the same product is there.
@@ -95,7 +95,6 @@ def publish(
     else:
         if exists(staged):  # not so when a retry comes after the renaming of a local folder
             seal(staged, attributes(entry, region))
-            assert_reads_back(staged, entry.digests)
             put_in_place(staged, product)
         _write_pages(store, region, entry, pairs)
         published = _enter(store, cycle, entry, again)
@@ -104,6 +103,7 @@ def publish(
     else:
         for path in (entry.product, entry.quicklook, entry.report):
             remove(join(store, *path.split("/")))
+    settle_cycle(store, region.name, cycle)
     point_to_good(store, published.entry)
     remove(claimed)
     log.info("publish: %s", join(store, *published.entry.product.split("/")))
@@ -196,6 +196,7 @@ def record(
             _keep_scores(store, cycle, entry, table)
         if write_entry(store, cycle, entry, found[1]):
             break
+    settle_cycle(store, region.name, cycle)
     if refused:
         point_to_newest_good(store, region.name, cycle.source)
     else:

@@ -9,7 +9,7 @@ from tasks.prepared import PreparedInfo
 from tasks.publish.ledger import PUBLISHED, LedgerEntry
 from tasks.region import Region
 from tasks.scorecard import Scorecard
-from tasks.slab import SlabReport
+from tasks.slab import SlabReport, merged
 from tasks.version import VERSION
 
 
@@ -34,11 +34,5 @@ def draft(
         origin=info.origin, expver=info.expver, model=model, model_sha256=model_sha256, code_version=VERSION,
         region_fingerprint=region.fingerprint, spacing=region.spacing, timings=timings, scorecard=scorecard,
         verified_at=None if scorecard.verification is None else datetime.now(UTC),
-        slabs=[r.model_copy(update={"digests": {}}) for r in reports], digests=_merged(reports),
+        slabs=[r.model_copy(update={"digests": {}}) for r in reports], digests=merged(reports),
     )  # fmt: skip
-
-
-def _merged(reports: list[SlabReport]) -> dict[str, list[str]]:
-    """Digests of all lead times, by variable."""
-    ordered = sorted(reports, key=lambda r: r.start)
-    return {name: [d for r in ordered for d in r.digests[name]] for name in ordered[0].digests}

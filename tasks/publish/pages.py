@@ -24,6 +24,7 @@ def attributes(entry: LedgerEntry, region: Region) -> dict[str, str]:
         "references": "Li et al., Computer Engineering 2026, 52(4), 376-385",
         "attribution": ". ".join(p for p in (ATTRIBUTION[entry.origin], region.attribution) if p),
         "finescale_region": entry.region,
+        "finescale_region_title": region.title,
         "finescale_cycle": entry.cycle,
         "finescale_version": entry.code_version,
         "finescale_model": entry.model,

@@ -16,6 +16,7 @@ from typing import Any
 from tasks.cycle import Cycle
 from tasks.publish.ledger import LedgerEntry, entry_uri, latest_uri
 from tasks.publish.quarantine import FOLDER
+from tasks.publish.stac import settle_cycle
 from tasks.storage import filesystem, is_remote, join, read_json, remove
 
 GRACE = timedelta(days=1)  # longer than any run may take: what is younger may be somebody's
@@ -60,9 +61,11 @@ def expired(store: str, region: str, found: list[LedgerEntry], now: datetime, da
 
 
 def remove_cycle(store: str, entry: LedgerEntry) -> None:
-    """Remove a cycle's entry, product and picture, in that order."""
-    uri = entry_uri(store, entry.region, Cycle.parse(entry.cycle, entry.source))
+    """Remove a cycle's entry, its item in the catalogue, product and picture, in that order."""
+    cycle = Cycle.parse(entry.cycle, entry.source)
+    uri = entry_uri(store, entry.region, cycle)
     remove(uri)
+    settle_cycle(store, entry.region, cycle)
     remove_product(join(store, *entry.product.split("/")))
     for path in (entry.quicklook, entry.report):
         if path:

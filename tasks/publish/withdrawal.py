@@ -22,6 +22,7 @@ from tasks.publish.ledger import (
     replace_latest,
     write_entry,
 )
+from tasks.publish.stac import settle_cycle
 from tasks.rolling import remove_scores
 from tasks.storage import exists, join, read_tagged, remove
 
@@ -51,6 +52,7 @@ def mark(store: str, entry: LedgerEntry, state: str, why: str) -> bool:
         changed = found[0].model_copy(update={"state": state, "why": why})
         if changed == found[0] or write_entry(store, cycle, changed, found[1]):
             log.info("ledger: %s %s is %s: %s", entry.region, entry.cycle, state, why)
+            settle_cycle(store, entry.region, cycle)
             return True
 
 

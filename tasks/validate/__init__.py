@@ -167,18 +167,20 @@ def validate(
     limits: GateLimits,
     folder: str,
     borders: tuple[list[int], list[int]] = ([], []),
+    digests: dict[str, list[str]] | None = None,
     truth: str | None = None,
     observed: Observed | None = None,
     complete: bool = False,
     history: str | None = None,
 ) -> Validated:
-    """Check and score a product that is not published yet. `borders`: of its tiles, rows and columns.
+    """Check and score a product that is not published yet.
 
+    `borders`: of its tiles, rows and columns. `digests`: of what was computed, which is what must be read.
     `complete`: no more observations are expected. `history`: URI of pooled scores of earlier cycles.
     """
     prepared = Prepared.load(fields_uri)
     product = open_zarr(product_uri)
-    checks = check(product, target, prepared.fields, prepared.grid, limits, borders)
+    checks = check(product, target, prepared.fields, prepared.grid, limits, borders, digests)
     broken = any(not c.passed for c in checks)
     finer, spacing = beside_truth(Path(truth), product, target, prepared) if truth and not broken else ({}, 0.0)
     verification, pairs, single, trouble = None, None, None, ""

@@ -5,11 +5,13 @@ The check itself is titanlib's (Båserud et al. 2020, doi:10.5194/asr-17-153-202
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
-import titanlib
+import torch
 
 from tasks.validate.companions import beside, of_variable
 from tasks.validate.stations.table import reject
@@ -17,6 +19,20 @@ from tasks.validate.stations.table import reject
 NEIGHBOURS = "disagrees with its neighbours"
 ELEVATION = "elevation in doubt"
 PRESSURE = "surface pressure against elevation"
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """OpenMP with one thread, and afterwards as before: inference would take twice as long."""
+    threads = torch.get_num_threads()
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+
+
+with _one_thread():  # titanlib, as it is imported, sets it for the whole process
+    import titanlib
 
 G, R_DRY, LAPSE = 9.80665, 287.05, 0.0065  # m s-2, J kg-1 K-1, K m-1 (standard atmosphere, ISO 2533)
 HUMID = 1.005  # virtual temperature over temperature, at a dew point of about 10 degrees C
@@ -147,8 +163,8 @@ def _from_neighbours(
     """Difference from the neighbours' median where titanlib's buddy check rejects a value, 0 where it does not.
 
     One valid time after the other; `checked` restricts what is judged, not who is asked. Titanlib's time grows with the
-    square of the stations: 0.4 s for 10,000, a millisecond for 600. Threads are OpenMP's (OMP_NUM_THREADS); with more
-    than one, a value may or may not still count as a buddy of another that is judged at the same moment.
+    square of the stations: 0.4 s for 10,000, a millisecond for 600. With more than one of OpenMP's threads a value may
+    or may not still count as a buddy of another that is judged at the same moment.
     """
     part = observations.iloc[rows]
     latitude, longitude, elevation = (part[c].to_numpy("float32") for c in ("latitude", "longitude", "elevation"))
@@ -159,18 +175,20 @@ def _from_neighbours(
     for at in np.split(order, np.searchsorted(time[order], np.arange(1, len(times)))):
         if len(at) <= settings.fewest or not judged[at].any():
             continue
-        flags = titanlib.buddy_check(
-            titanlib.Points(latitude[at], longitude[at], elevation[at]),
-            values[at].astype("float32"),
-            np.array([settings.radius], "float32"),
-            np.array([settings.fewest], "int32"),
-            settings.threshold,
-            settings.elevation_range,
-            settings.gradient,
-            settings.least_std,
-            settings.iterations,
-            judged[at].astype("int32"),
-        )
+        with _one_thread():
+            titanlib.set_omp_threads(1)
+            flags = titanlib.buddy_check(
+                titanlib.Points(latitude[at], longitude[at], elevation[at]),
+                values[at].astype("float32"),
+                np.array([settings.radius], "float32"),
+                np.array([settings.fewest], "int32"),
+                settings.threshold,
+                settings.elevation_range,
+                settings.gradient,
+                settings.least_std,
+                settings.iterations,
+                judged[at].astype("int32"),
+            )
         for i in np.flatnonzero(flags):
             near = _within(settings.radius, latitude[at], longitude[at], i)
             off[at[i]] = values[at[i]] - np.median(values[at][near])

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import xarray as xr
 
+from tasks.errors import ReadBackFailed
 from tasks.grid import Grid
+from tasks.parallel import in_order
 from tasks.recoarsen import Recoarsen
 from tasks.region import GateLimits
 from tasks.scorecard import Check
+from tasks.slab import field_digest
 from tasks.variables import VARIABLES
 
 
@@ -34,28 +39,60 @@ def check(
     grid: Grid,
     limits: GateLimits,
     borders: tuple[list[int], list[int]] = ([], []),
+    digests: dict[str, list[str]] | None = None,
 ) -> list[Check]:
-    """Every hard check of every variable, over all lead times; reads one lead time at a time."""
-    checks = []
+    """Every hard check of every variable, over all lead times; reads each value once, some lead times at a time.
+
+    `digests`: of each lead time's values as they were computed; ReadBackFailed if others are read.
+    """
     recoarsen = Recoarsen(target, grid)
-    for name in (str(n) for n in product.data_vars if n in VARIABLES):
-        variable = VARIABLES[name]
-        finite, low, high, constant, recoarsening, seam = 1.0, np.inf, -np.inf, 0, 0.0, 1.0
-        for i in range(product.sizes["step"]):
-            fine, coarse = product[name][i].values, fields[name][i].values
-            finite = min(finite, float(np.isfinite(fine).mean()))
-            low, high = min(low, float(np.nanmin(fine))), max(high, float(np.nanmax(fine)))
-            constant += bool(fine.std() == 0 and coarse.std() > 0)
+    names = [str(n) for n in product.data_vars if n in VARIABLES]
+    calls = (
+        partial(_check, product[n], fields[n], recoarsen, limits, borders, digests[n] if digests else None)
+        for n in names
+    )
+    return [one for found in in_order(calls) for one in found]
+
+
+def _check(
+    product: xr.DataArray,
+    fields: xr.DataArray,
+    recoarsen: Recoarsen,
+    limits: GateLimits,
+    borders: tuple[list[int], list[int]],
+    digests: list[str] | None,
+) -> list[Check]:
+    """Every hard check of one variable."""
+    name, count = str(product.name), product.sizes["step"]
+    variable = VARIABLES[name]
+    depth = product.encoding.get("chunks", (1,))[0]  # lead times that are read together anyway
+    side = (product.encoding.get("shards") or product.shape)[-2:]
+    finite, low, high, constant, recoarsening, seam = 1.0, np.inf, -np.inf, 0, 0.0, 1.0
+    for start in range(0, count, depth):
+        some = slice(start, min(start + depth, count))
+        for i, fine, coarse in zip(range(count)[some], product[some].values, fields[some].values, strict=True):
+            if digests is not None and field_digest(fine, *side) != digests[i]:
+                raise ReadBackFailed(
+                    f"{product.encoding.get('source', 'product')}: {name} at lead time {i} does not read back as it "
+                    "was computed; check the store's disk, and run again"
+                )
+            least, most = float(fine.min()), float(fine.max())
+            if not np.isfinite(least + most):
+                known = np.isfinite(fine)
+                finite = min(finite, float(known.mean()))
+                least, most = (float(f(fine[known], initial=np.nan)) for f in (np.nanmin, np.nanmax))
+            low, high = min(low, least), max(high, most)
+            constant += bool(least == most and coarse.min() < coarse.max())
             recoarsening = max(recoarsening, recoarsen.error(fine, coarse))
             seam = max(seam, seam_ratio(fine, *borders))
-
-        def add(what: str, value: float, limit: float, passed: bool, name: str = name) -> None:
-            checks.append(Check(name=what, variable=name, value=round(value, 8), limit=limit, passed=passed))
-
-        add("finite share", finite, 1.0, finite == 1.0)
-        add("lowest value", low, variable.low, low >= variable.low)
-        add("highest value", high, variable.high, high <= variable.high)
-        add("constant lead times", constant, 0, constant == 0)
-        add("re-coarsening error", recoarsening, limits.recoarsening, recoarsening <= limits.recoarsening)
-        add("seam", seam, limits.seam, seam <= limits.seam)
-    return checks
+    return [
+        Check(name=what, variable=name, value=round(value, 8), limit=limit, passed=passed)
+        for what, value, limit, passed in (
+            ("finite share", finite, 1.0, finite == 1.0),
+            ("lowest value", low, variable.low, low >= variable.low),
+            ("highest value", high, variable.high, high <= variable.high),
+            ("constant lead times", constant, 0, constant == 0),
+            ("re-coarsening error", recoarsening, limits.recoarsening, recoarsening <= limits.recoarsening),
+            ("seam", seam, limits.seam, seam <= limits.seam),
+        )
+    ]

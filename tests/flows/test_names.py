@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from importlib.machinery import PathFinder
@@ -23,3 +24,20 @@ def test_every_flow_loads_by_its_file() -> None:
     load = f"from prefect.flows import load_flow_from_entrypoint as f; [f(f'flows/{{n}}.py:{{n}}') for n in {names}]"
     done = subprocess.run([sys.executable, "-c", load], cwd=ROOT, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
+
+
+def test_importing_the_flows_leaves_torch_its_threads() -> None:
+    count = "import torch; {}print(torch.get_num_threads())"
+    alone, beside = (
+        subprocess.run([sys.executable, "-c", count.format(more)], cwd=ROOT, capture_output=True, text=True, check=True)
+        for more in ("", "import flows.downscale; ")
+    )
+    assert alone.stdout == beside.stdout
+
+
+def test_threads_of_torch_sleep_while_they_wait() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", "import tasks.validate"], cwd=ROOT, capture_output=True, text=True, check=True,
+        env={"PATH": "", "OMP_DISPLAY_ENV": "true"},
+    )  # fmt: skip
+    assert set(re.findall(r"OMP_WAIT_POLICY = '(\w+)'", done.stderr)) == {"PASSIVE"}

@@ -16,6 +16,7 @@ from tasks import region as regions
 from tasks.downscale.fields import downscale_fields
 from tasks.downscale.packages import open_package
 from tasks.downscale.predict import make_plan
+from tasks.packing import round_field
 from tasks.prepare import prepare_files
 from tasks.region import Box, Region
 from tasks.storage import open_zarr
@@ -41,7 +42,10 @@ def make(files: list[Path], region: Region) -> Made:
     assembled, prepared = prepare_files([str(file) for file in files], region, package.halo)
     network = package.load()
     plan = make_plan(prepared.grid, region.target, halo=package.halo, reach=network.reach)
-    return Made(assembled.fields, downscale_fields(prepared, plan, network, package.variables))
+    product = downscale_fields(prepared, plan, network, package.variables)
+    for name in (n for n in VARIABLES if n in product):
+        product[name].values = round_field(name, product[name].values)
+    return Made(assembled.fields, product)
 
 
 def part_of_hubei() -> Region:

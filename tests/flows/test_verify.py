@@ -132,6 +132,8 @@ def test_a_product_is_unverified_until_observations_arrive_and_its_verdict_goes_
     }
     # so do latest.json, with the scores, and the rolling table
     named = latest(store)
+    item = json.loads((store / f"hubei/demo/items/2021-12/{DEMO}.json").read_text())
+    assert item["properties"]["finescale:quality"] == named["quality"]
     assert (named["quality"], named["why"], named["revision"]) == ("verified", [], 1)
     assert {s["variable"] for s in named["scores"]} == {s.variable for s in found.skill}
     table = read_scores(str(store), "hubei", "demo", CYCLE.time + timedelta(days=1))
@@ -214,6 +216,7 @@ def test_a_refused_cycle_is_in_the_ledger_where_nothing_good_is_and_can_be_made_
     with pytest.raises(GateRefused):
         downscale(str(make_region(gate={"recoarsening": 1e-12})), source="demo", store=str(store))
     assert not (store / "hubei/demo/latest.json").exists()
+    assert not (store / "catalog.json").exists(), "nor is anything in the catalogue"
     (cycle,) = region_status("hubei", str(store), ask_prefect=False)["cycles"]
     assert (cycle["state"], cycle["quality"]) == ("quarantined", "quarantined")
     assert "re-coarsening error" in cycle["why"]

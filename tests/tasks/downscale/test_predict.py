@@ -15,10 +15,10 @@ from models.downscaler import Downscaler
 from models.geometry import subdivide
 from models.methods import build
 from models.statistics import Statistics, VariableStatistics
-from tasks.downscale.fields import downscale_fields, interpolate_fields
+from tasks.downscale.fields import coarse_fields, downscale_fields, interpolate_fields
 from tasks.downscale.limits import Limits
 from tasks.downscale.packages import interpolation, names, open_package
-from tasks.downscale.predict import make_plan, super_resolve
+from tasks.downscale.predict import make_plan, statics_of, super_resolve
 from tasks.downscale.tiles import borders, tiles
 from tasks.errors import BadInput, ModelMismatch
 from tasks.grid import Grid, lattice
@@ -106,8 +106,9 @@ def test_tiled_equals_whole(dlat: float, dlon: float) -> None:
     whole = make_plan(grid, target, halo=halo, reach=halo, tile=10_000)
     pieces = make_plan(grid, target, halo=halo, reach=halo, tile=17)
     assert (len(whole.tiling), len(pieces.tiling) > 12) == (1, True)
-    a = super_resolve(model, list(VARIABLES), data, slice(0, 1), whole)
-    b = super_resolve(model, list(VARIABLES), data, slice(0, 1), pieces)
+    coarse = coarse_fields(data, list(VARIABLES), slice(0, 1))
+    a = super_resolve(model, list(VARIABLES), coarse, statics_of(data, whole), whole)
+    b = super_resolve(model, list(VARIABLES), coarse, statics_of(data, pieces), pieces)
     for name in VARIABLES:
         assert np.abs(a[name] - b[name]).max() <= 1e-5 * max(1.0, np.abs(a[name]).max())
 
@@ -165,11 +166,11 @@ def test_limits_hold_and_the_product_averages_to_its_input(spacing: float) -> No
     target = lattice(37.1, 33.4, 103.1, 107.6, spacing)
     model, data = network(), prepared(grid, target, steps=2)
     plan = make_plan(grid, target, halo=model.reach, reach=model.reach)
-    fine = super_resolve(model, list(VARIABLES), data, slice(0, 2), plan)
+    coarse = coarse_fields(data, list(VARIABLES), slice(0, 2))
+    fine = super_resolve(model, list(VARIABLES), coarse, statics_of(data, plan), plan)
     assert (fine["d2m"] > fine["t2m"]).any(), "the raw network breaks a limit, or this test shows nothing"
     assert (fine["tp"] < 0).any()
     limits = Limits(plan)
-    coarse = {n: data.fields[n].values for n in fine}
     held = limits.hold(fine, coarse)
     assert (held["d2m"] <= held["t2m"]).all()
     assert (held["tp"] >= 0).all()

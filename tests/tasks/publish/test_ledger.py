@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import xarray as xr
-import zarr
 
 from tasks.cycle import Cycle, RawFile
 from tasks.grid import Grid
@@ -25,9 +24,8 @@ from tasks.publish.ledger import (
     read_tagged_entry,
     write_entry,
 )
-from tasks.publish.product import ReadBackFailed, assert_reads_back, create, seal
+from tasks.publish.product import create, seal
 from tasks.scorecard import Scorecard
-from tasks.slab import digest
 from tasks.storage import write_zarr
 
 
@@ -130,20 +128,14 @@ def small(value: float = 280.0) -> xr.Dataset:
     return xr.Dataset({"t2m": (("step", "latitude", "longitude"), field)}, coords)
 
 
-def test_staged_product_that_does_not_read_back_by_value_is_refused(tmp_path: Path) -> None:
+def test_sealed_product_has_its_attributes_and_coordinates(tmp_path: Path) -> None:
     plain, staged = str(tmp_path / "plain.zarr"), str(tmp_path / "staged.zarr")
     write_zarr(small(), plain)
     create(plain, Grid(33.0, 110.0, 1.0, 1.0, 4, 5), ["t2m"], staged)
-    zarr.open_group(staged, mode="r+")["t2m"][0:1] = small()["t2m"].values
-    right = [digest(small()["t2m"].values[0])]
-    assert_reads_back(staged, {"t2m": right})
     seal(staged, {"title": "good"})
     read = xr.open_zarr(staged)
     assert read.attrs["title"] == "good"
     assert set(read.coords) == {"step", "latitude", "longitude", "time", "valid_time"}
-    zarr.open_group(staged, mode="r+")["t2m"][0, 2, 3] = 280.5
-    with pytest.raises(ReadBackFailed, match="t2m at lead time 0"):
-        assert_reads_back(staged, {"t2m": right})
 
 
 def test_picture_of_a_field_without_outline_and_without_variation(tmp_path: Path) -> None:

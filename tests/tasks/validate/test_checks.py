@@ -8,10 +8,12 @@ import numpy as np
 import pytest
 import xarray as xr
 
+from tasks.errors import ReadBackFailed
 from tasks.grid import Grid, canonical
 from tasks.prepared import Prepared
 from tasks.recoarsen import Recoarsen
 from tasks.region import GateLimits
+from tasks.slab import digest
 from tasks.validate.checks import check, seam_ratio
 from tasks.validate.truth import Beside, beside_truth, fractions, score_against
 from tests.conftest import TRUTH
@@ -39,6 +41,15 @@ def failed(fine: xr.Dataset, coarse: xr.Dataset) -> set[str]:
 def test_a_good_product_passes_every_check() -> None:
     fine, coarse = product()
     assert failed(fine, coarse) == set()
+
+
+def test_a_product_that_does_not_read_back_by_value_is_refused() -> None:
+    fine, coarse = product()
+    right = {"t2m": [digest(fine["t2m"].values[0])]}
+    assert check(fine, FINE, coarse, COARSE, GateLimits(), digests=right)
+    fine["t2m"][0, 2, 3] += 1e-4
+    with pytest.raises(ReadBackFailed, match="t2m at lead time 0"):
+        check(fine, FINE, coarse, COARSE, GateLimits(), digests=right)
 
 
 def test_one_nan_fails() -> None:
