@@ -1,8 +1,8 @@
 """Fields for the packing benchmarks: real HRES made coarse and downscaled again with its terrain, as products are.
 
-720 rows as those of China at 0.05 degree, 1,940 columns (5-77N, 98W-96E), one lead time. A cube of lead times is a window
-of 1,240 columns that moves 10 columns a lead time, and is scaled by up to 2 % so that no value occurs in two lead times: real
-fields that change about as weather does, whose terrain moves too.
+720 rows as those of China at 0.05 degree, 1,940 columns (5-77N, 98W-96E), one lead time. A cube of lead times is a
+window of 1,240 columns that moves 10 columns a lead time, and is scaled by up to 2 % so that no value occurs twice:
+real fields that change about as weather does, whose terrain moves too.
 """
 
 from __future__ import annotations

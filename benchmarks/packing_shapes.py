@@ -8,35 +8,42 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import s3fs
 import zarr
 from zarr.abc.store import ByteRequest, Store
-from zarr.codecs import BloscCodec
 from zarr.core.buffer import Buffer, BufferPrototype
 from zarr.storage import FsspecStore, LocalStore, WrapperStore
 
+from tasks.packing import compressor
 from tests.servers.s3 import BUCKET, KEY, SECRET, s3_server
 
 STEPS = 49
-LAYOUTS = (  # chunks, shards; steps, rows, columns
-    ((1, 256, 256), (8, 768, 1280)),
-    ((1, 128, 128), (8, 768, 640)),
-    ((2, 128, 128), (8, 768, 640)),
-    ((2, 256, 256), (8, 768, 768)),
-    ((4, 128, 128), (8, 768, 640)),
-    ((4, 128, 128), (8, 1024, 1024)),
-    ((4, 128, 128), (52, 512, 512)),
-    ((4, 64, 64), (8, 768, 640)),
-    ((8, 64, 64), (8, 768, 640)),
-    ((8, 128, 128), (8, 768, 640)),
-    ((8, 128, 128), (56, 512, 512)),
-    ((49, 32, 32), (49, 512, 512)),
-    ((49, 64, 64), (49, 512, 512)),
-)
-READS: dict[str, Any] = {
-    "map": (20, slice(None), slice(None)),
-    "quarter": (20, slice(180, 540), slice(310, 930)),
-    "point": (slice(None), 333, 777),
+CHINA = (720, 1240)
+HUBEI = (88, 166)
+LAYOUTS: dict[tuple[int, int], tuple[tuple[tuple[int, int, int], tuple[int, int, int]], ...]] = {  # chunks, shards
+    CHINA: (
+        ((1, 256, 256), (8, 768, 1280)),
+        ((1, 128, 128), (8, 768, 640)),
+        ((2, 128, 128), (8, 768, 640)),
+        ((2, 256, 256), (8, 768, 768)),
+        ((4, 128, 128), (8, 768, 640)),
+        ((4, 128, 128), (8, 1024, 1024)),
+        ((4, 128, 128), (52, 512, 512)),
+        ((4, 64, 64), (8, 768, 640)),
+        ((8, 64, 64), (8, 768, 640)),
+        ((8, 128, 128), (8, 768, 640)),
+        ((8, 128, 128), (56, 512, 512)),
+        ((49, 32, 32), (49, 512, 512)),
+        ((49, 64, 64), (49, 512, 512)),
+    ),
+    HUBEI: (
+        ((1, 88, 166), (8, 88, 166)),
+        ((2, 88, 128), (8, 88, 256)),
+        ((8, 88, 128), (8, 88, 256)),
+        ((49, 32, 32), (49, 96, 192)),
+    ),
 }
+READS = ("map", "quarter", "point")
 ROUNDS = 3
 WAIT, MB_S, AT_ONCE = (
     0.05,
@@ -63,14 +70,23 @@ class Counting(WrapperStore[Store]):
         return found
 
 
-def far(requests: int, size: int) -> float:
+def selection(read: str, rows: int, cols: int) -> tuple[Any, Any, Any]:
+    """What is read: a whole lead time, the middle of one, or all lead times of a point."""
+    if read == "point":
+        return slice(None), rows * 4 // 9, cols * 5 // 8
+    if read == "map":
+        return 20, slice(None), slice(None)
+    return 20, slice(rows // 4, rows * 3 // 4), slice(cols // 4, cols * 3 // 4)
+
+
+def far(requests: int, size: float) -> float:
     """Seconds over an office's line: first the index, then as many requests at a time as a browser makes."""
-    return WAIT + np.ceil(requests / AT_ONCE) * WAIT + size / 1e6 / MB_S
+    return float(WAIT + np.ceil(requests / AT_ONCE) * WAIT + size / 1e6 / MB_S)
 
 
 def by_zarrita(chunks: tuple[int, ...], shards: tuple[int, ...], read: str, shape: tuple[int, ...]) -> int:
     """Requests of zarrita.js, which asks for each chunk, and once for the index of each shard."""
-    index = READS[read]
+    index = selection(read, *shape[1:])
     total = 0
     for part in (chunks, shards):
         count = 1
@@ -81,11 +97,11 @@ def by_zarrita(chunks: tuple[int, ...], shards: tuple[int, ...], read: str, shap
     return total
 
 
-def _read(store: Store) -> dict[str, dict[str, float]]:
+def _read(store: Store, rows: int, cols: int) -> dict[str, dict[str, float]]:
     """Each read with its requests, bytes and fastest time."""
     out = {}
-    for read, index in READS.items():
-        times = []
+    for read in READS:
+        index, times = selection(read, rows, cols), []
         for _ in range(ROUNDS):
             sizes: list[int] = []
             array = zarr.open_array(Counting(store, sizes), mode="r")
@@ -98,27 +114,31 @@ def _read(store: Store) -> dict[str, dict[str, float]]:
     return out
 
 
-def measure(field: np.ndarray) -> list[dict[str, Any]]:
+def measure(whole: np.ndarray) -> list[dict[str, Any]]:
     """One record a layout for a variable (49, 720, 1240), from the local disk and from an S3 server on loopback."""
     records = []
-    packed = BloscCodec(cname="zstd", clevel=1, shuffle="bitshuffle")
     with tempfile.TemporaryDirectory() as name, s3_server(Path(name)) as server:
         options = {"key": KEY, "secret": SECRET, "endpoint_url": server.endpoint}
-        for i, (chunks, shards) in enumerate(LAYOUTS):
-            local = LocalStore(Path(name) / f"layout{i}")
-            remote = FsspecStore.from_url(f"s3://{BUCKET}/layout{i}", storage_options=options)
-            if i == 0:
-                zarr.core.sync.sync(remote.fs._mkdir(BUCKET))
-            for store in (local, remote):
-                array = zarr.create_array(
-                    store, shape=field.shape, chunks=chunks, shards=shards, dtype="float32", compressors=packed,
-                    fill_value=np.nan,
-                )  # fmt: skip
-                array[:] = field
-            files = [f.stat().st_size for f in local.root.rglob("*") if f.is_file()]
-            record = {"chunks": chunks, "shards": shards, "bytes": sum(files), "objects": len(files) - 1}
-            record |= {"local": _read(local), "s3": _read(remote)}
-            record["zarrita"] = {read: by_zarrita(chunks, shards, read, field.shape) for read in READS}
-            records.append(record)
-            print(record, flush=True)
+        s3fs.S3FileSystem(**options).makedirs(BUCKET)
+        for (rows, cols), layouts in LAYOUTS.items():
+            field = whole[:, :rows, :cols]
+            for chunks, shards in layouts:
+                place = f"layout{len(records)}"
+                local = LocalStore(Path(name) / place)
+                remote = FsspecStore.from_url(f"s3://{BUCKET}/{place}", storage_options=options)
+                for store in (local, remote):
+                    array = zarr.create_array(
+                        store, shape=field.shape, chunks=chunks, shards=shards, dtype="float32",
+                        compressors=compressor(), fill_value=np.nan,
+                    )  # fmt: skip
+                    array[:] = field
+                files = [f.stat().st_size for f in local.root.rglob("*") if f.is_file()]
+                record = {"shape": field.shape, "chunks": chunks, "shards": shards, "bytes": sum(files)}
+                record |= {
+                    "objects": len(files) - 1,
+                    "local": _read(local, rows, cols),
+                    "s3": _read(remote, rows, cols),
+                }
+                record["zarrita"] = {read: by_zarrita(chunks, shards, read, field.shape) for read in READS}
+                records.append(record)
     return records
