@@ -17,18 +17,21 @@ from tasks.slab import field_digest
 from tasks.variables import VARIABLES
 
 
+NEAR = 10  # points on either side of a border that it is held against: a mountain range is no seam, nor a front
+
+
 def seam_ratio(field: np.ndarray, rows: list[int], cols: list[int]) -> float:
-    """Mean jump across the given tile borders over the mean jump elsewhere; 1 without borders or without jumps."""
+    """Mean jump across a tile border over the largest such near it, of the worst border; 1 without borders or jumps."""
     worst = 1.0
-    for axis, borders in ((-2, rows), (-1, cols)):
-        if not borders:
-            continue
-        jumps = np.abs(np.diff(field, axis=axis)).mean(axis=-1 if axis == -2 else -2)
-        at = np.zeros(jumps.shape[-1], dtype=bool)
-        at[np.asarray(borders) - 1] = True
-        elsewhere = float(jumps[..., ~at].mean())
-        if elsewhere > 0:
-            worst = max(worst, float(jumps[..., at].mean()) / elsewhere)
+    for axis, borders in ((0, rows), (1, cols)):
+        for border in borders:
+            low, high = max(border - NEAR - 1, 0), min(border + NEAR + 1, field.shape[axis])
+            near = field[low:high] if axis == 0 else field[:, low:high]
+            jumps = np.abs(np.diff(near, axis=axis)).mean(axis=1 - axis)
+            at = border - low - 1
+            elsewhere = float(np.delete(jumps, at).max())
+            if elsewhere > 0:
+                worst = max(worst, float(jumps[at]) / elsewhere)
     return worst
 
 

@@ -194,7 +194,7 @@ def test_run_killed_before_publishing_leaves_the_store_as_it_was_and_can_be_run_
     command = [sys.executable, "-m", "flows.cli", "run", "hubei", "--source", "demo", "--store", str(store)]
     run = subprocess.Popen(command, cwd=ROOT, env=environment, start_new_session=True)
     deadline = time.monotonic() + 180
-    while not (reached := list(scratch.glob("hubei/*/slabs/0.json"))) and time.monotonic() < deadline:
+    while not (reached := list(scratch.glob("hubei/*/slabs/0-0.json"))) and time.monotonic() < deadline:
         time.sleep(0.01)
     os.killpg(run.pid, signal.SIGKILL)
     assert reached, "the run never came as far as a product"

@@ -232,9 +232,9 @@ def poison(folder: Path) -> None:
 @pytest.mark.fault("a run is killed between staging and publishing", "nothing published; the next run makes it whole")
 def test_run_killed_before_publishing(office: Prefect, region: Any, tmp_path: Path) -> None:
     place, workspace = region(stop=3, where="here"), Path(office.environment["FINESCALE_WORKSPACE"])
-    before = set(workspace.glob("hubei/*/slabs/0.json"))
+    before = set(workspace.glob("hubei/*/slabs/0-0.json"))
     run = submit(office, place, tmp_path)
-    wait_for("a computed slab", lambda: set(workspace.glob("hubei/*/slabs/0.json")) - before, 60, 0.01)
+    wait_for("a computed slab", lambda: set(workspace.glob("hubei/*/slabs/0-0.json")) - before, 60, 0.01)
     for child in office.parts["cpu"].children():
         os.kill(child, signal.SIGKILL)
     assert office.finished(run)["type"] == "CRASHED"

@@ -89,6 +89,8 @@ def test_a_step_at_a_tile_border_is_a_seam() -> None:
     stepped = field.copy()
     stepped[40:] += 10
     assert seam_ratio(stepped, [40], []) > 3
+    mountains = field * np.where(np.abs(np.arange(field.shape[1]) - 40) < 20, 10, 1)
+    assert seam_ratio(mountains, [], [40]) < 1.5, "a border across rough country is no seam"
 
 
 def test_truth_scores_are_those_of_a_plain_loop() -> None:
