@@ -16,7 +16,6 @@ from tasks.scorecard import Check
 from tasks.slab import field_digest
 from tasks.variables import VARIABLES
 
-
 NEAR = 10  # points on either side of a border that it is held against: a mountain range is no seam, nor a front
 
 
