@@ -10,7 +10,6 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
-import gribberish
 import numpy as np
 
 from benchmarks import plain
@@ -37,6 +36,8 @@ def with_cfgrib(files: list[Path]) -> int:
 
 def with_gribberish(files: list[Path]) -> int:
     """Message by message."""
+    import gribberish  # in this function alone: it is of the extra `bench`
+
     return sum(gribberish.parse_grib_array(m, 0).size for f in files for m in messages(f))
 
 
@@ -59,6 +60,8 @@ def on_all_cores() -> Iterator[Callable[[list[Path]], int]]:
 
 def assert_same(file: Path) -> None:
     """Both gribberish and ours give the values that ecCodes gives."""
+    import gribberish
+
     found = [f.values for f in decode(file, set(PARAMETERS.values()))]
     for message, field in zip(messages(file), found, strict=True):
         turned = np.roll(values_of(message).reshape(WORLD.rows, WORLD.cols), WORLD.cols // 2, axis=1)

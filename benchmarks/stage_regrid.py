@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
-import xarray_regrid  # noqa: F401  registers .regrid
 
 from benchmarks.cycles import WORLD, noise
 from benchmarks.rounds import interleaved
@@ -52,6 +51,8 @@ def _mir(fields: np.ndarray, source: Grid, target: Grid, method: str) -> np.ndar
 
 
 def _ways(fields: np.ndarray, source: Grid, target: Grid) -> dict[str, Way]:
+    import xarray_regrid  # noqa: F401  registers .regrid; here, because it is of the extra `bench`
+
     where = {"latitude": source.latitude, "longitude": source.longitude}
     array = xr.DataArray(fields, where, ("field", "latitude", "longitude"))
     to = {"latitude": target.latitude, "longitude": target.longitude}

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 FloatArray = np.ndarray
+TIE = 1e-6  # of a cell: centres are known to about 1e-9
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,15 @@ class Axis:
     def __len__(self) -> int:
         return len(self.centres)
 
+    @property
+    def cells(self) -> FloatArray:
+        """Index of the input cell that holds each query centre, (Q,) int64, also beyond the input.
+
+        A centre between two cells, as every tenth is at scale 10, belongs to the second, however it has been rounded:
+        else a tile would differ from the whole there.
+        """
+        return np.floor(self.centres + 0.5 + TIE).astype(np.int64)
+
     def shifted(self, origin: float) -> Axis:
         """The same cells seen from a window whose first input index is `origin`."""
         return Axis(self.centres - origin, self.width)
@@ -47,7 +57,7 @@ class Axis:
 
     def nearest(self, n: int) -> FloatArray:
         """Index of the input cell that holds each query centre, (Q,) int64, kept inside 0..n-1."""
-        return np.clip(np.floor(self.centres + 0.5).astype(np.int64), 0, n - 1)
+        return np.clip(self.cells, 0, n - 1)
 
 
 def with_margin(axis: Axis, cells: int) -> Axis:

@@ -176,7 +176,7 @@ def around(features: Tensor, rows: Axis, cols: Axis, cells: int) -> tuple[Tensor
     """
     picks, first = [], []
     for axis in (rows, cols):
-        low, high = (int(np.floor(axis.centres[i] + 0.5)) for i in (0, -1))
+        low, high = (int(axis.cells[i]) for i in (0, -1))
         index = np.arange(low - cells, high + cells + 1)
         picks.append(index)
         first.append(int(index[0]))

@@ -30,8 +30,7 @@ class Queries:
     @classmethod
     def of(cls, axis: Axis, first: int) -> Queries:
         """Of an axis, for an array that begins with cell `first`."""
-        cell = np.floor(axis.centres + 0.5)
-        return cls(cell.astype(np.int64) - first, axis.centres - cell, axis.width)
+        return cls(axis.cells - first, axis.centres - axis.cells, axis.width)
 
     def __len__(self) -> int:
         return len(self.cell)

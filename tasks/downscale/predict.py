@@ -77,8 +77,8 @@ def make_plan(
     rows, cols = work.axes_in(coarse)
 
     def lack(axis: Axis, n: int) -> tuple[int, int]:
-        before = halo - int(np.floor(axis.centres[0] + 0.5))
-        after = int(np.floor(axis.centres[-1] + 0.5)) + halo - (n - 1)
+        before = halo - int(axis.cells[0])
+        after = int(axis.cells[-1]) + halo - (n - 1)
         return max(before, 0), max(after, 0)
 
     (top, bottom), (left, right) = lack(rows, coarse.rows), lack(cols, coarse.cols)

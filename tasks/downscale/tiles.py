@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import pairwise
 
-import numpy as np
-
 from models.geometry import Axis
 
 
@@ -26,8 +24,8 @@ def _spans(axis: Axis, n: int, size: int, halo: int) -> list[tuple[slice, slice]
     edges = [round(i * len(axis) / count) for i in range(count + 1)]
     spans = []
     for start, stop in pairwise(edges):
-        low = int(np.floor(axis.centres[start] + 0.5)) - halo
-        high = int(np.floor(axis.centres[stop - 1] + 0.5)) + halo + 1
+        low = int(axis.cells[start]) - halo
+        high = int(axis.cells[stop - 1]) + halo + 1
         spans.append((slice(start, stop), slice(max(low, 0), min(high, n))))
     return spans
 

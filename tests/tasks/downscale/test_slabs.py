@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 import xarray as xr
+import zarr
 
 from models.downscaler import Downscaler
 from models.geometry import Axis
@@ -19,17 +20,23 @@ from tasks.downscale.slabs import choose_device, compute
 from tasks.errors import DeviceUnavailable, ModelMismatch, OutOfMemory
 from tasks.prepare import prepare_files
 from tasks.publish.product import create
-from tasks.slab import Slab, digest
+from tasks.region import Region
+from tasks.slab import Slab, blocks, digest, field_digest, merged
 from tests.conftest import DEMO_GRIB
 
 
 @pytest.fixture
 def slab(tmp_path: Path) -> Slab:
     """The demo's only lead time."""
-    region, package = regions.load("hubei"), open_package("inr-hres")
+    return staged(tmp_path, regions.load("hubei"), 1024)
+
+
+def staged(tmp_path: Path, region: Region, block: int) -> Slab:
+    """The demo's only lead time for a region, in blocks of at most so many points a side."""
+    package = open_package("inr-hres")
     assembled, prepared = prepare_files([str(DEMO_GRIB)], region, package.halo)
     fields, product = prepared.save(str(tmp_path)), str(tmp_path / "product.zarr")
-    create(fields, region.target, [v for v in region.variables if v not in assembled.absent], product)
+    create(fields, region.target, [v for v in region.variables if v not in assembled.absent], product, block)
     return Slab(
         fields=fields, product=product, report=str(tmp_path / "slabs/0.json"), start=0, stop=1, model="inr-hres",
         model_sha256=package.digest, target=region.target,
@@ -47,6 +54,27 @@ def test_slab_writes_its_lead_times_and_leaves_a_report(slab: Slab) -> None:
     found = values(slab)
     assert {n: [[digest(v[0])]] for n, v in found.items()} == report.digests
     assert all(np.isfinite(v).all() for v in found.values())
+
+
+@pytest.mark.parametrize("spacing", [0.0125, 0.016])  # cells that tile the input's, and that straddle their edges
+def test_blocks_are_the_whole(tmp_path: Path, spacing: float) -> None:
+    region = regions.load("hubei").with_spacing(spacing)
+    whole, parts = (staged(tmp_path / str(block), region, block) for block in (1024, 256))
+    one, several = compute(whole), compute(parts)
+    sides = zarr.open_group(parts.product)["t2m"].shards[1:]
+    assert len(several.digests["t2m"][0]) == len(blocks(region.target.rows, region.target.cols, *sides)) >= 4
+    assert one.tile_cols == []
+    assert several.tile_cols == list(range(sides[1], region.target.cols, sides[1]))
+    right, found = values(whole), values(parts)
+    for name, field in right.items():  # apart from where rounding falls to the other side
+        difference = np.abs(found[name] - field)
+        assert np.sqrt((difference**2).mean()) < 1e-3 * field.std(), name
+        assert difference.max() < 0.02 * field.std(), name
+    # other slabs may write other blocks of the same lead times: together they are the same product
+    first, rest = (parts.model_copy(update={"first": a, "last": b}) for a, b in ((0, 2), (2, 100)))
+    assert merged([compute(rest), compute(first)]) == merged([several])
+    array = values(parts)["t2m"][0]
+    assert merged([several])["t2m"] == [field_digest(array, *sides)]
 
 
 def test_out_of_memory_takes_smaller_tiles_and_gives_the_same(slab: Slab, monkeypatch: pytest.MonkeyPatch) -> None:
