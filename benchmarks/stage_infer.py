@@ -1,9 +1,10 @@
 """Cost of inference against the size of the field: ours, chunked as sup3r does it, LIIF and EDSR. Part of stages.
 
 Fields of seven variables to x2 on the same threads, untrained weights, the sizes of the shipped package; LIIF and EDSR
-as published. *sup3r-style*: NREL sup3r's forward pass cuts the field into chunks of a fixed size with overlap around,
-runs the whole network on each with its overlap, crops and stitches; here with our network, whose package's halo is the
-overlap that makes both equal but for 0.2 % of the model's error (benchmarks.halo).
+as published. Ours in blocks, as the pipeline computes large domains. *sup3r-style*: NREL sup3r's forward pass cuts the
+field into chunks of a fixed size with overlap around, runs the whole network on each with its overlap, crops and
+stitches; here with our network, whose package's halo is the overlap that makes both equal but for 0.2 % of the model's
+error (benchmarks.halo).
 """
 
 from __future__ import annotations
@@ -18,11 +19,16 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.inference import CASES, EDSR, LIIF, OURS
 from benchmarks.rounds import interleaved
+from models.downscaler import Downscaler
 from models.geometry import Axis, subdivide
 from models.methods import build
 from models.statics import Statics
 from models.statistics import VARIABLES, Statistics, VariableStatistics
 from tasks.downscale.packages import open_package
+from tasks.downscale.predict import BESIDE, TILE
+from tasks.downscale.tiles import tiles
+from tasks.packing import SHARD_SIDE
+from tasks.slab import blocks
 
 SCALE = 2.0
 SIZES = ((64, 64), (128, 128), (180, 360), (360, 720), (720, 1440))
@@ -34,14 +40,13 @@ LARGEST = {LIIF: 360 * 720}
 MANY = 180 * 360  # cells up to which there are as many rounds as asked for; above them one
 GOAL = 1.05  # of the exponent: cost may not grow faster than the field
 
-Network = Callable[[torch.Tensor, torch.Tensor, Statics, Axis, Axis], torch.Tensor]
 
-
-def network(case: str) -> Network:
+def network(case: str) -> Downscaler:
     """A method of benchmarks.inference."""
     method, sizes, published, _ = CASES[case]
     laws = {n: VariableStatistics(0.0, 1.0, (0.2, 0.8), n == "tp") for n in VARIABLES}
-    model: Network = build(method, Statistics(laws), sizes, published).eval().to(memory_format=torch.channels_last)
+    model = build(method, Statistics(laws), sizes, published).eval().to(memory_format=torch.channels_last)
+    assert isinstance(model, Downscaler)
     return model
 
 
@@ -53,7 +58,7 @@ def inputs(size: tuple[int, int], scale: float = SCALE) -> tuple[torch.Tensor, t
     return torch.randn(1, len(VARIABLES), *size), present, Statics.unknown(*size, rows, cols), rows, cols
 
 
-def chunked(model: Network, size: tuple[int, int], overlap: int) -> torch.Tensor:
+def chunked(model: Downscaler, size: tuple[int, int], overlap: int) -> torch.Tensor:
     """The field in chunks of a fixed size with overlap; each padded chunk goes through the network whole."""
     x, present, statics, rows, cols = inputs(size)
     out = torch.empty(1, len(VARIABLES), len(rows), len(cols))
@@ -74,12 +79,36 @@ def chunked(model: Network, size: tuple[int, int], overlap: int) -> torch.Tensor
     return out
 
 
+def in_blocks(model: Downscaler, size: tuple[int, int], given: tuple[Any, ...]) -> torch.Tensor:
+    """The field block by block, as the pipeline computes it: the input window of each with all that queries can see."""
+    x, present, statics, rows, cols = given
+    out = torch.empty(1, len(VARIABLES), len(rows), len(cols))
+    for block in blocks(len(rows), len(cols), SHARD_SIDE, SHARD_SIDE):
+        wide = []
+        for part, axis in ((block.rows, rows), (block.cols, cols)):
+            more = round(BESIDE * SCALE)
+            wide.append(slice(max(part.start - more, 0), min(part.stop + more, len(axis))))
+        (tile,) = tiles(rows.part(wide[0].start, wide[0].stop), cols.part(wide[1].start, wide[1].stop), *size,
+                        size=TILE, halo=model.reach)  # fmt: skip
+        around = statics.window(tile.window_rows, tile.window_cols)
+        around = around.part(wide[0].start, wide[0].stop, wide[1].start, wide[1].stop)
+        queries = (
+            axis.part(part.start, part.stop).shifted(window.start)
+            for axis, part, window in zip((rows, cols), wide, (tile.window_rows, tile.window_cols), strict=True)
+        )
+        fine = model(x[..., tile.window_rows, tile.window_cols], present, around, *queries)
+        top, left = block.rows.start - wide[0].start, block.cols.start - wide[1].start
+        height, width = block.rows.stop - block.rows.start, block.cols.stop - block.cols.start
+        out[..., block.rows, block.cols] = fine[..., top : top + height, left : left + width]
+    return out
+
+
 def exponent(pixels: Sequence[int], seconds: Sequence[float]) -> float:
     """Of a power law fitted to cost against output pixels on log axes; 1 is proportional."""
     return float(np.polyfit(np.log(pixels), np.log(seconds), 1)[0])
 
 
-def multiply_adds(model: Network, scale: float = SCALE) -> int:
+def multiply_adds(model: Downscaler, scale: float = SCALE) -> int:
     """Of all convolutions and matrix products for one output pixel of seven variables, counted on a small field."""
     size = SIZES[0]
     with FlopCounterMode(display=False) as counter, torch.inference_mode():
@@ -101,6 +130,7 @@ def measure(rounds: int, quick: bool) -> dict[str, Any]:
                 for case, model in models.items()
                 if cells <= LARGEST.get(case, cells)
             }
+            ways[OURS] = lambda size=size, given=given: in_blocks(models[OURS], size, given)
             ways[CHUNKED] = lambda size=size: chunked(models[OURS], size, overlap)
             large = cells > MANY
             seconds = interleaved({f"{size[0]} x {size[1]} {n}": w for n, w in ways.items()},
