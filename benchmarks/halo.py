@@ -18,7 +18,7 @@ from tasks.downscale.fields import downscale_fields
 from tasks.downscale.packages import open_package
 from tasks.downscale.predict import make_plan
 from tasks.prepare import prepare_files
-from tasks.validate.truth import score_against
+from tasks.validate.truth import beside_truth, score_against
 
 
 def main() -> None:
@@ -37,7 +37,7 @@ def main() -> None:
 
     whole, prepared = product(method.reach)
     truth = Path(FOLDER / "truth_0p1.nc")
-    own = {s.variable: s.product for s in score_against(truth, whole, hubei.target, prepared)}
+    own = {s.variable: s.product for s in score_against(beside_truth(truth, whole, hubei.target, prepared)[0])}
     names = list(own)
     print("halo  " + "  ".join(f"{n:>7}" for n in names) + "   (difference to the receptive field's halo / own error)")
     for halo in (1, 2, 3, 4, 5, 6, 8, 10, 12, 16, method.reach):
