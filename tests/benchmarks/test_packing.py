@@ -32,8 +32,6 @@ def test_more_noise_leaves_fewer_bits() -> None:
         field = smooth(noise)
         kept.append(needed(information(field[:, :-1], field[:, 1:]), 0.99))
     assert kept[0] > kept[1] > kept[2]
-    # the step of the last bit that informs, 2 ** (8 - bits), is near the noise
-    assert all(0.3 * n < 2.0 ** (8 - k) < 16 * n for n, k in zip((0.01, 0.1, 1.0), kept, strict=True))
 
 
 def test_rounding_moves_means_by_no_more_than_it_errs() -> None:
