@@ -41,8 +41,6 @@ BOXES = {
     "china": {"north": 54.0, "south": 18.0, "west": 73.0, "east": 135.0},
     "globe": {"north": 90.0, "south": -90.0, "west": -180.0, "east": 179.95},
 }
-# borders between tiles are few: where one happens to run through made-up mountains, jumps across it are no seam
-SEAM = 100.0
 TERRAIN_MARGIN = 4.0  # degrees that a region's terrain file reaches beyond its box
 
 
@@ -160,7 +158,7 @@ def write_region(folder: Path, name: str, **changes: Any) -> str:
     else:
         target.mkdir(parents=True, exist_ok=True)
         data = {"name": name, "title": name, "box": BOXES[name], "spacing": 0.05, "terrain": "terrain.nc"}
-        data |= {"variables": list(PARAMETERS.values()), "gate": {"seam": SEAM}}
+        data |= {"variables": list(PARAMETERS.values())}
         _write_terrain(target / "terrain.nc", BOXES[name])
     data |= {"observations": {"sources": []}, **changes}
     (target / "region.yaml").write_text(yaml.safe_dump(data))
