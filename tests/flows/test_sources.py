@@ -53,7 +53,7 @@ def test_latest_cycle_from_open_data_to_product_and_again(
     )  # fmt: skip
     first = run(region, tmp_path, mirror)
     assert first.returncode == 0, first.stderr
-    (entry_file,) = list((tmp_path / "s/hubei/ifs").rglob("*T*.json"))
+    (entry_file,) = list((tmp_path / "s/hubei/ifs").glob("[0-9]*/*/*T*.json"))
     entry = json.loads(entry_file.read_text())
     assert (entry["lead_hours"], entry["origin"]) == ([0, 3, 6], "ifs")
     assert len(entry["inputs"]) == 20
