@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -19,7 +19,6 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.inference import CASES, EDSR, LIIF, OURS
 from benchmarks.rounds import interleaved
-from models.downscaler import Downscaler
 from models.geometry import Axis, subdivide
 from models.methods import build
 from models.statics import Statics
@@ -41,12 +40,22 @@ MANY = 180 * 360  # cells up to which there are as many rounds as asked for; abo
 GOAL = 1.05  # of the exponent: cost may not grow faster than the field
 
 
-def network(case: str) -> Downscaler:
+class Method(Protocol):
+    """A super-resolution method of any kind."""
+
+    reach: int
+
+    def __call__(
+        self, x: torch.Tensor, present: torch.Tensor, statics: Statics, rows: Axis, cols: Axis
+    ) -> torch.Tensor:
+        """Fine fields."""
+
+
+def network(case: str) -> Method:
     """A method of benchmarks.inference."""
     method, sizes, published, _ = CASES[case]
     laws = {n: VariableStatistics(0.0, 1.0, (0.2, 0.8), n == "tp") for n in VARIABLES}
-    model = build(method, Statistics(laws), sizes, published).eval().to(memory_format=torch.channels_last)
-    assert isinstance(model, Downscaler)
+    model: Method = build(method, Statistics(laws), sizes, published).eval().to(memory_format=torch.channels_last)
     return model
 
 
@@ -58,7 +67,7 @@ def inputs(size: tuple[int, int], scale: float = SCALE) -> tuple[torch.Tensor, t
     return torch.randn(1, len(VARIABLES), *size), present, Statics.unknown(*size, rows, cols), rows, cols
 
 
-def chunked(model: Downscaler, size: tuple[int, int], overlap: int) -> torch.Tensor:
+def chunked(model: Method, size: tuple[int, int], overlap: int) -> torch.Tensor:
     """The field in chunks of a fixed size with overlap; each padded chunk goes through the network whole."""
     x, present, statics, rows, cols = inputs(size)
     out = torch.empty(1, len(VARIABLES), len(rows), len(cols))
@@ -79,7 +88,7 @@ def chunked(model: Downscaler, size: tuple[int, int], overlap: int) -> torch.Ten
     return out
 
 
-def in_blocks(model: Downscaler, size: tuple[int, int], given: tuple[Any, ...]) -> torch.Tensor:
+def in_blocks(model: Method, size: tuple[int, int], given: tuple[Any, ...]) -> torch.Tensor:
     """The field block by block, as the pipeline computes it: the input window of each with all that queries can see."""
     x, present, statics, rows, cols = given
     out = torch.empty(1, len(VARIABLES), len(rows), len(cols))
@@ -108,7 +117,7 @@ def exponent(pixels: Sequence[int], seconds: Sequence[float]) -> float:
     return float(np.polyfit(np.log(pixels), np.log(seconds), 1)[0])
 
 
-def multiply_adds(model: Downscaler, scale: float = SCALE) -> int:
+def multiply_adds(model: Method, scale: float = SCALE) -> int:
     """Of all convolutions and matrix products for one output pixel of seven variables, counted on a small field."""
     size = SIZES[0]
     with FlopCounterMode(display=False) as counter, torch.inference_mode():
