@@ -44,6 +44,8 @@ class Series:
 
 def cell_at(product: xr.Dataset, latitude: float, longitude: float, region: str) -> Cell:
     """The cell that a place in degrees lies in; BadInput outside of the product's cells."""
+    if not (np.isfinite(latitude) and np.isfinite(longitude)):
+        raise BadInput(f"--lat {latitude:g} --lon {longitude:g}: give degrees, south and west negative")
     grid = canonical(product["latitude"].values, product["longitude"].values, region).grid
     row = round((grid.north - latitude) / grid.dlat)
     east = (longitude - grid.west + grid.dlon / 2) % 360.0 - grid.dlon / 2  # degrees from the first column
@@ -88,6 +90,8 @@ def read_series(
         columns["wind_direction"] = np.rad2deg(np.arctan2(-raw["u10"], -raw["v10"])) % 360.0
     else:
         columns |= {n: raw[n] for n in ("u10", "v10") if n in raw}
+    if elevation is not None and not np.isfinite(elevation):
+        raise BadInput(f"--elevation {elevation:g}: give metres above the sea")
     if elevation is not None and "t2m" in columns:
         if cell.height is None:
             raise BadInput(f"--elevation: {chosen.entry.product} does not know the height of its terrain; leave it out")

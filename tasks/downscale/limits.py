@@ -31,15 +31,20 @@ class Limits:
 
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
-        top, _, left, _ = plan.padding
-        self.rows, self.cols = plan.rows.shifted(top), plan.cols.shifted(left)
-        self.recoarsen = Recoarsen(plan.work, plan.coarse)
+        # the part of the input around the work: across 180 degrees one grid, where the whole would be cut open
+        self._near_rows, self._near_cols, self.coarse = plan.coarse.around(plan.work)
+        self.rows, self.cols = plan.work.axes_in(self.coarse)
+        self.recoarsen = Recoarsen(plan.work, self.coarse)
+
+    def near(self, coarse: np.ndarray) -> np.ndarray:
+        """Field on the input grid -> on the part of it around the work, which is `recoarsen`'s."""
+        return coarse[..., self._near_rows, :][..., self._near_cols]
 
     def _interpolate(self, name: str, coarse: np.ndarray) -> np.ndarray:
         """Conservative bicubic of a correction known on covered cells, its edges repeated outwards."""
         inside_rows = np.flatnonzero(self.recoarsen.inside_rows)
         inside_cols = np.flatnonzero(self.recoarsen.inside_cols)
-        grid, h = self.plan.coarse, INTERPOLATION_HALO
+        grid, h = self.coarse, INTERPOLATION_HALO
         covered_grid = grid.extended(
             -int(inside_rows[0]),
             -int(grid.rows - 1 - inside_rows[-1]),
@@ -51,21 +56,20 @@ class Limits:
         rows, cols = self.rows.shifted(inside_rows[0] - h), self.cols.shifted(inside_cols[0] - h)
         return conservative_bicubic(torch.from_numpy(around), rows, cols).numpy()
 
-    def _restore_means(self, name: str, field: np.ndarray, coarse: np.ndarray) -> None:
+    def _restore_means(self, name: str, field: np.ndarray, coarse: np.ndarray, limit: float) -> None:
         """Add a smooth correction until cell means are the input's: at once where cells tile, else in some rounds."""
-        limit = TOLERANCE * float(coarse.std())
         for _ in range(ROUNDS):
             gap = self.recoarsen.gap(field, coarse)
             if np.sqrt((gap**2).mean()) <= limit:
                 break
             field += self._interpolate(name, gap.astype(np.float32))
 
-    def _scale_amounts(self, field: np.ndarray, coarse: np.ndarray) -> None:
+    def _scale_amounts(self, field: np.ndarray, coarse: np.ndarray, limit: float) -> None:
         """Multiply until cell means are the input's: never below zero, and dry input cells stay dry.
 
         The iteration of Richardson (1972) and Lucy (1974), doi:10.1086/111605: it keeps the sign and converges.
         """
-        wanted, limit = self.recoarsen.select(coarse), TOLERANCE * float(coarse.std())
+        wanted = self.recoarsen.select(coarse)
         np.maximum(field, SPARK * self.recoarsen.spread(wanted).astype(np.float32), out=field)
         outside = 1.0 - self.recoarsen.spread(np.ones(wanted.shape[-2:]))
         for _ in range(ROUNDS):
@@ -77,13 +81,15 @@ class Limits:
 
     def hold(self, fine: Fields, coarse: Fields) -> Fields:
         """Fields on `plan.work` -> fields on `plan.target` within the limits; `coarse` are the input fields."""
+        limit = {n: TOLERANCE * float(coarse[n].std()) for n in fine}
+        near = {n: self.near(coarse[n]) for n in fine}
         for name, field in fine.items():
-            self._restore_means(name, field, coarse[name])
+            self._restore_means(name, field, near[name], limit[name])
             if VARIABLES[name].amount:
-                self._scale_amounts(field, coarse[name])
+                self._scale_amounts(field, near[name], limit[name])
         if "t2m" in fine and "d2m" in fine:
             for _ in range(3):  # clipping moves means, restoring them can cross the limit again
                 np.minimum(fine["d2m"], fine["t2m"], out=fine["d2m"])
-                self._restore_means("d2m", fine["d2m"], coarse["d2m"])
+                self._restore_means("d2m", fine["d2m"], near["d2m"], limit["d2m"])
             np.minimum(fine["d2m"], fine["t2m"], out=fine["d2m"])
         return crop(fine, self.plan)

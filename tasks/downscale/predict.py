@@ -53,13 +53,18 @@ class Plan:
 
 
 def _edges(product: Grid, block: Block, cell: int) -> tuple[int, int, int, int]:
-    """Cells around a block: one of the input's at the product's edge, some where the product goes on."""
-    goes_on = block.rows.start > 0, block.rows.stop < product.rows, block.cols.start > 0, block.cols.stop < product.cols
-    top, bottom, left, right = (cell * (BESIDE if on else 1) for on in goes_on)
-    return (
-        min(top, block.rows.start + cell), min(bottom, product.rows - block.rows.stop + cell),
-        min(left, block.cols.start + cell), min(right, product.cols - block.cols.stop + cell),
-    )  # fmt: skip
+    """Cells around a block: one of the input's at the product's edge, some where the product goes on.
+
+    Around the Earth it goes on for every block but one that is as wide.
+    """
+    before = block.rows.start, block.cols.start
+    after = product.rows - block.rows.stop, product.cols - block.cols.stop
+    (top, left), (bottom, right) = (
+        tuple(min(cell * BESIDE, n + cell) if n else cell for n in side) for side in (before, after)
+    )
+    if product.wraps and before[1] + after[1] > 0:
+        left = right = cell * BESIDE
+    return top, bottom, left, right
 
 
 def make_plan(

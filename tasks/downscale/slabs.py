@@ -81,10 +81,9 @@ class _Blocks:
         self.tile_rows |= {n for r in (*rows, plan.edges[0]) if 0 < (n := r + top) < target.rows}
         self.tile_cols |= {n for c in (*cols, plan.edges[2]) if 0 < (n := c + left) < target.cols}
 
-    def lead_time(self, index: int) -> Fields:
-        """The block's fields (1, rows, cols) at a lead time, within the physical limits."""
+    def lead_time(self, coarse: Fields) -> Fields:
+        """The block's fields (1, rows, cols) at a lead time (1, rows, cols), within the physical limits."""
         names = self.package.variables
-        coarse = coarse_fields(self.prepared, names, slice(index, index + 1))
         while True:
             try:
                 fine = super_resolve(self.method, names, coarse, self.statics, self.limits.plan)
@@ -125,9 +124,10 @@ def _stacked(
     """A block's fields (steps, rows, cols) at some lead times, rounded."""
     shape = (steps.stop - steps.start, block.rows.stop - block.rows.start, block.cols.stop - block.cols.start)
     out = {n: np.empty(shape, dtype=np.float32) for n in names}
-    for i in range(steps.start, steps.stop):
-        for name, field in work.lead_time(i).items():
-            out[name][i - steps.start] = round_field(name, field[0])
+    coarse = coarse_fields(work.prepared, names, steps)
+    for i in range(shape[0]):
+        for name, field in work.lead_time({n: c[i : i + 1] for n, c in coarse.items()}).items():
+            out[name][i] = round_field(name, field[0])
         told()
         tick()
     return out

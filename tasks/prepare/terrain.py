@@ -20,6 +20,7 @@ from tasks.prepared import StaticFields
 
 NAMES = ("z", "elevation", "height", "orog", "topo")
 LAND_NAMES = ("lsm", "land", "land_sea_mask")  # fraction of land, or 1 and 0
+AROUND_EARTH = 3  # input cells more: blocks at 180 degrees look across
 GEOPOTENTIAL_UNITS = {"m2 s-2", "m**2 s**-2", "m^2/s^2", "m2/s2", "gpm2"}
 HEIGHT_UNITS = {"m", "metre", "meter", "metres", "meters", "gpm"}
 
@@ -91,6 +92,7 @@ def static_fields(path: Path, coarse: Grid, target: Grid, must_cover: Grid) -> S
     rows, cols = target.axes_in(coarse)
     margin = margin_for(max(rows.scale, cols.scale))
     if coarse.wraps:
+        margin += AROUND_EARTH * int(np.ceil(max(rows.scale, cols.scale)))
         wide = target.extended(margin, margin, margin, margin)
         fine = {n: _on(f, source, wide) for n, f in fields.items()}
         return StaticFields({n: _on(f, source, coarse) for n, f in fields.items()}, fine, margin)

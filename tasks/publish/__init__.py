@@ -15,6 +15,7 @@ from prefect import task
 from pydantic import BaseModel
 
 from tasks.cycle import Cycle
+from tasks.errors import FinescaleError
 from tasks.prepared import PreparedInfo
 from tasks.publish.geojson import SUFFIX, put_boundary, write_stations
 from tasks.publish.ledger import PUBLISHED, LedgerEntry, folder, read_entry, read_tagged_entry, write_entry
@@ -105,12 +106,20 @@ def publish(
     else:
         for path in filter(None, (entry.product, entry.quicklook, entry.report, entry.stations)):
             remove(join(store, *path.split("/")))
-    settle_cycle(store, region.name, cycle)
+    _settle(store, region.name, cycle)
     _put_page(store, region)
     point_to_good(store, published.entry)
     remove(claimed)
     log.info("publish: %s", join(store, *published.entry.product.split("/")))
     return published
+
+
+def _settle(store: str, region: str, cycle: Cycle) -> None:
+    """Enter a cycle into the catalogue; what hinders that hinders no product, and `finescale maintain` mends it."""
+    try:
+        settle_cycle(store, region, cycle)
+    except FinescaleError as error:
+        log.warning("catalogue: %s: not entered (%s); `finescale maintain %s` does it", cycle, error, region)
 
 
 def _put_page(store: str, region: Region) -> None:
@@ -212,7 +221,7 @@ def record(
             _keep_scores(store, cycle, entry, table)
         if write_entry(store, cycle, entry, found[1]):
             break
-    settle_cycle(store, region.name, cycle)
+    _settle(store, region.name, cycle)
     if refused:
         point_to_newest_good(store, region.name, cycle.source)
     else:

@@ -24,6 +24,7 @@ from tasks.errors import BadInput, ModelMismatch
 from tasks.grid import Grid, lattice
 from tasks.prepare.terrain import margin_for
 from tasks.prepared import Prepared, StaticFields
+from tasks.slab import blocks
 
 VARIABLES = ("t2m", "d2m", "u10", "v10", "tp")
 
@@ -136,6 +137,19 @@ def test_globe_has_no_seam_at_the_date_line_or_anywhere() -> None:
         assert np.abs(shift - b[name].values).max() <= 1e-4 * max(1.0, np.abs(shift).max())
 
 
+def test_blocks_of_a_globe_are_the_whole_across_the_date_line() -> None:
+    grid = globe()
+    target = Grid(60.0, -180.0, 1.0, 1.0, 121, 360)  # away from the poles, which corrections do not cross
+    model, data = network(), prepared(grid)
+    whole = downscale_fields(data, make_plan(grid, target, halo=model.reach, reach=model.reach), model, list(VARIABLES))
+    for block in blocks(target.rows, target.cols, 121, 90):
+        plan = make_plan(grid, target, halo=model.reach, reach=model.reach, block=block)
+        part = downscale_fields(data, plan, model, list(VARIABLES))
+        for name in ("t2m", "u10", "v10"):
+            right = whole[name].values[:, block.rows, block.cols]
+            assert np.abs(part[name].values - right).max() < 0.02 * right.std(), (name, block)
+
+
 def test_fields_continue_over_the_poles() -> None:
     grid = globe()
     lat, lon = np.meshgrid(np.deg2rad(grid.latitude), np.deg2rad(grid.longitude), indexing="ij")
@@ -179,7 +193,7 @@ def test_limits_hold_and_the_product_averages_to_its_input(spacing: float) -> No
         # a dry cell and a wet one share target cells, there may be no rain that gives both their means.
         allowed = {"d2m": 0.05, "tp": 2e-3 if spacing in (0.05, 0.25) else 0.02}
         if name != "tp" or spacing != 0.2:
-            assert limits.recoarsen.error(field, coarse[name]) < allowed.get(name, 1e-3), name
+            assert limits.recoarsen.error(field, limits.near(coarse[name])) < allowed.get(name, 1e-3), name
     assert held["t2m"].shape == (2, target.rows, target.cols)
 
 
