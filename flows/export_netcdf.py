@@ -67,7 +67,8 @@ def _skeleton(product: xr.Dataset, wanted: Wanted) -> xr.Dataset:
 
 
 def _attributes(field: xr.DataArray, skeleton: xr.Dataset) -> dict[str, str]:
-    attributes = {k: v for k, v in field.attrs.items() if k != "coordinates"}
+    # `quantization` names a variable of the product that is not exported
+    attributes = {k: v for k, v in field.attrs.items() if k not in ("coordinates", "quantization")}
     attributes["cell_methods"] = attributes["cell_methods"].replace("step:", "time:")
     beside = [str(n) for n in skeleton.coords if n not in ("time", "latitude", "longitude", "crs")]
     return attributes | {"coordinates": " ".join(beside)}
