@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 
 import numpy as np
 
 from tasks import region as regions
 from tasks.downscale.packages import open_package
-from tasks.errors import FinescaleError
+from tasks.errors import FinescaleError, InvalidRegion
+from tasks.grid import Grid
 from tasks.prepare.regrid import covers
 from tasks.prepare.terrain import read_statics
+from tasks.publish.figures import outline
 from tasks.region import Region
+
+MARGIN = 1.5  # degrees around the box: the model's halo of five cells of 0.25 degree, and the cell that the box cuts
 
 
 @dataclass(frozen=True)
@@ -25,7 +28,17 @@ class Row:
 
 
 def _starts(region: Region) -> dict[str, str | None]:
-    return {name: getattr(region.schedule, name) for name in ("ifs", "era5", "maintain")}
+    return {name: getattr(region.schedule, name) for name in ("ifs", "era5", "maintain", "verify")}
+
+
+def _name(region: Region) -> Row:
+    """What products are filed under: a copied folder whose name was forgotten would publish over the first one's."""
+    folder, other = region.folder, regions.folder_of(region.name)
+    if folder.name == region.name:
+        return Row("name", region.name, True)
+    if other is not None:
+        return Row("name", f"{region.name}: so is the region in {other} called; give this one its own", False)
+    return Row("name", f"{region.name}; commands find it by its folder's name, {folder.name}", True)
 
 
 def _terrain(region: Region) -> Row:
@@ -35,32 +48,36 @@ def _terrain(region: Region) -> Row:
         statics, grid = read_statics(region.terrain_file)
     except FinescaleError as error:
         return Row("terrain", str(error), False)
-    inside = covers(grid, region.target)
     height, land = statics["height"], "with land mask" if "land" in statics else "no land mask"
-    return Row("terrain", f"{grid}; {height.min():.0f}..{height.max():.0f} m; {land}", inside)
+    found = f"{grid}; {height.min():.0f}..{height.max():.0f} m; {land}"
+    if not covers(grid, region.target):
+        return Row("terrain", f"{found}; does not reach over the whole target grid", False)
+    if not covers(grid, _with_margin(region)):
+        found += f"; less than {MARGIN:g} degree beyond the box: its edge is repeated"
+    return Row("terrain", found, True)
+
+
+def _with_margin(region: Region) -> Grid:
+    """The target grid and MARGIN around it, not beyond the poles."""
+    target = region.target
+    top, bottom = (int(min(MARGIN, 90 - edge) / target.dlat) for edge in (target.north, -target.south))
+    aside = int(MARGIN / target.dlon)
+    return target.extended(top, bottom, aside, aside)
 
 
 def _boundary(region: Region) -> Row:
     if region.boundary_file is None:
         return Row("boundary", "none: pictures without outline", True)
     try:
-        features = json.loads(region.boundary_file.read_text())["features"]
-        points = [p for f in features for p in _points(f["geometry"]["coordinates"])]
-    except (ValueError, KeyError, TypeError) as error:
-        return Row("boundary", f"{region.boundary_file}: not GeoJSON ({error})", False)
-    west, south = np.min(points, axis=0)
-    east, north = np.max(points, axis=0)
+        points = np.concatenate(outline(region.boundary_file))
+    except InvalidRegion as error:
+        return Row("boundary", str(error), False)
+    (west, south), (east, north) = points.min(axis=0), points.max(axis=0)
     box = region.box
     inside = box.west <= west and box.south <= south and box.east >= east and box.north >= north
-    where = "inside the box" if inside else "not inside the box"
-    return Row("boundary", f"{south:g}..{north:g}N {west:g}..{east:g}E, {where}", bool(inside))
-
-
-def _points(coordinates: list[object]) -> list[tuple[float, float]]:
-    """All points of nested GeoJSON coordinates."""
-    if coordinates and isinstance(coordinates[0], int | float):
-        return [(float(coordinates[0]), float(coordinates[1]))]  # type: ignore[arg-type]
-    return [p for part in coordinates for p in _points(part)]  # type: ignore[arg-type]
+    seen = box.west < east and box.south < north and box.east > west and box.north > south
+    where = "inside the box" if inside else "reaches beyond the box, is cut there" if seen else "nowhere near the box"
+    return Row("boundary", f"{south:g}..{north:g}N {west:g}..{east:g}E, {where}", bool(seen))
 
 
 def _model(region: Region) -> list[Row]:
@@ -83,6 +100,7 @@ def check_region(name: str) -> tuple[list[Row], bool]:
     region = regions.load(name)
     rows = [
         Row("region.yaml", str(region.folder / "region.yaml"), True),
+        _name(region),
         Row("target grid", str(region.target), True),
         Row("input grid", f"{region.input_spacing:g} degree", True),
         Row("required", ", ".join(region.required or []), True),

@@ -9,7 +9,7 @@ from tasks import region as regions
 from tasks.acquire import ALIASES
 from tasks.cycle import Cycle
 from tasks.errors import BadInput, MissingField, NothingPublished
-from tasks.publish.ledger import LedgerEntry, latest_uri, read_entry
+from tasks.publish.ledger import LedgerEntry, entries, latest_uri, read_entry
 from tasks.publish.withdrawal import newest_good
 from tasks.storage import assert_readable, join, read_json
 from tasks.variables import known
@@ -41,21 +41,34 @@ def choose(region: str, source: str, cycle: str | None, store: str | None) -> Ch
     name, where = ALIASES.get(source, source), join(store or default_store())
     place = regions.load(region).name
     assert_readable(where)
-    entry = _latest(where, place, name) if cycle is None else _of(where, place, Cycle.parse(cycle, name))
+    if cycle is None:
+        entry = _latest(where, place, name)
+        if entry is None:
+            raise NothingPublished(_nothing(region, where, place, name))
+    else:
+        entry = _of(where, place, Cycle.parse(cycle, name))
     return Chosen(entry, join(where, *entry.product.split("/")))
 
 
-def _latest(store: str, region: str, source: str) -> LedgerEntry:
+def _latest(store: str, region: str, source: str) -> LedgerEntry | None:
     named = read_json(latest_uri(store, region, source))
     entry = read_entry(store, region, Cycle.parse(named["cycle"], source)) if named is not None else None
     if entry is None or not entry.good:  # taken back since latest.json was written
         entry = newest_good(store, region, source)
-    if entry is None:
-        raise NothingPublished(
-            f"{region}: no good product of {source} in {store}; `finescale status {region}` lists what there is, "
-            f"`finescale run {region} --source {source}` makes one, --store names another place"
-        )
     return entry
+
+
+def _nothing(typed: str, store: str, region: str, source: str) -> str:
+    """Why there is none, with commands that name the region as it was typed: by its folder, perhaps."""
+    others = sorted({e.source for e in entries(store, region) if e.good})
+    told = f"{region}: no good product of {source} in {store}"
+    if others:
+        told += f"; there is one of {' and '.join(others)}: --source {others[0]}"
+    how = "--input FILE" if source == "file" else f"--source {source}"
+    return (
+        f"{told}; `finescale status {typed}` lists what there is, "
+        f"`finescale run {typed} {how}` makes one, --store names another place"
+    )
 
 
 def _of(store: str, region: str, cycle: Cycle) -> LedgerEntry:

@@ -257,7 +257,8 @@ PARTS: dict[str, type[BaseModel]] = {
 
 def _explain(error: ValidationError, where: str) -> InvalidRegion:
     """One line for the first of pydantic's complaints: key, value, what is allowed."""
-    first = error.errors()[0]
+    complaints = error.errors()  # an unknown key first: of one that is misspelt another complaint is that it is missing
+    first = next((c for c in complaints if c["type"] == "extra_forbidden"), complaints[0])
     key = ".".join(str(part) for part in first["loc"]) or "region"
     value: Any = first["input"]
     said = first["msg"].removeprefix("Value error, ")
@@ -295,6 +296,11 @@ def names() -> list[str]:
     return sorted({f.parent.name for folder in search_path() for f in folder.glob("*/region.yaml")})
 
 
+def folder_of(name: str) -> Path | None:
+    """The folder that a name stands for."""
+    return next((f / name for f in search_path() if (f / name / "region.yaml").is_file()), None)
+
+
 def load(name: str) -> Region:
     """A region by name, or by the path of its folder."""
     candidates = [folder / name for folder in search_path()]
@@ -311,7 +317,12 @@ def load(name: str) -> Region:
             except UnicodeDecodeError as error:
                 raise InvalidRegion(f"{file}: not UTF-8 text ({error.reason}); save it as UTF-8") from None
             return parse(data, folder.resolve(), str(file))
+    if Path(name).is_dir() and os.sep in name:
+        raise UnknownRegion(
+            f"unknown region {name!r}: there is no region.yaml in that folder; docs/add-a-region.md has one"
+        )
+    here = f"; for the folder here write ./{name}" if (Path(name) / "region.yaml").is_file() else ""
     raise UnknownRegion(
-        f"unknown region {name!r}; known are: {', '.join(names()) or 'none'}. "
+        f"unknown region {name!r}; known are: {', '.join(names()) or 'none'}{here}. "
         f"A region is a folder with a region.yaml, in {' or '.join(str(p) for p in search_path())}"
     )

@@ -15,6 +15,9 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.collections import QuadMesh
 from matplotlib.figure import Figure
 
+from tasks.errors import InvalidRegion
+from tasks.gridded import LAND
+
 MAP_WIDTH = 3.4  # inches
 MOST_POINTS = 1500  # a side
 
@@ -59,15 +62,28 @@ class Panel:
 
 
 def outline(path: Path | None) -> list[np.ndarray]:
-    """Rings (n, 2) of longitude and latitude from a GeoJSON file."""
+    """Rings (n, 2) of longitude and latitude from a GeoJSON file; InvalidRegion for one that has no polygons."""
     if path is None:
         return []
     rings = []
-    for feature in json.loads(path.read_text())["features"]:
-        geometry = feature["geometry"]
-        polygons = [geometry["coordinates"]] if geometry["type"] == "Polygon" else geometry["coordinates"]
-        rings += [np.asarray(ring)[:, :2] for polygon in polygons for ring in polygon]
+    try:
+        for feature in json.loads(path.read_text(encoding="utf-8"))["features"]:
+            geometry = feature["geometry"]
+            polygons = {"Polygon": [geometry["coordinates"]], "MultiPolygon": geometry["coordinates"]}[geometry["type"]]
+            rings += [np.asarray(ring, dtype=np.float64)[:, :2] for polygon in polygons for ring in polygon]
+    except (ValueError, KeyError, TypeError, IndexError) as error:
+        raise InvalidRegion(f"{path}: not a GeoJSON FeatureCollection of polygons ({error!r})") from None
+    if not rings:
+        raise InvalidRegion(f"{path}: no polygon in it; leave `boundary` out for pictures without outline")
     return rings
+
+
+def coast(axes: Axes, fine: xr.Dataset) -> None:
+    """Where half of a cell is land, if the product knows."""
+    if LAND in fine.coords and float(fine[LAND].min()) < 0.5 < float(fine[LAND].max()):
+        axes.contour(
+            fine.longitude.values, fine.latitude.values, fine[LAND].values, levels=[0.5], colors="black", linewidths=0.5
+        )
 
 
 def thinned(ds: xr.Dataset) -> xr.Dataset:
@@ -134,6 +150,7 @@ def quicklook(coarse: xr.Dataset, fine: xr.Dataset, boundary: Path | None, title
             mesh = draw(ax, ds, values, panel.limits, panel.shown.colours)
             for ring in rings:
                 ax.plot(ring[:, 0], ring[:, 1], color="black", linewidth=0.7)
+            coast(ax, fine)
             ax.set(xlim=(west, east), ylim=(south, north), aspect=aspect)
             ax.set_title(f"{panel.shown.title}, {which}", fontsize=9)
             ax.tick_params(labelsize=7)
