@@ -14,7 +14,7 @@ from matplotlib.colors import TwoSlopeNorm
 from matplotlib.figure import Figure
 
 from tasks.candidates import FAR, Candidate
-from tasks.publish.figures import Panel, draw, outline, panels, thinned
+from tasks.publish.figures import Panel, coast, draw, outline, panels, thinned
 from tasks.publish.report import pictures
 from tasks.publish.report.pictures import Picture
 from tasks.publish.report.samples import Sample
@@ -105,6 +105,7 @@ def _frame(fine: xr.Dataset, rings: list[np.ndarray]) -> tuple[Figure, Axes]:
     axes = figure.subplots()
     for ring in rings:
         axes.plot(ring[:, 0], ring[:, 1], color="black", linewidth=0.8, zorder=3)
+    coast(axes, fine)
     axes.set(xlim=(west, east), ylim=(south, north), aspect=aspect)
     pictures.plain(axes)
     axes.locator_params(nbins=6)
