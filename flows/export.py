@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import logging
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
 
-import numpy as np
 import xarray as xr
 
 from flows.chosen import Chosen, choose, steps_of, variables_of
-from tasks.errors import BadInput, StoreNotWritable
+from tasks.errors import BadInput, FinescaleError, StoreNotWritable
 from tasks.storage import is_remote, open_zarr, room_for
 
 log = logging.getLogger(__name__)
@@ -106,7 +106,7 @@ def _written(writers: dict[Path, Callable[[Path], None]], force: bool) -> list[P
             for path, write in writers.items():
                 path.parent.mkdir(parents=True, exist_ok=True)
                 partials[path] = path.with_name(f".{uuid4().hex[:8]}.{path.name}")
-                with room_for(str(path)):
+                with _whole(path), room_for(str(path)):
                     write(partials[path])
             for path, partial in partials.items():
                 partial.replace(path)
@@ -114,6 +114,21 @@ def _written(writers: dict[Path, Callable[[Path], None]], force: bool) -> list[P
             for partial in partials.values():
                 partial.unlink(missing_ok=True)
     return list(writers)
+
+
+@contextmanager
+def _whole(path: Path) -> Iterator[None]:
+    """GDAL and HDF5 say of a full disk what they say of any other fault, in errors of their own kinds."""
+    try:
+        yield
+    except (FinescaleError, PermissionError, NotADirectoryError, IsADirectoryError):
+        raise
+    except (OSError, RuntimeError, SystemError) as error:
+        free = shutil.disk_usage(path.parent).free / 1e6
+        raise StoreNotWritable(
+            f"{path}: not written ({type(error).__name__}: {str(error).splitlines()[0] if str(error) else 'no word'}); "
+            f"{path.parent.resolve()} has {free:,.0f} MB free: if that is little, free some or choose another --output"
+        ) from None
 
 
 @contextmanager
@@ -125,12 +140,3 @@ def _told(folder: Path) -> Iterator[None]:
         raise StoreNotWritable(
             f"{folder}: cannot be written ({error.strerror or error}); choose another --output"
         ) from None
-
-
-def fields(array: xr.DataArray) -> Iterator[tuple[int, np.ndarray]]:
-    """(index, (latitude, longitude) float32) of each lead time, as many in memory as one chunk of the store holds."""
-    chunks = array.encoding.get("chunks") or (1,)
-    for start in range(0, array.sizes["step"], chunks[0]):
-        block: np.ndarray = array[start : start + chunks[0]].values
-        for i, field in enumerate(block):
-            yield start + i, field

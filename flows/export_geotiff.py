@@ -7,8 +7,9 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from flows.export import Wanted, fields
+from flows.export import Wanted
 from tasks.errors import BadInput
+from tasks.gridded import lead_times
 from tasks.publish.product import EARTH_RADIUS
 from tasks.variables import VARIABLES
 
@@ -52,7 +53,7 @@ def _write(array: xr.DataArray, wanted: Wanted, path: Path) -> None:
             count=array.sizes["step"], dtype="float32", crs="EPSG:4326", transform=transform,
             nodata=float("nan"), interleave="band", tiled=True, blockxsize=BLOCK, blockysize=BLOCK, bigtiff="if_safer",
         ) as file:  # fmt: skip
-            for i, field in fields(array):
+            for i, field in lead_times(array):
                 hour = entry.lead_hours[wanted.steps[i]]
                 valid = wanted.chosen.cycle.time + timedelta(hours=hour)
                 file.write(field, i + 1)
@@ -69,6 +70,9 @@ def _write(array: xr.DataArray, wanted: Wanted, path: Path) -> None:
             plain, path, driver="COG", compress="DEFLATE", predictor="YES", blocksize=BLOCK,
             overview_resampling="AVERAGE", bigtiff="IF_SAFER",
         )  # fmt: skip
+        with rasterio.open(path) as written:  # GDAL may have told nobody that the disk was full
+            for band in written.indexes:
+                written.read(band)
     finally:
         plain.unlink(missing_ok=True)
 

@@ -9,7 +9,8 @@ from typing import Any
 import netCDF4
 import xarray as xr
 
-from flows.export import Wanted, fields
+from flows.export import Wanted
+from tasks.gridded import lead_times
 from tasks.publish.product import COORDINATES
 from tasks.version import VERSION
 
@@ -40,7 +41,7 @@ def write_netcdf(wanted: Wanted, path: Path) -> None:
                 shuffle=True,
             )  # fmt: skip; deflate and shuffle: every reader of NetCDF-4 has these
             variable.setncatts(_attributes(product[name], skeleton))
-            for i, field in fields(product[name]):
+            for i, field in lead_times(product[name]):
                 variable[i] = field
 
 

@@ -5,6 +5,7 @@ A product holds its terrain as coordinates, and the fields it was made from in i
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -35,6 +36,14 @@ def _gridded(ds: xr.Dataset, where: str) -> Gridded:
     grid = canonical(ds["latitude"].values, ds["longitude"].values, where).grid
     height, land = (ds[n].values if n in ds.coords else None for n in (ALTITUDE, LAND))
     return Gridded(ds, grid, height, land)
+
+
+def lead_times(array: xr.DataArray) -> Iterator[tuple[int, np.ndarray]]:
+    """(index, (latitude, longitude)) of each lead time; as many are read together as one chunk of the store holds."""
+    depth = (array.encoding.get("chunks") or (1,))[0]
+    for start in range(0, array.sizes["step"], depth):
+        block: np.ndarray = array[start : start + depth].values
+        yield from enumerate(block, start)
 
 
 def open_product(uri: str) -> Gridded:

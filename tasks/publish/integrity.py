@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 import numpy as np
 import xarray as xr
 
 from tasks.cycle import Cycle
+from tasks.gridded import lead_times
 from tasks.publish.ledger import DAMAGED, LedgerEntry
 from tasks.publish.withdrawal import mark
 from tasks.slab import field_digest
@@ -37,17 +39,28 @@ def verify_product(store: str, entry: LedgerEntry) -> list[str]:
         if name not in product:
             wrong.append(f"{name} is missing")
             continue
-        for i, hour in enumerate(entry.lead_hours[: product.sizes["step"]]):
-            try:
-                values: np.ndarray = product[name][i].values
-            except damage as error:
-                fault = f"cannot be read: {_said(error)}"
-            else:
-                side = product[name].encoding.get("shards") or values.shape  # of an older version: one object
-                fault = _fault(values, name, entry.digests.get(name), i, side[-2:])
+        array = product[name][: len(entry.lead_hours)]
+        rows, cols = (array.encoding.get("shards") or array.shape)[-2:]  # of an older version: one object
+        for i, found in _read(array, damage):
+            fault = found if isinstance(found, str) else _fault(found, name, entry.digests.get(name), i, (rows, cols))
             if fault:
-                wrong.append(f"{name} at +{hour:g} h {fault}")
+                wrong.append(f"{name} at +{entry.lead_hours[i]:g} h {fault}")
     return wrong
+
+
+def _read(array: xr.DataArray, damage: tuple[type[Exception], ...]) -> Iterator[tuple[int, np.ndarray | str]]:
+    """Each lead time's values, or why they cannot be read: those of a damaged chunk one by one, to say which."""
+    done = -1
+    try:
+        for done, values in lead_times(array):
+            yield done, values
+    except damage:
+        rest = array[done + 1 :]
+        for i in range(done + 1, array.sizes["step"]):
+            try:
+                yield i, rest[i - done - 1].values
+            except damage as error:
+                yield i, f"cannot be read: {_said(error)}"
 
 
 def _axes(product: xr.Dataset, entry: LedgerEntry) -> list[str]:

@@ -9,6 +9,7 @@ import xarray as xr
 
 from tasks.errors import ReadBackFailed
 from tasks.grid import Grid
+from tasks.gridded import lead_times
 from tasks.parallel import in_order
 from tasks.recoarsen import Recoarsen
 from tasks.region import GateLimits
@@ -65,28 +66,25 @@ def _check(
     digests: list[str] | None,
 ) -> list[Check]:
     """Every hard check of one variable."""
-    name, count = str(product.name), product.sizes["step"]
+    name = str(product.name)
     variable = VARIABLES[name]
-    depth = product.encoding.get("chunks", (1,))[0]  # lead times that are read together anyway
     side = (product.encoding.get("shards") or product.shape)[-2:]
     finite, low, high, constant, recoarsening, seam = 1.0, np.inf, -np.inf, 0, 0.0, 1.0
-    for start in range(0, count, depth):
-        some = slice(start, min(start + depth, count))
-        for i, fine, coarse in zip(range(count)[some], product[some].values, fields[some].values, strict=True):
-            if digests is not None and field_digest(fine, *side) != digests[i]:
-                raise ReadBackFailed(
-                    f"{product.encoding.get('source', 'product')}: {name} at lead time {i} does not read back as it "
-                    "was computed; check the store's disk, and run again"
-                )
-            least, most = float(fine.min()), float(fine.max())
-            if not np.isfinite(least + most):
-                known = np.isfinite(fine)
-                finite = min(finite, float(known.mean()))
-                least, most = (float(f(fine[known], initial=np.nan)) for f in (np.nanmin, np.nanmax))
-            low, high = min(low, least), max(high, most)
-            constant += bool(least == most and coarse.min() < coarse.max())
-            recoarsening = max(recoarsening, recoarsen.error(fine, coarse))
-            seam = max(seam, seam_ratio(fine, *borders))
+    for (i, fine), (_, coarse) in zip(lead_times(product), lead_times(fields), strict=True):
+        if digests is not None and field_digest(fine, *side) != digests[i]:
+            raise ReadBackFailed(
+                f"{product.encoding.get('source', 'product')}: {name} at lead time {i} does not read back as it "
+                "was computed; check the store's disk, and run again"
+            )
+        least, most = float(fine.min()), float(fine.max())
+        if not np.isfinite(least + most):
+            known = np.isfinite(fine)
+            finite = min(finite, float(known.mean()))
+            least, most = (float(f(fine[known], initial=np.nan)) for f in (np.nanmin, np.nanmax))
+        low, high = min(low, least), max(high, most)
+        constant += bool(least == most and coarse.min() < coarse.max())
+        recoarsening = max(recoarsening, recoarsen.error(fine, coarse))
+        seam = max(seam, seam_ratio(fine, *borders))
     return [
         Check(name=what, variable=name, value=round(value, 8), limit=limit, passed=passed)
         for what, value, limit, passed in (

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from tasks.candidates import PAIR_COLUMNS, Candidate, candidates
-from tasks.gridded import Gridded
+from tasks.gridded import Gridded, lead_times
 from tasks.validate.amounts import with_sums
 from tasks.validate.sampling import STANDARD, LapseRate, Points, Sampler
 
@@ -153,8 +153,7 @@ class _Reader:
                 rate = LapseRate(self.source.grid, self.source.height)
             sampled: dict[str, list[np.ndarray]] = {m: [] for m in self.points}
             rates: list[np.ndarray] = []
-            for i in range(self.source.fields.sizes["step"]):
-                field = self.source.fields[name][i].values
+            for _, field in lead_times(self.source.fields[name]):
                 for m, points in self.points.items():
                     sampled[m].append(points(field))
                 if rate is not None:

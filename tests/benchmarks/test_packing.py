@@ -31,7 +31,7 @@ def test_more_noise_leaves_fewer_bits() -> None:
     for noise in (0.01, 0.1, 1.0):
         field = smooth(noise)
         kept.append(needed(information(field[:, :-1], field[:, 1:]), 0.99))
-    assert kept[0] > kept[1] > kept[2]
+    assert kept == [10, 9, 6]  # noise of ten times as much takes a bit, then three
 
 
 def test_rounding_moves_means_by_no_more_than_it_errs() -> None:
