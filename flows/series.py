@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -17,6 +18,8 @@ from tasks.publish.report.words import unit
 from tasks.storage import open_zarr
 from tasks.validate.sampling import STANDARD
 
+EDGE = 1e-6  # of a cell: what places and coordinates are off by as they are written
+CALM = 0.2  # m/s, half a knot: below it WMO's codes give no direction
 COMPASS = ["N", "NE", "E", "SE", "S", "SW", "W", "NW"]
 
 
@@ -42,15 +45,20 @@ class Series:
     units: dict[str, str]
 
 
+def _index(position: float, count: int) -> int:
+    """The cell that holds a position counted in cells; an edge belongs to the next one, the last edge to the last."""
+    index = math.floor(position + 0.5 + EDGE)
+    return index - 1 if index == count and position < count - 0.5 + EDGE else index
+
+
 def cell_at(product: xr.Dataset, latitude: float, longitude: float, region: str) -> Cell:
     """The cell that a place in degrees lies in; BadInput outside of the product's cells."""
     if not (np.isfinite(latitude) and np.isfinite(longitude)):
         raise BadInput(f"--lat {latitude:g} --lon {longitude:g}: give degrees, south and west negative")
     grid = canonical(product["latitude"].values, product["longitude"].values, region).grid
-    row = round((grid.north - latitude) / grid.dlat)
+    row = _index((grid.north - latitude) / grid.dlat, grid.rows)
     east = (longitude - grid.west + grid.dlon / 2) % 360.0 - grid.dlon / 2  # degrees from the first column
-    col = round(east / grid.dlon)
-    col = col % grid.cols if grid.wraps else col
+    col = _index(east / grid.dlon, grid.cols)
     if not (-90 <= latitude <= 90 and 0 <= row < grid.rows and 0 <= col < grid.cols):
         raise BadInput(
             f"--lat {latitude:g} --lon {longitude:g} is outside {region}, which is {grid.south:g} to {grid.north:g} "
@@ -73,9 +81,9 @@ def read_series(
 ) -> Series:
     """A place's forecast; only the chunks that hold its cell are read.
 
-    Wind components become speed and the direction it blows from, t2m and d2m relative humidity too. `elevation` in m:
-    t2m is brought there from the height of the cell's terrain by 6.5 K/km (WMO-No. 485, Appendix 2.2.34); BadInput if
-    the product does not know that.
+    Wind components become speed and the direction it blows from (360 north, 0 calm), t2m and d2m relative humidity
+    too. `elevation` in m: t2m is brought there from the height of the cell's terrain by 6.5 K/km (WMO-No. 485,
+    Appendix 2.2.34); BadInput if the product does not know that.
     """
     product = open_zarr(chosen.uri)
     cell = cell_at(product, latitude, longitude, chosen.entry.region)
@@ -87,7 +95,8 @@ def read_series(
         columns["rh"] = relative_humidity(raw["t2m"], raw["d2m"])
     if {"u10", "v10"} <= raw.keys():
         columns["wind_speed"] = np.hypot(raw["u10"], raw["v10"])
-        columns["wind_direction"] = np.rad2deg(np.arctan2(-raw["u10"], -raw["v10"])) % 360.0
+        direction = 360.0 - np.rad2deg(np.arctan2(raw["u10"], -raw["v10"])) % 360.0
+        columns["wind_direction"] = np.where(columns["wind_speed"] < CALM, 0.0, direction)
     else:
         columns |= {n: raw[n] for n in ("u10", "v10") if n in raw}
     if elevation is not None and not np.isfinite(elevation):
@@ -109,5 +118,5 @@ def relative_humidity(temperature: np.ndarray, dew_point: np.ndarray) -> np.ndar
 
 
 def compass(degrees: float) -> str:
-    """N, NE, ... of a direction."""
-    return COMPASS[round(degrees / 45.0) % 8]
+    """N, NE, ... of a direction; 0 is no wind."""
+    return "calm" if degrees == 0 else COMPASS[round(degrees / 45.0) % 8]

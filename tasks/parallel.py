@@ -17,20 +17,19 @@ def cores() -> int:
 
 
 def in_order(calls: Iterable[Callable[[], T]], threads: int | None = None) -> Iterator[T]:
-    """Results in the calls' order; never more than twice as many calls as threads are in memory."""
+    """Results in the calls' order; never more than twice as many calls as threads are in memory.
+
+    What was begun is done to its end, also after an error: a call may hold what it has to give back.
+    """
     count = threads or cores()
     if count == 1:
         yield from (call() for call in calls)
         return
     ahead: deque[Future[T]] = deque()
     with ThreadPoolExecutor(count) as pool:
-        try:
-            for call in calls:
-                ahead.append(pool.submit(call))
-                if len(ahead) >= 2 * count:
-                    yield ahead.popleft().result()
-            while ahead:
+        for call in calls:
+            ahead.append(pool.submit(call))
+            if len(ahead) >= 2 * count:
                 yield ahead.popleft().result()
-        finally:
-            for future in ahead:
-                future.cancel()
+        while ahead:
+            yield ahead.popleft().result()

@@ -61,6 +61,20 @@ class StaticFields:
     margin: int
 
 
+def write_steps(
+    group: zarr.Group, field: xr.DataArray, chunk: int, codec: BloscCodec, attributes: dict[str, Any]
+) -> None:
+    """Write a field (step, latitude, longitude) some lead times at a time: chunks of at most so many bytes."""
+    count, rows, cols = field.shape
+    at_once = min(max(chunk // (4 * rows * cols), 1), count)
+    array = group.create_array(
+        str(field.name), shape=field.shape, chunks=(at_once, rows, cols), dtype="float32", fill_value=np.nan,
+        compressors=codec, dimension_names=DIMENSIONS, attributes=attributes,
+    )  # fmt: skip
+    for start in range(0, count, at_once):
+        array[start : start + at_once] = field[start : start + at_once].values
+
+
 @dataclass(frozen=True)
 class Prepared:
     """Fields (step, latitude, longitude) float32 in SI units on `grid`, read when asked for.
@@ -89,23 +103,12 @@ class Prepared:
         uri = join(folder, "fields.zarr")
         write_zarr(ds, uri, encoding={n: {"chunks": c} for n, c in chunks.items()})
         with room_for(uri):
-            self._save_fields(names, uri)
+            group = zarr.open_group(zarr_store(uri), mode="r+", use_consolidated=False)
+            fast = BloscCodec(cname="lz4", clevel=1, shuffle="shuffle")
+            for name in names:
+                write_steps(group, self.fields[name], FIELD_CHUNK, fast, {"coordinates": "time valid_time"})
+            zarr.consolidate_metadata(zarr_store(uri))
         return uri
-
-    def _save_fields(self, names: list[str], uri: str) -> None:
-        group = zarr.open_group(zarr_store(uri), mode="r+", use_consolidated=False)
-        count = self.fields.sizes["step"]
-        at_once = min(max(FIELD_CHUNK // (4 * self.grid.rows * self.grid.cols), 1), count)
-        for name in names:
-            field = self.fields[name]
-            array = group.create_array(
-                name, shape=field.shape, chunks=(at_once, *field.shape[1:]), dtype="float32", fill_value=np.nan,
-                compressors=BloscCodec(cname="lz4", clevel=1, shuffle="shuffle"), dimension_names=DIMENSIONS,
-                attributes={"coordinates": "time valid_time"},
-            )  # fmt: skip
-            for start in range(0, count, at_once):
-                array[start : start + at_once] = field[start : start + at_once].values
-        zarr.consolidate_metadata(zarr_store(uri))
 
     @classmethod
     def load(cls, uri: str) -> Prepared:

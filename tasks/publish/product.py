@@ -13,7 +13,7 @@ from zarr.codecs import BloscCodec
 from tasks import packing
 from tasks.grid import Grid
 from tasks.gridded import ALTITUDE, INPUT, LAND
-from tasks.prepared import input_and_statics
+from tasks.prepared import input_and_statics, write_steps
 from tasks.storage import join, read_bytes, room_for, write_bytes, write_zarr, zarr_store
 from tasks.variables import VARIABLES
 
@@ -119,17 +119,17 @@ def _with_statics(ds: xr.Dataset, statics: dict[str, np.ndarray]) -> xr.Dataset:
 
 
 def _add_input(source: xr.Dataset, names: list[str], uri: str) -> None:
-    """Write the fields that the product is made from into its group."""
-    bounds = [n for n in ("step_bounds",) if n in source]
-    ds = describe(source[[*names, *bounds]].drop_encoding().drop_attrs(), {"title": "input of the product"})
-    rows, cols = ds.sizes["latitude"], ds.sizes["longitude"]
-    steps = min(ds.sizes["step"], max(INPUT_CHUNK // (4 * rows * cols), 1))
-    packed = {"chunks": (steps, rows, cols), "compressors": BloscCodec(cname="zstd", clevel=5, shuffle="shuffle")}
+    """Write the fields that the product is made from into its group, some lead times at a time."""
+    ds = describe(source.drop_encoding().drop_attrs(), {"title": "input of the product"})
+    beside = " ".join(sorted(str(n) for n in ds.coords if n not in ds.dims))
     with room_for(uri):
-        ds.to_zarr(
-            zarr_store(uri), group=INPUT, mode="w", zarr_format=3, consolidated=False,
-            encoding=encoding(ds) | dict.fromkeys(names, packed),
-        )  # fmt: skip
+        ds.drop_vars([str(n) for n in source.data_vars if n in VARIABLES]).to_zarr(
+            zarr_store(uri), group=INPUT, mode="w", zarr_format=3, consolidated=False, encoding=encoding(ds)
+        )
+        group = zarr.open_group(zarr_store(uri), path=INPUT, mode="r+", use_consolidated=False)
+        small = BloscCodec(cname="zstd", clevel=5, shuffle="shuffle")
+        for name in names:
+            write_steps(group, source[name], INPUT_CHUNK, small, {**variable_attributes(name), "coordinates": beside})
 
 
 def seal(uri: str, attributes: dict[str, str]) -> None:

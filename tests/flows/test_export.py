@@ -19,7 +19,7 @@ import xarray as xr
 from flows.chosen import choose, steps_of, variables_of
 from flows.export import export
 from flows.point import point
-from flows.series import compass, relative_humidity
+from flows.series import cell_at, compass, relative_humidity
 from tasks.errors import BadInput, StoreNotWritable
 from tasks.publish.ledger import LedgerEntry
 from tasks.publish.withdrawal import mark
@@ -87,6 +87,19 @@ def test_table_of_a_place_is_in_units_people_use_and_opens_in_a_spreadsheet(tmp_
     at = field(store, new).sel(latitude=30.5, longitude=114.25, method="nearest")
     np.testing.assert_allclose(table["t2m [°C]"], at.t2m.values - 273.15, atol=6e-4)
     np.testing.assert_allclose(table["tp [mm]"], at.tp.values * 1000, atol=6e-4)
+
+
+def test_a_place_on_an_edge_lies_in_one_cell_and_the_outermost_edges_are_the_products() -> None:
+    axes = {"latitude": [31.0, 30.75, 30.5], "longitude": [114.0, 114.25, 114.5, 114.75]}
+    product = xr.Dataset(coords=axes)
+    at = lambda lat, lon: (cell_at(product, lat, lon, "x").row, cell_at(product, lat, lon, "x").col)  # noqa: E731
+    assert at(31.125, 113.875) == (0, 0)
+    assert at(30.375, 114.875) == (2, 3)
+    assert [at(lat, 114.0)[0] for lat in (30.875, 30.625)] == [1, 2]
+    assert [at(31.0, lon)[1] for lon in (114.125, 114.375, 114.625)] == [1, 2, 3]
+    for lat, lon in ((31.13, 114), (30.37, 114), (31, 113.87), (31, 114.88), (np.nan, 114), (31, np.inf)):
+        with pytest.raises(BadInput, match="--lat"):
+            cell_at(product, lat, lon, "x")
 
 
 @pytest.mark.parametrize(("format", "kilobytes"), [("netcdf", 10), ("geotiff", 20)])
@@ -194,4 +207,4 @@ def test_humidity_and_wind_as_in_tables() -> None:
         relative_humidity(np.array([293.15]), np.array([283.15])), 100 * 12.27 / 23.37, rtol=2e-3
     )
     assert relative_humidity(np.array([280.0]), np.array([280.0])).tolist() == [100.0]
-    assert [compass(d) for d in (0, 44, 180, 270, 359)] == ["N", "NE", "S", "W", "N"]
+    assert [compass(d) for d in (360, 44, 180, 270, 359, 0)] == ["N", "NE", "S", "W", "N", "calm"]

@@ -26,6 +26,7 @@ TYPES = {
 }  # fmt: skip
 FOR_EVER = "public, max-age=31536000, immutable"  # named by content
 REVALIDATE = "no-cache"  # kept, but asked for again each time: latest.json and verdicts change
+LONGEST = 255  # bytes of a name, on any file system
 RANGE = re.compile(r"bytes=(\d*)-(\d*)")
 BYTES = "application/octet-stream"  # of chunks, which have no suffix
 
@@ -39,7 +40,7 @@ def media_type(name: str) -> str:
 def allowed(path: str) -> bool:
     """Whether a path is of something published: no way out of the store, nothing hidden, no _staging or _quarantine."""
     parts = path.split("/")
-    return all(p and p[0] not in "._" and not set(p) & set("\\\0") for p in parts)
+    return all(p and p[0] not in "._" and not set(p) & set("\\\0") and len(p.encode()) <= LONGEST for p in parts)
 
 
 def span(header: str | None, size: int) -> tuple[int, int] | None:
@@ -123,6 +124,8 @@ def _file(request: Request, file: Path, cache: str) -> Response:
 
 def catalogue(store: str, path: str) -> dict[str, Any] | None:
     """For stores of older versions, which have none: which regions there are, or which sources of a region."""
+    if path.rsplit("/", 1)[-1] != "catalog.json" or path.count("/") > 1:
+        return None
     fs, root = filesystem(join(store))
     fs.invalidate_cache()
     named = [str(f).split("/")[-3:-1] for f in fs.glob(f"{root.rstrip('/')}/*/*/latest.json")]
