@@ -64,7 +64,7 @@ class GateLimits(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     recoarsening: Positive = 0.01  # hard; of the input's standard deviation: product averaged back against its input
-    seam: Positive = 1.5  # hard; mean jump across tile borders over mean jump elsewhere
+    seam: Positive = 1.5  # hard; mean jump across a tile's border over the largest within ten points of it
     # hard; RMSE against stations over the highest of the last `history_days`, where so many cycles are known
     history: Positive = 2.0
     history_days: Annotated[int, Field(ge=7)] = 90

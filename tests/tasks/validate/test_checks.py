@@ -8,15 +8,21 @@ import numpy as np
 import pytest
 import xarray as xr
 
+from tasks import region as regions
+from tasks.downscale.fields import downscale_fields
+from tasks.downscale.packages import open_package
+from tasks.downscale.predict import make_plan
+from tasks.downscale.tiles import borders
 from tasks.errors import ReadBackFailed
 from tasks.grid import Grid, canonical
+from tasks.prepare import prepare_files
 from tasks.prepared import Prepared
 from tasks.recoarsen import Recoarsen
 from tasks.region import GateLimits
 from tasks.slab import digest
 from tasks.validate.checks import check, seam_ratio
 from tasks.validate.truth import Beside, beside_truth, fractions, score_against
-from tests.conftest import TRUTH
+from tests.conftest import DEMO_GRIB, TRUTH
 
 COARSE = Grid(33.0, 110.0, 0.25, 0.25, 12, 14)
 FINE = Grid(33.1, 109.9, 0.05, 0.05, 60, 70)
@@ -91,6 +97,22 @@ def test_a_step_at_a_tile_border_is_a_seam() -> None:
     assert seam_ratio(stepped, [40], []) > 3
     mountains = field * np.where(np.abs(np.arange(field.shape[1]) - 40) < 20, 10, 1)
     assert seam_ratio(mountains, [], [40]) < 1.5, "a border across rough country is no seam"
+
+
+@pytest.mark.parametrize(("overlap", "seams"), [(None, set()), (0, {"t2m", "d2m", "u10", "v10", "msl", "tp"})])
+def test_tiles_that_do_not_see_beyond_their_border_leave_seams(overlap: int | None, seams: set[str]) -> None:
+    """The demo in tiles of 48 points, as they should be and without any overlap; surface pressure is its terrain's."""
+    region, package = regions.load("hubei"), open_package("inr-hres")
+    method = package.load()
+    _, prepared = prepare_files([str(DEMO_GRIB)], region, package.halo)
+    reach = method.reach if overlap is None else overlap
+    plan = make_plan(prepared.grid, region.target, halo=package.halo, reach=reach, tile=48)
+    product = downscale_fields(prepared, plan, method, package.variables)
+    rows, cols = (
+        [n - e for n in found if n > e] for found, e in zip(borders(plan.tiling), plan.edges[::2], strict=True)
+    )
+    found = {n for n in package.variables if seam_ratio(product[n].values[0], rows, cols) > GateLimits().seam}
+    assert found == seams
 
 
 def test_truth_scores_are_those_of_a_plain_loop() -> None:
