@@ -23,7 +23,7 @@ from tasks.errors import DeviceUnavailable, ModelMismatch, OutOfMemory
 from tasks.packing import round_field
 from tasks.prepared import Prepared
 from tasks.slab import Block, Slab, SlabReport, blocks, digest
-from tasks.storage import room_for, write_json, zarr_store
+from tasks.storage import DAMAGE, join, remove, room_for, write_json, zarr_store
 from tasks.variables import VARIABLES
 
 Array = zarr.Array[Any]
@@ -108,12 +108,18 @@ class _Blocks:
         self._borders(plan)
 
 
-def _write(arrays: dict[str, Array], steps: slice, block: Block, fields: Fields) -> dict[str, list[str]]:
+def _write(product: str, arrays: dict[str, Array], steps: slice, block: Block, fields: Fields) -> dict[str, list[str]]:
     """Write one shard a variable; returns the digest of each lead time's values in it."""
     digests = {}
     for name, values in fields.items():
         with room_for(f"{name}, lead times {steps.start} to {steps.stop - 1}"):
-            arrays[name][steps, block.rows, block.cols] = values
+            try:
+                arrays[name][steps, block.rows, block.cols] = values
+            except DAMAGE:  # an earlier try's shard, which zarr reads first where the domain does not fill it
+                starts = (steps.start, block.rows.start, block.cols.start)
+                at = tuple(n // side for n, side in zip(starts, _shard(arrays[name]), strict=True))
+                remove(join(product, name, arrays[name].metadata.encode_chunk_key(at)))
+                arrays[name][steps, block.rows, block.cols] = values
         digests[name] = [digest(field) for field in values]
     return digests
 
@@ -198,7 +204,7 @@ def compute(slab: Slab) -> SlabReport:
                 fields = _stacked(work, names, steps, block, told, tick)
                 if before is not None:
                     note(*before)
-                before = steps, writer.submit(_write, arrays, steps, block, fields)
+                before = steps, writer.submit(_write, slab.product, arrays, steps, block, fields)
         assert before is not None
         note(*before)
     report = SlabReport(

@@ -96,6 +96,14 @@ def test_out_of_memory_takes_smaller_tiles_and_gives_the_same(slab: Slab, monkey
         assert np.abs(values(slab)[name] - right).max() < 1e-3 * right.std(), name
 
 
+def test_a_damaged_shard_of_an_earlier_try_is_replaced(slab: Slab) -> None:
+    report = compute(slab)
+    (shard,) = (f for f in Path(slab.product, "t2m/c").rglob("*") if f.is_file())
+    shard.write_bytes(shard.read_bytes()[:-100])
+    assert compute(slab).digests == report.digests
+    assert [[digest(values(slab)["t2m"][0])]] == report.digests["t2m"]
+
+
 def test_no_memory_at_all_is_an_error_that_says_what_to_do(slab: Slab, monkeypatch: pytest.MonkeyPatch) -> None:
     def no_memory(*_: object) -> torch.Tensor:
         raise torch.OutOfMemoryError("CUDA out of memory")
