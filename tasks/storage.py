@@ -6,6 +6,7 @@ import errno
 import hashlib
 import io
 import json
+import mimetypes
 import os
 import warnings
 from collections.abc import Iterator
@@ -133,11 +134,22 @@ def _partial(target: Path, data: bytes) -> Iterator[Path]:
         partial.unlink(missing_ok=True)
 
 
+def _put(fs: fsspec.AbstractFileSystem, path: str, data: bytes, **condition: str) -> None:
+    """One PUT: atomic at object stores.
+
+    With the type that its name says: S3 would call it octet-stream, which browsers save instead of showing it.
+    """
+    kind, _ = mimetypes.guess_type(path)
+    if kind and "s3" in fs.protocol:
+        condition["ContentType"] = f"{kind}; charset=utf-8" if kind.startswith("text/") else kind
+    fs.pipe_file(path, data, **condition)
+
+
 def write_bytes(uri: str, data: bytes) -> None:
     """Write a small file so that a reader sees the old one or the new one, never a part."""
     fs, path = filesystem(uri)
     if is_remote(uri):
-        fs.pipe_file(path, data)  # one PUT: atomic at object stores
+        _put(fs, path, data)
         return
     with _partial(Path(path), data) as partial:
         os.replace(partial, path)
@@ -149,7 +161,7 @@ def _conditionally(fs: fsspec.AbstractFileSystem, path: str, data: bytes, **cond
     s3fs turns both into an OSError with the server's words.
     """
     try:
-        fs.pipe_file(path, data, **condition)
+        _put(fs, path, data, **condition)
     except OSError as error:
         if any(sign in str(error) for sign in ("pre-condition", "PreconditionFailed", "ConditionalRequestConflict")):
             return False

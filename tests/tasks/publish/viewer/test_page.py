@@ -14,9 +14,13 @@ from urllib.parse import parse_qs, urlparse
 
 import numpy as np
 import pytest
+import s3fs
 from PIL import Image
 from playwright.sync_api import Page, expect
 
+from tasks.storage import write_bytes
+from tests.conftest import ROOT
+from tests.servers.s3 import S3Server
 from tests.servers.static import static
 from tests.several_leads import HOURS
 from tests.tasks.publish.viewer.conftest import PRODUCT, Opener, Published
@@ -240,6 +244,30 @@ def test_published_store_is_a_page_behind_any_static_server(published: Published
         page = show(f"{url}store/index.html?{WUHAN}&var=wind&lead=27")
         nearest = published.product.sel(latitude=30.6, longitude=114.3, method="nearest")
         assert value(page, "t2m") == pytest.approx(float(nearest["t2m"][8]) - 273.15, abs=1e-5)
+
+
+def test_published_store_is_a_page_in_a_bucket_that_all_may_read(
+    published: Published, s3: S3Server, show: Opener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the policy of docs/page.md, and nothing but S3 between."""
+    for key, value_ in s3.environment.items():
+        monkeypatch.setenv(key, value_)
+    s3fs.S3FileSystem.clear_instance_cache()
+    fs = s3fs.S3FileSystem()
+    fs.makedirs("open")
+    for file in sorted(f for f in published.store.rglob("*") if f.is_file()):
+        write_bytes(f"s3://open/store/{file.relative_to(published.store).as_posix()}", file.read_bytes())
+    write_bytes("s3://open/store/_staging/half.json", b"{}")
+    policy = re.search(r'^    (\{"Version".*?\]\})$', (ROOT / "docs/page.md").read_text(), re.M | re.S)
+    assert policy is not None
+    fs.call_s3("put_bucket_policy", Bucket="open", Policy=policy[1].replace("BUCKET", "open"))
+    page = show(f"{s3.endpoint}/open/store/index.html?{WUHAN}&var=wind&lead=27")
+    nearest = published.product.sel(latitude=30.6, longitude=114.3, method="nearest")
+    assert value(page, "t2m") == pytest.approx(float(nearest["t2m"][8]) - 273.15, abs=1e-5)
+    page = show(f"{s3.endpoint}/open/store/index.html?region=hubei&source=ifs", expect="message")
+    expect(page.locator("#message")).to_contain_text("/hubei/ifs/latest.json is missing")
+    answer = page.request.get(f"{s3.endpoint}/open/store/_staging/half.json")
+    assert answer.status == 403
 
 
 def test_server_without_ranges_is_named(published: Published, show: Opener) -> None:
