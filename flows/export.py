@@ -84,9 +84,9 @@ def export(
 
 
 def _file(output: str | None, name: str) -> Path:
-    """The file meant: `output`, or `name` in it if that is a folder."""
+    """The file meant: `output`, or `name` in it if that is a folder, or ends as one does."""
     path = Path(output or ".").expanduser()
-    return path / name if path.is_dir() else path
+    return path / name if path.is_dir() or (output or "").endswith("/") else path
 
 
 def _folder(output: str | None) -> Path:

@@ -95,7 +95,9 @@ def target_grid(coarse: Grid, scale: str | None, spacing: float | None, like: st
     assert like is not None
     target = grid_of(Path(like))
     if not covers(coarse, target):
-        raise RegionOutsideInput(f"--like {like} ({target}) is not inside the input ({coarse})")
+        raise RegionOutsideInput(
+            f"--like {like} ({target}) is not inside the input ({coarse}); cut it, or give an input that covers it"
+        )
     return target
 
 

@@ -20,7 +20,7 @@ from prefect.states import Cancelling, Crashed
 
 from tasks.downscale import downscale
 from tasks.errors import ModelMismatch, SlabFailed
-from tasks.region import InferenceSettings
+from tasks.settings import InferenceSettings
 from tasks.slab import Slab, SlabReport
 from tasks.storage import read_json
 

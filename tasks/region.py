@@ -7,22 +7,26 @@ import json
 import math
 import os
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, field_validator, model_validator
 
 from tasks.errors import InvalidRegion, UnknownRegion
 from tasks.grid import Grid, lattice
+from tasks.settings import (
+    SHAPE_NOTHING,
+    AcquireSettings,
+    InferenceSettings,
+    Keep,
+    ObservationSettings,
+    Positive,
+    Schedule,
+)
 from tasks.variables import VARIABLES
 
 SHIPPED = Path(__file__).parents[1] / "deployments" / "regions"
 SEARCH_PATH_VARIABLE = "FINESCALE_REGIONS"  # folders with region folders in them, before the shipped ones
-
-# keys that say how a product is made, not what it is
-SHAPE_NOTHING = {"acquire", "inference", "keep", "observations", "schedule"}
-Positive = Annotated[float, Field(gt=0)]
-ObservationSource = Literal["ghcnh", "metar", "iem", "isd-lite"]
 
 
 class Box(BaseModel):
@@ -73,88 +77,6 @@ class GateLimits(BaseModel):
     # soft; share by which RMSE may be above that of bilinear interpolation brought to the station's height, where the
     # difference is beyond chance
     worse: Annotated[float, Field(ge=0)] = 0.0
-
-
-class AcquireSettings(BaseModel):
-    """How a cycle's files are fetched; shapes no product."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    mirrors: Annotated[list[str], Field(min_length=1)] = ["ecmwf", "aws", "google", "azure"]  # or URLs; first one first
-    resol: Literal["0p25", "0p1"] = "0p25"
-    confirm: bool = True  # fetch each message from a second mirror too: GRIB carries no check of its own
-    in_flight: Annotated[int, Field(ge=1, le=32)] = 8  # requests at once
-    wait_minutes: Annotated[float, Field(ge=0)] = 180  # for a cycle that was asked for, or a service that is down
-    timeout_seconds: Positive = 30  # without a byte
-    pause_seconds: Positive = 15  # of a mirror that failed three times in a row; doubled each time
-    poll_seconds: Positive = 60  # between looks for what is not there yet
-    slowest: Positive = 20_000  # bytes a second: a mirror below that counts as dead
-    cds_wait_hours: Positive = 12  # for the CDS to do a request
-    cds_checksum: bool = True  # refuse a result whose checksum is another than the CDS says
-
-
-class InferenceSettings(BaseModel):
-    """Where and how the network is run; shapes no product."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    where: Literal["auto", "workers", "here"] = "auto"  # auto: deployment super-resolve/gpu if there is one
-    device: Annotated[str, Field(pattern=r"^(auto|cpu|cuda(:\d+)?)$")] = "auto"
-    # lead times that one process computes: fewer share the work among more workers, each costs some seconds to start
-    slab_steps: Annotated[int, Field(ge=8, multiple_of=8)] = 24
-    # points a side that are computed and written at once, and kept in one object: a process's memory goes with its
-    # square, 1.5 GB for seven variables
-    block: Annotated[int, Field(ge=256, multiple_of=256)] = 1024
-    slab_blocks: Annotated[int, Field(ge=1)] = 8  # of these, of the same lead times, that one process computes
-    wait_minutes: Annotated[float, Field(ge=0)] = 10  # for a worker to begin
-    silent_minutes: Positive = 10  # without news of a slab: its process counts as dead
-    attempts: Annotated[int, Field(ge=1)] = 3  # of each slab
-    fall_back: bool = True  # compute in the run's own process where no worker begins
-
-
-class ObservationSettings(BaseModel):
-    """Which stations' observations products are held against; shapes no product."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    sources: list[ObservationSource] = ["ghcnh", "metar"]
-    services: dict[ObservationSource, str] = {}  # other addresses than the services' own, of a mirror or a proxy
-    late_days: Positive = 4  # after a valid time, by which the last observation of it has come
-    deadline_seconds: Positive = 300  # for one source; what has not come by then counts as missing
-
-
-class Keep(BaseModel):
-    """How long products are kept; shapes no product."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    days: Annotated[int, Field(ge=1)] | None = None  # since the cycle's initial time; null: for ever
-
-
-class Schedule(BaseModel):
-    """When the deployments of a region start by themselves: cron in UTC, null for never; shapes no product."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    ifs: str | None = "45 7,19 * * *"  # the 00 and 12 UTC forecasts are open then; what is late is waited for
-    era5: str | None = "30 6 * * *"
-    maintain: str | None = "15 3 * * *"  # when no cycle is due
-    verify: str | None = "30 10,22 * * *"  # between the cycles
-    deadline_minutes: Positive = 240  # after a start of `ifs`: no product by then is an alarm
-
-    @field_validator("ifs", "era5", "maintain", "verify")
-    @classmethod
-    def _cron(cls, text: str | None) -> str | None:
-        if text is None:
-            return None
-        from prefect.client.schemas.schedules import CronSchedule  # what will read it; costs a second to import
-
-        try:
-            return CronSchedule(cron=text, timezone="UTC").cron
-        except ValidationError:
-            raise ValueError(
-                "not a cron string; write minute hour day month weekday in UTC, like 45 7,19 * * *, or null"
-            ) from None
 
 
 class Region(BaseModel):

@@ -28,7 +28,7 @@ from tasks.acquire.cds_credentials import Credentials
 from tasks.acquire.cds_errors import NO_ANSWER, FileUnreachable, JobLost, JobRejected, QueueFull, one_line, refusal
 from tasks.cycle import Cycle
 from tasks.errors import CycleNotReady, IncompleteDownload, RequestRefused, WorkspaceFull
-from tasks.region import AcquireSettings
+from tasks.settings import AcquireSettings
 from tasks.storage import NO_ROOM
 
 log = logging.getLogger(__name__)

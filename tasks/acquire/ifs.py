@@ -17,7 +17,8 @@ from tasks.acquire.open_data import assert_is_message, by_param, needed
 from tasks.acquire.raw import RawFolder
 from tasks.cycle import Cycle, RawFile
 from tasks.errors import BadInput, CycleNotReady, IncompleteDownload
-from tasks.region import AcquireSettings, Region
+from tasks.region import Region
+from tasks.settings import AcquireSettings
 from tasks.variables import Variable, known
 
 log = logging.getLogger(__name__)

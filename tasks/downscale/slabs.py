@@ -49,7 +49,7 @@ def choose_device(wanted: str) -> str:
 
 def is_out_of_memory(error: BaseException) -> bool:
     """Whether a smaller tile may help."""
-    return isinstance(error, torch.OutOfMemoryError) or any(sign in str(error) for sign in OUT_OF_MEMORY)
+    return isinstance(error, (torch.OutOfMemoryError, MemoryError)) or any(sign in str(error) for sign in OUT_OF_MEMORY)
 
 
 class _Blocks:
@@ -87,7 +87,7 @@ class _Blocks:
         while True:
             try:
                 fine = super_resolve(self.method, names, coarse, self.statics, self.limits.plan)
-            except RuntimeError as error:
+            except (RuntimeError, MemoryError) as error:
                 if not is_out_of_memory(error):
                     raise
                 self._shrink()

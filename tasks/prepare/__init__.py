@@ -26,7 +26,10 @@ log = logging.getLogger(__name__)
 def input_grid(region: Region, source: Grid, halo: int) -> Grid:
     """The region's input grid with halo, cut to what the source has; RegionOutsideInput if that lacks the region."""
     if not covers(source, region.target):
-        raise RegionOutsideInput(f"region {region.name} ({region.target}) is not inside the input ({source})")
+        raise RegionOutsideInput(
+            f"region {region.name} ({region.target}) is not inside the input ({source}); give an input that "
+            "covers it, or make `box` in its region.yaml smaller"
+        )
     box, d = region.box, region.input_spacing
     inner = lattice(
         box.north + d * 0.999, box.south - d * 0.999, box.west - d * 0.999, box.east + d * 0.999, d

@@ -15,9 +15,10 @@ from tasks.errors import FinescaleError
 from tasks.grid import Grid
 from tasks.gridded import Gridded, open_input, open_product
 from tasks.prepared import Prepared
-from tasks.region import Box, GateLimits, ObservationSettings
+from tasks.region import Box, GateLimits
 from tasks.retry import worth_retrying
 from tasks.scorecard import Scorecard, StationScore, Verification
+from tasks.settings import ObservationSettings
 from tasks.storage import join, open_zarr, read_parquet, write_parquet
 from tasks.validate.checks import check
 from tasks.validate.gate import judge

@@ -78,8 +78,9 @@ def test_variables_and_lead_times_are_those_asked_for(tmp_path: Path, made: tupl
 
 def test_table_of_a_place_is_in_units_people_use_and_opens_in_a_spreadsheet(tmp_path: Path, made: tuple) -> None:
     store, _, new = made
-    options = {"store": store, "latitude": 30.6, "longitude": 114.3, "output": str(tmp_path / "wuhan.csv")}
+    options = {"store": store, "latitude": 30.6, "longitude": 114.3, "output": f"{tmp_path}/new/"}
     (file,) = export("hubei", "csv-point", **options)
+    assert file.name == "hubei-ifs-2026-11-22T00-30.6-114.3.csv", "in a folder, as its slash says"
     assert file.read_bytes()[:3] == b"\xef\xbb\xbf", "or Excel takes ° for something else"
     table = pd.read_csv(file)
     assert list(table) == ["time [UTC]", "lead [h]", "t2m [°C]", "tp [mm]"]

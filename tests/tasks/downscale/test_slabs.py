@@ -77,7 +77,10 @@ def test_blocks_are_the_whole(tmp_path: Path, spacing: float) -> None:
     assert merged([several])["t2m"] == [field_digest(array, *sides)]
 
 
-def test_out_of_memory_takes_smaller_tiles_and_gives_the_same(slab: Slab, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("error", [torch.OutOfMemoryError("CUDA out of memory"), MemoryError("numpy's")], ids=type)
+def test_out_of_memory_takes_smaller_tiles_and_gives_the_same(
+    slab: Slab, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
     assert compute(slab).tile == 1280
     expected, forward = values(slab), Downscaler.forward
 
@@ -85,7 +88,7 @@ def test_out_of_memory_takes_smaller_tiles_and_gives_the_same(slab: Slab, monkey
         self: Downscaler, x: torch.Tensor, present: torch.Tensor, statics: Statics, rows: Axis, cols: Axis
     ) -> torch.Tensor:
         if len(rows.centres) * len(cols.centres) > 100 * 100:
-            raise torch.OutOfMemoryError("CUDA out of memory")
+            raise error
         return forward(self, x, present, statics, rows, cols)
 
     monkeypatch.setattr(Downscaler, "forward", small_memory)
