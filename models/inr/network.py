@@ -108,10 +108,10 @@ class INR(nn.Module):
         wide = with_margin(rows, HEAD_REACH), with_margin(cols, HEAD_REACH)
         fused = self._fused(features, *wide)
         m = FINE_MARGIN - HEAD_REACH
-        seen = [fused.permute(0, 3, 1, 2), fine[:, :, m:-m, m:-m]]
+        seen = [fused, fine[:, :, m:-m, m:-m].permute(0, 2, 3, 1)]
         if self.terrain is not None:
-            seen.append(self.terrain(fine[:, :FINE_CHANNELS]))
-        said = self.head(torch.cat(seen, dim=1).contiguous(memory_format=torch.channels_last), code)
+            seen.append(self.terrain(fine[:, :FINE_CHANNELS]).permute(0, 2, 3, 1))
+        said = self.head(torch.cat(seen, dim=-1).permute(0, 3, 1, 2), code)
         m = FINE_MARGIN
         here = fine[:, :, m:-m, m:-m].float()
         offset, gradient, sharpening = said.chunk(3, dim=1)
