@@ -15,6 +15,7 @@ from typing import Any
 import yaml
 
 from benchmarks.inference import RESULTS, processor
+from tasks.publish.ledger import entries
 from tasks.region import SHIPPED
 from tests.servers.opendata import DEMO_GRIB, messages, param_of, relabelled
 from tests.servers.prefect import Prefect, prefect
@@ -47,11 +48,11 @@ def run(server: Prefect, place: str, file: Path, store: Path) -> dict[str, float
     parameters = {"region": place, "inputs": [str(file)], "store": str(store), "spacing": SPACING, "source": "ifs"}
     state = server.finished(server.submit("downscale/hubei", **parameters), 1800)
     assert state["type"] == "COMPLETED", state
-    (entry,) = [json.loads(f.read_text()) for f in store.glob("hubei/file/*/*/*.json")]
-    steps = entry["timings"]
-    computing = sum(slab["seconds"] for slab in entry["slabs"])
+    (entry,) = entries(str(store), "hubei")
+    steps = entry.timings
+    computing = sum(slab.seconds for slab in entry.slabs)
     return {
-        "slabs": len(entry["slabs"]),
+        "slabs": len(entry.slabs),
         "downscale": steps["downscale"],
         "all": sum(steps.values()),
         "computing": computing,
