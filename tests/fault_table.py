@@ -72,4 +72,6 @@ def write(page: Path, rows: dict[str, tuple[str, str]]) -> None:
 @pytest.hookimpl(trylast=True)
 def pytest_sessionstart(session: pytest.Session) -> None:
     if session.config.getoption("--write-faults"):
+        if session.config.getoption("numprocesses", None):
+            raise pytest.UsageError("--write-faults: without -n, one process has to see every test")
         session.config.pluginmanager.register(Writer(session.config))
