@@ -57,16 +57,32 @@ def zarr_store(uri: str) -> Any:
     return zarr.storage.FsspecStore.from_url(uri)
 
 
+def fast_codecs(uri: str) -> Any:
+    """Arrays of a store that are opened in this context are coded by zarrs, three times as fast as by zarr's Python.
+
+    In folders; it knows no S3.
+    """
+    return zarr.config.set({} if is_remote(uri) else {"codec_pipeline.path": "zarrs.ZarrsCodecPipeline"})
+
+
+def is_full(error: BaseException) -> bool:
+    """Whether a disk is full; zarrs says so in words alone."""
+    if isinstance(error, OSError):
+        return error.errno in NO_ROOM
+    return any(f"(os error {number})" in str(error) for number in NO_ROOM)
+
+
 @contextmanager
 def room_for(what: str) -> Iterator[None]:
     """A disk that is full while something is written becomes WorkspaceFull."""
     try:
         yield
-    except OSError as error:
-        if error.errno not in NO_ROOM:
+    except (OSError, RuntimeError) as error:
+        if not is_full(error):
             raise
+        why = getattr(error, "strerror", None) or "the disk is full"
         raise WorkspaceFull(
-            f"{what}: no room ({error.strerror}); free some, or set FINESCALE_WORKSPACE or FINESCALE_STORE to a larger "
+            f"{what}: no room ({why}); free some, or set FINESCALE_WORKSPACE or FINESCALE_STORE to a larger "
             "disk, and run again: nothing was published"
         ) from None
 

@@ -23,7 +23,7 @@ from tasks.errors import DeviceUnavailable, ModelMismatch, OutOfMemory
 from tasks.packing import round_field
 from tasks.prepared import Prepared
 from tasks.slab import Block, Slab, SlabReport, blocks, digest
-from tasks.storage import DAMAGE, join, remove, room_for, write_json, zarr_store
+from tasks.storage import DAMAGE, fast_codecs, is_full, join, remove, room_for, write_json, zarr_store
 from tasks.variables import VARIABLES
 
 Array = zarr.Array[Any]
@@ -115,7 +115,9 @@ def _write(product: str, arrays: dict[str, Array], steps: slice, block: Block, f
         with room_for(f"{name}, lead times {steps.start} to {steps.stop - 1}"):
             try:
                 arrays[name][steps, block.rows, block.cols] = values
-            except DAMAGE:  # an earlier try's shard, which zarr reads first where the domain does not fill it
+            except DAMAGE as error:  # an earlier try's shard, which zarr reads first where the domain does not fill it
+                if is_full(error):
+                    raise
                 starts = (steps.start, block.rows.start, block.cols.start)
                 at = tuple(n // side for n, side in zip(starts, _shard(arrays[name]), strict=True))
                 remove(join(product, name, arrays[name].metadata.encode_chunk_key(at)))
@@ -178,7 +180,9 @@ def compute(slab: Slab) -> SlabReport:
         raise ModelMismatch(f"model {slab.model} does not know {', '.join(unknown)}")
     device = choose_device(slab.device)
     method = package.load(device)
-    work, arrays = _Blocks(prepared, method, slab, package), {n: cast("Array", product[n]) for n in names}
+    work = _Blocks(prepared, method, slab, package)
+    with fast_codecs(slab.product):
+        arrays = {n: cast("Array", product[n]) for n in names}
     depth, *side = _shard(arrays[names[0]])
     todo = blocks(slab.target.rows, slab.target.cols, *side)[slab.first : slab.last]
     check_scale(work.plan(todo[0]), package.scale_range, slab.model)
