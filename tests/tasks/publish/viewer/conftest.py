@@ -103,7 +103,7 @@ def served(published: Published, serving: subprocess.Popen[str]) -> str:
     return found[1]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # no longer: while it is there an event loop runs, for which Prefect takes a caller
 def browser() -> Iterator[Browser]:
     if CHROMIUM is None:
         pytest.skip("needs Chromium")
