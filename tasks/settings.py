@@ -40,7 +40,7 @@ class InferenceSettings(BaseModel):
     # lead times that one process computes: fewer share the work among more workers, each costs some seconds to start
     slab_steps: Annotated[int, Field(ge=8, multiple_of=8)] = 24
     # points a side that are computed and written at once, and kept in one object: a process's memory goes with its
-    # square, 1.5 GB for seven variables
+    # square, 1.7 GB for seven variables
     block: Annotated[int, Field(ge=256, multiple_of=256)] = 1024
     slab_blocks: Annotated[int, Field(ge=1)] = 8  # of these, of the same lead times, that one process computes
     wait_minutes: Annotated[float, Field(ge=0)] = 10  # for a worker to begin
