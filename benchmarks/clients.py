@@ -6,10 +6,10 @@ what `finescale export` makes of it. Node with zarrita is left out where it is m
 
 from __future__ import annotations
 
+import argparse
 import json
 import shutil
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -108,7 +108,11 @@ def _exported(product: Path, name: str, folder: Path) -> tuple[Path, Path]:
 
 def main() -> None:
     """Print a line a client."""
-    product, name = Path(sys.argv[1]).absolute(), sys.argv[2] if len(sys.argv) > 2 else "t2m"
+    parser = argparse.ArgumentParser(description="Opens a published product with other clients.")
+    parser.add_argument("product", type=Path, help="as finescale run names it: .../2026-11-22T00.zarr")
+    parser.add_argument("variable", nargs="?", default="t2m")
+    args = parser.parse_args()
+    product, name = args.product.absolute(), args.variable
     entry = json.loads((product.parent / f"{product.name[:13]}.json").read_text())
     right = entry["digests"][name]
     with tempfile.TemporaryDirectory() as folder:
