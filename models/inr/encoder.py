@@ -92,7 +92,7 @@ class DynamicPixelFeatureAggregation(nn.Module):
         aggregated = torch.zeros_like(around[..., :h, :w])
         for n in range(9):  # nine sums: an unfolded copy would be nine times the features
             neighbour = around[..., n // 3 : n // 3 + h, n % 3 : n % 3 + w]
-            aggregated.addcmul_(kernels[:, :, n, None], neighbour)
+            aggregated = torch.addcmul(aggregated, kernels[:, :, n, None], neighbour)
         aggregated = aggregated.flatten(1, 2).contiguous(memory_format=torch.channels_last)
         out: Tensor = x + self.project(aggregated - x)
         return out
