@@ -10,7 +10,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 BENCH := $(VENV)/.installed-bench
-PAGE := tasks/publish/viewer
+PAGE := tasks/page/web
 PAGE_SOURCES := $(wildcard $(PAGE)/src/*) $(addprefix $(PAGE)/,index.html package.json package-lock.json tsconfig.json vite.config.js)
 PAGE_BUILT := $(PAGE)/dist/index.html
 
@@ -78,20 +78,20 @@ format: $(STAMP)
 	@$(BIN)/ruff format .
 
 accuracy: $(STAMP)
-	@$(BIN)/python -m benchmarks.accuracy
+	@$(BIN)/python -m benchmarks.accuracy.page
 
 bench: $(BENCH)
-	@$(BIN)/python -m benchmarks.inference
-	@$(BIN)/python -m benchmarks.acquire
-	@$(BIN)/python -m benchmarks.pool
-	@$(BIN)/python -m benchmarks.verify
-	@$(BIN)/python -m benchmarks.limits
-	@$(BIN)/python -m benchmarks.stages
-	@$(BIN)/python -m benchmarks.whole
-	@$(BIN)/python -m benchmarks.page
+	@$(BIN)/python -m benchmarks.stages.inference
+	@$(BIN)/python -m benchmarks.stages.acquire
+	@$(BIN)/python -m benchmarks.runs.pool
+	@$(BIN)/python -m benchmarks.stages.verify
+	@$(BIN)/python -m benchmarks.stages.limits
+	@$(BIN)/python -m benchmarks.stages.suite
+	@$(BIN)/python -m benchmarks.runs.whole
+	@$(BIN)/python -m benchmarks.shared.page
 
 bench-compare: $(BENCH)
-	@$(BIN)/python -m benchmarks.compare
+	@$(BIN)/python -m benchmarks.shared.compare
 
 clean:
 	rm -rf $(PAGE)/dist $(PAGE)/node_modules

@@ -25,7 +25,7 @@ from pydantic import SecretStr
 from deployments.generate import GPU
 from flows.verify import DRIFT
 from tasks.errors import BadInput
-from tasks.region import Region
+from tasks.region.document import Region
 
 BLOCK = "finescale"
 PREFIX = "finescale: "  # of the automations that are ours to change and remove

@@ -8,8 +8,8 @@ from typing import Any
 import typer
 import yaml
 
-from tasks import region as regions
-from tasks.region import Region
+from tasks.region import search as regions
+from tasks.region.document import Region
 
 COMMITTED = Path(__file__).with_name("prefect.yaml")
 HEADER = """\

@@ -13,12 +13,12 @@ from pydantic import BaseModel
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from flows.downscale import downscale, resolve
-from flows.places import default_store
-from tasks import region as regions
+from flows.products.preliminary import preliminary_cycles
 from tasks.acquire import open_source
-from tasks.cycle import Cycle
 from tasks.errors import BackfillIncomplete, BadInput, CycleNotReady, FinescaleError
-from tasks.publish.ledger import entries
+from tasks.handover.cycle import Cycle
+from tasks.locations import default_store
+from tasks.region import search as regions
 from tasks.storage import join
 
 log = logging.getLogger(__name__)
@@ -42,14 +42,6 @@ def cycles_between(source: str, start: date, end: date, hours: list[int]) -> lis
     days = [start + timedelta(days=i) for i in range((end - start).days + 1)]
     times = [datetime(d.year, d.month, d.day, h, tzinfo=UTC) for d in days for h in sorted(set(hours))]
     return [Cycle(source=source, time=t) for t in times]
-
-
-def preliminary_cycles(store: str, region: str, source: str, now: datetime) -> list[Cycle]:
-    """Published cycles made of preliminary fields whose final ones should be there by now, oldest first."""
-    service = open_source(source)
-    found = [e for e in entries(store, region) if e.cycle.split("/")[0] == service.name and e.preliminary]
-    cycles = [Cycle.parse(e.cycle, service.name) for e in found]
-    return [c for c in cycles if service.final_since(c.time) <= now]
 
 
 def _days(

@@ -15,30 +15,30 @@ from prefect.runtime import deployment, flow_run
 from prefect.states import Completed
 from pydantic import BaseModel
 
-from flows import artifacts
-from flows.observations import look
-from flows.orchestrator import assert_clock
-from flows.places import default_store, default_workspace, raw_folder
-from flows.slabs import run_slabs
+from flows.dispatch import run_slabs
+from flows.server import artifacts
+from flows.server.orchestrator import assert_clock
 from models.package import ModelPackage
-from tasks import region as regions
 from tasks.acquire import ALIASES, SOURCES, Source, acquire, acquire_files, choose_cycle, forget, open_source
 from tasks.acquire.files import assert_present
-from tasks.cycle import Cycle, RawFile
 from tasks.downscale.packages import open_package
 from tasks.errors import BadInput, GateRefused, ModelMismatch
-from tasks.packing import shapes
+from tasks.handover.cycle import Cycle, RawFile
+from tasks.handover.prepared import PreparedInfo
+from tasks.handover.scorecard import QUARANTINED
+from tasks.handover.shards import blocks, shapes, shares, spans
+from tasks.handover.slab import Slab, merged
+from tasks.locations import default_store, default_workspace, raw_folder
 from tasks.prepare import prepare
-from tasks.prepared import PreparedInfo
 from tasks.publish import publish, quarantine, stage
 from tasks.publish.draft import draft
-from tasks.publish.ledger import LedgerEntry, fingerprint, read_entry
-from tasks.publish.withdrawal import point_to_good
-from tasks.region import Region
-from tasks.scorecard import QUARANTINED
-from tasks.slab import Slab, blocks, merged, shares, spans
+from tasks.region import search as regions
+from tasks.region.document import Region
 from tasks.storage import assert_writable, exists, join, remove
+from tasks.store.ledger import LedgerEntry, fingerprint, read_entry
+from tasks.store.withdrawal import point_to_good
 from tasks.validate import validate
+from tasks.validate.arrivals import look
 from tasks.version import VERSION
 
 log = logging.getLogger(__name__)

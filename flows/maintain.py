@@ -13,12 +13,13 @@ from prefect import flow
 from prefect.states import Completed
 from pydantic import BaseModel
 
-from flows.places import default_store, default_workspace
-from tasks import region as regions
 from tasks.errors import FinescaleError
-from tasks.publish.integrity import check_product, due_for_check, summary
-from tasks.publish.ledger import LedgerEntry, entries
-from tasks.publish.retention import (
+from tasks.locations import default_store, default_workspace
+from tasks.region import search as regions
+from tasks.storage import join, remove
+from tasks.store.integrity import check_product, due_for_check, summary
+from tasks.store.ledger import LedgerEntry, entries
+from tasks.store.retention import (
     expired,
     old_refusals,
     remove_cycle,
@@ -27,9 +28,8 @@ from tasks.publish.retention import (
     staging_leftovers,
     unknown_products,
 )
-from tasks.publish.stac import settle_region
-from tasks.publish.withdrawal import point_to_newest_good
-from tasks.storage import join, remove
+from tasks.store.stac import settle_region
+from tasks.store.withdrawal import point_to_newest_good
 
 log = logging.getLogger(__name__)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from prefect import flow
 
 from tasks.downscale import downscale
-from tasks.slab import Slab, SlabReport
+from tasks.handover.slab import Slab, SlabReport
 
 
 @flow(name="super-resolve", flow_run_name="{slab.name}", retries=0, timeout_seconds=6 * 3600)

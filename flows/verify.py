@@ -12,24 +12,24 @@ from prefect.events import emit_event
 from prefect.states import Completed
 from pydantic import BaseModel
 
-from flows import artifacts
-from flows.observations import OBSERVED_SOURCES, is_complete, save_history, valid_times
-from flows.orchestrator import assert_clock
-from flows.places import default_store, default_workspace, observations_folder
-from tasks import region as regions
+from flows.server import artifacts
+from flows.server.orchestrator import assert_clock
 from tasks.acquire import ALIASES
-from tasks.cycle import Cycle
 from tasks.errors import BadInput, FinescaleError
+from tasks.handover.cycle import Cycle
+from tasks.handover.scorecard import QUARANTINED, Scorecard
+from tasks.locations import default_store, default_workspace, observations_folder
+from tasks.present.report.rolling import rolling_picture
 from tasks.publish import record
-from tasks.publish.ledger import LedgerEntry, entries, read_entry
-from tasks.publish.report.rolling import rolling_picture
-from tasks.publish.withdrawal import point_to_good, point_to_newest_good
-from tasks.region import Region
-from tasks.rolling import RANGE, drift, read_scores
-from tasks.scorecard import QUARANTINED, Scorecard
+from tasks.region import search as regions
+from tasks.region.document import Region
 from tasks.storage import assert_writable, join, remove, write_bytes
+from tasks.store.ledger import LedgerEntry, entries, read_entry
+from tasks.store.scores import RANGE, drift, read_scores
+from tasks.store.withdrawal import point_to_good, point_to_newest_good
 from tasks.validate import Observed, Validated, observe
 from tasks.validate import verify as score
+from tasks.validate.arrivals import OBSERVED_SOURCES, is_complete, save_history, valid_times
 
 log = logging.getLogger(__name__)
 

@@ -12,9 +12,10 @@ from functools import lru_cache
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from models.geometry import Axis
+from models.statics import Statics
 
 KEYS_A = -0.5  # third-order accurate choice, Keys (1981), doi:10.1109/TASSP.1981.1163711
 PREFILTER_REACH = 8  # taps decay by 4.8 per cell; at 8 what is cut off is below 1e-5 of the value
@@ -204,3 +205,23 @@ def conserved(fine: Tensor, x: Tensor, rows: Axis, cols: Axis) -> Tensor:
     whole = np.outer(covered(rows, h), covered(cols, w))
     gap = (x - area_mean(fine, rows, cols, h, w)) * torch.from_numpy(whole).to(x)
     return fine + conservative_bicubic(gap, rows, cols)
+
+
+class Bicubic(nn.Module):
+    """Bicubic at the query centres; knows nothing of area means."""
+
+    reach = 2
+
+    def forward(self, x: Tensor, present: Tensor, statics: Statics, rows: Axis, cols: Axis) -> Tensor:
+        """As `Downscaler.forward`."""
+        return bicubic(x, rows, cols)
+
+
+class ConservativeBicubic(nn.Module):
+    """Bicubic whose query cells average to the input: back-projection taken to its limit."""
+
+    reach = INTERPOLATION_HALO
+
+    def forward(self, x: Tensor, present: Tensor, statics: Statics, rows: Axis, cols: Axis) -> Tensor:
+        """As `Downscaler.forward`."""
+        return conservative_bicubic(x, rows, cols)

@@ -11,9 +11,8 @@ from typing import Any
 import torch
 from safetensors.torch import load_file, save_file
 
-from models.downscaler import Downscaler
-from models.inr import INR
-from models.methods import build
+from models.downscaler import Downscaler, fine_channels, input_channels
+from models.inr import INR, INRConfig
 from models.statics import STATICS
 from models.statistics import Statistics
 
@@ -29,6 +28,12 @@ class PackageError(ValueError):
 def sha256(path: Path) -> str:
     """Hex digest of a file."""
     return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def untrained(statistics: Statistics, network: dict[str, Any]) -> Downscaler:
+    """The downscaler before training, which is the interpolation; `network` holds the sizes of `INRConfig`."""
+    v = len(statistics.variables)
+    return Downscaler(INR(input_channels(v), v, fine_channels(v), INRConfig(**network)), statistics)
 
 
 @dataclass(frozen=True)
@@ -85,8 +90,7 @@ class ModelPackage:
 
     def load(self, device: str = "cpu") -> Downscaler:
         """The network with its weights, ready for inference."""
-        downscaler = build("inr", self.statistics, self.metadata["network"])
-        assert isinstance(downscaler, Downscaler)
+        downscaler = untrained(self.statistics, self.metadata["network"])
         downscaler.load_state_dict(load_file(self.folder / "weights.safetensors"))
         return downscaler.to(device).eval()
 

@@ -12,14 +12,14 @@ import pytest
 import xarray as xr
 import zarr
 
-from tasks.cycle import Cycle
-from tasks.grid import Grid
-from tasks.prepared import Prepared, StaticFields
-from tasks.publish.ledger import LedgerEntry, point_to, read_tagged_entry, write_entry
-from tasks.publish.product import create, seal
-from tasks.scorecard import Scorecard
-from tasks.slab import digest
+from tasks.grids.grid import Grid
+from tasks.handover.cycle import Cycle
+from tasks.handover.prepared import Prepared, StaticFields
+from tasks.handover.scorecard import Scorecard
+from tasks.handover.shards import digest
 from tasks.storage import filesystem, join, open_zarr, read_json, write_bytes, zarr_store
+from tasks.store.ledger import LedgerEntry, point_to, read_tagged_entry, write_entry
+from tasks.store.product import create, seal
 from tasks.variables import VARIABLES
 from tests.servers.s3 import BUCKET, S3Server, s3_server
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.cycles import write_cycle, write_region
-from benchmarks.whole import run_ours
+from benchmarks.runs.cycles import write_cycle, write_region
+from benchmarks.runs.whole import run_ours
 
 
 @pytest.mark.slow

@@ -12,11 +12,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from models.batches import Batch
 from models.geometry import Axis
 from models.interpolation import INTERPOLATION_HALO, ConservativeInterpolant, bilinear
 from models.regression import LeastSquares
 from models.statics import FINE_MARGIN, UNIT, WINDOW, Statics, own_rates, per_static
+from models.training.batches import Batch
 
 LAPSE_RANGE = (-12.0, 4.0)  # K/km: what a lapse rate regressed on a few cells may be
 TEMPERATURES = ("t2m", "d2m")

@@ -13,9 +13,9 @@ from tasks.acquire.demo import DemoSource
 from tasks.acquire.era5 import Era5Source
 from tasks.acquire.files import local_files
 from tasks.acquire.ifs import IfsSource
-from tasks.cycle import Cycle, RawFile
 from tasks.errors import BadInput
-from tasks.region import Region
+from tasks.handover.cycle import Cycle, RawFile
+from tasks.region.document import Region
 from tasks.retry import worth_retrying
 
 log = logging.getLogger(__name__)

@@ -26,9 +26,9 @@ from ecmwf.datastores.processing import DownloadError, ProcessingFailedError
 
 from tasks.acquire.cds_credentials import Credentials
 from tasks.acquire.cds_errors import NO_ANSWER, FileUnreachable, JobLost, JobRejected, QueueFull, one_line, refusal
-from tasks.cycle import Cycle
 from tasks.errors import CycleNotReady, IncompleteDownload, RequestRefused, WorkspaceFull
-from tasks.settings import AcquireSettings
+from tasks.handover.cycle import Cycle
+from tasks.region.settings import AcquireSettings
 from tasks.storage import NO_ROOM
 
 log = logging.getLogger(__name__)

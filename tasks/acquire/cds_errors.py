@@ -6,8 +6,8 @@ import requests
 from ecmwf.datastores.processing import LinkError
 
 from tasks.acquire.cds_credentials import PROFILE, Credentials
-from tasks.cycle import Cycle
 from tasks.errors import CycleNotReady, FinescaleError, IncompleteDownload, RequestRefused
+from tasks.handover.cycle import Cycle
 
 LONGEST = 300  # characters of what the service says: a failed job's traceback can fill a screen
 

@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from tasks.acquire.open_data import fetch_lead_time
-from tasks.cycle import Cycle, RawFile
 from tasks.errors import BadInput, IncompleteDownload
-from tasks.region import Region
+from tasks.handover.cycle import Cycle, RawFile
+from tasks.region.document import Region
 from tasks.storage import join
 from tasks.variables import known
 

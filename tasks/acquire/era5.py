@@ -22,9 +22,9 @@ from tasks.acquire.cds_errors import FileUnreachable, JobLost, JobRejected, Queu
 from tasks.acquire.era5_messages import prove
 from tasks.acquire.era5_request import DATASET, Asked, asked_of
 from tasks.acquire.raw import RawFolder
-from tasks.cycle import Cycle, RawFile
 from tasks.errors import BadInput, CycleNotReady, IncompleteDownload, WorkspaceFull
-from tasks.region import Region
+from tasks.handover.cycle import Cycle, RawFile
+from tasks.region.document import Region
 from tasks.storage import NO_ROOM, write_bytes
 
 log = logging.getLogger(__name__)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from tasks.region import Region
+from tasks.region.document import Region
 from tasks.variables import Variable, known
 
 DATASET = "reanalysis-era5-single-levels"

@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
-from tasks.cycle import RawFile
 from tasks.errors import UnreadableFile
+from tasks.handover.cycle import RawFile
 
 
 def _sha256(path: Path) -> tuple[str, int]:

@@ -15,10 +15,10 @@ from tasks.acquire.layout import COMPLETE_AFTER, READY_AFTER, lead_times, reach_
 from tasks.acquire.mirrors import Mirror, MirrorFailure, NotThere
 from tasks.acquire.open_data import assert_is_message, by_param, needed
 from tasks.acquire.raw import RawFolder
-from tasks.cycle import Cycle, RawFile
 from tasks.errors import BadInput, CycleNotReady, IncompleteDownload
-from tasks.region import Region
-from tasks.settings import AcquireSettings
+from tasks.handover.cycle import Cycle, RawFile
+from tasks.region.document import Region
+from tasks.region.settings import AcquireSettings
 from tasks.variables import Variable, known
 
 log = logging.getLogger(__name__)

@@ -23,7 +23,7 @@ from urllib3.exceptions import HTTPError as TransportError
 
 from tasks.acquire.layout import file_uri
 from tasks.acquire.open_data import IndexEntry, read_index
-from tasks.settings import AcquireSettings
+from tasks.region.settings import AcquireSettings
 
 log = logging.getLogger(__name__)
 

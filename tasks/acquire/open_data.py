@@ -13,8 +13,8 @@ from datetime import UTC, datetime
 import eccodes
 
 from tasks.acquire.layout import file_uri
-from tasks.cycle import Cycle, RawFile
 from tasks.errors import IncompleteDownload
+from tasks.handover.cycle import Cycle, RawFile
 from tasks.storage import filesystem, join, write_bytes
 from tasks.variables import Variable
 

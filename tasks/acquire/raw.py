@@ -16,8 +16,8 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 from pydantic import ValidationError
 
-from tasks.cycle import Cycle, RawFile
 from tasks.errors import BadInput, CycleNotReady, WorkspaceFull
+from tasks.handover.cycle import Cycle, RawFile
 from tasks.storage import NO_ROOM, is_remote, write_bytes
 
 KEEP_DAYS = 3.0  # then the next run of the source removes a cycle's raw files

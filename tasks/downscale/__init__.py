@@ -5,7 +5,7 @@ from __future__ import annotations
 from prefect import task
 
 from tasks.downscale.slabs import compute
-from tasks.slab import Slab, SlabReport
+from tasks.handover.slab import Slab, SlabReport
 
 
 @task(name="downscale", task_run_name="{slab.name}", retries=0, timeout_seconds=6 * 3600)

@@ -14,7 +14,7 @@ from tasks.downscale.limits import Fields, Limits, crop
 from tasks.downscale.packages import Method
 from tasks.downscale.predict import Plan, statics_of, super_resolve
 from tasks.errors import BadInput
-from tasks.prepared import Prepared
+from tasks.handover.prepared import Prepared
 from tasks.variables import VARIABLES
 
 log = logging.getLogger(__name__)

@@ -7,8 +7,8 @@ import torch
 
 from models.interpolation import INTERPOLATION_HALO, conservative_bicubic
 from tasks.downscale.predict import Plan
-from tasks.grid import pad
-from tasks.recoarsen import Recoarsen
+from tasks.grids.cell_means import Recoarsen
+from tasks.grids.grid import pad
 from tasks.variables import VARIABLES
 
 TOLERANCE = 1e-4  # of the input's standard deviation: what cell means may be off

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from models.baselines.bicubic import Bicubic, ConservativeBicubic
 from models.downscaler import Downscaler
+from models.interpolation import Bicubic, ConservativeBicubic
 from models.package import SUMS, ModelPackage, PackageError
 from tasks.errors import BadInput, ModelMismatch
 

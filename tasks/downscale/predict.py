@@ -12,9 +12,9 @@ from models.geometry import Axis
 from models.statics import FINE_MARGIN, STATICS, Statics, cell_sizes
 from tasks.downscale.packages import Method
 from tasks.downscale.tiles import Tile, tiles
-from tasks.grid import Grid, pad
-from tasks.prepared import Prepared
-from tasks.slab import Block
+from tasks.grids.grid import Grid, pad
+from tasks.handover.prepared import Prepared
+from tasks.handover.shards import Block
 from tasks.variables import VARIABLES
 
 TILE = 1280  # queries a side; the input window is encoded once and decoded in pieces

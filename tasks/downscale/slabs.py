@@ -20,10 +20,11 @@ from tasks.downscale.packages import open_package
 from tasks.downscale.predict import TILE, Plan, make_plan, statics_of, super_resolve
 from tasks.downscale.tiles import borders
 from tasks.errors import DeviceUnavailable, ModelMismatch, OutOfMemory
-from tasks.packing import round_field
-from tasks.prepared import Prepared
-from tasks.slab import Block, Slab, SlabReport, blocks, digest
+from tasks.handover.prepared import Prepared
+from tasks.handover.shards import Block, blocks, digest
+from tasks.handover.slab import Slab, SlabReport
 from tasks.storage import DAMAGE, fast_codecs, is_full, join, remove, room_for, write_json, zarr_store
+from tasks.store.packing import round_field
 from tasks.variables import VARIABLES
 
 Array = zarr.Array[Any]

@@ -12,13 +12,13 @@ from pathlib import Path
 from prefect import task
 
 from tasks.errors import BadInput, RegionOutsideInput
-from tasks.grid import Grid, lattice
+from tasks.grids.grid import Grid, lattice
+from tasks.grids.regrid import clip_to, covers
+from tasks.handover.prepared import Prepared, PreparedInfo
 from tasks.prepare.assemble import Assembled, assemble
 from tasks.prepare.decode import decode_files
-from tasks.prepare.regrid import clip_to, covers
 from tasks.prepare.terrain import static_fields
-from tasks.prepared import Prepared, PreparedInfo
-from tasks.region import Region
+from tasks.region.document import Region
 
 log = logging.getLogger(__name__)
 

@@ -11,10 +11,10 @@ import numpy as np
 import xarray as xr
 
 from tasks.errors import BadInput, CorruptField, MissingField, MixedCycles
-from tasks.fields import DecodedField
-from tasks.grid import Grid
+from tasks.grids.grid import Grid
+from tasks.grids.regrid import regrid
 from tasks.prepare.checks import AMOUNT_NOISE, assert_complete, assert_physical, assert_smooth
-from tasks.prepare.regrid import regrid
+from tasks.prepare.fields import DecodedField
 from tasks.prepare.spool import Load, Spool, stacked
 from tasks.variables import VARIABLES
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from tasks.errors import CorruptField
-from tasks.fields import DecodedField
-from tasks.grid import Grid
+from tasks.grids.grid import Grid
+from tasks.prepare.fields import DecodedField
 
 AMOUNT_NOISE = -1e-4  # m: packing and differencing leave accumulations below zero by up to this
 

@@ -9,10 +9,10 @@ from pathlib import Path
 import xarray as xr
 
 from tasks.errors import UnreadableFile
-from tasks.fields import DecodedField
-from tasks.grid import Grid
+from tasks.grids.grid import Grid
 from tasks.prepare.decode_grib import Needed, decode_grib, first_grid, is_grib
 from tasks.prepare.decode_xarray import decode_xarray, layout
+from tasks.prepare.fields import DecodedField
 
 NETCDF_MAGIC = (b"CDF\x01", b"CDF\x02", b"CDF\x05", b"\x89HDF")
 

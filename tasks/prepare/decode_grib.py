@@ -14,9 +14,9 @@ import eccodes
 import numpy as np
 
 from tasks.errors import CorruptField, UnreadableFile
-from tasks.fields import DecodedField
-from tasks.grid import Canonical, Grid, canonical
+from tasks.grids.grid import Canonical, Grid, canonical
 from tasks.parallel import in_order
+from tasks.prepare.fields import DecodedField
 from tasks.variables import Variable, by_param_id
 
 Needed = Callable[[Grid], Grid] | None  # the area that is needed of fields on a grid; None: all

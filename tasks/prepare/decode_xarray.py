@@ -11,8 +11,8 @@ import pandas as pd
 import xarray as xr
 
 from tasks.errors import MixedCycles, UnreadableFile
-from tasks.fields import DecodedField
-from tasks.grid import Canonical, Grid, canonical
+from tasks.grids.grid import Canonical, Grid, canonical
+from tasks.prepare.fields import DecodedField
 from tasks.variables import CONVERSIONS, Variable, by_name
 
 LATITUDES, LONGITUDES = ("latitude", "lat", "y"), ("longitude", "lon", "x")

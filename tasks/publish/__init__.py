@@ -14,22 +14,22 @@ import pandas as pd
 from prefect import task
 from pydantic import BaseModel
 
-from tasks.cycle import Cycle
 from tasks.errors import FinescaleError
-from tasks.prepared import PreparedInfo
-from tasks.publish.geojson import SUFFIX, put_boundary, write_stations
-from tasks.publish.ledger import PUBLISHED, LedgerEntry, folder, read_entry, read_tagged_entry, write_entry
+from tasks.handover.cycle import Cycle
+from tasks.handover.prepared import PreparedInfo
+from tasks.handover.scorecard import QUARANTINED, Scorecard
+from tasks.page import put_page
+from tasks.present.geojson import SUFFIX, put_boundary, write_stations
 from tasks.publish.pages import attributes, picture, report_page
-from tasks.publish.product import create, reseal, seal
-from tasks.publish.quarantine import enter_refused, place_of
-from tasks.publish.stac import settle_cycle
-from tasks.publish.viewer import put_page
-from tasks.publish.withdrawal import point_to_good, point_to_newest_good
-from tasks.region import Region
+from tasks.region.document import Region
 from tasks.retry import worth_retrying
-from tasks.rolling import remove_scores, write_scores
-from tasks.scorecard import QUARANTINED, Scorecard
 from tasks.storage import create_bytes, exists, join, put_in_place, read_parquet, read_tagged, remove, write_bytes
+from tasks.store.ledger import PUBLISHED, LedgerEntry, folder, read_entry, read_tagged_entry, write_entry
+from tasks.store.product import create, reseal, seal
+from tasks.store.quarantine import enter_refused, place_of
+from tasks.store.scores import remove_scores, write_scores
+from tasks.store.stac import settle_cycle
+from tasks.store.withdrawal import point_to_good, point_to_newest_good
 
 log = logging.getLogger(__name__)
 

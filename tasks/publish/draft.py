@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from tasks.cycle import Cycle, RawFile
-from tasks.prepared import PreparedInfo
-from tasks.publish.ledger import PUBLISHED, LedgerEntry
-from tasks.region import Region
-from tasks.scorecard import Scorecard
-from tasks.slab import SlabReport, merged
+from tasks.handover.cycle import Cycle, RawFile
+from tasks.handover.prepared import PreparedInfo
+from tasks.handover.scorecard import Scorecard
+from tasks.handover.slab import SlabReport, merged
+from tasks.region.document import Region
+from tasks.store.ledger import PUBLISHED, LedgerEntry
 from tasks.version import VERSION
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import pandas as pd
 import xarray as xr
 
-from tasks.cycle import ATTRIBUTION, LICENCE
-from tasks.gridded import INPUT, open_input
-from tasks.publish.figures import quicklook, thinned
-from tasks.publish.ledger import LedgerEntry
-from tasks.publish.report import report
-from tasks.region import Region
+from tasks.handover.cycle import ATTRIBUTION, LICENCE
+from tasks.present.quicklook import quicklook, thinned
+from tasks.present.report import report
+from tasks.region.document import Region
 from tasks.storage import open_zarr
+from tasks.store.ledger import LedgerEntry
+from tasks.store.product import INPUT, open_input
 
 
 def attributes(entry: LedgerEntry, region: Region) -> dict[str, str]:

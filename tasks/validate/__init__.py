@@ -10,16 +10,18 @@ import pandas as pd
 from prefect import task
 from pydantic import BaseModel
 
-from tasks.candidates import CASES, Candidate, baselines, headline
 from tasks.errors import FinescaleError
-from tasks.grid import Grid
-from tasks.gridded import Gridded, open_input, open_product
-from tasks.prepared import Prepared
-from tasks.region import Box, GateLimits
+from tasks.grids.box import Box
+from tasks.grids.grid import Grid
+from tasks.grids.gridded import Gridded
+from tasks.handover.candidates import CASES, Candidate, baselines, headline
+from tasks.handover.prepared import Prepared
+from tasks.handover.scorecard import Scorecard, StationScore, Verification
+from tasks.region.document import GateLimits
+from tasks.region.settings import ObservationSettings
 from tasks.retry import worth_retrying
-from tasks.scorecard import Scorecard, StationScore, Verification
-from tasks.settings import ObservationSettings
 from tasks.storage import join, open_zarr, read_parquet, write_parquet
+from tasks.store.product import open_input, open_product
 from tasks.validate.checks import check
 from tasks.validate.gate import judge
 from tasks.validate.matching import pairs as match

@@ -8,13 +8,13 @@ import numpy as np
 import xarray as xr
 
 from tasks.errors import ReadBackFailed
-from tasks.grid import Grid
-from tasks.gridded import lead_times
+from tasks.grids.cell_means import Recoarsen
+from tasks.grids.grid import Grid
+from tasks.grids.gridded import lead_times
+from tasks.handover.scorecard import Check
+from tasks.handover.shards import field_digest
 from tasks.parallel import in_order
-from tasks.recoarsen import Recoarsen
-from tasks.region import GateLimits
-from tasks.scorecard import Check
-from tasks.slab import field_digest
+from tasks.region.document import GateLimits
 from tasks.variables import VARIABLES
 
 NEAR = 10  # points on either side of a border that it is held against: a mountain range is no seam, nor a front

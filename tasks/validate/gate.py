@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 import pandas as pd
 
-from tasks.candidates import ALL, Candidate
-from tasks.region import GateLimits
-from tasks.scorecard import DEGRADED, QUARANTINED, UNVERIFIED, VERIFIED, Check, Skill, Verification
+from tasks.handover.candidates import ALL, Candidate
+from tasks.handover.scorecard import DEGRADED, QUARANTINED, UNVERIFIED, VERIFIED, Check, Skill, Verification
+from tasks.region.document import GateLimits
 
 # The surface variables of WMO-No. 485. Not surface pressure, which at a station is a matter of its height to the metre,
 # whichever field it is brought there from; nor direction, which the vector holds.

@@ -10,10 +10,10 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 
-from tasks.candidates import PAIR_COLUMNS, Candidate, candidates
-from tasks.gridded import Gridded, lead_times
+from tasks.grids.gridded import Gridded, lead_times
+from tasks.grids.samples import STANDARD, LapseRate, Points, Sampler
+from tasks.handover.candidates import PAIR_COLUMNS, Candidate, candidates
 from tasks.validate.amounts import with_sums
-from tasks.validate.sampling import STANDARD, LapseRate, Points, Sampler
 
 CALM = 3.0  # m/s observed: below, direction means little (WMO-No. 485, Appendix 2.2.34)
 GRAVITY, DRY_AIR = 9.80665, 287.05  # m s-2, J kg-1 K-1

@@ -13,8 +13,8 @@ import pandas as pd
 import xarray as xr
 from scores.categorical import BasicContingencyManager
 
-from tasks.candidates import ALL, APART, CASES, FAR, HEADLINE, NEAR, Candidate, baselines, candidates, headline
-from tasks.scorecard import CaseStudy, EventScore, Skill, StationScore
+from tasks.handover.candidates import ALL, APART, CASES, FAR, HEADLINE, NEAR, Candidate, baselines, candidates, headline
+from tasks.handover.scorecard import CaseStudy, EventScore, Skill, StationScore
 from tasks.validate.moments import Moments, errors, interval, moments, resampled_rmse
 
 UNITS = {

@@ -14,10 +14,10 @@ import xarray as xr
 from scores.spatial import fss_2d_single_field
 
 from models.interpolation import bicubic, conservative_bicubic
-from tasks.grid import Grid, canonical
-from tasks.prepared import Prepared
-from tasks.recoarsen import Recoarsen
-from tasks.scorecard import FractionsScore, TruthScore
+from tasks.grids.cell_means import Recoarsen
+from tasks.grids.grid import Grid, canonical
+from tasks.handover.prepared import Prepared
+from tasks.handover.scorecard import FractionsScore, TruthScore
 from tasks.variables import VARIABLES
 
 # thresholds in SI: wind as for stations; of rain, whatever hours it fell in, those of six

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from benchmarks import accuracy
-from benchmarks import accuracy_tables as tables
-from benchmarks.accuracy_results import Case, Results, label
+from benchmarks.accuracy import page as accuracy
+from benchmarks.accuracy import tables
+from benchmarks.accuracy.results import Case, Results, label
 
 SUITE = """
 [maps]

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks import compare
+from benchmarks.shared import compare
 
 
 def result(seconds: list[float], stick: list[float], name: str = "decode") -> dict[str, Any]:

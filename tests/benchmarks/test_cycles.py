@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from benchmarks import plain
-from benchmarks.cycles import LEAD_HOURS, PARAMETERS, WORLD, write_cycle, write_region
-from tasks import region as regions
-from tasks.fields import DecodedField
+from benchmarks.runs import plain
+from benchmarks.runs.cycles import LEAD_HOURS, PARAMETERS, WORLD, write_cycle, write_region
 from tasks.prepare import prepare_files
 from tasks.prepare.checks import assert_physical, assert_smooth
 from tasks.prepare.decode import decode
+from tasks.prepare.fields import DecodedField
+from tasks.region import search as regions
 
 
 @pytest.fixture(scope="module")

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from benchmarks.packing import PAGE, page
-from benchmarks.packing_bits import conservation, information, needed
-from benchmarks.packing_shapes import by_zarrita
-from tasks.packing import round_to
+from benchmarks.packing.bits import conservation, information, needed
+from benchmarks.packing.shapes import by_zarrita
+from benchmarks.packing.suite import PAGE, page
+from tasks.store.packing import round_to
 
 
 def smooth(noise: float, seed: int = 0) -> np.ndarray:

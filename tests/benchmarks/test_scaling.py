@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks import scaling
-from benchmarks.memory import run_measured
-from benchmarks.scaling import Work, archive, product
-from benchmarks.sections import put
-from benchmarks.stage_infer import exponent
+from benchmarks.runs import scaling
+from benchmarks.runs.memory import run_measured
+from benchmarks.runs.scaling import Work, archive, product
+from benchmarks.shared.sections import put
+from benchmarks.stages.infer import exponent
 
 WORK = Work("china", own=30.0, computing=80.0, pieces=8, size=1e9)
 
@@ -88,7 +88,7 @@ def test_a_program_that_fails_is_not_measured(tmp_path: Path) -> None:
 
 
 def test_labels_are_moved_apart_in_their_order() -> None:
-    from benchmarks.cost import _spread
+    from benchmarks.runs.cost import _spread
 
     moved = _spread([0.5, 0.52, 0.9, 0.51], 0.1)
     assert np.argsort(moved).tolist() == [0, 3, 1, 2]

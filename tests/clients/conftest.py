@@ -17,7 +17,7 @@ from starlette.applications import Starlette
 from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
 
-from benchmarks.clients import node_is_here
+from benchmarks.runs.clients import node_is_here
 from flows.downscale import downscale
 from tests.conftest import DEMO_GRIB
 from tests.flows.conftest import messages

@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from flows.export import export
+from flows.products.export import export
 
 
 def test_netcdf_passes_the_cf_checker_without_an_error_or_a_warning(published: Path, tmp_path: Path) -> None:

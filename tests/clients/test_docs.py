@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import xarray as xr
 
-from benchmarks.clients import NODE
+from benchmarks.runs.clients import NODE
 from tests.conftest import ROOT
 
 PAGE = (ROOT / "docs/clients.md").read_text()

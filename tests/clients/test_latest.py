@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator, ValidationError
 
-from tasks.publish.ledger import LATEST_KEYS, SKILL_KEYS, point_to
+from tasks.store.ledger import LATEST_KEYS, SKILL_KEYS, point_to
 from tests.conftest import ROOT
-from tests.tasks.publish.report import made
+from tests.tasks.present.report import made
 
 SCHEMA: dict[str, Any] = json.loads((ROOT / "docs/latest.schema.json").read_text())
 CONTRACT = Draft202012Validator(SCHEMA, format_checker=Draft202012Validator.FORMAT_CHECKER)

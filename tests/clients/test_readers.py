@@ -10,8 +10,8 @@ import pytest
 import rasterio
 import xarray as xr
 
-from benchmarks.clients import with_gdal, with_netcdf4, with_xarray, with_zarrita, with_zarrs
-from flows.export import export
+from benchmarks.runs.clients import with_gdal, with_netcdf4, with_xarray, with_zarrita, with_zarrs
+from flows.products.export import export
 
 Digests = dict[str, list[str]]
 NAMES = ["t2m", "tp"]

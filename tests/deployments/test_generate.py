@@ -10,8 +10,8 @@ import yaml
 from prefect.cli.deploy._models import PrefectYamlModel
 
 from deployments.generate import COMMITTED, build, found_regions, render
-from tasks import region as regions
-from tasks.region import SEARCH_PATH_VARIABLE, SHIPPED
+from tasks.region import search as regions
+from tasks.region.search import SEARCH_PATH_VARIABLE, SHIPPED
 from tests.conftest import HUBEI, ROOT, RegionMaker
 
 

@@ -11,7 +11,7 @@ import eccodes
 import pytest
 from typer.testing import CliRunner, Result
 
-from flows.cli import app
+from flows.commands.app import app
 
 CommandLine = Callable[..., Result]
 

@@ -13,9 +13,9 @@ import pytest
 import xarray as xr
 import yaml
 
-from benchmarks.cycles import WORLD, on_world
+from benchmarks.runs.cycles import WORLD, on_world
 from flows.downscale import downscale
-from tasks import region as regions
+from tasks.region import search as regions
 from tests.conftest import DEMO_GRIB, ROOT, RegionMaker
 from tests.flows.conftest import CommandLine
 from tests.servers.opendata import messages, param_of, relabelled

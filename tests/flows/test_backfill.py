@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 import xarray as xr
 
-from flows.backfill import backfill, cycles_between, preliminary_cycles
-from flows.status import region_status
+from flows.backfill import backfill, cycles_between
+from flows.products.preliminary import preliminary_cycles
+from flows.products.status import region_status
 from tasks.errors import BackfillIncomplete, BadInput
 from tests.conftest import RegionMaker
 from tests.flows.conftest import CommandLine

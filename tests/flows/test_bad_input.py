@@ -19,7 +19,7 @@ import pytest
 import xarray as xr
 from typer.testing import CliRunner, Result
 
-from flows.cli import app
+from flows.commands.app import app
 from tasks.errors import BadInput
 from tests.conftest import DEMO_GRIB, ROOT, TRUTH, RegionMaker
 from tests.flows.conftest import CommandLine, GribMaker
@@ -343,7 +343,7 @@ def test_a_wrong_name_or_option_is_refused_before_anything_is_made(
 
 def in_a_process_of_its_own(*arguments: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "flows.cli", *map(str, arguments)],
+        [sys.executable, "-m", "flows.commands.app", *map(str, arguments)],
         cwd=ROOT, env=os.environ | environment, capture_output=True, text=True, timeout=120,
     )  # fmt: skip
 

@@ -15,10 +15,10 @@ import pytest
 import xarray as xr
 
 from flows.downscale import Outcome, downscale
-from flows.status import region_status
+from flows.products.status import region_status
 from tasks.errors import BadInput, StoreNotReadable
-from tasks.publish.ledger import LedgerEntry
 from tasks.storage import join, open_zarr, read_json, zarr_store
+from tasks.store.ledger import LedgerEntry
 from tasks.variables import VARIABLES
 from tests.conftest import ROOT, RegionMaker
 from tests.servers.s3 import BUCKET, s3_server
@@ -191,7 +191,7 @@ def test_run_killed_before_publishing_leaves_the_store_as_it_was_and_can_be_run_
     """SIGKILL as soon as a slab has left its report: between downscaling and publishing."""
     store, scratch = tmp_path / "store", tmp_path / "workspace"
     environment = os.environ | {"FINESCALE_WORKSPACE": str(scratch), "PREFECT_LOGGING_LEVEL": "CRITICAL"}
-    command = [sys.executable, "-m", "flows.cli", "run", "hubei", "--source", "demo", "--store", str(store)]
+    command = [sys.executable, "-m", "flows.commands.app", "run", "hubei", "--source", "demo", "--store", str(store)]
     run = subprocess.Popen(command, cwd=ROOT, env=environment, start_new_session=True)
     deadline = time.monotonic() + 180
     while not (reached := list(scratch.glob("hubei/*/slabs/0-0.json"))) and time.monotonic() < deadline:

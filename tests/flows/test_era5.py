@@ -30,7 +30,17 @@ def test_run_killed_while_queued_goes_on_with_its_job_and_publishes(
     home.mkdir()
     environment = {k: v for k, v in os.environ.items() if not k.startswith(("CDSAPI_", "PREFECT_HOME"))}
     environment |= {"HOME": str(home), "FINESCALE_WORKSPACE": str(scratch), "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, "-m", "flows.cli", "run", str(region), "--source", "era5", "--cycle", "2026-05-30T00"]
+    command = [
+        sys.executable,
+        "-m",
+        "flows.commands.app",
+        "run",
+        str(region),
+        "--source",
+        "era5",
+        "--cycle",
+        "2026-05-30T00",
+    ]
     command += ["--store", str(store)]
     with cds_server(shared_data / "fixtures") as cds, (tmp_path / "first.log").open("wb") as log:
         (home / ".cdsapirc").write_text(f"url: {cds.url}\nkey: {KEY}\n")

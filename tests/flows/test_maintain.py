@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from flows.maintain import ProductDamaged, maintain
-from tasks.publish.ledger import entries
-from tasks.publish.withdrawal import mark
 from tasks.storage import write_bytes
+from tasks.store.ledger import entries
+from tasks.store.withdrawal import mark
 from tests.conftest import RegionMaker
 from tests.flows.conftest import CommandLine
 from tests.published import content, cycle_of, latest, products, publish, put_product, spoil

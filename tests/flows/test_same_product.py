@@ -12,14 +12,15 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from tasks import region as regions
 from tasks.downscale.fields import downscale_fields
 from tasks.downscale.packages import open_package
 from tasks.downscale.predict import make_plan
-from tasks.packing import round_field
+from tasks.grids.box import Box
 from tasks.prepare import prepare_files
-from tasks.region import Box, Region
+from tasks.region import search as regions
+from tasks.region.document import Region
 from tasks.storage import open_zarr
+from tasks.store.packing import round_field
 from tasks.variables import VARIABLES
 from tests.conftest import DEMO_GRIB, RegionMaker
 from tests.flows.conftest import CommandLine, GribMaker

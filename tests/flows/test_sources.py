@@ -13,12 +13,12 @@ from pathlib import Path
 import pytest
 import xarray as xr
 
-from tasks import region as regions
 from tasks.acquire.demo import STEP, TIME, DemoSource
 from tasks.acquire.ifs import IfsSource
-from tasks.cycle import Cycle, RawFile
+from tasks.handover.cycle import Cycle, RawFile
 from tasks.prepare import prepare_files
-from tasks.region import Region
+from tasks.region import search as regions
+from tasks.region.document import Region
 from tests.conftest import ROOT, RegionMaker
 from tests.servers import opendata
 from tests.servers.opendata import OpenData, open_data
@@ -41,7 +41,17 @@ def run(region: Path, tmp_path: Path, mirror: OpenData, *more: str) -> subproces
     """`finescale run REGION --source ifs` in a process of its own, where the mirrors' names mean the stand-in."""
     urls = json.dumps({"ecmwf": mirror.url, "aws": mirror.url})
     environment = os.environ | {"ECMWF_OPENDATA_URLS": urls, "FINESCALE_WORKSPACE": str(tmp_path / "workspace")}
-    command = [sys.executable, "-m", "flows.cli", "run", str(region), "--source", "ifs", "--store", str(tmp_path / "s")]
+    command = [
+        sys.executable,
+        "-m",
+        "flows.commands.app",
+        "run",
+        str(region),
+        "--source",
+        "ifs",
+        "--store",
+        str(tmp_path / "s"),
+    ]
     return subprocess.run([*command, *more], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=240)
 
 

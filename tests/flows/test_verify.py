@@ -15,14 +15,14 @@ import pytest
 import xarray as xr
 
 from flows.downscale import downscale
-from flows.status import region_status
+from flows.products.status import region_status
 from flows.verify import ProductsQuarantined, due, verify
-from tasks.cycle import Cycle
 from tasks.errors import BadInput, GateRefused
-from tasks.publish.ledger import LedgerEntry, read_entry
-from tasks.publish.withdrawal import mark, withdraw
-from tasks.rolling import read_scores, write_scores
+from tasks.handover.cycle import Cycle
 from tasks.storage import open_zarr
+from tasks.store.ledger import LedgerEntry, read_entry
+from tasks.store.scores import read_scores, write_scores
+from tasks.store.withdrawal import mark, withdraw
 from tests.conftest import RegionMaker
 from tests.flows.conftest import CommandLine
 from tests.published import publish
@@ -282,7 +282,7 @@ def test_a_withdrawal_in_the_middle_of_a_verdict_stands(
     store: Path, truth: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """After the ledger was written and before readers were told."""
-    from tasks.publish import withdrawal
+    from tasks.store import withdrawal
 
     point_to = withdrawal.point_to
 

@@ -9,12 +9,12 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from flows.observations import is_complete
 from flows.verify import verify
-from tasks import region as regions
-from tasks.cycle import Cycle
 from tasks.errors import BadInput
-from tasks.publish.ledger import LedgerEntry, read_entry
+from tasks.handover.cycle import Cycle
+from tasks.region import search as regions
+from tasks.store.ledger import LedgerEntry, read_entry
+from tasks.validate.arrivals import is_complete
 from tasks.validate.stations import http
 from tests.conftest import RegionMaker
 from tests.published import GRID, HOURS, cycle_of, publish

@@ -15,9 +15,9 @@ from models.inr import INR, INRConfig
 from models.inr.decoder import CoordinateLinearBranch, NeighbourhoodNonlinearBranch, on_grid
 from models.inr.queries import Queries
 from models.interpolation import conservative_bicubic
-from models.methods import build
 from models.statics import FINE_MARGIN, Statics
 from models.statistics import Statistics, VariableStatistics
+from models.training.methods import build
 
 NAMES = ("t2m", "tp")
 SMALL = {"channels": 8, "blocks": 4, "hidden": 16, "heads": 2, "terrain_channels": 4}

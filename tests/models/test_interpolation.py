@@ -8,7 +8,6 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.batches import fine_axis
 from models.geometry import Axis, subdivide
 from models.interpolation import (
     INTERPOLATION_HALO,
@@ -21,6 +20,7 @@ from models.interpolation import (
     overlap_weights,
     point_weights,
 )
+from models.training.batches import fine_axis
 
 
 def rough(height: int, width: int, seed: int = 0) -> torch.Tensor:

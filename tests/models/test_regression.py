@@ -11,23 +11,22 @@ import pytest
 import torch
 from torch import Tensor
 
-from models.baselines.bicubic import Bicubic, ConservativeBicubic
 from models.baselines.regression import LAPSE_RANGE, NeighbourhoodRegression, StaticsOnly, static_predictors
-from models.batches import Batch, Batches
-from models.data import Box, Dataset, load
 from models.downscaler import Downscaler
-from models.evaluate import EVERYWHERE
-from models.fitting import NOT_REGRESSED, fit_regression, fit_statistics
 from models.geometry import subdivide
-from models.interpolation import area_mean, conservative_bicubic
-from models.methods import build
-from models.metrics import rmse
+from models.interpolation import Bicubic, ConservativeBicubic, area_mean, conservative_bicubic
 from models.regression import SCALE_TERMS, LeastSquares, StaticRegression, scale_terms
-from models.scenes import EDGE, box_scene
 from models.statics import FINE_MARGIN, HEIGHT, Statics
 from models.statistics import VARIABLES
-from tasks.prepare.training_data import pack, read_fields, statics_0p1, with_statics
-from tests.models.test_training import SETTINGS, write_pack
+from models.training.batches import Batch, Batches
+from models.training.data import Box, Dataset, load
+from models.training.evaluate import EVERYWHERE
+from models.training.fitting import NOT_REGRESSED, fit_regression, fit_statistics
+from models.training.methods import build
+from models.training.metrics import rmse
+from models.training.scenes import EDGE, box_scene
+from tasks.datasets.training import pack, read_fields, statics_0p1, with_statics
+from tests.models.training.test_train import SETTINGS, write_pack
 
 NETWORK = {"channels": 4, "blocks": 1, "hidden": 4, "heads": 2, "terrain_channels": 0}
 

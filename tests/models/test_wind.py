@@ -11,10 +11,10 @@ import torch
 from models.downscaler import SLOPE_UNIT, Downscaler
 from models.geometry import subdivide, with_margin
 from models.interpolation import area_mean
-from models.methods import build
 from models.regression import WIND_PREDICTORS
 from models.statics import FINE_MARGIN, HEIGHT, UNIT, Statics, cell_sizes, slopes
 from models.statistics import Statistics, VariableStatistics
+from models.training.methods import build
 
 NAMES = ("t2m", "u10", "v10")
 SMALL = {"channels": 8, "blocks": 1, "hidden": 8, "heads": 2, "terrain_channels": 0}

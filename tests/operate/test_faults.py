@@ -273,7 +273,7 @@ def command_line(
     office: Prefect, region: str, store: Path | str, *before: str, **more: str
 ) -> subprocess.CompletedProcess[str]:
     """`finescale run` against the office's server, in a process of its own."""
-    command = [*before, sys.executable, "-m", "flows.cli", "run", region, "--cycle", "2026-11-20T00"]
+    command = [*before, sys.executable, "-m", "flows.commands.app", "run", region, "--cycle", "2026-11-20T00"]
     return subprocess.run(
         [*command, "--store", str(store)], cwd=ROOT, env=office.environment | more, capture_output=True, text=True,
         timeout=240,
@@ -301,7 +301,15 @@ def bucket(tmp_path: Path) -> Iterator[S3Server]:
 def test_s3_gone_for_a_while(office: Prefect, region: Any, tmp_path: Path, bucket: S3Server) -> None:
     store, workspace = f"s3://{BUCKET}/products", tmp_path / "workspace"
     environment = office.environment | bucket.environment | {"FINESCALE_WORKSPACE": str(workspace)}
-    command = [sys.executable, "-m", "flows.cli", "run", region(stop=3, where="here"), "--cycle", "2026-11-20T00"]
+    command = [
+        sys.executable,
+        "-m",
+        "flows.commands.app",
+        "run",
+        region(stop=3, where="here"),
+        "--cycle",
+        "2026-11-20T00",
+    ]
     with (tmp_path / "run.log").open("wb") as log:
         run = subprocess.Popen(
             [*command, "--store", store], cwd=ROOT, env=environment, stdout=log, stderr=log, start_new_session=True

@@ -20,9 +20,9 @@ import eccodes
 import numpy as np
 import xarray as xr
 
-from tasks.grid import Grid
+from tasks.grids.grid import Grid
+from tasks.grids.regrid import regrid
 from tasks.prepare.decode_xarray import layout
-from tasks.prepare.regrid import regrid
 from tasks.variables import VARIABLES
 
 HERE = Path(__file__).parent

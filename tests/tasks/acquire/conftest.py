@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tasks import region as regions
-from tasks.region import Region
+from tasks.region import search as regions
+from tasks.region.document import Region
 from tests.conftest import RegionMaker
 
 CDS_QUICK = {"timeout_seconds": 5, "wait_minutes": 0.5, "cds_wait_hours": 0.02}

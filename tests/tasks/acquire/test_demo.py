@@ -8,18 +8,18 @@ from pathlib import Path
 
 import pytest
 
-from tasks import region
 from tasks.acquire import choose_cycle, demo, open_source
-from tasks.cycle import Cycle
 from tasks.errors import BadInput, IncompleteDownload
+from tasks.handover.cycle import Cycle
 from tasks.prepare.decode import decode
+from tasks.region import search as regions
 from tasks.variables import VARIABLES
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
 
 
 def test_demo_fetches_all_variables_of_the_region(tmp_path: Path) -> None:
-    source, hubei = open_source("demo"), region.load("hubei")
+    source, hubei = open_source("demo"), regions.load("hubei")
     (raw,) = source.fetch(source.latest(hubei, NOW), hubei, str(tmp_path))
     fields = list(decode(Path(raw.uri), set(VARIABLES)))
     assert [f.variable.name for f in fields] == hubei.variables
@@ -28,14 +28,14 @@ def test_demo_fetches_all_variables_of_the_region(tmp_path: Path) -> None:
 
 
 def test_latest_is_the_one_cycle_there_is_and_can_be_asked_for_by_name() -> None:
-    source, hubei = open_source("demo"), region.load("hubei")
+    source, hubei = open_source("demo"), regions.load("hubei")
     assert str(choose_cycle(source, hubei, None)) == "demo/2021-12-10T12"
     assert choose_cycle(source, hubei, "2021-12-10T12") == source.latest(hubei, NOW)
 
 
 def test_another_cycle_is_refused_with_the_one_there_is(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="the demo has one cycle, demo/2021-12-10T12"):
-        open_source("demo").fetch(Cycle(source="demo", time=NOW), region.load("hubei"), str(tmp_path))
+        open_source("demo").fetch(Cycle(source="demo", time=NOW), regions.load("hubei"), str(tmp_path))
 
 
 def test_truth_lies_where_the_source_says() -> None:
@@ -53,7 +53,7 @@ def test_demo_with_one_changed_byte_is_refused(name: str, tmp_path: Path, monkey
     monkeypatch.setattr(demo, "FOLDER", folder)
     cycle = Cycle(source="demo", time=demo.TIME)
     with pytest.raises(IncompleteDownload, match=rf"demo/2021-12-10T12: .*{file.name} is not the file .* reinstall"):
-        demo.DemoSource().fetch(cycle, region.load("hubei"), str(tmp_path / "raw"))
+        demo.DemoSource().fetch(cycle, regions.load("hubei"), str(tmp_path / "raw"))
 
 
 def test_demo_with_a_missing_file_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -61,7 +61,7 @@ def test_demo_with_a_missing_file_is_refused(tmp_path: Path, monkeypatch: pytest
     (folder / "truth_0p1.nc").unlink()
     monkeypatch.setattr(demo, "FOLDER", folder)
     with pytest.raises(IncompleteDownload, match=r"truth_0p1\.nc .* reinstall"):
-        demo.DemoSource().fetch(Cycle(source="demo", time=demo.TIME), region.load("hubei"), str(tmp_path / "raw"))
+        demo.DemoSource().fetch(Cycle(source="demo", time=demo.TIME), regions.load("hubei"), str(tmp_path / "raw"))
 
 
 def test_hres_is_another_name_for_ifs() -> None:

@@ -15,15 +15,15 @@ from pathlib import Path
 import eccodes
 import pytest
 
-from tasks import region as regions
 from tasks.acquire import choose_cycle, open_source
 from tasks.acquire.cds import Pace
 from tasks.acquire.era5 import Era5Source, assert_checksum, final_since
 from tasks.acquire.era5_messages import prove
 from tasks.acquire.era5_request import Area, area_around, asked_of
-from tasks.cycle import Cycle, RawFile
 from tasks.errors import BadInput, CycleNotReady, IncompleteDownload, RequestRefused, WorkspaceFull
-from tasks.region import Region
+from tasks.handover.cycle import Cycle, RawFile
+from tasks.region import search as regions
+from tasks.region.document import Region
 from tests.conftest import RegionMaker
 from tests.servers.cds import KEY, LICENCE_PAGE, CdsServer, Fault, cds_server
 from tests.tasks.acquire.conftest import CDS_QUICK

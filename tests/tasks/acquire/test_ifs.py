@@ -18,11 +18,11 @@ from typing import Any
 
 import pytest
 
-from tasks import region as regions
 from tasks.acquire.ifs import IfsSource
-from tasks.cycle import Cycle, RawFile
 from tasks.errors import BadInput, CycleNotReady, IncompleteDownload, WorkspaceFull
-from tasks.region import Region
+from tasks.handover.cycle import Cycle, RawFile
+from tasks.region import search as regions
+from tasks.region.document import Region
 from tests.conftest import ROOT
 from tests.servers import opendata
 from tests.servers.opendata import DEMO_GRIB, OpenData, index_of, messages, open_data, param_of, relabelled
@@ -522,9 +522,9 @@ def test_two_runs_at_once_fetch_once(servers: Servers, tmp_path: Path) -> None:
 PROGRAM = """
 import resource, sys
 from tasks.acquire.ifs import IfsSource
-from tasks.cycle import Cycle
+from tasks.handover.cycle import Cycle
 from tasks.errors import FinescaleError
-from tasks.region import Region
+from tasks.region.document import Region
 from datetime import datetime, UTC
 limit = int(sys.argv[3])
 if limit:

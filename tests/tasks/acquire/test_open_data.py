@@ -16,8 +16,8 @@ import pytest
 
 from tasks.acquire.layout import file_uri
 from tasks.acquire.open_data import assert_is_message, fetch_lead_time, read_index
-from tasks.cycle import Cycle
 from tasks.errors import IncompleteDownload
+from tasks.handover.cycle import Cycle
 from tasks.prepare.decode import decode
 from tasks.variables import VARIABLES, Variable
 from tests.conftest import DEMO_GRIB

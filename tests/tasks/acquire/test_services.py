@@ -16,9 +16,9 @@ import pytest
 
 from tasks.acquire import open_source
 from tasks.acquire.ifs import IfsSource
-from tasks.cycle import RawFile
+from tasks.handover.cycle import RawFile
 from tasks.prepare.decode import decode
-from tasks.region import Region
+from tasks.region.document import Region
 from tests.servers.cds import KEY, cds_server
 from tests.servers.opendata import open_data
 

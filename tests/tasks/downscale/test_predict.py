@@ -13,18 +13,18 @@ from hypothesis import strategies as st
 
 from models.downscaler import Downscaler
 from models.geometry import subdivide
-from models.methods import build
 from models.statistics import Statistics, VariableStatistics
+from models.training.methods import build
 from tasks.downscale.fields import coarse_fields, downscale_fields, interpolate_fields
 from tasks.downscale.limits import Limits
 from tasks.downscale.packages import interpolation, names, open_package
 from tasks.downscale.predict import make_plan, statics_of, super_resolve
 from tasks.downscale.tiles import borders, tiles
 from tasks.errors import BadInput, ModelMismatch
-from tasks.grid import Grid, lattice
+from tasks.grids.grid import Grid, lattice
+from tasks.handover.prepared import Prepared, StaticFields
+from tasks.handover.shards import blocks
 from tasks.prepare.terrain import margin_for
-from tasks.prepared import Prepared, StaticFields
-from tasks.slab import blocks
 
 VARIABLES = ("t2m", "d2m", "u10", "v10", "tp")
 

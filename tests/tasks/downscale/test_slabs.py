@@ -14,14 +14,15 @@ import zarr
 from models.downscaler import Downscaler
 from models.geometry import Axis
 from models.statics import Statics
-from tasks import region as regions
 from tasks.downscale.packages import open_package
 from tasks.downscale.slabs import choose_device, compute
 from tasks.errors import DeviceUnavailable, ModelMismatch, OutOfMemory
+from tasks.handover.shards import blocks, digest, field_digest
+from tasks.handover.slab import Slab, merged
 from tasks.prepare import prepare_files
-from tasks.publish.product import create
-from tasks.region import Region
-from tasks.slab import Slab, blocks, digest, field_digest, merged
+from tasks.region import search as regions
+from tasks.region.document import Region
+from tasks.store.product import create
 from tests.conftest import DEMO_GRIB
 
 

@@ -12,10 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tasks.errors import BadInput, CorruptField, MissingField, MixedCycles
-from tasks.fields import DecodedField
-from tasks.grid import Grid
+from tasks.grids.grid import Grid
 from tasks.prepare.assemble import Assembled, assemble
 from tasks.prepare.decode import decode
+from tasks.prepare.fields import DecodedField
 from tasks.variables import VARIABLES
 from tests.conftest import DEMO_GRIB
 

@@ -13,8 +13,8 @@ import pytest
 import xarray as xr
 
 from tasks.errors import BadInput, CorruptField, MixedCycles, UnreadableFile
-from tasks.fields import DecodedField
 from tasks.prepare.decode import decode
+from tasks.prepare.fields import DecodedField
 from tasks.variables import VARIABLES
 from tests.conftest import DEMO_GRIB
 

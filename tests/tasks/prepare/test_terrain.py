@@ -10,10 +10,10 @@ import pytest
 import xarray as xr
 
 from models.statics import GRAVITY
-from tasks import region
 from tasks.errors import CorruptField, RegionOutsideInput, UnreadableFile
-from tasks.grid import Grid, lattice
+from tasks.grids.grid import Grid, lattice
 from tasks.prepare.terrain import margin_for, read_heights, read_statics, static_fields
+from tasks.region import search as regions
 from tests.conftest import DEMO_GRIB
 
 TARGET = lattice(33.0, 31.0, 110.0, 113.0, 0.05)
@@ -205,7 +205,7 @@ def test_land_in_percent_is_refused(tmp_path: Path) -> None:
 
 
 def test_shipped_terrain_fits_the_shipped_region() -> None:
-    hubei = region.load("hubei")
+    hubei = regions.load("hubei")
     assert hubei.terrain_file is not None
     coarse = lattice(36.0, 26.0, 105.0, 119.0, 0.25)
     found = static_fields(hubei.terrain_file, coarse, hubei.target, hubei.target)

@@ -8,18 +8,18 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from tasks import region as regions
 from tasks.downscale.fields import downscale_fields
 from tasks.downscale.packages import open_package
 from tasks.downscale.predict import make_plan
 from tasks.downscale.tiles import borders
 from tasks.errors import ReadBackFailed
-from tasks.grid import Grid, canonical
+from tasks.grids.cell_means import Recoarsen
+from tasks.grids.grid import Grid, canonical
+from tasks.handover.prepared import Prepared
+from tasks.handover.shards import digest
 from tasks.prepare import prepare_files
-from tasks.prepared import Prepared
-from tasks.recoarsen import Recoarsen
-from tasks.region import GateLimits
-from tasks.slab import digest
+from tasks.region import search as regions
+from tasks.region.document import GateLimits
 from tasks.validate.checks import check, seam_ratio
 from tasks.validate.truth import Beside, beside_truth, fractions, score_against
 from tests.conftest import DEMO_GRIB, TRUTH

@@ -8,9 +8,9 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from tasks.candidates import ALL, APART, HEADLINE
-from tasks.region import GateLimits
-from tasks.scorecard import Check, Skill, StationScore, Verification
+from tasks.handover.candidates import ALL, APART, HEADLINE
+from tasks.handover.scorecard import Check, Skill, StationScore, Verification
+from tasks.region.document import GateLimits
 from tasks.validate.gate import judge
 
 LIMITS = GateLimits()

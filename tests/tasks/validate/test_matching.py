@@ -8,11 +8,11 @@ import pytest
 import xarray as xr
 
 from tasks.errors import BadInput
-from tasks.grid import Grid
-from tasks.gridded import Gridded
+from tasks.grids.grid import Grid
+from tasks.grids.gridded import Gridded
+from tasks.grids.samples import STANDARD
 from tasks.validate.amounts import with_sums
 from tasks.validate.matching import pairs
-from tasks.validate.sampling import STANDARD
 from tasks.validate.stations.table import reject, table
 
 START = np.datetime64("2026-11-20T00", "ns")

@@ -9,7 +9,7 @@ import scores.continuous as library
 import xarray as xr
 from scores.categorical import ThresholdEventOperator
 
-from tasks.candidates import ALL, APART, CASES, HEADLINE, Candidate
+from tasks.handover.candidates import ALL, APART, CASES, HEADLINE, Candidate
 from tasks.validate.moments import interval, moments, resampled_rmse
 from tasks.validate.scores import blocks, reporting, score, tabulate
 

@@ -1,0 +1,117 @@
+"""`finescale regions check`: everything that can be wrong with a region before a run finds out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from tasks.region import search as regions
+from tasks.downscale.packages import open_package
+from tasks.errors import FinescaleError, InvalidRegion
+from tasks.grids.grid import Grid
+from tasks.grids.regrid import covers
+from tasks.prepare.terrain import read_statics
+from tasks.present.quicklook import outline
+from tasks.region.document import Region
+
+MARGIN = 1.5  # degrees around the box: the model's halo of five cells of 0.25 degree, and the cell that the box cuts
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the table."""
+
+    what: str
+    found: str
+    passed: bool
+
+
+def _starts(region: Region) -> dict[str, str | None]:
+    return {name: getattr(region.schedule, name) for name in ("ifs", "era5", "maintain", "verify")}
+
+
+def _name(region: Region) -> Row:
+    """What products are filed under: a copied folder whose name was forgotten would publish over the first one's."""
+    folder, other = region.folder, regions.folder_of(region.name)
+    if folder.name == region.name:
+        return Row("name", region.name, True)
+    if other is not None:
+        return Row("name", f"{region.name}: so is the region in {other} called; give this one its own", False)
+    return Row("name", f"{region.name}; commands find it by its folder's name, {folder.name}", True)
+
+
+def _terrain(region: Region) -> Row:
+    if region.terrain_file is None:
+        return Row("terrain", "none: products will not know mountains", True)
+    try:
+        statics, grid = read_statics(region.terrain_file)
+    except FinescaleError as error:
+        return Row("terrain", str(error), False)
+    height, land = statics["height"], "with land mask" if "land" in statics else "no land mask"
+    found = f"{grid}; {height.min():.0f}..{height.max():.0f} m; {land}"
+    if not covers(grid, region.target):
+        return Row("terrain", f"{found}; does not reach over the whole target grid", False)
+    if not covers(grid, _with_margin(region)):
+        found += f"; less than {MARGIN:g} degree beyond the box: its edge is repeated"
+    return Row("terrain", found, True)
+
+
+def _with_margin(region: Region) -> Grid:
+    """The target grid and MARGIN around it, not beyond the poles."""
+    target = region.target
+    top, bottom = (int(min(MARGIN, 90 - edge) / target.dlat) for edge in (target.north, -target.south))
+    aside = int(MARGIN / target.dlon)
+    return target.extended(top, bottom, aside, aside)
+
+
+def _boundary(region: Region) -> Row:
+    if region.boundary_file is None:
+        return Row("boundary", "none: pictures without outline", True)
+    try:
+        points = np.concatenate(outline(region.boundary_file))
+    except InvalidRegion as error:
+        return Row("boundary", str(error), False)
+    (west, south), (east, north) = points.min(axis=0), points.max(axis=0)
+    box = region.box
+    inside = box.west <= west and box.south <= south and box.east >= east and box.north >= north
+    seen = box.west < east and box.south < north and box.east > west and box.north > south
+    where = "inside the box" if inside else "reaches beyond the box, is cut there" if seen else "nowhere near the box"
+    return Row("boundary", f"{south:g}..{north:g}N {west:g}..{east:g}E, {where}", bool(seen))
+
+
+def _model(region: Region) -> list[Row]:
+    try:
+        package = open_package(region.model)
+    except FinescaleError as error:
+        return [Row("model", str(error), False)]
+    unknown = [v for v in region.variables if v not in package.variables]
+    scale = region.input_spacing / region.spacing
+    low, high = package.scale_range
+    return [
+        Row("model", f"{package.model_id}, files as released", True),
+        Row("variables", ", ".join(region.variables) + (f"; unknown: {unknown}" if unknown else ""), not unknown),
+        Row("scale", f"{scale:g}, trained on {low:g}..{high:g}", low <= scale <= high),
+    ]
+
+
+def check_region(name: str) -> tuple[list[Row], bool]:
+    """Rows of the table, and whether all passed."""
+    region = regions.load(name)
+    rows = [
+        Row("region.yaml", str(region.folder / "region.yaml"), True),
+        _name(region),
+        Row("target grid", str(region.target), True),
+        Row("input grid", f"{region.input_spacing:g} degree", True),
+        Row("required", ", ".join(region.required or []), True),
+        Row(
+            "lead times",
+            f"{len(region.lead_times.hours())}, +{region.lead_times.start}..{region.lead_times.stop} h",
+            True,
+        ),
+        Row("schedule, UTC", ", ".join(f"{k} {v or 'never'}" for k, v in _starts(region).items()), True),
+        _terrain(region),
+        _boundary(region),
+        *_model(region),
+    ]
+    return rows, all(r.passed for r in rows)

@@ -1,0 +1,113 @@
+"""Which published product somebody means who wants to read one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tasks.locations import default_store
+from tasks.region import search as regions
+from tasks.acquire import ALIASES
+from tasks.handover.cycle import Cycle
+from tasks.errors import BadInput, MissingField, NothingPublished
+from tasks.store.ledger import LedgerEntry, entries, latest_uri, read_entry
+from tasks.store.withdrawal import newest_good
+from tasks.storage import assert_readable, join, read_json
+from tasks.variables import known
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """A good product: what the ledger says of it, and where it is."""
+
+    entry: LedgerEntry
+    uri: str
+
+    @property
+    def cycle(self) -> Cycle:
+        """Which cycle it is of."""
+        return Cycle.parse(self.entry.cycle, self.entry.source)
+
+    @property
+    def name(self) -> str:
+        """For files: hubei-ifs-2026-11-22T00."""
+        return f"{self.entry.region}-{self.entry.source}-{self.cycle.stamp}"
+
+
+def choose(region: str, source: str, cycle: str | None, store: str | None) -> Chosen:
+    """The product of a cycle, or the one that `latest.json` names.
+
+    NothingPublished if there is none yet; BadInput if the cycle's is not there or not good.
+    """
+    name, where = ALIASES.get(source, source), join(store or default_store())
+    place = regions.load(region).name
+    assert_readable(where)
+    if cycle is None:
+        entry = _latest(where, place, name)
+        if entry is None:
+            raise NothingPublished(_nothing(region, where, place, name))
+    else:
+        entry = _of(where, place, Cycle.parse(cycle, name))
+    return Chosen(entry, join(where, *entry.product.split("/")))
+
+
+def _latest(store: str, region: str, source: str) -> LedgerEntry | None:
+    named = read_json(latest_uri(store, region, source))
+    entry = read_entry(store, region, Cycle.parse(named["cycle"], source)) if named is not None else None
+    if entry is None or not entry.good:  # taken back since latest.json was written
+        entry = newest_good(store, region, source)
+    return entry
+
+
+def _nothing(typed: str, store: str, region: str, source: str) -> str:
+    """Why there is none, with commands that name the region as it was typed: by its folder, perhaps."""
+    others = sorted({e.source for e in entries(store, region) if e.good})
+    told = f"{region}: no good product of {source} in {store}"
+    if others:
+        told += f"; there is one of {' and '.join(others)}: --source {others[0]}"
+    how = "--input FILE" if source == "file" else f"--source {source}"
+    return (
+        f"{told}; `finescale status {typed}` lists what there is, "
+        f"`finescale run {typed} {how}` makes one, --store names another place"
+    )
+
+
+def _of(store: str, region: str, cycle: Cycle) -> LedgerEntry:
+    entry = read_entry(store, region, cycle)
+    if entry is None:
+        raise BadInput(f"{region} {cycle} is not in the ledger of {store}; `finescale status {region}` lists what is")
+    if not entry.good:
+        raise BadInput(f"{region} {cycle} is {entry.state} ({entry.why}); leave --cycle out for the newest good one")
+    return entry
+
+
+def variables_of(entry: LedgerEntry, text: str | None) -> list[str]:
+    """Those asked for, like t2m,tp, or all; UnknownVariable for none of ours, MissingField for one it does not have."""
+    if text is None:
+        return entry.variables
+    names = [n for n in (part.strip() for part in text.split(",")) if n]
+    if not names:
+        raise BadInput(f"--variables {text!r}: write them like t2m,tp")
+    known(names)
+    for name in names:
+        if name not in entry.variables:
+            raise MissingField(f"--variables: {entry.cycle} has no {name}; it has {', '.join(entry.variables)}")
+    return list(dict.fromkeys(names))
+
+
+def steps_of(entry: LedgerEntry, text: str | None) -> list[int]:
+    """Indices of the lead times asked for in hours, like 3,6,9 or 0-48, or all; BadInput if a part names none."""
+    if text is None:
+        return list(range(len(entry.lead_hours)))
+    wanted: set[int] = set()
+    for part in text.split(","):
+        first, _, last = part.partition("-")
+        try:
+            low, high = float(first), float(last or first)
+        except ValueError:
+            raise BadInput(f"--lead-hours {text!r}: write hours like 3,6,9 or 0-48") from None
+        found = {i for i, hour in enumerate(entry.lead_hours) if low <= hour <= high}
+        if not found:
+            there = ", ".join(f"{h:g}" for h in entry.lead_hours)
+            raise BadInput(f"--lead-hours {part.strip()}: {entry.cycle} has no such lead time; it has {there} h")
+        wanted |= found
+    return sorted(wanted)

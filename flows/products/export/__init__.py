@@ -1,0 +1,142 @@
+"""Products in the formats of programs that do not read Zarr v3: NetCDF, GeoTIFF, and CSV of one place."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import uuid4
+
+import xarray as xr
+
+from flows.products.choose import Chosen, choose, steps_of, variables_of
+from tasks.errors import BadInput, FinescaleError, StoreNotWritable
+from tasks.storage import is_remote, open_zarr, room_for
+
+log = logging.getLogger(__name__)
+
+FORMATS = ("netcdf", "geotiff", "csv-point")
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What of a product is to be written."""
+
+    chosen: Chosen
+    names: list[str]
+    steps: list[int]
+
+    def open(self) -> xr.Dataset:
+        """The product with these variables and lead times, read when asked for."""
+        product = open_zarr(self.chosen.uri)
+        return product[[*self.names, "crs", *(n for n in ("step_bounds",) if n in product)]].isel(step=self.steps)
+
+
+def export(
+    region: str,
+    format: str,
+    *,
+    source: str = "ifs",
+    cycle: str | None = None,
+    store: str | None = None,
+    variables: str | None = None,
+    lead_hours: str | None = None,
+    latitude: float | None = None,
+    longitude: float | None = None,
+    output: str | None = None,
+    force: bool = False,
+) -> list[Path]:
+    """Write a published product, by default the latest good one, as other files; returns their paths.
+
+    A file appears whole or not at all. BadInput for what cannot be done; StoreNotWritable, WorkspaceFull.
+    """
+    if format not in FORMATS:
+        raise BadInput(f"--format {format!r} is not one of {', '.join(FORMATS)}")
+    if (format == "csv-point") != (latitude is not None or longitude is not None):
+        raise BadInput("--lat and --lon go with --format csv-point, which needs both")
+    if output is not None and is_remote(output):
+        raise BadInput(f"--output {output}: files are written to a local folder only")
+    chosen = choose(region, source, cycle, store)
+    wanted = Wanted(chosen, variables_of(chosen.entry, variables), steps_of(chosen.entry, lead_hours))
+    match format:
+        case "netcdf":
+            from flows.products.export.netcdf import write_netcdf
+
+            writers: dict[Path, Callable[[Path], None]] = {
+                _file(output, f"{chosen.name}.nc"): lambda path: write_netcdf(wanted, path)
+            }
+        case "geotiff":
+            from flows.products.export.geotiff import geotiff_writers
+
+            writers = geotiff_writers(wanted, _folder(output))
+        case _:
+            from flows.products.export.csv import write_csv
+
+            if latitude is None or longitude is None:
+                raise BadInput("--format csv-point needs both --lat and --lon")
+            at = f"{chosen.name}-{latitude:g}-{longitude:g}.csv"
+            lat, lon = latitude, longitude
+            writers = {_file(output, at): lambda path: write_csv(wanted, lat, lon, path)}
+    return _written(writers, force)
+
+
+def _file(output: str | None, name: str) -> Path:
+    """The file meant: `output`, or `name` in it if that is a folder, or ends as one does."""
+    path = Path(output or ".").expanduser()
+    return path / name if path.is_dir() or (output or "").endswith("/") else path
+
+
+def _folder(output: str | None) -> Path:
+    path = Path(output or ".").expanduser()
+    if path.suffix in (".tif", ".tiff") or path.is_file():
+        raise BadInput(f"--output {path}: GeoTIFF is a file a variable; name the folder that they go to")
+    return path
+
+
+def _written(writers: dict[Path, Callable[[Path], None]], force: bool) -> list[Path]:
+    for path in writers:
+        if path.exists() and not force:
+            raise BadInput(f"{path} is there already; --force replaces it, --output names another place")
+    partials: dict[Path, Path] = {}
+    with _told(next(iter(writers)).parent):
+        try:
+            for path, write in writers.items():
+                path.parent.mkdir(parents=True, exist_ok=True)
+                partials[path] = path.with_name(f".{uuid4().hex[:8]}.{path.name}")
+                with _whole(path), room_for(str(path)):
+                    write(partials[path])
+            for path, partial in partials.items():
+                partial.replace(path)
+        finally:
+            for partial in partials.values():
+                partial.unlink(missing_ok=True)
+    return list(writers)
+
+
+@contextmanager
+def _whole(path: Path) -> Iterator[None]:
+    """GDAL and HDF5 say of a full disk what they say of any other fault, in errors of their own kinds."""
+    try:
+        yield
+    except (FinescaleError, PermissionError, NotADirectoryError, IsADirectoryError):
+        raise
+    except (OSError, RuntimeError, SystemError) as error:
+        free = shutil.disk_usage(path.parent).free / 1e6
+        raise StoreNotWritable(
+            f"{path}: not written ({type(error).__name__}: {str(error).splitlines()[0] if str(error) else 'no word'}); "
+            f"{path.parent.resolve()} has {free:,.0f} MB free: if that is little, free some or choose another --output"
+        ) from None
+
+
+@contextmanager
+def _told(folder: Path) -> Iterator[None]:
+    """A folder that cannot be written becomes one line."""
+    try:
+        yield
+    except (PermissionError, NotADirectoryError, IsADirectoryError) as error:
+        raise StoreNotWritable(
+            f"{folder}: cannot be written ({error.strerror or error}); choose another --output"
+        ) from None

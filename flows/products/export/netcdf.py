@@ -1,0 +1,75 @@
+"""A product as one NetCDF-4 file, CF-1.11, with valid time as its time axis: what CDO, NCO, Panoply and QGIS expect."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import netCDF4
+import xarray as xr
+
+from flows.products.export import Wanted
+from tasks.grids.gridded import lead_times
+from tasks.store.product import COORDINATES
+from tasks.version import VERSION
+
+LEFT_OUT = ("scorecard", "ledger")  # JSON for programs, in the product
+UNITS = "hours since 1970-01-01"
+
+
+def write_netcdf(wanted: Wanted, path: Path) -> None:
+    """Write what is wanted; one chunk's lead times in memory at a time."""
+    product = wanted.open()
+    skeleton = _skeleton(product, wanted)
+    encoding: dict[str, dict[str, Any]] = {str(n): {"_FillValue": None} for n in skeleton.variables}
+    for name in {"time", "time_bounds", "forecast_reference_time"} & encoding.keys():
+        encoding[name] |= {"units": UNITS, "calendar": "standard", "dtype": "float64"}
+    encoding["forecast_period"] |= {"units": "hours", "dtype": "float64"}
+    skeleton.to_netcdf(path, format="NETCDF4", engine="netcdf4", encoding=encoding)
+    rows, cols = product.sizes["latitude"], product.sizes["longitude"]
+    with netCDF4.Dataset(path, "a") as file:
+        for name in wanted.names:
+            variable = file.createVariable(
+                name,
+                "f4",
+                ("time", "latitude", "longitude"),
+                fill_value=netCDF4.default_fillvals["f4"],
+                chunksizes=(1, min(rows, 512), min(cols, 512)),
+                zlib=True,
+                complevel=4,
+                shuffle=True,
+            )  # fmt: skip; deflate and shuffle: every reader of NetCDF-4 has these
+            variable.setncatts(_attributes(product[name], skeleton))
+            for i, field in lead_times(product[name]):
+                variable[i] = field
+
+
+def _skeleton(product: xr.Dataset, wanted: Wanted) -> xr.Dataset:
+    """Everything but the fields, renamed: time is the valid time, the start is forecast_reference_time."""
+    ds = product.drop_vars(wanted.names)
+    if "step_bounds" in ds:
+        ds["time_bounds"] = ds["time"] + ds["step_bounds"]
+        ds = ds.drop_vars("step_bounds")
+    ds = ds.rename(time="forecast_reference_time").swap_dims(step="valid_time")
+    ds = ds.rename(valid_time="time", step="forecast_period").drop_encoding()
+    ds["time"].attrs = dict(COORDINATES["valid_time"])
+    ds["forecast_period"].attrs = dict(COORDINATES["step"])
+    if "time_bounds" in ds:
+        ds["time_bounds"].attrs = {}
+        ds["time"].attrs["bounds"] = "time_bounds"
+    history = (
+        f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ} finescale {VERSION}: export to NetCDF of {wanted.chosen.entry.product}"
+    )
+    ds.attrs = {k: v for k, v in product.attrs.items() if k not in LEFT_OUT}
+    ds.attrs["history"] = "\n".join(filter(None, [history, product.attrs.get("history")]))
+    ds.attrs["finescale_why"] = "; ".join(wanted.chosen.entry.scorecard.why)
+    return ds.transpose("time", ...)
+
+
+def _attributes(field: xr.DataArray, skeleton: xr.Dataset) -> dict[str, str]:
+    # `quantization` names a variable of the product that is not exported
+    attributes = {k: v for k, v in field.attrs.items() if k not in ("coordinates", "quantization")}
+    attributes["cell_methods"] = attributes["cell_methods"].replace("step:", "time:")
+    beside = [str(n) for n in skeleton.coords if n not in ("time", "latitude", "longitude", "crs")]
+    return attributes | {"coordinates": " ".join(beside)}

@@ -1,0 +1,207 @@
+"""Super-resolves any latitude-longitude file on its own whole domain; plain functions, no orchestration."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from uuid import uuid4
+
+import numpy as np
+import xarray as xr
+
+from models.geometry import subdivide
+from tasks.acquire.files import local_files
+from tasks.handover.cycle import ATTRIBUTION
+from tasks.downscale.fields import check_scale, downscale_fields, interpolate_fields
+from tasks.downscale.packages import interpolation, open_package
+from tasks.downscale.predict import make_plan
+from tasks.errors import BadInput, ModelMismatch, RegionOutsideInput, StoreNotWritable
+from tasks.grids.grid import Grid, lattice
+from tasks.prepare.assemble import Assembled, assemble
+from tasks.prepare.decode import decode, grid_of
+from tasks.grids.regrid import covers
+from tasks.prepare.terrain import static_fields
+from tasks.handover.prepared import Prepared
+from tasks.store.product import describe
+from tasks.variables import VARIABLES, known
+from tasks.version import VERSION
+
+SUFFIXES = (".nc", ".zarr")
+
+
+@dataclass(frozen=True)
+class FieldReport:
+    """What was made."""
+
+    output: str
+    coarse: Grid
+    target: Grid
+    variables: list[str]
+    lead_times: int
+    scale: tuple[float, float]
+
+
+def parse_scale(text: str) -> tuple[float, float]:
+    """`2.5`, or `2x3` for different factors in y and x; BadInput below 1."""
+    try:
+        parts = [float(p) for p in text.lower().split("x")]
+    except ValueError:
+        parts = []
+    if len(parts) not in (1, 2) or not all(1 <= p <= 100 for p in parts):
+        raise BadInput(f"--scale {text!r}: give a number from 1 to 100, or two like 2x3 for y and x")
+    return parts[0], parts[-1]
+
+
+def subdivided(coarse: Grid, scale: tuple[float, float]) -> Grid:
+    """Grid that splits the cells around the input's points; rows beyond a pole are left out."""
+    rows, cols = subdivide(coarse.rows, scale[0]), subdivide(coarse.cols, scale[1])
+    dlat, dlon = rows.width * coarse.dlat, cols.width * coarse.dlon
+    grid = Grid(
+        round(coarse.north - rows.centres[0] * coarse.dlat, 9),
+        round(coarse.west + cols.centres[0] * coarse.dlon, 9),
+        dlat,
+        dlon,
+        len(rows),
+        len(cols),
+    )
+    if coarse.wraps and grid.west < -180.0:  # around the Earth any column can be the first
+        grid = grid.extended(0, 0, -int(np.ceil((-180.0 - grid.west) / dlon - 1e-9)), 0)
+        grid = grid.extended(0, 0, 0, len(cols) - grid.cols)
+    over_north = int((grid.latitude > 90 + 1e-9).sum())
+    over_south = int((grid.latitude < -90 - 1e-9).sum())
+    return grid.extended(-over_north, -over_south, 0, 0)
+
+
+def on_multiples(coarse: Grid, spacing: float) -> Grid:
+    """Grid of whole multiples of the spacing inside the input's cells."""
+    if not 0 < spacing <= min(coarse.dlat, coarse.dlon) + 1e-9:
+        raise BadInput(f"--spacing {spacing:g}: give degrees above 0 and at most the input's {coarse.dlat:g}")
+    north, south = min(coarse.north + coarse.dlat / 2, 90.0), max(coarse.south - coarse.dlat / 2, -90.0)
+    if coarse.wraps and abs(360 / spacing - round(360 / spacing)) < 1e-6:
+        return lattice(north, south, -180.0, 180.0 - spacing, spacing)
+    return lattice(north, south, coarse.west - coarse.dlon / 2, coarse.east + coarse.dlon / 2, spacing)
+
+
+def target_grid(coarse: Grid, scale: str | None, spacing: float | None, like: str | None) -> Grid:
+    """The grid asked for; exactly one of the three must be given."""
+    if sum(v is not None for v in (scale, spacing, like)) != 1:
+        raise BadInput("give exactly one of --scale, --spacing and --like")
+    if scale is not None:
+        return subdivided(coarse, parse_scale(scale))
+    if spacing is not None:
+        return on_multiples(coarse, spacing)
+    assert like is not None
+    target = grid_of(Path(like))
+    if not covers(coarse, target):
+        raise RegionOutsideInput(
+            f"--like {like} ({target}) is not inside the input ({coarse}); cut it, or give an input that covers it"
+        )
+    return target
+
+
+def _read(path: str, variables: list[str] | None) -> Assembled:
+    wanted = variables or list(VARIABLES)
+    known(wanted)
+    local_files([path])
+
+    return assemble(decode(Path(path), set(wanted)), lambda grid: grid, wanted, variables or [])
+
+
+def _describe(ds: xr.Dataset, assembled: Assembled, made_with: str, method: str) -> xr.Dataset:
+    """CF metadata; a time series gets a `time` dimension instead of lead times, an undated file no times at all."""
+    attributes = {
+        "title": "High-resolution fields made by finescale",
+        "source": made_with,
+        "history": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ} {made_with}",
+        "attribution": ATTRIBUTION[assembled.origin],
+        "finescale_version": VERSION,
+    }
+    ds = describe(ds, attributes)
+    if method == "bicubic":
+        _replace_methods(ds, "area: mean", "area: point")
+    if not assembled.dated:
+        ds = ds.isel(step=0).drop_vars(["step", "time", "valid_time", "step_bounds"], errors="ignore")
+    elif assembled.analysis:
+        if "step_bounds" in ds:
+            ds["time_bounds"] = ds["time"] + ds["step_bounds"]
+            ds["valid_time"].attrs["bounds"] = "time_bounds"
+        ds = ds.drop_vars(["time", "step_bounds"], errors="ignore").swap_dims(step="valid_time").drop_vars("step")
+        ds = ds.rename(valid_time="time")
+        _replace_methods(ds, "step:", "time:")
+    for name in ("latitude", "longitude"):
+        ds[name].encoding["_FillValue"] = None
+    return ds
+
+
+def _replace_methods(ds: xr.Dataset, old: str, new: str) -> None:
+    for field in ds.data_vars.values():
+        if "cell_methods" in field.attrs:
+            field.attrs["cell_methods"] = field.attrs["cell_methods"].replace(old, new)
+
+
+def _write(ds: xr.Dataset, output: Path) -> None:
+    """NetCDF or Zarr by suffix; whole or not at all."""
+    partial = output.with_name(f".{output.name}.{uuid4().hex[:8]}.partial")
+    try:
+        if output.suffix == ".zarr":
+            ds.to_zarr(partial, mode="w", zarr_format=3, consolidated=True)
+            if output.exists():
+                shutil.rmtree(output)
+        else:
+            compressed = {"zlib": True, "complevel": 1, "shuffle": True}
+            ds.to_netcdf(partial, encoding={n: compressed for n in ds.data_vars if n in VARIABLES})
+        partial.replace(output)
+    except OSError as error:
+        raise StoreNotWritable(f"{output}: cannot be written ({error.strerror or error})") from None
+    finally:
+        if partial.is_dir():
+            shutil.rmtree(partial)
+        partial.unlink(missing_ok=True)
+
+
+def super_resolve_file(
+    source: str,
+    output: str,
+    *,
+    scale: str | None = None,
+    spacing: float | None = None,
+    like: str | None = None,
+    variables: list[str] | None = None,
+    terrain: str | None = None,
+    method: str = "inr",
+    model: str = "inr-hres",
+) -> FieldReport:
+    """Read `source`, evaluate it on the grid asked for, write `output` (.nc or .zarr)."""
+    if Path(output).suffix not in SUFFIXES:
+        raise BadInput(f"{output}: unknown kind of output; end it with one of {', '.join(SUFFIXES)}")
+    if not Path(output).parent.is_dir():
+        raise StoreNotWritable(f"{output}: cannot be written, {Path(output).parent} is not a folder")
+    if scale is not None:
+        parse_scale(scale)  # before anything is read
+    package = open_package(model) if method == "inr" else None
+    interpolator = None if package is not None else interpolation(method)
+    assembled = _read(source, variables)
+    target = target_grid(assembled.grid, scale, spacing, like)
+    relief = static_fields(Path(terrain), assembled.grid, target, target) if terrain else None
+    prepared = Prepared(assembled.fields, assembled.grid, relief)
+    if package is not None:
+        network = package.load()
+        if not any(n in package.variables for n in assembled.fields.data_vars):
+            raise ModelMismatch(f"{source}: none of {package.model_id}'s variables: {', '.join(package.variables)}")
+        halo = network.reach if assembled.grid.wraps else package.halo
+        plan = make_plan(assembled.grid, target, halo=halo, reach=network.reach)
+        check_scale(plan, package.scale_range, package.model_id)
+        ds = downscale_fields(prepared, plan, network, package.variables)
+        made_with = f"finescale {VERSION}, model {package.model_id} ({package.digest[:16]})"
+    else:
+        assert interpolator is not None
+        plan = make_plan(assembled.grid, target, halo=interpolator.reach, reach=interpolator.reach)
+        check_scale(plan, (1.0, 1e9), method)
+        ds = interpolate_fields(prepared, plan, interpolator)
+        made_with = f"finescale {VERSION}, {method}"
+    ds.attrs = {}
+    _write(_describe(ds, assembled, made_with, method), Path(output))
+    names = [str(n) for n in ds.data_vars if n in VARIABLES]
+    return FieldReport(output, assembled.grid, target, names, ds.sizes["step"], plan.scale)

@@ -1,0 +1,122 @@
+"""One place's forecast out of a product: the cell that it lies in, and its values in the units people use."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from flows.products.choose import Chosen
+from tasks.errors import BadInput
+from tasks.grids.grid import canonical
+from tasks.grids.gridded import ALTITUDE, LAND
+from tasks.present.report.words import unit
+from tasks.storage import open_zarr
+from tasks.grids.samples import STANDARD
+
+EDGE = 1e-6  # of a cell: what places and coordinates are off by as they are written
+CALM = 0.2  # m/s, half a knot: below it WMO's codes give no direction
+COMPASS = ["N", "NE", "E", "SE", "S", "SW", "W", "NW"]
+
+
+@dataclass(frozen=True)
+class Cell:
+    """The product's cell that a place lies in; `height` of its terrain in m, `land` as a fraction, where known."""
+
+    row: int
+    col: int
+    latitude: float
+    longitude: float
+    height: float | None
+    land: float | None
+
+
+@dataclass(frozen=True)
+class Series:
+    """A place's forecast: `values` has a row a lead time, columns `lead_hours` and one a variable; `units` of each."""
+
+    cell: Cell
+    times: list[datetime]
+    values: pd.DataFrame
+    units: dict[str, str]
+
+
+def _index(position: float, count: int) -> int:
+    """The cell that holds a position counted in cells; an edge belongs to the next one, the last edge to the last."""
+    index = math.floor(position + 0.5 + EDGE)
+    return index - 1 if index == count and position < count - 0.5 + EDGE else index
+
+
+def cell_at(product: xr.Dataset, latitude: float, longitude: float, region: str) -> Cell:
+    """The cell that a place in degrees lies in; BadInput outside of the product's cells."""
+    if not (np.isfinite(latitude) and np.isfinite(longitude)):
+        raise BadInput(f"--lat {latitude:g} --lon {longitude:g}: give degrees, south and west negative")
+    grid = canonical(product["latitude"].values, product["longitude"].values, region).grid
+    row = _index((grid.north - latitude) / grid.dlat, grid.rows)
+    east = (longitude - grid.west + grid.dlon / 2) % 360.0 - grid.dlon / 2  # degrees from the first column
+    col = _index(east / grid.dlon, grid.cols)
+    if not (-90 <= latitude <= 90 and 0 <= row < grid.rows and 0 <= col < grid.cols):
+        raise BadInput(
+            f"--lat {latitude:g} --lon {longitude:g} is outside {region}, which is {grid.south:g} to {grid.north:g} "
+            f"north and {grid.west:g} to {grid.east:g} east (south and west are negative)"
+        )
+    height, land = (
+        float(product[n].isel(latitude=row, longitude=col).values) if n in product.coords else None
+        for n in (ALTITUDE, LAND)
+    )
+    return Cell(row, col, float(grid.latitude[row]), float(grid.longitude[col]), height, land)
+
+
+def read_series(
+    chosen: Chosen,
+    names: list[str],
+    steps: list[int],
+    latitude: float,
+    longitude: float,
+    elevation: float | None = None,
+) -> Series:
+    """A place's forecast; only the chunks that hold its cell are read.
+
+    Wind components become speed and the direction it blows from (360 north, 0 calm), t2m and d2m relative humidity
+    too. `elevation` in m: t2m is brought there from the height of the cell's terrain by 6.5 K/km (WMO-No. 485,
+    Appendix 2.2.34); BadInput if the product does not know that.
+    """
+    product = open_zarr(chosen.uri)
+    cell = cell_at(product, latitude, longitude, chosen.entry.region)
+    at = product.isel(latitude=cell.row, longitude=cell.col, step=steps)
+    raw = {n: at[n].values.astype(np.float64) for n in names}
+    hours = [chosen.entry.lead_hours[i] for i in steps]
+    columns = {n: v for n, v in raw.items() if n not in ("u10", "v10")}
+    if {"t2m", "d2m"} <= raw.keys():
+        columns["rh"] = relative_humidity(raw["t2m"], raw["d2m"])
+    if {"u10", "v10"} <= raw.keys():
+        columns["wind_speed"] = np.hypot(raw["u10"], raw["v10"])
+        direction = 360.0 - np.rad2deg(np.arctan2(raw["u10"], -raw["v10"])) % 360.0
+        columns["wind_direction"] = np.where(columns["wind_speed"] < CALM, 0.0, direction)
+    else:
+        columns |= {n: raw[n] for n in ("u10", "v10") if n in raw}
+    if elevation is not None and not np.isfinite(elevation):
+        raise BadInput(f"--elevation {elevation:g}: give metres above the sea")
+    if elevation is not None and "t2m" in columns:
+        if cell.height is None:
+            raise BadInput(f"--elevation: {chosen.entry.product} does not know the height of its terrain; leave it out")
+        columns["t2m"] = columns["t2m"] + STANDARD * (elevation - cell.height)
+    units = {n: "%" if n == "rh" else unit(n, "m/s").name for n in columns}
+    shown = {n: v * unit(n).scale + unit(n).offset for n, v in columns.items()}
+    times = [chosen.cycle.time + timedelta(hours=h) for h in hours]
+    return Series(cell, times, pd.DataFrame({"lead_hours": hours} | shown), units)
+
+
+def relative_humidity(temperature: np.ndarray, dew_point: np.ndarray) -> np.ndarray:
+    """Over water, in %, of temperatures in K. Magnus formula of WMO-No. 8 (2018), Annex 4.B."""
+    pressure = [np.exp(17.62 * t / (243.12 + t)) for t in (dew_point - 273.15, temperature - 273.15)]
+    return 100.0 * pressure[0] / pressure[1]
+
+
+def compass(degrees: float) -> str:
+    """N, NE, ... of a direction; 0 is no wind."""
+    return "calm" if degrees == 0 else COMPASS[round(degrees / 45.0) % 8]

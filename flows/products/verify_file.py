@@ -1,0 +1,80 @@
+"""Holds anybody's gridded file against anybody's stations; plain functions, no orchestration, nothing is kept."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+from tasks.errors import BadInput
+from tasks.grids.gridded import Gridded
+from tasks.store.product import (open_input, open_product)
+from tasks.prepare.assemble import assemble
+from tasks.prepare.decode import decode
+from tasks.prepare.terrain import static_fields
+from tasks.handover.scorecard import Verification
+from tasks.storage import exists, is_remote, join, open_zarr
+from tasks.validate import against_stations
+from tasks.validate.quality import quality_control
+from tasks.validate.stations.files import read_observations
+from tasks.variables import VARIABLES
+
+log = logging.getLogger(__name__)
+
+
+def _is_product(uri: str) -> bool:
+    """Whether it is one of ours, which holds its terrain and input."""
+    return (
+        uri.rstrip("/").endswith(".zarr")
+        and exists(join(uri, "zarr.json"))
+        and "finescale_cycle" in open_zarr(uri).attrs
+    )
+
+
+def _read(file: str) -> Gridded:
+    """Fields of any file that finescale reads, whole."""
+    assembled = assemble(decode(Path(file), set(VARIABLES)), lambda grid: grid, list(VARIABLES), [])
+    if not assembled.dated:
+        raise BadInput(f"{file}: does not say of what time it is; add a coordinate `time`")
+    return Gridded(assembled.fields, assembled.grid)
+
+
+def verify_file(grid: str, stations: str, coarse: str | None = None, terrain: str | None = None) -> Verification:
+    """Scores of a product or of any latitude-longitude file, beside those of a coarser one where that is given.
+
+    `terrain`: heights for both, without which nothing is brought to a station's height. BadInput if a file cannot be
+    read or nothing matches.
+    """
+    if _is_product(grid):
+        fine, below = open_product(grid), open_input(grid)
+    elif is_remote(grid):
+        raise BadInput(f"{grid}: of what lies in object stores only finescale's products are read; fetch the file")
+    else:
+        fine, below = _read(grid), None
+    if coarse is not None:
+        below = _read(coarse)
+    if terrain is not None:
+        fine, below = _on_terrain(terrain, fine, below)
+    elif fine.height is None:
+        log.warning("no terrain: nothing is brought to a station's height; --terrain FILE names one")
+    observations = quality_control(read_observations(stations))
+    name = Path(stations).name
+    verification, _, _ = against_stations(fine, below, observations, [name], complete=True)
+    if verification.count == 0:
+        times = fine.fields["valid_time"].values
+        raise BadInput(
+            f"{name} has no usable observation inside {fine.grid} at the valid times of {grid} ({times[0]} to "
+            f"{times[-1]}); it reaches from {observations['time'].min()} to {observations['time'].max()}"
+        )
+    return verification
+
+
+def _on_terrain(terrain: str, fine: Gridded, below: Gridded | None) -> tuple[Gridded, Gridded | None]:
+    """The same with heights."""
+    grid = below.grid if below is not None else fine.grid
+    statics = static_fields(Path(terrain), grid, fine.grid, fine.grid)
+    m = slice(statics.margin, -statics.margin or None)
+    part = {n: f[m, m] for n, f in statics.fine.items()}
+    fine = Gridded(fine.fields, fine.grid, part.get("height"), part.get("land"))
+    if below is None:
+        return fine, None
+    return fine, Gridded(below.fields, below.grid, statics.coarse.get("height"), statics.coarse.get("land"))

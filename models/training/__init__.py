@@ -1,0 +1,1 @@
+"""Training and evaluation; nothing of it is loaded by what runs every day."""

@@ -1,0 +1,59 @@
+"""What a training run is: the settings that one TOML file of `models/experiments/` holds."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from models.training.batches import BatchSettings
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """One training run."""
+
+    data: Path
+    out: Path
+    method: str = "inr"
+    published: bool = False  # as the method's paper trains it; else equal to ours
+    network: dict[str, Any] = field(default_factory=dict)
+    batch: BatchSettings = field(default_factory=BatchSettings)
+    statistics: Path | None = None  # of another run; else fitted to the data
+    steps: int = 10000
+    learning_rate: float = 2e-4
+    warmup: int = 200
+    ema: float = 0.999
+    seed: int = 0
+    main_set: str = "hres"  # statistics are fitted to it, and the run is validated on it
+    other_share: float = 0.15  # of the steps, spread over the pack's other data sets
+    averaged: tuple[int, ...] = ()  # block sizes: the main set is trained on in these means too
+    averaged_share: float = 0.25  # of the steps on the main set, where there are any
+    statics: bool = True
+    precision: str = "float32"  # or bfloat16: several times faster with AMX or CUDA, several times slower without
+    device: str = "auto"
+    report_every: int = 250
+    windows: int = 64  # to fit statistics to
+    regression_windows: int = 2000
+
+    @classmethod
+    def read(cls, path: Path) -> Experiment:
+        """From TOML; unknown keys are a TypeError."""
+        config = tomllib.loads(path.read_text())
+        for key in ("data", "out", "statistics"):
+            if key in config:
+                config[key] = Path(config[key])
+        config["averaged"] = tuple(config.get("averaged", ()))
+        return cls(**{**config, "batch": BatchSettings(**config.get("batch", {}))})
+
+    def seeded(self, seed: int | None) -> Experiment:
+        """The same with another seed, in a folder of its own."""
+        return self if seed is None else replace(self, seed=seed, out=Path(f"{self.out}-seed{seed}"))
+
+    def identity(self) -> dict[str, Any]:
+        """What must stay the same for a run to be the same run: all but where it is and how it reports."""
+        settings = asdict(self)
+        for key in ("data", "out", "statistics", "report_every", "device"):
+            del settings[key]
+        return settings

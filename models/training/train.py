@@ -1,0 +1,280 @@
+"""Training: `python -m models.training.train CONFIG.toml`. Resumes from its own checkpoint after a kill.
+
+float32 or bf16 autocast, channels_last, Adam with cosine, EMA; one TOML file an experiment.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from models.baselines.published import Published
+from models.downscaler import Downscaler
+from models.interpolation import conservative_bicubic
+from models.statistics import VARIABLES, Statistics
+from models.training.batches import Batch, Batches
+from models.training.data import VALIDATION, Dataset, averaged, digest, load
+from models.training.experiment import Experiment
+from models.training.fitting import fit_regression, fit_statistics
+from models.training.methods import build
+from models.training.metrics import charbonnier, rmse
+from models.training.scenes import box_scene
+
+GRADIENT_WEIGHT = 0.1
+# of the gradient's norm, about its median: a batch of mountains has fifty times the gradient of one of sea, and without
+# it sets the step size of all
+CLIP = 0.05
+FAR_OFF = 3.0  # sigmas, root mean square of a window
+
+
+class Mismatch(ValueError):
+    """Data, statistics and checkpoint that do not belong together."""
+
+
+def loss_of(model: Downscaler | Published, batch: Batch) -> Tensor:
+    """Charbonnier on error over sigma, plus a small term on its gradient, over the variables that are present.
+
+    Sigma is that of what the regression leaves. Published methods: mean absolute error of standardised fields.
+    """
+    forecast = model(batch.x, batch.present, batch.statics, batch.rows, batch.cols)
+    stats = model.statistics.variables.values()
+    weight = batch.present / batch.present.sum().clamp(min=1)
+    if isinstance(model, Published):
+        unit = torch.tensor([s.spread for s in stats], device=forecast.device).view(1, -1, 1, 1)
+        return (((forecast - batch.target) / unit).abs().mean(dim=(2, 3)) * weight).sum()
+    scale = (batch.rows.scale * batch.cols.scale) ** 0.5
+    sigma = torch.tensor([s.sigma(scale) for s in stats], device=forecast.device)
+    error = (forecast - batch.target) / (sigma.view(1, -1, 1, 1) * model.left(batch.statics))
+    error = bounded(error)
+    total = charbonnier(error).mean(dim=(2, 3))
+    for dim in (2, 3):
+        total = total + GRADIENT_WEIGHT * charbonnier(error.diff(dim=dim)).mean(dim=(2, 3))
+    return (total * weight).sum()
+
+
+def bounded(error: Tensor) -> Tensor:
+    """Errors (B, V, Qy, Qx) in sigmas, so that no window counts for more than one whose error is FAR_OFF.
+
+    Blurred pressure on a mountain is thirty sigmas off, and nobody could do better: it would drown all else in a step.
+    """
+    size = error.detach().square().mean(dim=(2, 3), keepdim=True).sqrt()
+    return error / (size / FAR_OFF).clamp(min=1)
+
+
+@torch.no_grad()
+def validate(model: Downscaler | Published, dataset: Dataset, scale: float) -> tuple[Tensor, Tensor]:
+    """RMSE (V,) of conservative bicubic and of the model over the validation box, clean area means."""
+    scene = box_scene(dataset, VALIDATION, 0, model.statistics.names, scale, scale)
+    device = next(model.parameters()).device
+    forecast = model(
+        scene.x.to(device), scene.present.to(device), scene.statics.to(device), scene.rows, scene.cols
+    ).cpu()
+    return rmse(conservative_bicubic(scene.x, scene.rows, scene.cols), scene.target), rmse(forecast, scene.target)
+
+
+class Trainer:
+    """State of a run: network, its running average, optimiser and random generator, saved together."""
+
+    def __init__(self, experiment: Experiment) -> None:
+        self.experiment = e = experiment
+        torch.manual_seed(e.seed)
+        self.device = e.device if e.device != "auto" else "cuda" if torch.cuda.is_available() else "cpu"
+        self.rng = np.random.default_rng(e.seed)
+        datasets = load(e.data)
+        e.out.mkdir(parents=True, exist_ok=True)
+        self._claim()
+        self.main = datasets[e.main_set]
+        means = [averaged(self.main, factor) for factor in e.averaged]
+        self.means = [m.name for m in means]
+        datasets |= {m.name: m for m in means}
+        self.statistics = self._statistics()
+        self._check_statistics()
+        names = self.statistics.names
+        batches = {n: Batches(d, names, e.batch, self.rng) for n, d in datasets.items()}
+        self.batches = {n: b for n, b in batches.items() if b.scale_high >= max(e.batch.ratio, 2)}
+        self.model = build(e.method, self.statistics, e.network, e.published)
+        if isinstance(self.model, Downscaler) and e.statics and not self.checkpoint.exists():
+            # solved, so it need not depend on the seed; of few windows it would, by several per cent of wind's error
+            every = replace(e.batch, clean=1.0, drop_variable=0.0, drop_static=0.0)
+            windows = Batches(self.main, names, every, np.random.default_rng(0))
+            fit_regression(self.model, windows, e.regression_windows // windows.at_once)
+        self.model = self.model.to(self.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.average = build(e.method, self.statistics, e.network, e.published).to(self.device)
+        self.average.load_state_dict(self.model.state_dict())
+        # the regression stays as it was solved: its predictors, and so its gradients, are largest in mountains, and
+        # clipping them would hold back the network just where there is something to learn
+        self.trained = list(self.model.network.parameters())
+        self.optimiser = torch.optim.Adam(self.trained, lr=e.learning_rate)
+        self.step = 0
+        self.history: list[dict[str, Any]] = []
+        if self.checkpoint.exists():
+            self.resume()
+
+    @property
+    def checkpoint(self) -> Path:
+        """Where the run's state is kept."""
+        return self.experiment.out / "checkpoint.pt"
+
+    def _claim(self) -> None:
+        """Refuse to go on in the folder of another run."""
+        path = self.experiment.out / "run.json"
+        mine = {"experiment": self.experiment.identity(), "data": digest(self.experiment.data)}
+        mine = json.loads(json.dumps(mine))
+        if not path.exists():
+            path.write_text(json.dumps(mine, indent=2) + "\n")
+            return
+        theirs = json.loads(path.read_text())
+        if theirs["data"] != mine["data"]:
+            raise Mismatch(
+                f"{self.experiment.out} was trained on another data file than {self.experiment.data}; "
+                "give back the old file, or start in an empty `out`"
+            )
+        a, b = theirs["experiment"], mine["experiment"]
+        changed = [k for k in b if a.get(k) != b[k]]
+        if changed:
+            raise Mismatch(
+                f"{self.experiment.out} holds a run with other settings ({', '.join(changed)}); "
+                "set them back, or start in an empty `out`"
+            )
+
+    def _statistics(self) -> Statistics:
+        """The run's own statistics, those it was told to use, or new ones."""
+        own = self.experiment.out / "stats.json"
+        given = self.experiment.statistics
+        if not own.exists():
+            if given is not None:
+                Statistics.load(given).save(own)
+            else:
+                fit_statistics(self.main, list(VARIABLES), self.experiment.windows).save(own)
+        return Statistics.load(own)
+
+    def _check_statistics(self) -> None:
+        """Refuse statistics that cannot be of this data."""
+        for name, statistics in self.statistics.variables.items():
+            if name not in self.main.fields:
+                raise Mismatch(f"{self.experiment.data}: {self.main.name} has no {name}, which the statistics list")
+            height, width = self.main.shape
+            stride = max(height // 100, 1)
+            sample = self.main.window(name, 0, 0, 0, height, width)[::stride, ::stride]
+            wrong = statistics.disagreement(torch.from_numpy(sample[self.main.usable[::stride, ::stride]]))
+            if wrong:
+                raise Mismatch(
+                    f"{self.experiment.data}: {name} does not match the statistics in {self.experiment.out}: {wrong}; "
+                    "use the statistics of this data, or delete stats.json and let it be fitted"
+                )
+
+    def save(self) -> None:
+        """Write the checkpoint atomically, and the history beside it."""
+        state = {
+            "step": self.step,
+            "model": self.model.state_dict(),
+            "average": self.average.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+            "rng": json.dumps(self.rng.bit_generator.state),
+            "history": self.history,
+        }
+        partial = self.checkpoint.with_suffix(".partial")
+        torch.save(state, partial)
+        partial.replace(self.checkpoint)
+        (self.experiment.out / "history.json").write_text(json.dumps(self.history, indent=1) + "\n")
+
+    def resume(self) -> None:
+        """Go on from the checkpoint."""
+        state = torch.load(self.checkpoint, weights_only=True, map_location=self.device)
+        self.step, self.history = state["step"], state["history"]
+        self.model.load_state_dict(state["model"])
+        self.average.load_state_dict(state["average"])
+        self.optimiser.load_state_dict(state["optimiser"])
+        self.rng.bit_generator.state = json.loads(state["rng"])
+
+    def draw(self) -> Batch:
+        """The next part of a step: of the main data set, or now and then of one of the others."""
+        e = self.experiment
+        choices = [n for n in self.batches if n != e.main_set and n not in self.means]
+        if not choices or self.rng.random() >= e.other_share:
+            choices = [n for n in self.means if n in self.batches]
+            if not choices or self.rng.random() >= e.averaged_share:
+                choices = [e.main_set]
+        name = choices[int(self.rng.integers(len(choices)))] if len(choices) > 1 else choices[0]
+        batch = self.batches[name].draw()
+        if not e.statics:
+            nothing = torch.zeros_like(batch.statics.known)
+            batch = Batch(batch.x, batch.present, batch.statics.without(nothing), batch.rows, batch.cols, batch.target)
+        return batch.to(self.device)
+
+    def train_step(self) -> float:
+        """One optimiser step; returns the loss."""
+        e = self.experiment
+        progress = self.step / e.steps
+        rate = e.learning_rate * min(1.0, (self.step + 1) / e.warmup) * 0.5 * (1 + math.cos(math.pi * progress))
+        for group in self.optimiser.param_groups:
+            group["lr"] = rate
+        reduced = e.precision == "bfloat16"
+        self.optimiser.zero_grad(set_to_none=True)
+        total = 0.0
+        for _ in range(e.batch.parts):
+            batch = self.draw()
+            with torch.autocast(batch.x.device.type, dtype=torch.bfloat16, enabled=reduced):
+                loss = loss_of(self.model, batch) / e.batch.parts
+            loss.backward()
+            total += float(loss.detach())
+        torch.nn.utils.clip_grad_norm_(self.trained, CLIP)
+        self.optimiser.step()
+        self.step += 1
+        decay = min(e.ema, (1 + self.step) / (10 + self.step))
+        with torch.no_grad():
+            for a, p in zip(self.average.parameters(), self.model.parameters(), strict=True):
+                a.lerp_(p, 1 - decay)
+        return total
+
+    def run(self) -> None:
+        """Train to the last step, with a line and a checkpoint every `report_every` steps."""
+        e, losses = self.experiment, []
+        began = time.monotonic()
+        first = self.step
+        while self.step < e.steps:
+            losses.append(self.train_step())
+            per_step = (time.monotonic() - began) / (self.step - first)
+            if sys.stderr.isatty():
+                left = per_step * (e.steps - self.step) / 60
+                bar = "#" * (30 * self.step // e.steps)
+                print(f"\r{bar:.<30} {self.step}/{e.steps}, {left:.0f} min left ", end="", file=sys.stderr, flush=True)
+            if self.step % e.report_every == 0 or self.step == e.steps:
+                scale = float(e.batch.ratio or 2.5)
+                before, after = validate(self.average, self.main, scale)
+                ratio = (after / before).tolist()
+                self.history.append({"step": self.step, "loss": float(np.mean(losses)), "ratio": ratio})
+                losses = []
+                self.save()
+                figures = " ".join(f"{n} {r:.3f}" for n, r in zip(self.statistics.names, ratio, strict=True))
+                print(
+                    f"step {self.step}/{e.steps} loss {self.history[-1]['loss']:.4f} "
+                    f"RMSE/interpolation x{scale:g}: {figures} ({per_step:.2f} s a step)",
+                    flush=True,
+                )
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("config", type=Path)
+    parser.add_argument("--seed", type=int, help="instead of the experiment's, and in a folder of its own")
+    args = parser.parse_args()
+    try:
+        Trainer(Experiment.read(args.config).seeded(args.seed)).run()
+    except Mismatch as error:
+        parser.exit(2, f"{error}\n")
+
+
+if __name__ == "__main__":
+    main()

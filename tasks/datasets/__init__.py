@@ -1,0 +1,1 @@
+"""Packers of training and evaluation data; no daily step uses them."""

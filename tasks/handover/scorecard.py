@@ -1,0 +1,157 @@
+"""What validation found, as plain numbers that travel with the product."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from pydantic import BaseModel
+
+from tasks.handover.candidates import ALL, HEADLINE
+
+# quality of a product
+VERIFIED, DEGRADED, UNVERIFIED, QUARANTINED = "verified", "degraded", "unverified", "quarantined"
+
+
+class Check(BaseModel):
+    """One hard check of one variable: `value` against `limit`."""
+
+    name: str
+    variable: str
+    value: float
+    limit: float
+    passed: bool
+
+
+class TruthScore(BaseModel):
+    """RMSE of one variable against a finer field of the same forecast, beside interpolation of the same input."""
+
+    variable: str
+    units: str
+    count: int
+    product: float
+    bicubic: float
+    conservative: float
+
+
+class FractionsScore(BaseModel):
+    """Fractions skill score of an event, at least `threshold`, in windows of so many degrees; 1 is perfect."""
+
+    variable: str
+    units: str
+    threshold: float
+    window: float
+    frequency: float  # share of the truth's points with the event
+    product: float
+    bicubic: float
+    conservative: float
+
+
+class StationScore(BaseModel):
+    """Scores of one field, read at stations in one way, over all pairs of a group. Errors are forecast - observed.
+
+    `period`: hours that an amount is summed over, 0 otherwise. `candidate`: see tasks/handover/candidates.py. `group`: all, or
+    which heights above or below the product's terrain. `low` and `high`: 95 % interval of the RMSE, block bootstrap.
+    """
+
+    variable: str
+    period: float = 0.0
+    units: str
+    candidate: str
+    group: str
+    count: int
+    stations: int
+    bias: float
+    mae: float
+    rmse: float
+    correlation: float | None = None
+    low: float
+    high: float
+
+
+class EventScore(BaseModel):
+    """Contingency table of an event, at least `threshold`, and what follows from it; None where nothing can be said."""
+
+    variable: str
+    period: float = 0.0
+    units: str
+    threshold: float
+    candidate: str
+    hits: int
+    misses: int
+    false_alarms: int
+    correct_negatives: int
+    pod: float | None  # probability of detection
+    far: float | None  # false alarm ratio
+    ets: float | None  # equitable threat score
+    frequency_bias: float | None
+
+
+class Skill(BaseModel):
+    """1 - RMSE of the product / RMSE of the best candidate made of the input alone, with its 95 % interval."""
+
+    variable: str
+    period: float = 0.0
+    units: str
+    group: str
+    count: int
+    stations: int
+    product: float  # RMSE
+    best: str  # candidate
+    baseline: float  # its RMSE
+    skill: float
+    low: float
+    high: float
+
+
+class CaseStudy(BaseModel):
+    """A station whose height is far from the terrain's: not part of the headline, listed by itself."""
+
+    station: str
+    latitude: float
+    longitude: float
+    elevation: float
+    above: float  # m, station above the product's terrain
+    variable: str
+    period: float = 0.0
+    count: int
+    bias: float
+    rmse: float
+
+
+class Verification(BaseModel):
+    """A product against stations."""
+
+    observations: list[str]  # where they are from
+    complete: bool  # False: more of them are expected
+    first: datetime | None = None  # valid times that have been scored, UTC
+    last: datetime | None = None
+    stations: int
+    count: int  # pairs of all variables
+    rejected: dict[str, int]  # reason -> observations
+    scores: list[StationScore]
+    skill: list[Skill]  # of the headline candidate against the best baseline
+    judged: list[Skill] = []  # the same against bilinear interpolation at the same height: what the gate goes by
+    events: list[EventScore]
+    cases: list[CaseStudy]
+
+    @property
+    def group(self) -> str:
+        """The group that counts: the headline's; all stations where no heights are known."""
+        return HEADLINE if any(s.group == HEADLINE for s in self.scores) else ALL
+
+
+class Scorecard(BaseModel):
+    """All checks of a product, and its scores where there is something to score against."""
+
+    # verified; degraded: published with a warning; unverified: no or too few observations so far; quarantined: refused
+    quality: str
+    why: list[str] = []  # of a quality other than verified
+    checks: list[Check]
+    truth: list[TruthScore] = []
+    fractions: list[FractionsScore] = []
+    verification: Verification | None = None
+
+    @property
+    def failed(self) -> list[Check]:
+        """Checks that keep the product from being published."""
+        return [c for c in self.checks if not c.passed]

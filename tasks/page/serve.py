@@ -1,0 +1,51 @@
+"""Serves a store and the page: `finescale serve`."""
+
+from __future__ import annotations
+
+import socket
+
+import uvicorn
+
+from tasks.errors import BadInput
+from tasks.locations import default_store
+from tasks.page import built
+from tasks.page.server import application
+from tasks.storage import assert_readable, exists, is_remote, join
+
+
+class PortTaken(BadInput):
+    """An address that cannot be listened on."""
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A socket that listens; PortTaken if the address cannot be had. Port 0: any that is free."""
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        return socket.create_server((host, port), family=family)
+    except OSError as error:
+        said = error.strerror or error
+        raise PortTaken(f"{host}:{port}: cannot be listened on ({said}); choose another --port or --host") from None
+
+
+def url_of(listening: socket.socket) -> str:
+    """What to open in a browser."""
+    host, port = listening.getsockname()[:2]
+    if host in ("0.0.0.0", "::"):  # noqa: S104
+        host = socket.gethostname()
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}/"
+
+
+def checked_store(store: str | None) -> str:
+    """The store to serve; BadInput or StoreNotReadable if it cannot be, PageNotBuilt if there is no page to show it."""
+    built()
+    where = join(store or default_store())
+    assert_readable(where)
+    if not is_remote(where) and not exists(where):
+        raise BadInput(f"store {where}: no such folder; make a product with `finescale run`, or give another --store")
+    return where
+
+
+def serve(store: str, listening: socket.socket) -> None:
+    """Serve a store until interrupted."""
+    config = uvicorn.Config(application(store, built()), log_level="warning", access_log=False, lifespan="off")
+    uvicorn.Server(config).run(sockets=[listening])

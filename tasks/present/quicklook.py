@@ -1,0 +1,163 @@
+"""Quick-look: every variable's coarse input beside its product, one colour scale for both, in units people use."""
+
+from __future__ import annotations
+
+import io
+import json
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.collections import QuadMesh
+from matplotlib.figure import Figure
+
+from tasks.errors import InvalidRegion
+from tasks.grids.gridded import LAND
+
+MAP_WIDTH = 3.4  # inches
+MOST_POINTS = 1500  # a side
+
+
+@dataclass(frozen=True)
+class Shown:
+    """How a variable is shown: value * scale + offset in `units`; a colour scale spans at least `span` of them."""
+
+    title: str
+    units: str
+    colours: str
+    span: float
+    scale: float = 1.0
+    offset: float = 0.0
+
+
+SHOWN = {
+    "t2m": Shown("2 metre temperature", "°C", "RdYlBu_r", 2.0, offset=-273.15),
+    "d2m": Shown("2 metre dew point", "°C", "BrBG", 2.0, offset=-273.15),
+    "u10": Shown("10 metre wind, eastward", "m/s", "PuOr", 2.0),
+    "v10": Shown("10 metre wind, northward", "m/s", "PuOr", 2.0),
+    "sp": Shown("surface pressure", "hPa", "cividis", 2.0, scale=0.01),
+    "msl": Shown("mean sea level pressure", "hPa", "Spectral_r", 2.0, scale=0.01),
+    "tp": Shown("precipitation", "mm", "GnBu", 1.0, scale=1000.0),
+}
+WIND_SPEED = Shown("10 metre wind speed", "m/s", "viridis", 2.0)
+
+
+@dataclass(frozen=True)
+class Panel:
+    """Coarse and fine values of one thing to show, in its display units."""
+
+    shown: Shown
+    coarse: np.ndarray
+    fine: np.ndarray
+
+    @property
+    def limits(self) -> tuple[float, float]:
+        """Colour scale for both maps: 99 % of the product's values, at least `span` wide."""
+        low, high = (float(np.nanpercentile(self.fine, q)) for q in (0.5, 99.5))
+        return low, max(high, low + self.shown.span)
+
+
+def outline(path: Path | None) -> list[np.ndarray]:
+    """Rings (n, 2) of longitude and latitude from a GeoJSON file; InvalidRegion for one that has no polygons."""
+    if path is None:
+        return []
+    rings = []
+    try:
+        for feature in json.loads(path.read_text(encoding="utf-8"))["features"]:
+            geometry = feature["geometry"]
+            polygons = {"Polygon": [geometry["coordinates"]], "MultiPolygon": geometry["coordinates"]}[geometry["type"]]
+            rings += [np.asarray(ring, dtype=np.float64)[:, :2] for polygon in polygons for ring in polygon]
+    except (ValueError, KeyError, TypeError, IndexError) as error:
+        raise InvalidRegion(f"{path}: not a GeoJSON FeatureCollection of polygons ({error!r})") from None
+    if not rings:
+        raise InvalidRegion(f"{path}: no polygon in it; leave `boundary` out for pictures without outline")
+    return rings
+
+
+def coast(axes: Axes, fine: xr.Dataset) -> None:
+    """Where half of a cell is land, if the product knows."""
+    if LAND in fine.coords and float(fine[LAND].min()) < 0.5 < float(fine[LAND].max()):
+        axes.contour(
+            fine.longitude.values, fine.latitude.values, fine[LAND].values, levels=[0.5], colors="black", linewidths=0.5
+        )
+
+
+def thinned(ds: xr.Dataset) -> xr.Dataset:
+    """Every so-manieth point of a large domain: a picture has fewer, and a globe's 26 million would fill the memory."""
+    nth = {d: math.ceil(ds.sizes[d] / MOST_POINTS) for d in ("latitude", "longitude")}
+    return ds.isel({d: slice(None, None, n) for d, n in nth.items() if n > 1})
+
+
+def panels(coarse: xr.Dataset, fine: xr.Dataset) -> list[Panel]:
+    """One panel a variable; both wind components become one of speed."""
+    out = []
+    for name in (n for n in SHOWN if n in fine and n in coarse):
+        if name in ("u10", "v10") and "u10" in fine and "v10" in fine:
+            if name == "u10":
+                speeds = [np.hypot(ds["u10"].values, ds["v10"].values) for ds in (coarse, fine)]
+                out.append(Panel(WIND_SPEED, *speeds))
+            continue
+        how = SHOWN[name]
+        out.append(Panel(how, *(ds[name].values * how.scale + how.offset for ds in (coarse, fine))))
+    return out
+
+
+def edges(centres: np.ndarray) -> np.ndarray:
+    """Edges of cells (n + 1,) from their evenly spaced centres (n,)."""
+    step = (centres[-1] - centres[0]) / (len(centres) - 1)
+    return np.concatenate([centres - step / 2, [centres[-1] + step / 2]])
+
+
+def draw(axes: Axes, ds: xr.Dataset, values: np.ndarray, limits: tuple[float, float], colours: str) -> QuadMesh:
+    """Values (latitude, longitude) in colours."""
+    return axes.pcolormesh(
+        edges(ds.longitude.values),
+        edges(ds.latitude.values),
+        values,
+        vmin=limits[0],
+        vmax=limits[1],
+        cmap=colours,
+        rasterized=True,
+    )
+
+
+def quicklook(coarse: xr.Dataset, fine: xr.Dataset, boundary: Path | None, title: str) -> bytes:
+    """PNG of one lead time: coarse input and product side by side for every variable (both without `step`)."""
+    shown = panels(coarse, fine)
+    across = 2 if len(shown) > 1 else 1
+    down = -(-len(shown) // across)
+    west, east = float(fine.longitude[0]), float(fine.longitude[-1])
+    south, north = float(fine.latitude[-1]), float(fine.latitude[0])
+    aspect = 1 / np.cos(np.deg2rad((north + south) / 2))
+    height = MAP_WIDTH * (north - south) * aspect / (east - west)
+    size = (across * (2 * MAP_WIDTH + 1.5), down * (height + 0.55) + 0.45)
+    figure = Figure(figsize=size, dpi=100, layout="constrained")
+    FigureCanvasAgg(figure)
+    figure.suptitle(title, fontsize=12)
+    axes = figure.subplots(down, 2 * across, squeeze=False, sharex=True, sharey=True)
+    rings = outline(boundary)
+    for i, panel in enumerate(shown):
+        row, col = divmod(i, across)
+        pair = axes[row, 2 * col : 2 * col + 2]
+        for ax, ds, values, which in (
+            (pair[0], coarse, panel.coarse, "input"),
+            (pair[1], fine, panel.fine, "product"),
+        ):
+            mesh = draw(ax, ds, values, panel.limits, panel.shown.colours)
+            for ring in rings:
+                ax.plot(ring[:, 0], ring[:, 1], color="black", linewidth=0.7)
+            coast(ax, fine)
+            ax.set(xlim=(west, east), ylim=(south, north), aspect=aspect)
+            ax.set_title(f"{panel.shown.title}, {which}", fontsize=9)
+            ax.tick_params(labelsize=7)
+        bar = figure.colorbar(mesh, ax=pair.tolist(), label=panel.shown.units, shrink=0.9, pad=0.01)
+        bar.ax.tick_params(labelsize=7)
+    for ax in axes.ravel()[2 * len(shown) :]:
+        ax.set_axis_off()
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png")
+    return buffer.getvalue()

@@ -1,0 +1,73 @@
+"""The verification report: one page that needs no network, the verdict first, the evidence below it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+
+import pandas as pd
+import xarray as xr
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from tasks.handover.candidates import ALL, APART, HEADLINE
+from tasks.handover.cycle import ATTRIBUTION, LICENCE
+from tasks.present.report import charts, tables, words
+from tasks.present.report.maps import maps
+from tasks.present.report.samples import samples
+from tasks.store.ledger import LedgerEntry
+from tasks.version import VERSION
+
+# names of stations and reasons come from outside: everything is escaped
+_PAGES = Environment(
+    loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
+    lstrip_blocks=True,
+)  # fmt: skip
+_PAGES.filters |= {"percent": words.percent, "when": words.when, "number": words.number}
+
+
+def report(
+    entry: LedgerEntry,
+    product: xr.Dataset,
+    coarse: xr.Dataset,
+    pairs: pd.DataFrame | None,
+    boundary: Path | None,
+    title: str,
+    scored_at: datetime | None = None,
+) -> bytes:
+    """`report.html` of a product, UTF-8.
+
+    product, coarse: (step, latitude, longitude) with `valid_time`, SI. pairs: columns of tasks/handover/candidates.py and one a
+    candidate, NaN where it says nothing; None before there are any. Tables are of the scorecard, charts of the pairs.
+    """
+    card, found = entry.scorecard, entry.scorecard.verification
+    there = [] if pairs is None else list(samples(pairs))
+    group = tables.main_group(found) if found else HEADLINE
+    return (
+        _PAGES.get_template("report.html.jinja")
+        .render(
+            title=title,
+            entry=entry,
+            card=card,
+            found=found,
+            verdict=words.verdict(entry.quality),
+            standing=words.standing(entry),
+            expected=words.expected(found.complete) if found else words.NONE,
+            scored_at=scored_at,
+            group=group,
+            main=tables.comparisons(found, group) if found else [],
+            apart=[(g, tables.comparisons(found, g)) for g in (APART, ALL) if g != group] if found else [],
+            every=tables.comparisons(found, group, every=True) if found else [],
+            events=tables.events(found) if found else [],
+            cases=tables.cases(found) if found else [],
+            judged=[s for s in found.judged if s.group == group] if found else [],
+            words=words,
+            maps=maps(product, coarse, there, boundary),
+            scatters=charts.scatters(there),
+            leads=charts.by_lead_time(there),
+            hours=charts.by_hour(there),
+            attribution=product.attrs.get("attribution", ATTRIBUTION.get(entry.origin, "")),
+            licence=LICENCE.get(entry.origin, ""),
+            version=VERSION,
+        )
+        .encode()
+    )

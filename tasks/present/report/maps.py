@@ -1,0 +1,154 @@
+"""Maps of one lead time: input and product in one scale of colours, and below them their errors at the stations."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import TwoSlopeNorm
+from matplotlib.figure import Figure
+
+from tasks.handover.candidates import FAR, Candidate
+from tasks.present.quicklook import Panel, coast, draw, outline, panels, thinned
+from tasks.present.report import pictures
+from tasks.present.report.pictures import Picture
+from tasks.present.report.samples import Sample
+from tasks.variables import VARIABLES
+
+MAPPED = {"t2m": ["t2m"], "wind_speed": ["u10", "v10"], "tp": ["tp"]}  # what is shown -> fields it is made from
+LEAST = 1.0  # a scale of errors reaches this far at least: °C, m/s, mm
+TALLEST = 6.0  # inches
+
+
+@dataclass(frozen=True)
+class Maps:
+    """One variable's pictures, input first."""
+
+    title: str
+    when: str  # lead time and valid time
+    fields: list[Picture]
+    errors: list[Picture]
+    errors_of: list[str]  # candidates' titles
+    period: float
+
+
+def maps(product: xr.Dataset, coarse: xr.Dataset, samples: list[Sample], boundary: Path | None) -> list[Maps]:
+    """Of each variable that is in both; with errors where there are pairs."""
+    rings = outline(boundary)
+    first = {s.variable: s for s in reversed(samples)}  # of several periods the shortest
+    out = []
+    for variable, names in MAPPED.items():
+        if all(n in product and n in coarse for n in names):
+            out.append(_maps(product[names], coarse[names], variable, first.get(variable), rings))
+    return out
+
+
+def _hours(ds: xr.Dataset) -> np.ndarray:
+    return np.atleast_1d(ds["step"].values).astype("timedelta64[s]").astype(np.float64) / 3600
+
+
+def _at(ds: xr.Dataset, names: list[str], index: int, period: float) -> xr.Dataset:
+    """Fields of a lead time; amounts are summed over the hours before it that observations are of."""
+    if period and all(VARIABLES[n].amount for n in names):
+        hours = _hours(ds)
+        inside = (hours > hours[index] - period) & (hours <= hours[index])
+        return ds[names].isel(step=np.flatnonzero(inside)).sum("step", skipna=False)
+    return ds[names].isel(step=index)
+
+
+def _maps(
+    product: xr.Dataset, coarse: xr.Dataset, variable: str, sample: Sample | None, rings: list[np.ndarray]
+) -> Maps:
+    hours = _hours(product)
+    index = len(hours) // 2 if sample is None else int(np.abs(hours - sample.fullest_lead).argmin())
+    period = sample.period if sample else 0.0
+    fine, wide = (_at(thinned(ds), MAPPED[variable], index, period).load() for ds in (product, coarse))
+    panel = panels(wide, fine)[0]
+    valid = np.atleast_1d(product["valid_time"].values)[index].astype("datetime64[m]")
+    when = f"lead time {hours[index]:g} h, valid {str(valid).replace('T', ' ')} UTC"
+    title = panel.shown.title + (f", {period:g} h" if period else "")
+    fields = [
+        _field(ds, values, panel, fine, rings, f"Map of the {which}: {title}, {when}")
+        for ds, values, which in ((wide, panel.coarse, "input"), (fine, panel.fine, "product"))
+    ]
+    errors, of = [], []
+    best = sample.best if sample else None
+    if sample and best:
+        shown = sample.at(sample.fullest_lead)
+        limit = _limit(np.concatenate([shown.error(c) for c in (best, shown.shown[0])]))
+        for ds, values, candidate in ((wide, panel.coarse, best), (fine, panel.fine, shown.shown[0])):
+            alt = f"Map of errors at {len(shown.pairs)} stations: {candidate.title}; {title}, {when}"
+            errors.append(_errors(ds, values, panel, shown, candidate, limit, fine, rings, alt))
+            of.append(candidate.title)
+    return Maps(title, when, fields, errors, of, period)
+
+
+def _limit(errors: np.ndarray) -> float:
+    """A round number that 95 % of the errors are below."""
+    reach = max(float(np.percentile(np.abs(errors), 95)), LEAST)
+    unit = 10.0 ** math.floor(math.log10(reach))
+    return next(f * unit for f in (1, 1.5, 2, 3, 4, 5, 6, 8, 10) if f * unit >= reach * 0.999)
+
+
+def _frame(fine: xr.Dataset, rings: list[np.ndarray]) -> tuple[Figure, Axes]:
+    """Empty axes as large as the product, with the outline."""
+    west, east = float(fine.longitude[0]), float(fine.longitude[-1])
+    south, north = float(fine.latitude[-1]), float(fine.latitude[0])
+    aspect = 1 / np.cos(np.deg2rad((north + south) / 2))
+    height = pictures.WIDTH * 0.74 * (north - south) * aspect / (east - west) + 0.35
+    figure = pictures.new_figure(pictures.WIDTH, min(height, TALLEST))
+    axes = figure.subplots()
+    for ring in rings:
+        axes.plot(ring[:, 0], ring[:, 1], color="black", linewidth=0.8, zorder=3)
+    coast(axes, fine)
+    axes.set(xlim=(west, east), ylim=(south, north), aspect=aspect)
+    pictures.plain(axes)
+    axes.locator_params(nbins=6)
+    axes.xaxis.set_major_formatter(lambda x, _: f"{abs(x):g}°{'W' if x < 0 else 'E'}")
+    axes.yaxis.set_major_formatter(lambda y, _: f"{abs(y):g}°{'S' if y < 0 else 'N'}")
+    return figure, axes
+
+
+def _bar(figure: Figure, axes: Axes, mappable: ScalarMappable, label: str, extend: str) -> None:
+    bar = figure.colorbar(mappable, ax=axes, pad=0.02, shrink=0.92, aspect=24, extend=extend)
+    bar.ax.tick_params(labelsize=pictures.SMALL, colors=pictures.INK, length=2)
+    bar.set_label(label, fontsize=pictures.TEXT, color=pictures.INK)
+    bar.outline.set_visible(False)
+
+
+def _field(
+    ds: xr.Dataset, values: np.ndarray, panel: Panel, fine: xr.Dataset, rings: list[np.ndarray], alt: str
+) -> Picture:
+    figure, axes = _frame(fine, rings)
+    mesh = draw(axes, ds, values, panel.limits, panel.shown.colours)
+    _bar(figure, axes, mesh, panel.shown.units, "both")
+    return pictures.picture(figure, alt)
+
+
+def _errors(
+    ds: xr.Dataset, values: np.ndarray, panel: Panel, sample: Sample, candidate: Candidate, limit: float,
+    fine: xr.Dataset, rings: list[np.ndarray], alt: str,
+) -> Picture:  # fmt: skip
+    """The field in grey, so that colours are errors only: red too high; triangles: far from the terrain."""
+    figure, axes = _frame(fine, rings)
+    low, high = panel.limits
+    draw(axes, ds, values, (low, high + 2.5 * (high - low)), "Greys")
+    # across the date line the map's longitudes go on past 180
+    west = float(fine.longitude[0]) - 1.0
+    east = west + (sample.pairs["longitude"].to_numpy() - west) % 360.0
+    error, far = sample.error(candidate), (sample.pairs["above"].abs() > FAR).to_numpy()
+    size = float(np.clip(9000 / max(len(error), 1), 14, 42))
+    for marker, which in (("o", ~far), ("^", far)):
+        order = np.flatnonzero(which)[np.argsort(np.abs(error[which]))]  # the largest on top
+        dots = axes.scatter(
+            east[order], sample.pairs["latitude"].to_numpy()[order], c=error[order],
+            s=size, marker=marker, cmap="RdBu_r", norm=TwoSlopeNorm(0, -limit, limit), edgecolors=pictures.INK,
+            linewidths=0.6, zorder=4,
+        )  # fmt: skip
+    _bar(figure, axes, dots, f"forecast {chr(0x2212)} observed, {panel.shown.units}", "both")
+    return pictures.picture(figure, alt)

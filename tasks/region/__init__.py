@@ -1,0 +1,1 @@
+"""A region: what to make for whom. The document, its settings, and where it is searched."""

@@ -1,0 +1,184 @@
+"""A region: one YAML that says what to make for whom. Refused with key, value and what is allowed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, field_validator, model_validator
+
+from tasks.errors import InvalidRegion
+from tasks.grids.box import Box
+from tasks.grids.grid import Grid, lattice
+from tasks.region.settings import (
+    SHAPE_NOTHING,
+    AcquireSettings,
+    InferenceSettings,
+    Keep,
+    ObservationSettings,
+    Positive,
+    Schedule,
+)
+from tasks.variables import VARIABLES
+
+
+class LeadTimes(BaseModel):
+    """Lead times asked of a forecast source, hours: start, start + step, ..., stop."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    start: Annotated[int, Field(ge=0)] = 0
+    stop: Annotated[int, Field(ge=0, le=360)] = 144
+    step: Annotated[int, Field(ge=1, le=24)] = 3
+
+    def hours(self) -> list[int]:
+        """All of them."""
+        return list(range(self.start, self.stop + 1, self.step))
+
+
+class GateLimits(BaseModel):
+    """Limits of the gate. Hard ones: a product outside is quarantined. Soft ones: it is published as degraded."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    recoarsening: Positive = 0.01  # hard; of the input's standard deviation: product averaged back against its input
+    seam: Positive = 1.5  # hard; mean jump across a tile's border over the largest within ten points of it
+    # hard; RMSE against stations over the highest of the last `history_days`, where so many cycles are known
+    history: Positive = 2.0
+    history_days: Annotated[int, Field(ge=7)] = 90
+    history_cycles: Annotated[int, Field(ge=2)] = 20
+    stations: Annotated[int, Field(ge=1)] = 5  # soft; fewer say nothing of a product
+    # soft; share by which RMSE may be above that of bilinear interpolation brought to the station's height, where the
+    # difference is beyond chance
+    worse: Annotated[float, Field(ge=0)] = 0.0
+
+
+class Region(BaseModel):
+    """What to make: box, spacing, variables, lead times, files, limits."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$", description="lower case, digits and dashes")]
+    title: str
+    box: Box
+    spacing: Annotated[float, Field(gt=0, le=1)] = 0.05
+    input_spacing: Annotated[float, Field(gt=0, le=5)] = 0.25
+    variables: Annotated[list[str], Field(min_length=1)]
+    required: list[str] | None = None  # of `variables`: without these there is no product; default all
+    lead_times: LeadTimes = LeadTimes()
+    terrain: str | None = None  # file in the region's folder
+    boundary: str | None = None
+    attribution: str = ""  # of the region's own files, joined to that of the fields
+    model: str = "inr-hres"
+    gate: GateLimits = GateLimits()
+    acquire: AcquireSettings = AcquireSettings()
+    inference: InferenceSettings = InferenceSettings()
+    observations: ObservationSettings = ObservationSettings()
+    keep: Keep = Keep()
+    schedule: Schedule = Schedule()
+
+    _folder: Path = PrivateAttr(default=Path())
+
+    @field_validator("variables", "required")
+    @classmethod
+    def _known(cls, names: list[str] | None) -> list[str] | None:
+        for name in names or []:
+            if name not in VARIABLES:
+                raise ValueError(f"{name!r} is not one of {', '.join(VARIABLES)}")
+        return names
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Region:
+        if self.required is None:
+            self.required = list(self.variables)
+        for name in self.required:
+            if name not in self.variables:
+                raise ValueError(f"required: {name!r} is not among variables")
+        if min(self._points()) < 2:
+            raise ValueError(f"box holds {self._points()} points of {self.spacing:g} degree; at least 2 x 2 are needed")
+        if self.spacing > self.input_spacing:
+            raise ValueError(f"spacing {self.spacing:g} must not be above input_spacing {self.input_spacing:g}")
+        return self
+
+    def _points(self) -> tuple[int, int]:
+        """Rows and columns of multiples of the spacing inside the box."""
+        b, d = self.box, self.spacing
+        count = lambda low, high: math.floor(high / d + 1e-6) - math.ceil(low / d - 1e-6) + 1  # noqa: E731
+        return count(b.south, b.north), count(b.west, b.east)
+
+    @property
+    def folder(self) -> Path:
+        """Where region.yaml lies."""
+        return self._folder
+
+    @property
+    def target(self) -> Grid:
+        """The product's grid."""
+        return lattice(self.box.north, self.box.south, self.box.west, self.box.east, self.spacing)
+
+    @property
+    def terrain_file(self) -> Path | None:
+        """Path of the terrain file, if there is one."""
+        return self._folder / self.terrain if self.terrain else None
+
+    @property
+    def boundary_file(self) -> Path | None:
+        """Path of the boundary file, if there is one."""
+        return self._folder / self.boundary if self.boundary else None
+
+    @property
+    def fingerprint(self) -> str:
+        """Short hash of all that shapes a product: the YAML's content but for SHAPE_NOTHING, and the terrain file."""
+        digest = hashlib.sha256(json.dumps(self.model_dump(exclude=SHAPE_NOTHING), sort_keys=True).encode())
+        if self.terrain_file is not None:
+            digest.update(self.terrain_file.read_bytes())
+        return digest.hexdigest()[:16]
+
+    def with_spacing(self, spacing: float) -> Region:
+        """The same region on another target grid; InvalidRegion if the spacing is not allowed."""
+        return parse(self.model_dump() | {"spacing": spacing}, self._folder, "--spacing")
+
+
+PARTS: dict[str, type[BaseModel]] = {
+    "box": Box,
+    "lead_times": LeadTimes,
+    "gate": GateLimits,
+    "acquire": AcquireSettings,
+    "inference": InferenceSettings,
+    "observations": ObservationSettings,
+    "keep": Keep,
+    "schedule": Schedule,
+}
+
+
+def _explain(error: ValidationError, where: str) -> InvalidRegion:
+    """One line for the first of pydantic's complaints: key, value, what is allowed."""
+    complaints = error.errors()  # an unknown key first: of one that is misspelt another complaint is that it is missing
+    first = next((c for c in complaints if c["type"] == "extra_forbidden"), complaints[0])
+    key = ".".join(str(part) for part in first["loc"]) or "region"
+    value: Any = first["input"]
+    said = first["msg"].removeprefix("Value error, ")
+    if first["type"] == "extra_forbidden":
+        allowed = Region if len(first["loc"]) == 1 else PARTS[str(first["loc"][0])]
+        said = f"unknown key; allowed are: {', '.join(allowed.model_fields)}"
+    shown = "" if isinstance(value, dict) else f" = {value!r}"
+    return InvalidRegion(f"{where}: {key}{shown}: {said}")
+
+
+def parse(data: Any, folder: Path, where: str) -> Region:
+    """A region from plain data; InvalidRegion names key, value and what is allowed."""
+    if not isinstance(data, dict):
+        raise InvalidRegion(f"{where}: expected keys and values, found {type(data).__name__}")
+    try:
+        region = Region.model_validate(data)
+    except ValidationError as error:
+        raise _explain(error, where) from None
+    region._folder = folder
+    for key in ("terrain", "boundary"):
+        file = getattr(region, f"{key}_file")
+        if file is not None and not file.is_file():
+            raise InvalidRegion(f"{where}: {key} = {getattr(region, key)!r}: no such file in {folder}")
+    return region

@@ -1,0 +1,193 @@
+"""The ledger: one JSON a cycle that alone answers "is this done?"; and `latest.json`, which readers start from.
+
+{store}/{region}/{source}/latest.json
+{store}/{region}/{source}/{YYYY}/{MM}/{cycle}.json       ledger entry
+{store}/{region}/{source}/{YYYY}/{MM}/{cycle}.zarr       product; {cycle}-r2.zarr when a cycle is made again
+{store}/{region}/{source}/{YYYY}/{MM}/{cycle}.png        quick-look
+{store}/{region}/{source}/{YYYY}/{MM}/{cycle}.html       report
+{store}/{region}/{source}/{YYYY}/{MM}/{cycle}.stations.geojson     stations and their errors, for maps
+{store}/_quarantine/...                                  the same of products that the gate refused
+"""
+
+from __future__ import annotations
+
+import glob
+import hashlib
+import json
+from datetime import datetime
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from tasks.errors import FinescaleError
+from tasks.handover.cycle import Cycle, RawFile
+from tasks.handover.scorecard import Scorecard
+from tasks.handover.slab import SlabReport
+from tasks.storage import create_bytes, filesystem, join, read_tagged, replace_bytes
+
+PUBLISHED, WITHDRAWN, DAMAGED, QUARANTINED = "published", "withdrawn", "damaged", "quarantined"
+ERA5T = "0005"  # expver of preliminary ERA5; 0001 is final
+
+
+class DamagedLedger(FinescaleError):
+    """A ledger file that cannot be read."""
+
+
+class LedgerEntry(BaseModel):
+    """All there is to know of one published cycle; paths are relative to the store."""
+
+    region: str
+    cycle: str
+    # published; withdrawn (by a person), damaged (found by the integrity scan), quarantined (by the gate): see `good`
+    state: str
+    why: str = ""  # of a state other than published
+    quality: str
+    product: str
+    quicklook: str
+    report: str = ""
+    stations: str = ""  # what maps show of them; none before there are any
+    revision: int  # 0: quarantined, and never published
+    fingerprint: str
+    published_at: datetime
+    verified_at: datetime | None = None  # when observations were last looked at
+    lead_hours: list[float]
+    variables: list[str]
+    absent: list[str]
+    inputs: list[RawFile]
+    origin: str
+    expver: str
+    model: str
+    model_sha256: str
+    code_version: str
+    region_fingerprint: str
+    spacing: float
+    timings: dict[str, float]  # seconds by step, publishing itself not yet known
+    scorecard: Scorecard
+    slabs: list[SlabReport] = []  # where, on what and in which time it was computed
+    digests: dict[str, list[str]] = {}  # variable -> sha-256 of each lead time's values
+
+    @property
+    def good(self) -> bool:
+        """Whether readers may use the product; one that is withdrawn or damaged counts as not made."""
+        return self.state == PUBLISHED
+
+    @property
+    def scorable(self) -> bool:
+        """Whether another verdict may be given: on what is good, and on what observations have put into quarantine."""
+        return self.good or (self.state == QUARANTINED and self.revision > 0)
+
+    @property
+    def source(self) -> str:
+        """Where the cycle is from."""
+        return self.cycle.split("/")[0]
+
+    @property
+    def preliminary(self) -> bool:
+        """Whether some hours are ERA5T."""
+        return self.origin == "era5" and ERA5T in self.expver.split("+")
+
+
+LATEST_KEYS = {
+    "region", "cycle", "revision", "quality", "product", "quicklook", "report", "stations", "published_at",
+    "verified_at", "lead_hours", "variables", "model",
+}  # fmt: skip
+SKILL_KEYS = {"variable", "period", "units", "count", "stations", "product", "best", "baseline", "skill", "low", "high"}
+
+
+def _latest(entry: LedgerEntry) -> bytes:
+    """What readers start from: which product, how good it is and why, and its scores beside the best baseline's."""
+    found = entry.scorecard.verification
+    group = found.group if found is not None else ""
+    skill = [s.model_dump(include=SKILL_KEYS) for s in (found.skill if found else []) if s.group == group]
+    return _json(entry.model_dump(mode="json", include=LATEST_KEYS) | {"why": entry.scorecard.why, "scores": skill})
+
+
+def _json(data: Any) -> bytes:
+    return (json.dumps(data, indent=2, ensure_ascii=False) + "\n").encode()
+
+
+def fingerprint(inputs: list[RawFile], model_sha256: str, region_fingerprint: str, code_version: str) -> str:
+    """Hash of all that shapes a product: two runs that share it would make the same one."""
+    parts = [sorted(f.sha256 for f in inputs), model_sha256, region_fingerprint, code_version]
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
+
+
+def folder(store: str, region: str, cycle: Cycle) -> str:
+    """Where a cycle's entry and product lie."""
+    return join(store, region, cycle.source, f"{cycle.time:%Y}", f"{cycle.time:%m}")
+
+
+def entry_uri(store: str, region: str, cycle: Cycle) -> str:
+    """URI of a ledger entry."""
+    return join(folder(store, region, cycle), f"{cycle.stamp}.json")
+
+
+def latest_uri(store: str, region: str, source: str) -> str:
+    """URI of latest.json."""
+    return join(store, region, source, "latest.json")
+
+
+def read_entry(store: str, region: str, cycle: Cycle) -> LedgerEntry | None:
+    """The entry of a cycle, None if it was never published."""
+    found = read_tagged_entry(store, region, cycle)
+    return found[0] if found else None
+
+
+def read_tagged_entry(store: str, region: str, cycle: Cycle) -> tuple[LedgerEntry, str] | None:
+    """The entry of a cycle with the tag that `write_entry` wants when it is replaced."""
+    uri = entry_uri(store, region, cycle)
+    found = read_tagged(uri)
+    return (_parse(found[0], uri), found[1]) if found else None
+
+
+def write_entry(store: str, cycle: Cycle, entry: LedgerEntry, tag: str | None) -> bool:
+    """Write a cycle's entry, in the place of the one with this tag or as the first; False if another was faster."""
+    uri, data = entry_uri(store, entry.region, cycle), _json(entry.model_dump(mode="json"))
+    return create_bytes(uri, data) if tag is None else replace_bytes(uri, data, tag)
+
+
+def point_to(store: str, entry: LedgerEntry) -> None:
+    """Let `latest.json` name this product, unless it names a later cycle, or a later revision of this one."""
+    uri, data = latest_uri(store, entry.region, entry.source), _latest(entry)
+    while True:
+        found = read_tagged(uri)
+        if found is None:
+            if create_bytes(uri, data):
+                return
+            continue
+        now = json.loads(found[0])
+        # of one product the later verdict stays
+        mine, named = _order(entry.model_dump(mode="json")), _order(now)
+        if found[0] == data or named > mine or (named == mine and now["product"] != entry.product):
+            return
+        if replace_bytes(uri, data, found[1]):
+            return
+
+
+def _order(named: dict[str, Any]) -> tuple[str, int, str]:
+    return named["cycle"], named.get("revision", 0), named.get("verified_at") or ""
+
+
+def replace_latest(store: str, entry: LedgerEntry, tag: str) -> bool:
+    """Let `latest.json` name this product instead of what it named with this tag; False if it has changed since."""
+    return replace_bytes(latest_uri(store, entry.region, entry.source), _latest(entry), tag)
+
+
+def entries(store: str, region: str) -> list[LedgerEntry]:
+    """Every entry of a region, oldest cycle first within each source."""
+    fs, path = filesystem(join(store, region))
+    fs.invalidate_cache()  # s3fs remembers listings, and others write too
+    if not fs.exists(path):
+        return []
+    files = sorted(f for f in fs.glob(f"{glob.escape(path.rstrip('/'))}/*/[0-9][0-9][0-9][0-9]/[0-9][0-9]/*.json"))
+    return [_parse(fs.cat_file(f), f) for f in files]
+
+
+def _parse(text: bytes, where: str) -> LedgerEntry:
+    try:
+        return LedgerEntry.model_validate_json(text)
+    except ValidationError as error:
+        raise DamagedLedger(
+            f"{where}: not a ledger entry ({error.error_count()} errors, first: {error.errors()[0]['msg']}); "
+            "restore it, or remove it and make the cycle again"
+        ) from None

@@ -1,0 +1,162 @@
+"""The product: one CF-1.11 Zarr v3 store a cycle, sharded and consolidated, staged before it counts."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import numpy as np
+import xarray as xr
+import zarr
+from zarr.codecs import BloscCodec
+
+from tasks.grids.grid import Grid
+from tasks.grids.gridded import ALTITUDE, LAND, Gridded, gridded
+from tasks.handover.prepared import input_and_statics, write_steps
+from tasks.handover.shards import shapes
+from tasks.storage import join, open_zarr, read_bytes, room_for, write_bytes, write_zarr, zarr_store
+from tasks.store import packing
+from tasks.variables import VARIABLES
+
+INPUT = "input"  # group of a product: the fields that it was made from
+EARTH_RADIUS = 6371229.0  # m, of the IFS and of ERA5's grids
+LEAP_SECONDS = {"units_metadata": "leap_seconds: none"}  # CF-1.11, 4.4: UTC in days of 86400 s
+
+COORDINATES: dict[str, dict[str, str]] = {
+    "latitude": {"standard_name": "latitude", "long_name": "latitude", "units": "degrees_north", "axis": "Y"},
+    "longitude": {"standard_name": "longitude", "long_name": "longitude", "units": "degrees_east", "axis": "X"},
+    "step": {"standard_name": "forecast_period", "long_name": "lead time"},
+    "time": {"standard_name": "forecast_reference_time", "long_name": "start of the forecast", **LEAP_SECONDS},
+    "valid_time": {"standard_name": "time", "long_name": "valid time", "axis": "T", **LEAP_SECONDS},
+}
+STATIC_COORDINATES: dict[str, dict[str, str]] = {
+    ALTITUDE: {"standard_name": "surface_altitude", "long_name": "height of the terrain", "units": "m"},
+    LAND: {"standard_name": "land_area_fraction", "long_name": "fraction of land", "units": "1"},
+}
+INPUT_CHUNK = 1_000_000  # bytes before compression: a province's input is one object a variable
+
+
+def describe(product: xr.Dataset, attributes: dict[str, str]) -> xr.Dataset:
+    """The product with CF metadata."""
+    ds = product.copy()
+    ds.attrs = {"Conventions": "CF-1.11", **attributes}
+    for name, attrs in COORDINATES.items():
+        ds[name].attrs = dict(attrs)
+    ds["crs"] = xr.DataArray(
+        np.int32(0), attrs={"grid_mapping_name": "latitude_longitude", "earth_radius": EARTH_RADIUS}
+    )
+    for name in (str(n) for n in product.data_vars if n in VARIABLES):
+        ds[name].attrs = variable_attributes(name)
+    if "step_bounds" in ds:
+        ds["step"].attrs["bounds"] = "step_bounds"
+    return ds
+
+
+def variable_attributes(name: str) -> dict[str, str]:
+    """CF metadata of a variable."""
+    variable = VARIABLES[name]
+    return {
+        "standard_name": variable.standard_name,
+        "long_name": variable.long_name,
+        "units": variable.units,
+        "cell_methods": "area: mean step: sum" if variable.amount else "area: mean step: point",
+        "grid_mapping": "crs",
+    } | ({"units_metadata": "temperature: on_scale"} if variable.units == "K" else {})  # CF-1.11, 3.1.2
+
+
+def encoding(ds: xr.Dataset) -> dict[str, dict[str, Any]]:
+    """Of the coordinates: times in hours as numbers."""
+    out: dict[str, dict[str, Any]] = {}
+    for name in ("step", "step_bounds"):
+        if name in ds.variables:
+            out[name] = {"units": "hours", "dtype": "float64"}
+    for name in ("latitude", "longitude"):
+        out[name] = {"_FillValue": None}
+    for name in ("time", "valid_time"):
+        out[name] = {"units": "hours since 1970-01-01", "calendar": "standard", "dtype": "float64"}
+    return out
+
+
+def create(fields_uri: str, target: Grid, names: list[str], uri: str, block: int = 1024) -> None:
+    """A product without values yet: coordinates, terrain, and arrays that slabs of whole shards are written into.
+
+    The input it is made from goes into its group `input`: what it is held against whenever observations arrive.
+    `block`: points a side of a shard at most.
+    """
+    source, on_input, on_target = input_and_statics(fields_uri)
+    keep = {k: v for k, v in source.coords.items() if not {"latitude", "longitude"} & set(v.dims)}
+    ds = xr.Dataset(coords=keep | {"latitude": target.latitude, "longitude": target.longitude})
+    if "step_bounds" in source:
+        ds["step_bounds"] = source["step_bounds"]
+    ds = _with_statics(describe(ds.drop_encoding().drop_attrs(), {}), on_target)
+    write_zarr(ds, uri, encoding=encoding(ds))
+    _add_input(_with_statics(source, on_input), names, uri)
+    group = zarr.open_group(zarr_store(uri), mode="r+", use_consolidated=False)
+    shape = (ds.sizes["step"], target.rows, target.cols)
+    chunks, shards = shapes(*shape, block)
+    group.create_array(packing.CONTAINER, shape=(), dtype="int32", attributes=packing.container_attributes())
+    for name in names:
+        group.create_array(
+            name,
+            shape=shape,
+            chunks=chunks,
+            shards=shards,
+            dtype="float32",
+            fill_value=np.nan,
+            compressors=packing.compressor(),
+            dimension_names=("step", "latitude", "longitude"),
+            attributes={
+                **variable_attributes(name),
+                **packing.attributes(name),
+                "coordinates": " ".join(["time", "valid_time", *on_target]),
+            },
+        )
+    zarr.consolidate_metadata(zarr_store(uri))
+
+
+def _with_statics(ds: xr.Dataset, statics: dict[str, np.ndarray]) -> xr.Dataset:
+    """Terrain and land as coordinates (latitude, longitude)."""
+    here = {n: (("latitude", "longitude"), field, STATIC_COORDINATES[n]) for n, field in statics.items()}
+    return ds.assign_coords(here)
+
+
+def _add_input(source: xr.Dataset, names: list[str], uri: str) -> None:
+    """Write the fields that the product is made from into its group, some lead times at a time."""
+    ds = describe(source.drop_encoding().drop_attrs(), {"title": "input of the product"})
+    beside = " ".join(sorted(str(n) for n in ds.coords if n not in ds.dims))
+    with room_for(uri):
+        ds.drop_vars([str(n) for n in source.data_vars if n in VARIABLES]).to_zarr(
+            zarr_store(uri), group=INPUT, mode="w", zarr_format=3, consolidated=False, encoding=encoding(ds)
+        )
+        group = zarr.open_group(zarr_store(uri), path=INPUT, mode="r+", use_consolidated=False)
+        small = BloscCodec(cname="zstd", clevel=5, shuffle="shuffle")
+        for name in names:
+            write_steps(group, source[name], INPUT_CHUNK, small, {**variable_attributes(name), "coordinates": beside})
+
+
+def seal(uri: str, attributes: dict[str, str]) -> None:
+    """Give a product its global attributes, the last thing that is written to it."""
+    group = zarr.open_group(zarr_store(uri), mode="r+", use_consolidated=False)
+    group.attrs.update(attributes)
+    zarr.consolidate_metadata(zarr_store(uri))
+
+
+def reseal(uri: str, attributes: dict[str, str]) -> None:
+    """Give a published product other attributes: its root metadata is one file, which readers see old or new."""
+    root = join(uri, "zarr.json")
+    metadata = json.loads(read_bytes(root))
+    metadata["attributes"] |= attributes
+    write_bytes(root, json.dumps(metadata, indent=2, ensure_ascii=False).encode())
+
+
+def open_product(uri: str) -> Gridded:
+    """A product, read when asked for."""
+    return gridded(open_zarr(uri), uri)
+
+
+def open_input(uri: str) -> Gridded | None:
+    """What a product was made from; None for products of versions that did not keep it."""
+    try:
+        return gridded(open_zarr(uri, INPUT), f"{uri}/{INPUT}")
+    except (FileNotFoundError, KeyError, ValueError):
+        return None

@@ -1,0 +1,163 @@
+"""What leaves the store and the workspace: old cycles, superseded revisions, what killed runs left behind.
+
+A ledger entry goes first, then the product's root metadata, without which no reader opens it, then the rest. Whatever
+was being removed when a process was killed is a product that no entry knows, and the next call removes it.
+"""
+
+from __future__ import annotations
+
+import glob
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from tasks.handover.cycle import Cycle
+from tasks.storage import filesystem, is_remote, join, read_json, remove
+from tasks.store.ledger import LedgerEntry, entry_uri, latest_uri
+from tasks.store.quarantine import FOLDER
+from tasks.store.stac import settle_cycle
+
+GRACE = timedelta(days=1)  # longer than any run may take: what is younger may be somebody's
+NAMED = re.compile(
+    r"(?P<stamp>\d{4}-\d{2}-\d{2}T\d{2})(?:-r(?P<revision>\d+))?\.(?P<kind>zarr|png|html|stations\.geojson)"
+)
+PARTIAL = re.compile(r"\..+\.[0-9a-f]{8}\.partial")  # of a small file that was being written
+MONTH = timedelta(days=30)  # in which somebody may look at what was refused
+LOCK = re.compile(r"\.(?P<stamp>\d{4}-\d{2}-\d{2}T\d{2})\.json\.lock")  # of an entry in a local store
+SCRATCH = re.compile(r"(?:[a-z0-9]+-\d{4}-\d{2}-\d{2}T\d{2}|file|verify)-[0-9a-f]{8}")  # of a run
+
+
+@dataclass(frozen=True)
+class Found:
+    """A file or folder, and when something in it was last written."""
+
+    uri: str
+    written: datetime | None  # None: an empty folder
+
+    @property
+    def is_nothing(self) -> bool:
+        """Whether it is an empty folder of an object store: some show those for a while, there is nothing to remove."""
+        return self.written is None and is_remote(self.uri)
+
+    def older(self, now: datetime, than: timedelta = GRACE) -> bool:
+        """Whether nobody wrote to it for so long."""
+        return self.written is None or now - self.written > than
+
+
+def protected(store: str, region: str, found: list[LedgerEntry]) -> set[str]:
+    """Products that must stay however old: the last good one of each source, and what each latest.json names."""
+    stays = {e.source: e.product for e in found if e.good}  # the oldest first, so the newest remains
+    named = (read_json(latest_uri(store, region, s)) for s in {e.source for e in found})
+    return {*stays.values(), *(n["product"] for n in named if n)}
+
+
+def expired(store: str, region: str, found: list[LedgerEntry], now: datetime, days: int | None) -> list[LedgerEntry]:
+    """Entries of cycles that began more than so many days ago and need not stay; none if days is None."""
+    if days is None:
+        return []
+    stays = protected(store, region, found)
+    old = (e for e in found if now - Cycle.parse(e.cycle, e.source).time > timedelta(days=days))
+    return [e for e in old if e.product not in stays]
+
+
+def remove_cycle(store: str, entry: LedgerEntry) -> None:
+    """Remove a cycle's entry, its item in the catalogue, product and picture, in that order."""
+    cycle = Cycle.parse(entry.cycle, entry.source)
+    uri = entry_uri(store, entry.region, cycle)
+    remove(uri)
+    settle_cycle(store, entry.region, cycle)
+    remove_product(join(store, *entry.product.split("/")))
+    for path in (entry.quicklook, entry.report, entry.stations):
+        if path:
+            remove(join(store, *path.split("/")))
+    place, name = uri.rsplit("/", 1)
+    remove(f"{place}/.{name}.lock")
+
+
+def remove_product(uri: str) -> None:
+    """Remove a product so that no reader finds half of it, whose missing parts would read as no data."""
+    if uri.endswith(".zarr"):
+        remove(join(uri, "zarr.json"))
+    remove(uri)
+
+
+def unknown_products(store: str, region: str, found: list[LedgerEntry], now: datetime) -> list[Found]:
+    """Products and pictures that no ledger entry names: superseded, or left by a run or removal that was killed.
+
+    A superseded one goes a day after its successor came, and stays where that was withdrawn or is damaged.
+    """
+    known = {p for e in found for p in (e.product, e.quicklook, e.report, e.stations)} | protected(store, region, found)
+    by_cycle = {e.cycle: e for e in found}
+    root = filesystem(store)[1].rstrip("/") + "/"
+    unknown = []
+    for uri, path in _children(join(store, region), "*/[0-9][0-9][0-9][0-9]/[0-9][0-9]/*"):
+        relative = path.removeprefix(root)
+        name, source = relative.rsplit("/", 1)[-1], relative.split("/")[1]
+        match = NAMED.fullmatch(name)
+        lock = LOCK.fullmatch(name)
+        if lock is not None and f"{source}/{lock['stamp']}" in by_cycle:
+            continue
+        if relative in known or not (match or lock or PARTIAL.fullmatch(name)):
+            continue
+        item = Found(uri, _written(uri))
+        entry = by_cycle.get(f"{source}/{match['stamp']}") if match else None
+        if entry is not None and match is not None and int(match["revision"] or 1) < entry.revision:
+            gone = entry.good and now - entry.published_at > GRACE
+        else:
+            gone = item.older(now)
+        if gone and not item.is_nothing:
+            unknown.append(item)
+    return unknown
+
+
+def staging_leftovers(store: str, now: datetime) -> list[Found]:
+    """What runs that were killed left in _staging, of any region."""
+    staging = join(store, "_staging")
+    items = [*_items(staging, lambda name: name != "claims"), *_items(join(staging, "claims"))]
+    return [item for item in items if item.older(now)]
+
+
+def old_refusals(store: str, region: str, found: list[LedgerEntry], now: datetime) -> list[Found]:
+    """Of the region's quarantine what nobody has touched for a month and no ledger entry names."""
+    known = {e.product.removesuffix(".zarr") for e in found}
+    wanted = re.compile(rf"{re.escape(region)}-[a-z0-9]+-\d{{4}}-\d{{2}}-\d{{2}}T\d{{2}}-[0-9a-f]{{8}}\.[\w.]+")
+    items = _items(join(store, FOLDER), lambda name: wanted.fullmatch(name) is not None)
+    return [
+        i for i in items if i.older(now, MONTH) and f"{FOLDER}/{i.uri.rsplit('/', 1)[-1].split('.', 1)[0]}" not in known
+    ]
+
+
+def scratch_leftovers(workspace: str, region: str, now: datetime) -> list[Found]:
+    """Folders of the region's killed runs in the workspace; fetched files are not among them."""
+    items = _items(join(workspace, region), lambda name: SCRATCH.fullmatch(name) is not None)
+    return [item for item in items if item.older(now)]
+
+
+def _items(folder: str, wanted: Callable[[str], bool] = lambda _: True) -> Iterator[Found]:
+    for uri, path in _children(folder, "*"):
+        item = Found(uri, _written(uri)) if wanted(path.rsplit("/", 1)[-1]) else None
+        if item is not None and not item.is_nothing:
+            yield item
+
+
+def _children(folder: str, pattern: str) -> list[tuple[str, str]]:
+    """(URI, path) of what matches under a folder, in order."""
+    fs, path = filesystem(folder)
+    fs.invalidate_cache()  # s3fs remembers listings, and others write too
+    if not fs.exists(path):
+        return []
+    return [(str(fs.unstrip_protocol(p)), p) for p in sorted(fs.glob(f"{glob.escape(path.rstrip('/'))}/{pattern}"))]
+
+
+def _written(uri: str) -> datetime | None:
+    """When something in a file or folder was last written."""
+    fs, path = filesystem(uri)
+    files: dict[str, Any] = fs.find(path, detail=True)
+    times = (f.get("mtime") or f.get("LastModified") for f in files.values())
+    return max((_time(t) for t in times if t is not None), default=None)
+
+
+def _time(value: Any) -> datetime:
+    return datetime.fromtimestamp(value, UTC) if isinstance(value, int | float) else value.astimezone(UTC)

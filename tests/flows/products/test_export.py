@@ -1,0 +1,211 @@
+"""finescale export and finescale point: what they write and print, and what they say when they cannot."""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import shutil
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+
+from flows.products.choose import choose, steps_of, variables_of
+from flows.products.export import export
+from flows.products.point import point
+from flows.products.series import cell_at, compass, relative_humidity
+from tasks.errors import BadInput, StoreNotWritable
+from tasks.store.ledger import LedgerEntry
+from tasks.store.withdrawal import mark
+from tasks.storage import join
+from tests.conftest import ROOT
+from tests.flows.conftest import CommandLine
+from tests.published import GRID, HOURS, cycle_of, publish
+
+NOW = datetime(2026, 11, 22, tzinfo=UTC)
+OLD, NEW = cycle_of(NOW - timedelta(hours=12)), cycle_of(NOW)
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, LedgerEntry, LedgerEntry]:
+    store = str(tmp_path_factory.mktemp("made") / "store")
+    return store, publish(store, OLD), publish(store, NEW)
+
+
+def field(store: str, entry: LedgerEntry) -> xr.Dataset:
+    return xr.open_zarr(Path(store) / entry.product)
+
+
+def test_newest_good_product_is_chosen_also_where_latest_json_lags(tmp_path: Path, made: tuple) -> None:
+    store = str(shutil.copytree(made[0], tmp_path / "store"))
+    assert choose("hubei", "hres", None, store).entry == made[2]
+    mark(store, made[2], "withdrawn", "wrong terrain")  # killed before latest.json
+    assert choose("hubei", "ifs", None, store).entry == made[1]
+    with pytest.raises(BadInput, match=r"2026-11-22T00 is withdrawn \(wrong terrain\); leave --cycle out"):
+        choose("hubei", "ifs", "2026-11-22T00", store)
+
+
+def test_product_on_s3_is_exported(s3_store: str, tmp_path: Path) -> None:
+    entry = publish(s3_store, NEW)
+    (file,) = export("hubei", "netcdf", store=s3_store, output=str(tmp_path))
+    with xr.open_dataset(file) as nc:
+        from tasks.storage import open_zarr
+
+        np.testing.assert_array_equal(nc.t2m.values, open_zarr(join(s3_store, *entry.product.split("/"))).t2m.values)
+
+
+def test_variables_and_lead_times_are_those_asked_for(tmp_path: Path, made: tuple) -> None:
+    store, old, _ = made
+    cycle = old.cycle.split("/")[1]
+    options = {"store": store, "cycle": cycle, "variables": "tp", "lead_hours": "3,7-9", "output": str(tmp_path)}
+    (file,) = export("hubei", "netcdf", **options)
+    assert file.name == f"hubei-ifs-{cycle}.nc"
+    with xr.open_dataset(file, decode_timedelta=True) as nc:
+        assert set(nc.data_vars) & {"t2m", "tp"} == {"tp"}
+        assert (nc.forecast_period / np.timedelta64(1, "h")).values.tolist() == [3, 9]
+        np.testing.assert_array_equal(nc.tp.values, field(store, old).tp.values[[0, 2]])
+    (tif,) = export("hubei", "geotiff", **options)
+    assert tif.name == f"hubei-ifs-{cycle}-tp.tif"
+    assert steps_of(old, None) == [0, 1, 2]
+    assert variables_of(old, "tp, t2m,tp") == ["tp", "t2m"]
+
+
+def test_table_of_a_place_is_in_units_people_use_and_opens_in_a_spreadsheet(tmp_path: Path, made: tuple) -> None:
+    store, _, new = made
+    options = {"store": store, "latitude": 30.6, "longitude": 114.3, "output": f"{tmp_path}/new/"}
+    (file,) = export("hubei", "csv-point", **options)
+    assert file.name == "hubei-ifs-2026-11-22T00-30.6-114.3.csv", "in a folder, as its slash says"
+    assert file.read_bytes()[:3] == b"\xef\xbb\xbf", "or Excel takes ° for something else"
+    table = pd.read_csv(file)
+    assert list(table) == ["time [UTC]", "lead [h]", "t2m [°C]", "tp [mm]"]
+    assert table["time [UTC]"].tolist() == ["2026-11-22 03:00", "2026-11-22 06:00", "2026-11-22 09:00"]
+    at = field(store, new).sel(latitude=30.5, longitude=114.25, method="nearest")
+    np.testing.assert_allclose(table["t2m [°C]"], at.t2m.values - 273.15, atol=6e-4)
+    np.testing.assert_allclose(table["tp [mm]"], at.tp.values * 1000, atol=6e-4)
+
+
+def test_a_place_on_an_edge_lies_in_one_cell_and_the_outermost_edges_are_the_products() -> None:
+    axes = {"latitude": [31.0, 30.75, 30.5], "longitude": [114.0, 114.25, 114.5, 114.75]}
+    product = xr.Dataset(coords=axes)
+    at = lambda lat, lon: (cell_at(product, lat, lon, "x").row, cell_at(product, lat, lon, "x").col)  # noqa: E731
+    assert at(31.125, 113.875) == (0, 0)
+    assert at(30.375, 114.875) == (2, 3)
+    assert [at(lat, 114.0)[0] for lat in (30.875, 30.625)] == [1, 2]
+    assert [at(31.0, lon)[1] for lon in (114.125, 114.375, 114.625)] == [1, 2, 3]
+    for lat, lon in ((31.13, 114), (30.37, 114), (31, 113.87), (31, 114.88), (np.nan, 114), (31, np.inf)):
+        with pytest.raises(BadInput, match="--lat"):
+            cell_at(product, lat, lon, "x")
+
+
+@pytest.mark.parametrize(("format", "kilobytes"), [("netcdf", 10), ("geotiff", 20)])
+def test_files_that_find_no_room_are_one_line_and_nothing_is_left(
+    tmp_path: Path, made: tuple, format: str, kilobytes: int
+) -> None:
+    """The system lets no file grow, as on a full disk: HDF5 and GDAL have words of their own for it."""
+    limit = lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (kilobytes * 1000,) * 2)  # noqa: E731
+    done = subprocess.run(
+        [sys.executable, "-m", "flows.commands.app", "export", "hubei", "--format", format, "--store", made[0]],
+        cwd=tmp_path, env=os.environ | {"PYTHONPATH": str(ROOT)}, capture_output=True, text=True, preexec_fn=limit,
+        timeout=120,
+    )  # fmt: skip
+    assert done.returncode == StoreNotWritable.exit_code, done.stderr
+    assert "MB free" in done.stderr.splitlines()[-1]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_files_are_not_replaced_unasked(tmp_path: Path, made: tuple) -> None:
+    store, out = made[0], tmp_path / "out"
+    files = export("hubei", "geotiff", store=store, output=str(out))
+    assert sorted(out.iterdir()) == sorted(files)
+    with pytest.raises(BadInput, match=r"t2m\.tif is there already; --force"):
+        export("hubei", "geotiff", store=store, output=str(out))
+    assert export("hubei", "geotiff", store=store, output=str(out), force=True) == files
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        ("export hubei --format netcdf --source era5", 3, "no good product of era5 in"),
+        ("export hubei --format netcdf --cycle 2001-01-01T00", 2, "2001-01-01T00 is not in the ledger"),
+        ("export hubei --format grib", 2, "--format 'grib' is not one of netcdf, geotiff, csv-point"),
+        ("export hubei --format netcdf --variables t2m,foo", 2, "unknown variable 'foo'; known are: t2m"),
+        ("export hubei --format netcdf --variables msl", 2, "ifs/2026-11-22T00 has no msl; it has t2m, tp"),
+        ("export hubei --format netcdf --variables ,", 2, "write them like t2m,tp"),
+        ("export hubei --format netcdf --lead-hours 3,100", 2, "no such lead time; it has 3, 6, 9 h"),
+        ("export hubei --format netcdf --lead-hours x", 2, "write hours like 3,6,9 or 0-48"),
+        ("export hubei --format netcdf --lat 30 --lon 114", 2, "--lat and --lon go with --format csv-point"),
+        ("export hubei --format csv-point --lat 30", 2, "needs both --lat and --lon"),
+        (
+            "export hubei --format csv-point --lat 50 --lon 114",
+            2,
+            "--lat 50 --lon 114 is outside hubei, which is 30.",
+        ),
+        ("export hubei --format geotiff --output a.tif", 2, "name the folder that they go to"),
+        ("export hubei --format netcdf --output s3://a/b.nc", 2, "to a local folder only"),
+        ("export atlantis --format netcdf", 2, "unknown region 'atlantis'"),
+        ("point hubei --lat 31 --lon 200", 2, "is outside hubei"),
+        ("point hubei --lat 31 --lon 112 --utc-offset 99", 2, "hours from -12 to 14"),
+    ],
+)
+def test_what_cannot_be_done_is_one_line_that_says_why(
+    finescale: CommandLine, made: tuple, arguments: str, code: int, said: str
+) -> None:
+    shown = finescale(*arguments.split(), "--store", made[0])
+    assert (shown.exit_code, said in shown.output) == (code, True), shown.output
+    assert len(shown.output.strip().splitlines()) == 1
+
+
+def test_a_place_is_its_cell_at_any_way_of_writing_longitudes(made: tuple) -> None:
+    store, _, new = made
+    west, east = (point("hubei", 31.1, lon, store=store) for lon in (112.3, 112.3 - 360))
+    assert west["cell"] == east["cell"] == {"latitude": 31.0, "longitude": 112.25, "height": 100.0, "land": None}
+    values = field(store, new).t2m.sel(latitude=31.0, longitude=112.25).values
+    np.testing.assert_allclose([row["t2m"] for row in west["series"]], values - 273.15, atol=1e-3)
+    edge = point("hubei", GRID.north + 0.12, GRID.west - 0.12, store=store)
+    assert edge["cell"]["latitude"] == GRID.north
+    with pytest.raises(BadInput, match="outside"):
+        point("hubei", GRID.north + 0.13, GRID.west, store=store)
+
+
+def test_temperature_is_brought_to_the_height_of_the_place_and_that_is_said(
+    finescale: CommandLine, made: tuple
+) -> None:
+    place = ("point", "hubei", "--lat", "31", "--lon", "112", "--store", made[0])
+    plain, high = (json.loads(finescale(*place, "--json", *more).stdout) for more in ((), ("--elevation", "600")))
+    lower = [a["t2m"] - b["t2m"] for a, b in zip(plain["series"], high["series"], strict=True)]
+    np.testing.assert_allclose(lower, 500 * 0.0065, atol=2e-3)
+    assert [r["tp"] for r in plain["series"]] == [r["tp"] for r in high["series"]]
+    shown = finescale(*place, "--elevation", "600", "--utc-offset", "8").output.splitlines()
+    assert shown[0].startswith("hubei ifs/2026-11-22T00, ")
+    assert shown[0].endswith(" since its start; unverified")
+    assert shown[1] == "cell 31 north, 112 east; terrain 100 m"
+    assert shown[2] == "temperature brought from 100 m to 600 m by 6.5 K/km; all else is the cell's"
+    assert shown[3].split() == ["time", "UTC+08:00", "lead", "h", "t2m", "°C", "rain", "mm"]
+    assert shown[4].split()[:3] == ["2026-11-22", "11:00", "3"]
+    assert len(shown) == 4 + len(HOURS)
+
+
+def test_json_has_the_documented_keys_and_age(made: tuple) -> None:
+    found = point("hubei", 31, 112, store=made[0], now=NOW + timedelta(hours=7.5))
+    assert set(found) == {
+        "region", "cycle", "age_hours", "quality", "why", "product", "latitude", "longitude", "elevation", "cell",
+        "units", "series",
+    }  # fmt: skip
+    assert found["age_hours"] == 7.5
+    assert set(found["series"][0]) == {"time", "lead_hours", *found["units"]}
+    assert found["series"][0]["time"] == "2026-11-22T03:00+00:00"
+
+
+def test_humidity_and_wind_as_in_tables() -> None:
+    # WMO-No. 8: saturation over water at 20 degC 23.37 hPa, at 10 degC 12.27 hPa
+    np.testing.assert_allclose(
+        relative_humidity(np.array([293.15]), np.array([283.15])), 100 * 12.27 / 23.37, rtol=2e-3
+    )
+    assert relative_humidity(np.array([280.0]), np.array([280.0])).tolist() == [100.0]
+    assert [compass(d) for d in (360, 44, 180, 270, 359, 0)] == ["N", "NE", "S", "W", "N", "calm"]

@@ -1,0 +1,225 @@
+"""Training: batches line up, a killed run goes on as if it had not been."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from models.interpolation import area_mean, conservative_bicubic
+from models.statistics import VARIABLES
+from models.training.batches import Batches, BatchSettings, fine_axis
+from models.training.data import MISSING, Box, averaged, load
+from models.training.experiment import Experiment
+from models.training.train import FAR_OFF, Mismatch, Trainer, bounded, validate
+
+FIELDS = ("t2m", "d2m", "u10", "v10", "sp", "msl", "tp", "z", "land")
+BOX = Box(50.0, 40.0, 60.0, 70.0)
+
+
+def write_pack(path: Path, holes: bool = False) -> Path:
+    """A small pack with smooth seeded fields on 60-0N 0-100E at 0.25 degree, and terrain that t2m follows."""
+    rng = np.random.default_rng(3)
+    shape = (241, 401)
+    arrays: dict[str, np.ndarray] = {}
+    scale, offset = {}, {}
+    waves = np.add.outer(np.sin(np.arange(shape[0]) / 7), np.cos(np.arange(shape[1]) / 5))
+    z = 800 * np.abs(waves) + rng.normal(0, 30, shape)
+    for i, name in enumerate(FIELDS):
+        field = np.roll(waves, i * 9, axis=1) + rng.normal(0, 0.1, shape)
+        special = {"z": z, "land": z > 500.0, "t2m": 280 + 5 * field - 0.0065 * z, "tp": 1e-3 * np.maximum(field, 0)}
+        field = np.asarray(special.get(name, 10 * field), dtype=float)
+        scale[name], offset[name] = float(np.ptp(field)) / 65000, float(field.max() + field.min()) / 2
+        arrays[f"hres/{name}"] = np.round((field - offset[name]) / scale[name]).astype(np.int16)[None]
+        if holes:
+            arrays[f"hres/{name}"][:, 100:140, 20:60] = MISSING
+    meta = [{"name": "hres", "north": 60.0, "west": 0.0, "spacing": 0.25, "scale": scale, "offset": offset}]
+    np.savez(path, meta=np.array(json.dumps(meta)), **arrays)
+    return path
+
+
+SETTINGS = BatchSettings(size=2, patch=16, margin=4, queries=16, scale_high=3.0)
+
+
+def experiment(tmp_path: Path, out: str, steps: int, **settings: Any) -> Experiment:
+    network = {"channels": 8, "blocks": 2, "aggregate_every": 2, "hidden": 8, "heads": 2, "terrain_channels": 4}
+    pack = tmp_path / "pack.npz"
+    return Experiment(
+        pack if pack.exists() else write_pack(pack), tmp_path / out, steps=steps, warmup=2, report_every=3, windows=3,
+        regression_windows=24,
+        network=network, batch=SETTINGS, **settings,
+    )  # fmt: skip
+
+
+def test_batches_avoid_holes_and_line_up_with_their_coarse_fields(tmp_path: Path) -> None:
+    dataset = load(write_pack(tmp_path / "pack.npz", holes=True), (BOX,))["hres"]
+    assert not dataset.usable[100:140, 20:60].any()
+    top, left, height, width = dataset.box(BOX)
+    assert (height, width) == (41, 41)
+    assert not dataset.usable[top : top + height, left : left + width].any()
+    settings = BatchSettings(size=2, patch=16, margin=4, queries=16, scale_high=3.0, drop_static=0, clean=1.0)
+    batches = Batches(dataset, list(VARIABLES), settings, np.random.default_rng(1))
+    for _ in range(5):
+        batch = batches.draw()
+        seen = batch.present[:, :, None, None]
+        base = conservative_bicubic(batch.x, batch.rows, batch.cols)
+        error = ((base - batch.target) * seen).std(dim=(2, 3))
+        deviation = (batch.target * seen).std(dim=(2, 3))
+        assert (error <= deviation + 1e-4).all()  # a shifted grid would be worse than the mean
+        assert batch.present.sum(dim=1).min() >= 1
+
+
+def test_a_data_set_in_means_over_blocks(tmp_path: Path) -> None:
+    dataset = load(write_pack(tmp_path / "pack.npz", holes=True), (BOX,))["hres"]
+    means = averaged(dataset, 3)
+    assert means.shape == (80, 133)
+    np.testing.assert_allclose(means.latitudes(0, 2), dataset.latitudes(0, 5)[[1, 4]])
+    assert means.west == dataset.west + 0.25
+    own = dataset.window("t2m", 0, 30, 60, 3, 3).mean()
+    assert means.window("t2m", 0, 10, 20, 1, 1)[0, 0] == pytest.approx(own, abs=dataset.scale["t2m"])
+    for row, col in ((33, 7), (34, 10), (46, 19)):  # blocks at and in the hole that spans 100..139, 20..59
+        block = dataset.usable[3 * row : 3 * row + 3, 3 * col : 3 * col + 3]
+        assert means.usable[row, col] == block.all()
+
+
+def test_a_share_of_the_main_set_is_trained_on_in_means(tmp_path: Path) -> None:
+    trainer = Trainer(experiment(tmp_path, "means", 3, averaged=(2,), averaged_share=0.5))
+    drawn = {"hres": 0, "hres-2": 0}
+    for name, batches in trainer.batches.items():
+        batches.draw = lambda name=name, draw=batches.draw: drawn.update({name: drawn[name] + 1}) or draw()
+    for _ in range(40):
+        trainer.draw()
+    assert min(drawn.values()) > 10, "about half of each"
+
+
+def test_a_resumed_run_equals_an_unbroken_one(tmp_path: Path) -> None:
+    whole = Trainer(experiment(tmp_path, "whole", 6))
+    whole.run()
+    first = Trainer(experiment(tmp_path, "broken", 6))
+    for _ in range(3):
+        first.train_step()
+    first.save()
+    second = Trainer(experiment(tmp_path, "broken", 6))
+    assert second.step == 3
+    second.run()
+    a, b = whole.model.state_dict(), second.model.state_dict()
+    assert all(torch.equal(a[k], b[k]) for k in a)
+
+
+def test_training_lowers_the_loss(tmp_path: Path) -> None:
+    trainer = Trainer(experiment(tmp_path, "learn", 60))
+    losses = [trainer.train_step() for _ in range(60)]
+    assert np.mean(losses[-15:]) < np.mean(losses[:15])
+    assert trainer.statistics.variables["t2m"].mean == pytest.approx(275, abs=8)
+
+
+def test_statistics_of_other_data_are_refused(tmp_path: Path) -> None:
+    first = experiment(tmp_path, "first", 3)
+    Trainer(first)
+    stats = tmp_path / "celsius.json"
+    found = json.loads((first.out / "stats.json").read_text())
+    found["t2m"]["mean"] -= 273.15
+    stats.write_text(json.dumps(found))
+    with pytest.raises(Mismatch, match="t2m does not match the statistics"):
+        Trainer(experiment(tmp_path, "second", 3, statistics=stats))
+
+
+def test_a_run_goes_on_with_its_own_data_and_settings_only(tmp_path: Path) -> None:
+    Trainer(experiment(tmp_path, "run", 3)).save()
+    with pytest.raises(Mismatch, match=r"other settings \(steps\)"):
+        Trainer(experiment(tmp_path, "run", 4))
+    with np.load(tmp_path / "pack.npz") as archive:
+        arrays = dict(archive)
+    arrays["hres/t2m"][0, 0, 0] += 1
+    np.savez(tmp_path / "pack.npz", **arrays)
+    with pytest.raises(Mismatch, match="another data file"):
+        Trainer(experiment(tmp_path, "run", 3))
+
+
+def test_without_statics_the_network_sees_none(tmp_path: Path) -> None:
+    trainer = Trainer(experiment(tmp_path, "blind", 3, statics=False))
+    batch = trainer.draw()
+    assert float(batch.statics.coarse.abs().max()) == float(batch.statics.fine.abs().max()) == 0
+    assert float(batch.statics.known.max()) == 0
+    assert float(batch.statics.spacing.min()) > 0
+    assert float(trainer.model.regression.coefficients.abs().max()) == 0
+
+
+@pytest.mark.parametrize("published", [False, True])
+def test_peers_train_at_their_ratio(published: bool, tmp_path: Path) -> None:
+    sizes = {"channels": 8, "blocks": 1, "ratio": 2}
+    settings = replace(SETTINGS, ratio=2, bicubic=published)
+    run = replace(experiment(tmp_path, "edsr", 2), method="edsr", published=published, network=sizes, batch=settings)
+    trainer = Trainer(run)
+    trainer.run()
+    assert trainer.history[-1]["step"] == 2
+    assert all(np.isfinite(trainer.history[-1]["ratio"]))
+
+
+def test_validation_scores_interpolation_and_model_on_the_same_points(tmp_path: Path) -> None:
+    trainer = Trainer(replace(experiment(tmp_path, "validate", 6), windows=40, regression_windows=80))
+    before, after = validate(trainer.average, trainer.main, 2.5)
+    assert float(before.min()) > 0
+    i = list(VARIABLES).index("t2m")
+    assert after[i] < 0.95 * before[i], "t2m follows the terrain (and noise): the regression alone sees that"
+    trainer.average.regression.coefficients.data.zero_()
+    torch.testing.assert_close(*validate(trainer.average, trainer.main, 2.5))  # untrained: the interpolation
+
+
+def test_area_mean_of_a_partly_covered_cell_uses_what_is_there() -> None:
+    axis = fine_axis(5, 2.0, 0.0)
+    y = torch.arange(5.0)[None, None, None, :].expand(1, 1, 5, 5)
+    assert area_mean(y, axis, axis, 3, 3)[0, 0, 0].tolist() == [0.5, 2.5, 4.0]
+
+
+def test_under_autocast_the_regression_stays_in_float32(tmp_path: Path) -> None:
+    """What it says of a peak is tens of residual sigmas: in bf16 a tenth of one would be lost."""
+    trainer = Trainer(experiment(tmp_path, "bf16", 3, precision="bfloat16"))
+    batch, model = trainer.draw(), trainer.model
+    encoded = model.encode(batch.x, batch.present, batch.statics, batch.rows, batch.cols)
+    model.regression.coefficients.data.mul_(30)
+    _, whole = model.at_queries(encoded, batch.statics, batch.rows, batch.cols)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        _, reduced = model.at_queries(encoded, batch.statics, batch.rows, batch.cols)
+    assert float(whole.abs().max()) > 10
+    torch.testing.assert_close(reduced, whole, atol=1e-3, rtol=0)
+
+
+def test_a_step_in_bf16_is_about_one_in_float32(tmp_path: Path) -> None:
+    losses = []
+    for precision in ("float32", "bfloat16"):
+        trainer = Trainer(experiment(tmp_path, precision, 6, precision=precision, learning_rate=5e-3))
+        losses.append([trainer.train_step() for _ in range(4)])
+    assert losses[1][0] == losses[0][0], "the network says nothing yet, and all else is float32"
+    assert losses[1][3] != losses[0][3]
+    assert losses[1] == pytest.approx(losses[0], rel=0.02)
+
+
+def test_a_window_that_is_far_off_counts_no_more_than_one_that_is_a_bit_off() -> None:
+    error = torch.ones(2, 1, 4, 4, requires_grad=True)
+    scaled = bounded(error * torch.tensor([2.0, 30.0]).view(2, 1, 1, 1))
+    assert scaled.detach().square().mean(dim=(1, 2, 3)).sqrt().tolist() == pytest.approx([2.0, FAR_OFF])
+    scaled.sum().backward()
+    assert float(error.grad[1, 0, 0, 0]) == pytest.approx(FAR_OFF), "the size itself is no way to a lower loss"
+
+
+def test_a_step_has_windows_of_several_scales(tmp_path: Path) -> None:
+    trainer = Trainer(replace(experiment(tmp_path, "parts", 3), batch=replace(SETTINGS, size=4, parts=4)))
+    drawn = []
+    draw = trainer.draw
+    trainer.draw = lambda: drawn.append(draw()) or drawn[-1]
+    trainer.train_step()
+    assert [len(b.x) for b in drawn] == [1, 1, 1, 1]
+    assert len({b.rows.scale for b in drawn}) > 1
+
+
+def test_the_regression_does_not_depend_on_the_seed(tmp_path: Path) -> None:
+    one, other = (Trainer(experiment(tmp_path, f"seed{s}", 3, seed=s)).model for s in (0, 1))
+    assert torch.equal(one.regression.coefficients, other.regression.coefficients)
+    assert torch.equal(one.unexplained, other.unexplained)
+    assert float(one.unexplained.min()) < 1

@@ -1,0 +1,247 @@
+"""The page of a product: its numbers are the scorecard's, it loads nothing, and what comes from outside is text."""
+
+from __future__ import annotations
+
+import base64
+import html
+import io
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from tasks.handover.candidates import ALL, APART, HEADLINE, Candidate, baselines, headline
+from tasks.handover.scorecard import StationScore
+from tasks.present.report import report
+from tasks.present.report.samples import samples
+from tasks.present.report.words import UNITS
+from tasks.store.ledger import LedgerEntry
+from tests.conftest import ROOT
+from tests.tasks.present.report import made
+
+LEADS = [0.0, 6.0, 12.0, 24.0]
+BOUNDARY = ROOT / "deployments/regions/hubei/boundary.geojson"
+
+
+class Page(HTMLParser):
+    """Elements with their attributes, and rows of tables as texts."""
+
+    def __init__(self, page: bytes) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.rows: list[tuple[dict[str, str | None], list[str]]] = []
+        self.cell = False
+        self.feed(page.decode())
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+        if tag == "tr":
+            self.rows.append((dict(attrs), []))
+        if tag in ("td", "th"):
+            self.rows[-1][1].append("")
+            self.cell = True
+
+    def handle_endtag(self, tag: str) -> None:
+        self.cell = self.cell and tag not in ("td", "th")
+
+    def handle_data(self, data: str) -> None:
+        if self.cell:
+            self.rows[-1][1][-1] += data
+
+    def of(self, candidate: str) -> list[list[str]]:
+        return [cells for attrs, cells in self.rows if attrs.get("data-candidate") == candidate]
+
+
+def page_of(entry: LedgerEntry, pairs: pd.DataFrame | None, leads: list[float] = LEADS, **options: Any) -> bytes:
+    return report(entry, made.fields(leads, 0.1), made.fields(leads, 0.5), pairs, BOUNDARY, "Hubei", **options)
+
+
+@pytest.fixture(scope="module")
+def pairs() -> pd.DataFrame:
+    return made.pairs(LEADS)
+
+
+@pytest.fixture(scope="module")
+def entry(pairs: pd.DataFrame) -> LedgerEntry:
+    return made.entry(pairs, LEADS)
+
+
+@pytest.fixture(scope="module")
+def page(entry: LedgerEntry, pairs: pd.DataFrame) -> bytes:
+    return page_of(entry, pairs)
+
+
+def shown(score: StationScore) -> list[str]:
+    """Its cells in units people use, worked out apart from the report."""
+    scale = {"sp": 0.01, "msl": 0.01, "tp": 1000.0}.get(score.variable, 1.0)
+    digits = 1 if score.variable == "wind_direction" else 2
+    rmse, low, high = (f"{v * scale:.{digits}f}" for v in (score.rmse, score.low, score.high))
+    bias = f"{score.bias * scale:+.{digits}f}".replace("-", "\N{MINUS SIGN}")
+    if float(bias[1:]) == 0:
+        bias = bias[1:]
+    return [rmse, f"{low} to {high}", "–" if score.variable == "wind_vector" else bias, str(score.count),
+            str(score.stations)]  # fmt: skip
+
+
+def test_every_number_against_baselines_is_the_scorecards(page: bytes, entry: LedgerEntry) -> None:
+    rows, found = Page(page), entry.scorecard.verification
+    assert found is not None
+    expected = set()
+    for s in found.scores:
+        wanted = [headline(s.variable), *baselines(s.variable)]
+        if s.group in (HEADLINE, APART, ALL) and Candidate.parse(s.candidate) in wanted:
+            assert shown(s) in [cells[1:] for cells in rows.of(s.candidate)], s
+            expected.add((s.variable, s.period, s.candidate, s.group))
+    groups = len({group for *_, group in expected})
+    assert len(expected) == groups * (9 * 3 + 2 + 1)  # t2m is brought to height in two ways, sp in one
+
+
+def test_skill_and_its_interval_are_the_scorecards(page: bytes, entry: LedgerEntry) -> None:
+    found = entry.scorecard.verification
+    assert found is not None
+    text = html.unescape(re.sub(r"<[^>]+>", "", page.decode())).replace("\N{NO-BREAK SPACE}", " ")
+    for s in (s for s in found.skill if s.group in (HEADLINE, APART, ALL)):
+        part = [
+            f"{100 * v:+.1f} %".replace("-", "\N{MINUS SIGN}").replace("+0.0 ", "0.0 ")
+            for v in (s.skill, s.low, s.high)
+        ]
+        assert f"({Candidate.parse(s.best).title}): {part[0]}, 95 %: {part[1][:-2]} to {part[2]}" in text
+
+
+def test_events_cases_and_rejections_are_the_scorecards(page: bytes, entry: LedgerEntry) -> None:
+    found = entry.scorecard.verification
+    assert found is not None
+    rows = [cells for _, cells in Page(page).rows]
+    for e in found.events:
+        counts = [str(v) for v in (e.hits, e.misses, e.false_alarms, e.correct_negatives)]
+        rates = ["–" if v is None else f"{v:.2f}" for v in (e.pod, e.far, e.ets, e.frequency_bias)]
+        assert [Candidate.parse(e.candidate).title, *counts, *rates] in rows
+    assert found.cases
+    for c in found.cases:
+        rmse = UNITS[c.variable].number(c.rmse)
+        assert any(cells[1:2] == [str(c.count)] and cells[3:4] == [rmse] for cells in rows)
+    assert ["unlike its neighbours", "14"] in rows
+    assert any(cells[:2] == ["t2m", "seam"] and cells[-1] == "passed" for cells in rows)
+
+
+def test_best_is_said_in_words_once_a_variable(page: bytes) -> None:
+    first = page.decode().split("<details")[0]
+    assert first.count('<span class="tag">best</span>') == len(made.OBSERVED)
+
+
+def test_nothing_is_loaded_from_anywhere(page: bytes) -> None:
+    elements = Page(page).elements
+    assert not {tag for tag, _ in elements} & {"script", "link", "iframe", "object", "embed"}
+    loaded = [a[n] or "" for tag, a in elements for n in ("src", "href", "srcset") if n in a and tag != "a"]
+    assert loaded
+    assert all(uri.startswith("data:image/webp;base64,") for uri in loaded)
+    assert b"@import" not in page
+    assert b"url(" not in page
+    assert "default-src 'none'" in page.decode()
+
+
+def test_every_picture_opens_and_says_what_it_shows(page: bytes) -> None:
+    images = [a for tag, a in Page(page).elements if tag == "img"]
+    for a in images:
+        with Image.open(io.BytesIO(base64.b64decode((a["src"] or "").split(",")[1]))) as image:
+            assert (str(image.width), str(image.height)) == (a["width"], a["height"])
+        assert a["alt"]
+    alts = [a["alt"] or "" for a in images]
+    assert sum(alt.startswith("Map of errors") for alt in alts) == 6
+    assert not [alt for alt in alts if "wind vector" in alt and not alt.startswith("RMSE by")]
+
+
+def test_names_and_reasons_from_outside_are_text(pairs: pd.DataFrame) -> None:
+    evil, chinese = "<script>alert(1)</script>", "恩施土家族苗族自治州鹤峰县走马镇自动气象站"
+    named = pairs.assign(station=pairs["station"].replace({"57405": evil, "57411": chinese}))
+    entry = made.entry(named, LEADS, quality="degraded", why=[f"t2m: {evil}"])
+    found = entry.scorecard.verification
+    assert found is not None
+    found.rejected[evil] = 2
+    found.observations.append(evil)
+    text = page_of(entry.model_copy(update={"model": evil}), named).decode()
+    assert "<script" not in text
+    assert text.count(html.escape(evil)) >= 5
+    assert chinese in text
+
+
+def test_a_product_without_observations_has_maps_alone() -> None:
+    text = page_of(made.entry(None, LEADS, quality="unverified", why=["no observations yet"]), None).decode()
+    assert "<strong>Unverified</strong>" in text
+    assert "no observations yet" in text
+    assert text.count("<img") == 6
+    assert "Map of errors" not in text
+    assert "not yet" in text
+    empty = pd.DataFrame(columns=["variable", "period"])
+    assert page_of(made.entry(None, LEADS, quality="unverified"), empty).decode().count("<img") == 6
+
+
+@pytest.mark.parametrize("quality", ["verified", "degraded", "quarantined", "splendid"])
+def test_the_verdict_is_a_word_first(entry: LedgerEntry, quality: str) -> None:
+    text = page_of(entry.model_copy(update={"quality": quality}), None).decode()
+    assert f"<strong>{quality.capitalize()}</strong>" in text[: text.index("<dl")]
+
+
+def test_a_withdrawn_product_says_so_before_anything_else(entry: LedgerEntry) -> None:
+    gone = entry.model_copy(update={"state": "withdrawn", "why": "wrong terrain"})
+    text = page_of(gone, None).decode()
+    assert text.index("This product is withdrawn: wrong terrain.") < text.index("<strong>Verified</strong>")
+
+
+def test_a_single_lead_time_has_no_chart_of_lead_times() -> None:
+    pairs = made.pairs([6.0])
+    text = page_of(made.entry(pairs, [6.0]), pairs, [6.0]).decode()
+    assert "Errors by lead time" not in text
+    assert "Forecast against observed" in text
+
+
+def test_candidates_without_values_are_left_out() -> None:
+    pairs = made.pairs(LEADS, wanted=["t2m", "sp"])
+    pairs["input_bilinear_own"] = np.nan
+    pairs.loc[:, [c for c in pairs if c.endswith("_standard")]] = np.nan  # no heights are known
+    pairs["above"] = np.nan
+    pairs.loc[::7, "input_nearest_none"] = np.nan
+    text = page_of(made.entry(pairs, LEADS), pairs).decode()
+    assert not Page(text.encode()).of("input_bilinear_own")
+    assert "of all heights (none is known)" in text
+    assert Page(text.encode()).of("product_bilinear_none")
+    without_input = pairs.drop(columns=[c for c in pairs if c.startswith("input")])
+    assert "Errors of the" not in page_of(made.entry(without_input, LEADS), without_input).decode()
+
+
+@pytest.mark.filterwarnings("ignore:All-NaN slice")
+def test_a_refused_product_of_missing_values_still_has_its_page(entry: LedgerEntry, pairs: pd.DataFrame) -> None:
+    product = made.fields(LEADS, 0.1)
+    product["t2m"][:] = np.nan
+    product["u10"][2] = np.nan
+    nowhere = pairs[pairs["variable"] != "t2m"]
+    refused = entry.model_copy(update={"quality": "quarantined"})
+    page = report(refused, product, made.fields(LEADS, 0.5), nowhere, None, "Hubei")
+    assert "<strong>Quarantined</strong>" in page.decode()
+
+
+def test_charts_are_of_the_scored_sample(pairs: pd.DataFrame, entry: LedgerEntry) -> None:
+    found = entry.scorecard.verification
+    assert found is not None
+    by_name = {(s.variable, s.period, s.candidate): s for s in found.scores if s.group == HEADLINE}
+    for sample in samples(pairs):
+        for candidate in sample.shown:
+            score, error = by_name[sample.variable, sample.period, candidate.name], sample.near.error(candidate)
+            assert len(error) == score.count
+            assert np.sqrt((error**2).mean()) == pytest.approx(score.rmse * sample.unit.scale, rel=1e-5)
+            assert error.mean() == pytest.approx(score.bias * sample.unit.scale, rel=1e-4)
+
+
+def test_a_long_forecast_of_all_variables_is_a_page_of_moderate_size(tmp_path: Path) -> None:
+    leads = [float(h) for h in range(0, 145, 3)]
+    pairs = made.pairs(leads, stations=80)
+    page = report(
+        made.entry(pairs, leads), made.fields(leads, 0.05), made.fields(leads, 0.25), pairs, BOUNDARY, "Hubei"
+    )
+    assert len(page) < 1_500_000
+    assert b"Errors by hour of the day" in page
