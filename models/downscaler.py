@@ -5,6 +5,7 @@ The same code runs in training and in daily use; only where the tensors come fro
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Protocol, cast
 
@@ -13,7 +14,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from models.geometry import Axis, with_margin
-from models.interpolation import INTERPOLATION_HALO, ConservativeInterpolant, bilinear
+from models.interpolation import INTERPOLATION_HALO, Interpolant, bilinear, interpolant
+from models.operator import Seen
 from models.regression import StaticRegression
 from models.statics import (
     COARSE_CHANNELS,
@@ -46,10 +48,10 @@ class Network(Protocol):
     def reach(self) -> int:
         """Input cells that one query can see on each side."""
 
-    def encode(self, inputs: Tensor, rows: Axis, cols: Axis) -> Tensor:
+    def encode(self, inputs: Tensor, rows: Axis, cols: Axis, seen: Seen) -> Tensor:
         """Inputs (B, I, H, W) -> features (B, C, H, W), for queries of these axes' cell size."""
 
-    def decode(self, features: Tensor, fine: Tensor, rows: Axis, cols: Axis) -> Tensor:
+    def decode(self, features: Tensor, fine: Tensor, rows: Axis, cols: Axis, seen: Seen) -> Tensor:
         """Features, fine (B, F, Qy + 2 * FINE_MARGIN, Qx + 2 * FINE_MARGIN) -> (B, V, Qy, Qx) float32."""
 
 
@@ -68,16 +70,20 @@ class Encoded:
     """What is known on the input grid once, whatever is asked of it."""
 
     features: Tensor  # (B, C, H, W)
-    interpolant: ConservativeInterpolant  # of the fields (B, V, H, W), physical units
-    statics: ConservativeInterpolant  # of the coarse statics (B or 1, S, H, W)
+    interpolant: Interpolant  # of the fields (B, V, H, W), physical units
+    statics: Interpolant  # of the coarse statics (B or 1, S, H, W)
     rates: Tensor  # (B, S, V, H, W) the fields' own rates of change, physical units per km and from sea to land
     wind: Tensor  # (B, 2, H, W) u10 and v10 in m/s, zero where absent
     detail: Tensor  # (B, V, H, W) what each cell differs by from those around it, in residual sigmas
+    seen: Seen  # what the input's values are
     near: Tensor  # (B, V, H, W) largest value of the 3x3 neighbourhood
 
 
 class Downscaler(nn.Module):
-    """Conservative bicubic + sigma * (regression on statics + unexplained * network); untrained, the interpolation."""
+    """Interpolation + sigma * (regression on statics + unexplained * network); untrained, the interpolation.
+
+    The interpolation is that of the input's operator: cubic through samples, cubic that keeps cell means.
+    """
 
     def __init__(self, network: nn.Module, statistics: Statistics) -> None:
         super().__init__()
@@ -102,31 +108,31 @@ class Downscaler(nn.Module):
         """Input cells that one query can see on each side: the halo that makes a tile exactly the whole."""
         return max(self._net.reach, INTERPOLATION_HALO)
 
-    def encode(self, x: Tensor, present: Tensor, statics: Statics, rows: Axis, cols: Axis) -> Encoded:
+    def encode(self, x: Tensor, present: Tensor, statics: Statics, rows: Axis, cols: Axis, seen: Seen) -> Encoded:
         """Everything that does not depend on the query but on its cell size; shapes as in `forward`."""
         x = x.float()
         normalised = [s.normalise(x[:, i]) for i, s in enumerate(self.statistics.variables.values())]
         fields = torch.stack(normalised, dim=1) * present[:, :, None, None]
         masks = present[:, :, None, None].expand_as(fields)
         coarse = statics.coarse_channels().expand(x.shape[0], -1, -1, -1)
-        detail = self._detail(x, present, mean_scale(rows, cols))
+        detail = self._detail(x, present, seen, mean_scale(rows, cols))
         inputs = torch.cat([fields, detail, masks, coarse], dim=1).contiguous(memory_format=torch.channels_last)
-        features = self._net.encode(inputs, rows, cols)
+        features = self._net.encode(inputs, rows, cols, seen)
         near = F.max_pool2d(x, 3, stride=1, padding=1)
         rates = self._rates(x, fields, present, statics)
-        interpolants = ConservativeInterpolant(x), ConservativeInterpolant(statics.coarse)
+        interpolants = interpolant(x, seen), interpolant(statics.coarse, seen)
         names = self.statistics.names
         wind = torch.zeros_like(x[:, :2])
         for i, name in enumerate(WIND):
             if name in names:
                 wind[:, i] = x[:, names.index(name)] * present[:, names.index(name), None, None]
-        return Encoded(features, *interpolants, rates, wind, detail, near)
+        return Encoded(features, *interpolants, rates, wind, detail, seen, near)
 
     def decode(self, encoded: Encoded, statics: Statics, rows: Axis, cols: Axis) -> Tensor:
         """Fine fields of any query cells inside the encoded window; shapes as in `forward`."""
         base = encoded.interpolant(rows, cols)
         fine, said = self.at_queries(encoded, statics, rows, cols)
-        learned = self._net.decode(encoded.features, fine, rows, cols).float()
+        learned = self._net.decode(encoded.features, fine, rows, cols, encoded.seen).float()
         residual = torch.addcmul(said, learned, self.left(statics))
         return base + self.sigma(encoded, rows, cols) * residual
 
@@ -135,11 +141,12 @@ class Downscaler(nn.Module):
         wide = with_margin(rows, FINE_MARGIN), with_margin(cols, FINE_MARGIN)
         predictors, difference = self.predictors(encoded, statics, *wide)
         with torch.autocast(predictors.device.type, enabled=False):  # tens of sigmas on a peak: bf16 would lose a tenth
-            said = self.regression(predictors.float(), mean_scale(rows, cols))
+            said = self.regression(predictors.float(), encoded.seen, mean_scale(rows, cols))
         b, m = said.shape[0], FINE_MARGIN
         # how the detail changes inside the cell: what sharpening would add
         sharper = bilinear(encoded.detail, *wide) - nearest(encoded.detail, *wide)
-        statics_there = statics.fine_channels(difference, mean_scale(rows, cols)).expand(b, -1, -1, -1)
+        octaves, _ = encoded.seen.detail(mean_scale(rows, cols))
+        statics_there = statics.fine_channels(difference, 2.0**octaves).expand(b, -1, -1, -1)
         fine = torch.cat([statics_there, sharper, said], dim=1)
         return fine, said[:, :, m:-m, m:-m]
 
@@ -152,7 +159,7 @@ class Downscaler(nn.Module):
         scaled = difference / per_static(UNIT, difference)
         stats = self.statistics.variables.values()
         scale = mean_scale(rows, cols)
-        sigma = x_like(scaled, [s.sigma(scale) for s in stats])
+        sigma = x_like(scaled, [s.sigma(encoded.seen, scale) for s in stats])
         b, s, v, h, w = encoded.rates.shape
         rates = bilinear(encoded.rates.view(b, s * v, h, w), rows, cols).view(b, s, v, len(rows), len(cols))
         products = rates * scaled[:, :, None] / sigma[:, None]
@@ -164,18 +171,18 @@ class Downscaler(nn.Module):
     def _wind_predictors(self, encoded: Encoded, statics: Statics, height: Tensor, rows: Axis, cols: Axis) -> Tensor:
         """The slope that the coarse terrain lacks, and height above it times the wind: (B, WIND_PREDICTORS, Qy, Qx)."""
         stats, scale = self.statistics.variables, mean_scale(rows, cols)
-        sigma = x_like(height, [stats[n].sigma(scale) if n in stats else 1.0 for n in WIND])
+        sigma = x_like(height, [stats[n].sigma(encoded.seen, scale) if n in stats else 1.0 for n in WIND])
         slope = slopes(height, statics.spacing, rows, cols) / SLOPE_UNIT / sigma
         speed_up = bilinear(encoded.wind, rows, cols) * height / UNIT[HEIGHT] / sigma
         return torch.cat([slope.expand(len(speed_up), -1, -1, -1), speed_up], dim=1)
 
-    def forward(self, x: Tensor, present: Tensor, statics: Statics, rows: Axis, cols: Axis) -> Tensor:
+    def forward(self, x: Tensor, present: Tensor, statics: Statics, rows: Axis, cols: Axis, seen: Seen) -> Tensor:
         """Fine fields in physical units, before physical limits.
 
-        x (B, V, H, W), zeros where absent; present (B, V) 1 or 0; statics of the window and its queries;
-        -> (B, V, Qy, Qx) float32.
+        x (B, V, H, W), zeros where absent; present (B, V) 1 or 0; statics of the window and its queries; seen: what
+        the values of x and of the coarse statics are; -> (B, V, Qy, Qx) float32.
         """
-        encoded = self.encode(x, present, statics, rows, cols)
+        encoded = self.encode(x, present, statics, rows, cols, seen)
         if torch.is_grad_enabled():
             return self.decode(encoded, statics, rows, cols)
         out = x.new_empty(*x.shape[:2], len(rows), len(cols), dtype=torch.float32)
@@ -198,20 +205,21 @@ class Downscaler(nn.Module):
         """Standard deviation of the residual, (1 or B, V, Qy or 1, Qx or 1)."""
         stats = list(self.statistics.variables.values())
         scale = mean_scale(rows, cols)
-        sigma = x_like(encoded.near, [s.sigma(scale) for s in stats])
+        sigma = x_like(encoded.near, [s.sigma(encoded.seen, scale) for s in stats])
         amounts = [i for i, s in enumerate(stats) if s.amount]
         if amounts:  # no rain near, no residual; and a shower of 1 h is treated like one of 8 h
             sigma = sigma.expand(encoded.near.shape[0], -1, len(rows), len(cols)).clone()
             sigma[:, amounts] = bilinear(encoded.near[:, amounts], rows, cols)
         return sigma
 
-    def _detail(self, x: Tensor, present: Tensor, scale: float) -> Tensor:
+    def _detail(self, x: Tensor, present: Tensor, seen: Seen, scale: float) -> Tensor:
         """What each cell differs by from the 3x3 around it, in residual sigmas.
 
-        Beside a continent's contrasts the fields' finest structure, which the residual continues, is hard to see.
+        Beside a continent's contrasts the fields' finest structure, which the residual continues, is hard to see. Of
+        a smooth field the residual is next to nothing, its detail is not.
         """
         around = F.avg_pool2d(F.pad(x, (1,) * 4, mode="replicate"), 3, stride=1)
-        sigma = x_like(x, [s.sigma(scale) for s in self.statistics.variables.values()])
+        sigma = x_like(x, [math.hypot(s.sigma(seen, scale), s.typical / 4) for s in self.statistics.variables.values()])
         return torch.clamp((x - around) / sigma, -10, 10) * present[:, :, None, None]
 
     def _rates(self, x: Tensor, fields: Tensor, present: Tensor, statics: Statics) -> Tensor:
@@ -220,7 +228,7 @@ class Downscaler(nn.Module):
         Of `fields`, which are x normalised, regressed on the statics; for a pressure on the ground the barometric one.
         """
         stats = self.statistics.variables.values()
-        limit = x_like(fields, [RATE_LIMIT * s.sigma(4.0) for s in stats])
+        limit = x_like(fields, [RATE_LIMIT * s.typical for s in stats])
         std = x_like(fields, [0.0 if s.amount else s.std for s in stats])
         rates = torch.clamp(own_rates(fields, statics.coarse) * std, -limit, limit)
         names, height = self.statistics.names, statics.coarse[:, HEIGHT]

@@ -1,4 +1,4 @@
-"""Interpolation without parameters: bicubic, and bicubic that conserves cell means.
+"""Interpolation without parameters: bicubic through samples, and bicubic that conserves cell means.
 
 The conservative form is what back-projection converges to, in closed form. Let c be coefficients on the input grid
 and f the cubic-convolution interpolant (Keys 1981) through them. A query's value is the *mean of f over the query
@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from models.geometry import Axis
+from models.operator import Sampling, Seen
 from models.statics import Statics
 
 KEYS_A = -0.5  # third-order accurate choice, Keys (1981), doi:10.1109/TASSP.1981.1163711
@@ -145,6 +146,32 @@ class ConservativeInterpolant:
         return separable(self.coefficients, cell_weights(rows), cell_weights(cols)) + self.mean
 
 
+class PointInterpolant:
+    """Cubic interpolant (Keys) through fields' values at the input points; evaluated at the query centres.
+
+    x (..., H, W); beyond the array's edge the edge is repeated. Of what was tried on samples of HRES at scales 2 to 4
+    (other Keys parameters, the cubic B-spline through the points) none is better by more than 3 % everywhere. Works on
+    anomalies from the mean, as `ConservativeInterpolant`.
+    """
+
+    def __init__(self, x: Tensor) -> None:
+        x = x.float()
+        self.mean = x.mean(dim=(-2, -1), keepdim=True)
+        self.anomalies = x - self.mean
+
+    def __call__(self, rows: Axis, cols: Axis) -> Tensor:
+        """(..., len(rows), len(cols)) float32."""
+        return bicubic(self.anomalies, rows, cols) + self.mean
+
+
+Interpolant = PointInterpolant | ConservativeInterpolant
+
+
+def interpolant(x: Tensor, seen: Seen) -> Interpolant:
+    """What goes through fields (..., H, W): their values at the points, or their means over cells."""
+    return ConservativeInterpolant(x) if seen.sampling is Sampling.MEANS else PointInterpolant(x)
+
+
 def conservative_bicubic(x: Tensor, rows: Axis, cols: Axis) -> Tensor:
     """Bicubic whose query cells average to the input: (..., H, W) -> (..., len(rows), len(cols)), float32."""
     return ConservativeInterpolant(x)(rows, cols)
@@ -207,12 +234,27 @@ def conserved(fine: Tensor, x: Tensor, rows: Axis, cols: Axis) -> Tensor:
     return fine + conservative_bicubic(gap, rows, cols)
 
 
+def observe(sampling: Sampling, source: Axis, count: int) -> np.ndarray:
+    """What fields on `source` (Q) are at input cells 0..count-1: (count, Q), rows sum to 1 where they can be told.
+
+    Linear between query centres at the input points, or means of query cells over input cells; 0 beyond the queries.
+    """
+    if sampling is Sampling.MEANS:
+        return overlap_weights(source, count)
+    at = (np.arange(count) - source.centres[0]) / source.width
+    inside = (at >= -1e-6) & (at <= len(source) - 1 + 1e-6)
+    index, weights = linear_weights(Axis(np.clip(at, 0, len(source) - 1), 1.0))
+    out = np.zeros((count, len(source)))
+    np.add.at(out, (np.arange(count)[:, None], np.clip(index, 0, len(source) - 1)), weights)
+    return out * inside[:, None]
+
+
 class Bicubic(nn.Module):
     """Bicubic at the query centres; knows nothing of area means."""
 
     reach = 2
 
-    def forward(self, x: Tensor, present: Tensor, statics: Statics, rows: Axis, cols: Axis) -> Tensor:
+    def forward(self, x: Tensor, present: Tensor, statics: Statics, rows: Axis, cols: Axis, seen: Seen) -> Tensor:
         """As `Downscaler.forward`."""
         return bicubic(x, rows, cols)
 
@@ -222,6 +264,6 @@ class ConservativeBicubic(nn.Module):
 
     reach = INTERPOLATION_HALO
 
-    def forward(self, x: Tensor, present: Tensor, statics: Statics, rows: Axis, cols: Axis) -> Tensor:
+    def forward(self, x: Tensor, present: Tensor, statics: Statics, rows: Axis, cols: Axis, seen: Seen) -> Tensor:
         """As `Downscaler.forward`."""
         return conservative_bicubic(x, rows, cols)

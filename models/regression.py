@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import math
-
 import torch
 from torch import Tensor, nn
 
+from models.operator import Sampling, Seen
 from models.statics import STATICS
 
 WIND_PREDICTORS = 4
-SCALE_TERMS = 3
+POINT_TERMS, MEAN_TERMS = 5, 3
+TERMS = POINT_TERMS + MEAN_TERMS
 
 
 def predictor_count(variables: int) -> int:
@@ -24,25 +24,29 @@ class StaticRegression(nn.Module):
     The two-coefficient terrain regression, for height and land, with every variable's rates offered to every variable.
     For wind: the slope that the coarse terrain lacks (air drains down it, or is led along it), and height above the
     coarse terrain times the wind (summits are windier than valleys). Fitted elsewhere, the slope alone takes 0.4 to
-    9 % off the wind's error over Europe and Central Asia at x2.5 and x4. Every coefficient is a parabola of the scale's
-    logarithm: a slope of 10 km does to wind at x2 what one of 40 km does not.
+    9 % off the wind's error over Europe and Central Asia at x2.5 and x4. Every coefficient is a parabola of the octaves
+    between input and target (a slope of 10 km does to wind at x2 what one of 40 km does not), one for samples, where it
+    also depends on what the input's footprint hides, and one for cell means.
     """
 
     def __init__(self, variables: int) -> None:
         super().__init__()
-        self.coefficients = nn.Parameter(torch.zeros(variables, SCALE_TERMS, predictor_count(variables)))
+        self.coefficients = nn.Parameter(torch.zeros(variables, TERMS, predictor_count(variables)))
 
-    def forward(self, predictors: Tensor, scale: float) -> Tensor:
-        """Predictors (B, P, Qy, Qx) -> (B, V, Qy, Qx), both in residual sigmas at this scale."""
-        terms = torch.tensor(scale_terms(scale), device=predictors.device).view(1, -1, 1)
+    def forward(self, predictors: Tensor, seen: Seen, scale: float) -> Tensor:
+        """Predictors (B, P, Qy, Qx) -> (B, V, Qy, Qx), both in residual sigmas of such an input at this scale."""
+        terms = torch.tensor(operator_terms(seen, scale), device=predictors.device).view(1, -1, 1)
         at_scale = (self.coefficients * terms).sum(dim=1)
         return (at_scale @ predictors.flatten(2)).unflatten(2, predictors.shape[2:])
 
 
-def scale_terms(scale: float) -> list[float]:
-    """What a coefficient's dependence on the scale is made of, (SCALE_TERMS,); only the first at x2.83, amid 1 to 8."""
-    middle = math.log2(scale) / 1.5 - 1
-    return [middle**k for k in range(SCALE_TERMS)]
+def operator_terms(seen: Seen, scale: float) -> list[float]:
+    """What a coefficient's dependence on operator and scale is made of, (TERMS,): those of the other sampling are 0."""
+    octaves, hidden = seen.detail(scale)
+    middle = octaves / 1.5 - 1  # 0 amid scales 1 to 8
+    if seen.sampling is Sampling.MEANS:
+        return [*[0.0] * POINT_TERMS, 1.0, middle, middle**2]
+    return [1.0, middle, middle**2, hidden, hidden * middle, *[0.0] * MEAN_TERMS]
 
 
 class LeastSquares:
@@ -55,7 +59,9 @@ class LeastSquares:
 
     def add(self, predictors: Tensor, target: Tensor, terms: list[float] | None = None) -> None:
         """Predictors (B, P, Qy, Qx), target (B, V, Qy, Qx); each predictor once for every one of `terms`, times it."""
-        factors = torch.tensor(terms or [1.0], dtype=torch.float64)
+        if self.gram.device != predictors.device:
+            self.gram, self.moment, self.square = (t.to(predictors.device) for t in (self.gram, self.moment, self.square))
+        factors = torch.tensor(terms or [1.0], dtype=torch.float64, device=predictors.device)
         p = predictors.double().movedim(1, -1).flatten(0, 2)
         t = target.double().movedim(1, -1).flatten(0, 2)
         self.gram += torch.kron(torch.outer(factors, factors), p.T @ p)

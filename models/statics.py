@@ -78,7 +78,8 @@ class Statics:
     def fine_channels(self, difference: Tensor, scale: float) -> Tensor:
         """Network input at the queries (B or 1, FINE_CHANNELS, ...): fine minus coarse, statics, whether known.
 
-        The difference is in units that grow with the scale, so that what it is worth in sigmas does not.
+        The difference is in units that grow with the scale (of the detail asked for), so that what it is worth in
+        sigmas does not.
         """
         known = self.known[:, :, None, None].expand_as(self.fine)
         unit = tuple(u * (scale / 4) ** p for u, p in zip(DIFFERENCE_UNIT, DIFFERENCE_POWER, strict=True))
@@ -92,12 +93,12 @@ def per_static(values: tuple[float, ...], like: Tensor) -> Tensor:
 
 
 def cell_sizes(latitudes: np.ndarray, dlat: float, dlon: float) -> Tensor:
-    """Height and width in km of the cells of rows at these latitudes (H,) on a regular grid: (1, 2, H)."""
+    """Height and width in km of cells at these latitudes (H,) or (B, H) on a regular grid: (1 or B, 2, H)."""
     degree = 111.195  # km on the sphere of 6371 km
     # at the poles a cell has no width; the last row of a 0.25 degree grid has 0.1 km
     width = dlon * degree * np.cos(np.deg2rad(np.clip(np.abs(latitudes), 0, 89.9)))
-    sizes = np.stack([np.full_like(width, dlat * degree), width])
-    return torch.from_numpy(sizes[None].astype(np.float32))
+    sizes = np.stack([np.full_like(width, dlat * degree), width], axis=-2)
+    return torch.from_numpy(sizes.reshape(-1, *sizes.shape[-2:]).astype(np.float32))
 
 
 def own_rates(fields: Tensor, coarse: Tensor) -> Tensor:

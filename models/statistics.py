@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
+from models.operator import Sampling, Seen
+
 VARIABLES = ("t2m", "d2m", "u10", "v10", "sp", "msl", "tp")  # what the shipped network is trained on, in its order
 AMOUNTS = ("tp",)  # of them, sums that are >= 0 and mostly 0
 HYDROSTATIC = ("sp",)  # pressures on the ground
+FOUR = Seen(Sampling.POINTS, 0.25, 0.25)
+OCTAVES, HIDDEN = (-0.75, 3.75), 2.5  # range of `Seen.detail` that residuals are fitted to
 AMOUNT_UNIT = 1e-4  # m: 0.1 mm, the smallest rain that a gauge reports; below it the input transform is linear
 
 
@@ -19,15 +24,15 @@ AMOUNT_UNIT = 1e-4  # m: 0.1 mm, the smallest rain that a gauge reports; below i
 class VariableStatistics:
     """One variable. `amount` marks a sum that is >= 0 and mostly 0 (precipitation).
 
-    mean, std: of the transformed input. residual: (a, b) of sigma = a * scale ** b, the standard deviation of
-    "truth - conservative bicubic" in the variable's unit, fitted over scales 1.5 to 8. low, high: smallest and
+    mean, std: of the transformed input. residual: by sampling, coefficients of the logarithm of sigma, the standard
+    deviation of "truth - interpolation" in the variable's unit, over `residual_terms`. low, high: smallest and
     largest value of the training set, the range that PSNR refers to. spread: standard deviation in the variable's unit.
     hydrostatic: a pressure on the ground, whose change with height is known.
     """
 
     mean: float
     std: float
-    residual: tuple[float, float]
+    residual: dict[str, list[float]]
     amount: bool = False
     low: float = 0.0
     high: float = 1.0
@@ -40,10 +45,15 @@ class VariableStatistics:
             x = torch.log1p(x.clamp(min=0) / AMOUNT_UNIT)
         return (x - self.mean) / self.std
 
-    def sigma(self, scale: float) -> float:
-        """Standard deviation of the residual at a scale factor (geometric mean of both axes)."""
-        a, b = self.residual
-        return float(a * max(scale, 1.0) ** b)
+    def sigma(self, seen: Seen, scale: float) -> float:
+        """Standard deviation of the residual at a scale factor (geometric mean of both axes), for such an input."""
+        terms = residual_terms(*seen.detail(scale))
+        return math.exp(sum(c * t for c, t in zip(self.residual[seen.sampling], terms, strict=True)))
+
+    @property
+    def typical(self) -> float:
+        """Sigma for samples of a field four times as fine."""
+        return self.sigma(FOUR, 4.0)
 
     def disagreement(self, sample: Tensor) -> str | None:
         """What is wrong if values of this variable (any shape) cannot be from data like that of the statistics."""
@@ -52,6 +62,12 @@ class VariableStatistics:
         if abs(mean) > 2 or not 0.2 < std < 5:  # another continent or season passes, another unit or variable does not
             return f"normalised, its values have mean {mean:.3g} and standard deviation {std:.3g} instead of 0 and 1"
         return None
+
+
+def residual_terms(octaves: float, hidden: float) -> list[float]:
+    """What the logarithm of a residual's sigma is linear in; arguments are kept to what was fitted."""
+    a, b = min(max(octaves, OCTAVES[0]), OCTAVES[1]), min(hidden, HIDDEN)
+    return [1.0, a, a * a, b, b * b, a * b]
 
 
 @dataclass(frozen=True)
@@ -74,8 +90,5 @@ class Statistics:
         """Read stats.json; KeyError, TypeError or ValueError if it is not one."""
         data = json.loads(path.read_text())
         return cls(
-            {
-                name: VariableStatistics(**{**s, "residual": (float(s["residual"][0]), float(s["residual"][1]))})
-                for name, s in data.items()
-            }
+            {name: VariableStatistics(**s) for name, s in data.items()}
         )

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from models.geometry import Axis
+from models.operator import Seen
 
 LATTICE_TOLERANCE = 1e-4  # of a query cell
 UPSAMPLER_REACH = 2  # input cells that the convolutions of the largest upsampler, x4, can see on each side
@@ -146,12 +147,12 @@ class EDSR(nn.Module):
         """Input cells that one query can see on each side: encoder, upsampler with what follows it."""
         return self.encoder.reach + UPSAMPLER_REACH
 
-    def encode(self, inputs: Tensor, rows: Axis, cols: Axis) -> Tensor:
+    def encode(self, inputs: Tensor, rows: Axis, cols: Axis, seen: Seen) -> Tensor:
         """Inputs (B, inputs, H, W) -> features (B, C, H, W)."""
         features: Tensor = self.encoder(inputs)
         return features
 
-    def decode(self, features: Tensor, fine: Tensor, rows: Axis, cols: Axis) -> Tensor:
+    def decode(self, features: Tensor, fine: Tensor, rows: Axis, cols: Axis, seen: Seen) -> Tensor:
         """Features (B, C, H, W), fine (B, statics, Qy + 2 * m, Qx + 2 * m) -> (B, outputs, Qy, Qx) float32."""
         height, width = features.shape[-2:]
         queries = lattice(rows, self.ratio, height), lattice(cols, self.ratio, width)

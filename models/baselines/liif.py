@@ -17,6 +17,7 @@ from torch.nn import functional as F
 
 from models.baselines.edsr import EDSREncoder, around, crop, statics_at
 from models.geometry import Axis
+from models.operator import Seen
 
 QUERY_BATCH = 30_000  # queries of one field at once in inference, as published
 ENSEMBLE_REACH = 1  # the four nearest cells lie up to one cell beyond the one that holds the query
@@ -136,12 +137,12 @@ class LIIF(nn.Module):
         """Input cells that one query can see on each side: encoder, 3x3 features, ensemble."""
         return self.encoder.reach + 1 + ENSEMBLE_REACH
 
-    def encode(self, inputs: Tensor, rows: Axis, cols: Axis) -> Tensor:
+    def encode(self, inputs: Tensor, rows: Axis, cols: Axis, seen: Seen) -> Tensor:
         """Inputs (B, inputs, H, W) -> features (B, C, H, W)."""
         features: Tensor = self.encoder(inputs)
         return features
 
-    def decode(self, features: Tensor, fine: Tensor, rows: Axis, cols: Axis) -> Tensor:
+    def decode(self, features: Tensor, fine: Tensor, rows: Axis, cols: Axis, seen: Seen) -> Tensor:
         """Features (B, C, H, W), fine (B, statics, Qy + 2 * m, Qx + 2 * m) -> (B, outputs, Qy, Qx) float32."""
         at_rows = Neighbours.of(rows, features.shape[-2], features.device)
         at_cols = Neighbours.of(cols, features.shape[-1], features.device)

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from models.baselines.edsr import EDSREncoder, crop, statics_at
 from models.baselines.liif import ENSEMBLE_REACH, Neighbours, ensemble, perceptron
 from models.geometry import Axis
+from models.operator import Seen
 
 
 class LTE(nn.Module):
@@ -46,12 +47,12 @@ class LTE(nn.Module):
         """Input cells that one query can see on each side: encoder, estimator, ensemble."""
         return self.encoder.reach + 1 + ENSEMBLE_REACH
 
-    def encode(self, inputs: Tensor, rows: Axis, cols: Axis) -> Tensor:
+    def encode(self, inputs: Tensor, rows: Axis, cols: Axis, seen: Seen) -> Tensor:
         """Inputs (B, inputs, H, W) -> amplitudes and frequencies (B, 4 * waves, H, W)."""
         features = self.encoder(inputs)
         return torch.cat([self.amplitude(features), self.frequency(features)], dim=1)
 
-    def decode(self, features: Tensor, fine: Tensor, rows: Axis, cols: Axis) -> Tensor:
+    def decode(self, features: Tensor, fine: Tensor, rows: Axis, cols: Axis, seen: Seen) -> Tensor:
         """Features of `encode`, fine (B, statics, Qy + 2 * m, Qx + 2 * m) -> (B, outputs, Qy, Qx) float32."""
         at_rows = Neighbours.of(rows, features.shape[-2], features.device)
         at_cols = Neighbours.of(cols, features.shape[-1], features.device)

@@ -14,6 +14,7 @@ from torch.nn import functional as F
 from models.baselines.edsr import EDSREncoder, statics_at
 from models.baselines.liif import NUDGE, batches, unfolded
 from models.geometry import Axis
+from models.operator import Seen
 
 QUERY_BATCH = 4096  # queries at once in inference: each has 9 * C * outputs weights of its own
 
@@ -65,12 +66,12 @@ class MetaSR(nn.Module):
         """Input cells that one query can see on each side: encoder, 3x3, and its first edge in the cell before."""
         return self.encoder.reach + 2
 
-    def encode(self, inputs: Tensor, rows: Axis, cols: Axis) -> Tensor:
+    def encode(self, inputs: Tensor, rows: Axis, cols: Axis, seen: Seen) -> Tensor:
         """Inputs (B, inputs, H, W) -> features (B, C, H, W)."""
         features: Tensor = self.encoder(inputs)
         return features
 
-    def decode(self, features: Tensor, fine: Tensor, rows: Axis, cols: Axis) -> Tensor:
+    def decode(self, features: Tensor, fine: Tensor, rows: Axis, cols: Axis, seen: Seen) -> Tensor:
         """Features (B, C, H, W), fine (B, statics, Qy + 2 * m, Qx + 2 * m) -> (B, outputs, Qy, Qx) float32."""
         device, qy, qx = features.device, len(rows), len(cols)
         index_y, offset_y = projected(rows, features.shape[-2])

@@ -1,6 +1,6 @@
 """Linear regressions beside which a network has to show what it has learned: on terrain alone, and on 5x5 cells.
 
-Both predict what conservative bicubic leaves, are fitted in closed form to training data, one scale at a time.
+Both predict what the interpolation of the input's operator leaves, are fitted in closed form to training data, one scale at a time.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from models.geometry import Axis
-from models.interpolation import INTERPOLATION_HALO, ConservativeInterpolant, bilinear
+from models.interpolation import INTERPOLATION_HALO, bilinear, interpolant
+from models.operator import Seen
 from models.regression import LeastSquares
 from models.statics import FINE_MARGIN, UNIT, WINDOW, Statics, own_rates, per_static
 from models.training.batches import Batch
@@ -26,10 +27,12 @@ NEIGHBOURS = 5  # input cells a side
 Offsets = tuple[float, float]  # of a query from the centre of its cell
 
 
-def static_predictors(x: Tensor, names: list[str], statics: Statics, rows: Axis, cols: Axis) -> Tensor:
+def static_predictors(
+    x: Tensor, names: list[str], statics: Statics, rows: Axis, cols: Axis, seen: Seen
+) -> Tensor:
     """Fine minus coarse statics, and that times every field's own rate of change: (B, V, 2 S, Qy, Qx)."""
     m = FINE_MARGIN
-    at_queries = ConservativeInterpolant(statics.coarse)(rows, cols)
+    at_queries = interpolant(statics.coarse, seen)(rows, cols)
     difference = statics.fine[:, :, m:-m, m:-m] - at_queries
     difference = difference / per_static(UNIT, difference)
     rates = own_rates(x, statics.coarse)
@@ -45,7 +48,7 @@ def static_predictors(x: Tensor, names: list[str], statics: Statics, rows: Axis,
 
 
 class StaticsOnly(nn.Module):
-    """Conservative bicubic plus two coefficients a variable on terrain: height difference, and own lapse rate times it.
+    """Interpolation plus two coefficients a variable on terrain: height difference, and own lapse rate times it.
 
     With `land`, two more for land and sea.
     """
@@ -58,24 +61,24 @@ class StaticsOnly(nn.Module):
         self.use = [0, 1, 2, 3] if land else [0, 2]  # of static_predictors: height, land, then both times their rates
         self.register_buffer("coefficients", torch.zeros(len(names), len(self.use)))
 
-    def _predictors(self, x: Tensor, statics: Statics, rows: Axis, cols: Axis) -> Tensor:
-        return static_predictors(x, self.names, statics, rows, cols)[:, :, self.use]
+    def _predictors(self, x: Tensor, statics: Statics, rows: Axis, cols: Axis, seen: Seen) -> Tensor:
+        return static_predictors(x, self.names, statics, rows, cols, seen)[:, :, self.use]
 
     def fit(self, scenes: Iterable[Batch]) -> None:
         """Least squares over the scenes, which have to be of one scale."""
         sums = [LeastSquares(len(self.use), 1) for _ in self.names]
         for s in scenes:
-            predictors = self._predictors(s.x, s.statics, s.rows, s.cols)
-            residual = s.target - ConservativeInterpolant(s.x)(s.rows, s.cols)
+            predictors = self._predictors(s.x, s.statics, s.rows, s.cols, s.seen)
+            residual = s.target - interpolant(s.x, s.seen)(s.rows, s.cols)
             for v, one in enumerate(sums):
                 one.add(predictors[:, v], residual[:, v : v + 1])
         self.coefficients = torch.cat([one.solve(ridge=1e-9) for one in sums])
 
-    def forward(self, x: Tensor, present: Tensor, statics: Statics, rows: Axis, cols: Axis) -> Tensor:
+    def forward(self, x: Tensor, present: Tensor, statics: Statics, rows: Axis, cols: Axis, seen: Seen) -> Tensor:
         """As `Downscaler.forward`."""
-        predictors = self._predictors(x, statics, rows, cols)
+        predictors = self._predictors(x, statics, rows, cols, seen)
         weights = self.coefficients.view(1, *self.coefficients.shape, 1, 1)
-        return ConservativeInterpolant(x)(rows, cols) + (weights * predictors).sum(dim=2)
+        return interpolant(x, seen)(rows, cols) + (weights * predictors).sum(dim=2)
 
 
 class NeighbourhoodRegression(nn.Module):
@@ -101,7 +104,7 @@ class NeighbourhoodRegression(nn.Module):
             for ox, c in classes[1].items():
                 yield (oy, ox), r, c
 
-    def _predictors(self, x: Tensor, statics: Statics, rows: Axis, cols: Axis) -> Tensor:
+    def _predictors(self, x: Tensor, statics: Statics, rows: Axis, cols: Axis, seen: Seen) -> Tensor:
         """(B, V, P, Qy, Qx): neighbours minus centre, then the statics."""
         b, v, h, w = x.shape
         pad = F.pad(x, (NEIGHBOURS // 2,) * 4, mode="replicate")
@@ -110,24 +113,24 @@ class NeighbourhoodRegression(nn.Module):
         cells = torch.cat([cells[:, :, :centre], cells[:, :, centre + 1 :]], dim=2)
         r, c = torch.from_numpy(rows.nearest(h)), torch.from_numpy(cols.nearest(w))
         at_queries = cells.index_select(-2, r).index_select(-1, c)
-        return torch.cat([at_queries, static_predictors(x, self.names, statics, rows, cols)], dim=2)
+        return torch.cat([at_queries, static_predictors(x, self.names, statics, rows, cols, seen)], dim=2)
 
     def fit(self, scenes: Iterable[Batch]) -> None:
         """Least squares over the scenes, which have to be of one scale and phase."""
         sums: dict[Offsets, list[LeastSquares]] = {}
         for s in scenes:
-            predictors = self._predictors(s.x, s.statics, s.rows, s.cols)
-            residual = s.target - ConservativeInterpolant(s.x)(s.rows, s.cols)
+            predictors = self._predictors(s.x, s.statics, s.rows, s.cols, s.seen)
+            residual = s.target - interpolant(s.x, s.seen)(s.rows, s.cols)
             for offsets, r, c in self._phases(s.rows, s.cols, *s.x.shape[-2:]):
                 here = sums.setdefault(offsets, [LeastSquares(predictors.shape[2], 1) for _ in self.names])
                 for v, one in enumerate(here):
                     one.add(predictors[:, v][:, :, r][..., c], residual[:, v : v + 1, r][..., c])
         self.tables = {o: torch.cat([one.solve(ridge=1e-6) for one in here]) for o, here in sums.items()}
 
-    def forward(self, x: Tensor, present: Tensor, statics: Statics, rows: Axis, cols: Axis) -> Tensor:
+    def forward(self, x: Tensor, present: Tensor, statics: Statics, rows: Axis, cols: Axis, seen: Seen) -> Tensor:
         """As `Downscaler.forward`; KeyError for a phase that was not in the training scenes."""
-        out = ConservativeInterpolant(x)(rows, cols)
-        predictors = self._predictors(x, statics, rows, cols)
+        out = interpolant(x, seen)(rows, cols)
+        predictors = self._predictors(x, statics, rows, cols, seen)
         for offsets, r, c in self._phases(rows, cols, *x.shape[-2:]):
             weights = self.tables[offsets][None, :, :, None, None]
             i, j = torch.tensor(r)[:, None], torch.tensor(c)

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from models.baselines.edsr import lattice, reconstruct
 from models.geometry import Axis
+from models.operator import Seen
 
 
 def to_windows(x: Tensor, window: int) -> Tensor:
@@ -186,7 +187,7 @@ class SwinIR(nn.Module):
             found = max(found, cell - low + 1, high - cell + 1)  # and the head
         return found
 
-    def encode(self, inputs: Tensor, rows: Axis, cols: Axis) -> Tensor:
+    def encode(self, inputs: Tensor, rows: Axis, cols: Axis, seen: Seen) -> Tensor:
         """Inputs (B, inputs, H, W) -> features (B, C, H, W), reflected at the bottom and right to whole windows.
 
         As published the padding is cut off after the upsampler, so it stays on the features.
@@ -203,7 +204,7 @@ class SwinIR(nn.Module):
         features: Tensor = shallow + self.tail(self.norm_out(y).permute(0, 3, 1, 2))
         return features
 
-    def decode(self, features: Tensor, fine: Tensor, rows: Axis, cols: Axis) -> Tensor:
+    def decode(self, features: Tensor, fine: Tensor, rows: Axis, cols: Axis, seen: Seen) -> Tensor:
         """Features (B, C, H, W), fine (B, statics, Qy + 2 * m, Qx + 2 * m) -> (B, outputs, Qy, Qx) float32."""
         height, width = features.shape[-2:]
         queries = lattice(rows, self.ratio, height), lattice(cols, self.ratio, width)

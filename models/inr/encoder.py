@@ -16,20 +16,21 @@ BLOCK_REACH, AGGREGATION_REACH = 2, 1
 
 
 class ScaleCode(nn.Module):
-    """Learnable code of the scale factor: (1/sy, 1/sx) and sin/cos octaves of them -> (code,).
+    """Learnable code of scale and operator: (1/sy, 1/sx), sin/cos octaves of them, what the values are -> (code,).
 
     Relative to the input cell, never to the patch's size: a patch and a globe at one scale get one code.
     """
 
-    def __init__(self, octaves: int, code: int) -> None:
+    def __init__(self, octaves: int, code: int, operator: int = 0) -> None:
         super().__init__()
         self.octaves = octaves
-        self.mlp = nn.Sequential(nn.Linear(2 + 4 * octaves, code), nn.GELU(), nn.Linear(code, code))
+        self.mlp = nn.Sequential(nn.Linear(2 + 4 * octaves + operator, code), nn.GELU(), nn.Linear(code, code))
 
-    def forward(self, cell: Tensor) -> Tensor:
-        """Cell (2,) = (1/sy, 1/sx) -> (code,)."""
+    def forward(self, known: Tensor) -> Tensor:
+        """Known (2 + operator,) = 1/sy, 1/sx, and `Seen.code` -> (code,)."""
+        cell = known[:2]
         angles = math.pi * cell[:, None] * 2.0 ** torch.arange(self.octaves, device=cell.device)
-        features = torch.cat([cell, angles.sin().flatten(), angles.cos().flatten()])
+        features = torch.cat([cell, angles.sin().flatten(), angles.cos().flatten(), known[2:]])
         out: Tensor = self.mlp(features)
         return out
 

@@ -23,6 +23,7 @@ from models.inr.decoder import (
 )
 from models.inr.encoder import Modulator, ScaleCode, ScaleModulatedEncoder
 from models.inr.queries import Queries
+from models.operator import CODE, Seen
 from models.statics import FINE_CHANNELS, FINE_MARGIN
 
 AROUND = 2  # input cells that the branches see around the one that holds a query: their 3x3, and theirs again
@@ -46,6 +47,7 @@ class INRConfig:
     aggregation: bool = True
     linear_branch: bool = True
     nonlinear_branch: bool = True
+    operator: bool = True  # the modulator is told what the input's values are
     attention_fusion: bool = True  # without: the branches' mean
 
     def to_dict(self) -> dict[str, int | bool]:
@@ -63,7 +65,7 @@ class INR(nn.Module):
         super().__init__()
         self.config, self.outputs = config, outputs
         c, t = config.channels, config.terrain_channels
-        self.scale_code = ScaleCode(config.octaves, config.code) if config.modulator else None
+        self.scale_code = ScaleCode(config.octaves, config.code, CODE if config.operator else 0) if config.modulator else None
         self.encoder = ScaleModulatedEncoder(
             inputs,
             c,
@@ -87,24 +89,25 @@ class INR(nn.Module):
         """Input cells that one query can see on each side: encoder, then the decoder's 3x3."""
         return self.encoder.reach + DECODER_REACH
 
-    def encode(self, inputs: Tensor, rows: Axis, cols: Axis) -> Tensor:
+    def encode(self, inputs: Tensor, rows: Axis, cols: Axis, seen: Seen) -> Tensor:
         """Inputs (B, I, H, W) -> features (B, C, H, W), for queries of these axes' cell size."""
-        features: Tensor = self.encoder(inputs, self._code(rows, cols, inputs.device))
+        features: Tensor = self.encoder(inputs, self._code(rows, cols, seen, inputs.device))
         return features
 
-    def _code(self, rows: Axis, cols: Axis, device: torch.device) -> Tensor | None:
+    def _code(self, rows: Axis, cols: Axis, seen: Seen, device: torch.device) -> Tensor | None:
         if self.scale_code is None:
             return None
-        code: Tensor = self.scale_code(torch.tensor([rows.width, cols.width], device=device))
+        operator = seen.code((rows.scale * cols.scale) ** 0.5) if self.config.operator else []
+        code: Tensor = self.scale_code(torch.tensor([rows.width, cols.width, *operator], device=device))
         return code
 
-    def decode(self, features: Tensor, fine: Tensor, rows: Axis, cols: Axis) -> Tensor:
+    def decode(self, features: Tensor, fine: Tensor, rows: Axis, cols: Axis, seen: Seen) -> Tensor:
         """Residual at the queries in units of its standard deviation.
 
         features (B, C, H, W); fine (B, statics, Qy + 2 * FINE_MARGIN, Qx + 2 * FINE_MARGIN), its first channel the
         height difference; -> (B, V, Qy, Qx) float32.
         """
-        code = self._code(rows, cols, features.device)
+        code = self._code(rows, cols, seen, features.device)
         wide = with_margin(rows, HEAD_REACH), with_margin(cols, HEAD_REACH)
         fused = self._fused(features, *wide)
         m = FINE_MARGIN - HEAD_REACH

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+
+from models.operator import cell_km
 
 MISSING = -32768  # int16 code of a missing value
 STATIC_FIELDS = ("z", "land")  # height in m, land fraction: the same at every time
@@ -43,7 +45,13 @@ class Dataset:
     north: float
     west: float
     spacing: float
+    footprint: float  # km over which the native field is a mean
     usable: np.ndarray  # (H, W) bool: known at every time, and outside the boxes held out
+
+    @property
+    def cell(self) -> float:
+        """Size of a cell in km at the equator, which is what footprints are compared with."""
+        return cell_km(self.spacing, self.spacing)
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -99,34 +107,13 @@ def load(path: Path, held_out: tuple[Box, ...] = HELD_OUT) -> dict[str, Dataset]
         fields = {v: archive[f"{meta['name']}/{v}"] for v in meta["scale"]}
         usable = np.all([(f != MISSING).all(axis=0) for f in fields.values()], axis=0)
         scale, offset = meta["scale"], meta["offset"]
-        dataset = Dataset(meta["name"], fields, scale, offset, meta["north"], meta["west"], meta["spacing"], usable)
+        place = meta["north"], meta["west"], meta["spacing"], meta["footprint"]
+        dataset = Dataset(meta["name"], fields, scale, offset, *place, usable)
         for box in held_out:
             top, left, height, width = dataset.box(box)
             usable[top : top + height, left : left + width] = False
         out[dataset.name] = dataset
     return out
-
-
-def averaged(dataset: Dataset, factor: int) -> Dataset:
-    """The data set in means over blocks of `factor` x `factor` cells; a block that is not usable throughout is not.
-
-    Unlike ERA5 on such a grid, a finer model holds far more at its finest scales.
-    """
-    rows, cols = (n // factor for n in dataset.shape)
-
-    def blocks(field: np.ndarray) -> np.ndarray:
-        return field[..., : rows * factor, : cols * factor].reshape(*field.shape[:-2], rows, factor, cols, factor)
-
-    half = (factor - 1) / 2 * dataset.spacing
-    return replace(
-        dataset,
-        name=f"{dataset.name}-{factor}",
-        fields={n: blocks(f).mean(axis=(-3, -1)).round().astype(np.int16) for n, f in dataset.fields.items()},
-        north=dataset.north - half,
-        west=dataset.west + half,
-        spacing=dataset.spacing * factor,
-        usable=np.asarray(blocks(dataset.usable).all(axis=(-3, -1))),
-    )
 
 
 class WindowSampler:
@@ -137,8 +124,9 @@ class WindowSampler:
 
     def __init__(self, dataset: Dataset, rng: np.random.Generator) -> None:
         self.dataset, self.rng = dataset, rng
-        bad = (~dataset.usable).astype(np.int32)
-        self._bad = np.pad(bad.cumsum(0).cumsum(1), ((1, 0), (1, 0)))
+        height = dataset.window("z", 0, 0, 0, *dataset.shape).astype(np.float64) * dataset.usable
+        self._bad = _summed(~dataset.usable)
+        self._height, self._square = _summed(height), _summed(height**2)
         self._area = np.cos(np.deg2rad(dataset.latitudes(0, dataset.shape[0]))).clip(0)
 
     def fits(self, size: int, places: int = 100) -> bool:
@@ -148,23 +136,42 @@ class WindowSampler:
             return False
         return int((s[size:, size:] - s[:-size, size:] - s[size:, :-size] + s[:-size, :-size] == 0).sum()) >= places
 
-    def _one(self, height: int, width: int) -> tuple[int, int]:
+    def _usable(self, count: int, height: int, width: int) -> np.ndarray:
+        """Corners (count, 2) of usable windows."""
         rows, cols = self.dataset.shape
+        found: list[np.ndarray] = []
         for _ in range(1000 if height <= rows and width <= cols else 0):
-            p = self._area[height // 2 : height // 2 + rows - height + 1]
-            top = int(self.rng.choice(len(p), p=p / p.sum()))
-            left = int(self.rng.integers(cols - width + 1))
-            s = self._bad
-            bottom, right = top + height, left + width
-            if s[bottom, right] - s[top, right] - s[bottom, left] + s[top, left] == 0:
-                return top, left
+            p = self._area[height // 2 : height // 2 + rows - height + 1].cumsum()
+            top = np.searchsorted(p, self.rng.random(TRIES) * p[-1], side="right").clip(0, len(p) - 1)
+            left = self.rng.integers(cols - width + 1, size=TRIES)
+            good = _sum(self._bad, top, left, height, width) == 0
+            found.append(np.stack([top, left], axis=1)[good])
+            if sum(map(len, found)) >= count:
+                return np.concatenate(found)[:count]
         raise ValueError(f"{self.dataset.name}: no usable window of {height} x {width} found")
 
     def draw(self, height: int, width: int) -> tuple[int, int, int]:
         """(time, top, left) of a usable window."""
         time = int(self.rng.integers(self.dataset.times))
         if self.rng.random() < 0.5:
-            return time, *self._one(height, width)
-        candidates = [self._one(height, width) for _ in range(3)]
-        relief = [float(self.dataset.window("z", 0, *c, height, width)[::4, ::4].std()) for c in candidates]
-        return time, *candidates[int(np.argmax(relief))]
+            top, left = self._usable(1, height, width)[0]
+            return time, int(top), int(left)
+        corners = self._usable(3, height, width)
+        sums, squares = (_sum(s, *corners.T, height, width) for s in (self._height, self._square))
+        top, left = corners[int(np.argmax(squares - sums**2 / (height * width)))]
+        return time, int(top), int(left)
+
+
+TRIES = 64  # candidates drawn at once
+
+
+def _summed(field: np.ndarray) -> np.ndarray:
+    """Integral image with a row and a column of zeros before it."""
+    dtype = np.int64 if field.dtype == bool else np.float64
+    return np.pad(field.astype(dtype).cumsum(0).cumsum(1), ((1, 0), (1, 0)))
+
+
+def _sum(integral: np.ndarray, top: np.ndarray, left: np.ndarray, height: int, width: int) -> np.ndarray:
+    """Sums over windows with these corners."""
+    bottom, right = top + height, left + width
+    return integral[bottom, right] - integral[top, right] - integral[bottom, left] + integral[top, left]

@@ -23,6 +23,7 @@ from torch import Tensor, nn
 from models.baselines.published import Published
 from models.baselines.regression import NeighbourhoodRegression, StaticsOnly
 from models.interpolation import Bicubic, ConservativeBicubic, area_mean, conserved, covered
+from models.operator import Sampling
 from models.package import ModelPackage
 from models.statistics import Statistics
 from models.training import metrics, spectra
@@ -84,7 +85,7 @@ def open_method(settings: dict[str, Any], suite: Suite, names: list[str]) -> Met
         case "terrain-regression" | "neighbourhood-regression" as kind:
             model = StaticsOnly(names) if kind == "terrain-regression" else NeighbourhoodRegression(names)
             dataset = load(suite.training)["hres"]
-            return Method(model, fit=lambda sy, sx: model.fit(_training_scenes(dataset, names, sy, sx)))
+            return Method(model, fit=lambda sy, sx: model.fit(training_scenes(dataset, names, sy, sx)))
         case "package":
             package = ModelPackage.open(Path(settings["folder"]))
             return Method(package.load(), training=package.metadata["training"])
@@ -103,13 +104,15 @@ def open_method(settings: dict[str, Any], suite: Suite, names: list[str]) -> Met
             raise SystemExit(f"unknown kind of method {other!r}")
 
 
-def _training_scenes(dataset: Dataset, names: list[str], sy: float, sx: float) -> Iterator[Batch]:
+def training_scenes(
+    dataset: Dataset, names: list[str], sy: float, sx: float, sampling: Sampling = Sampling.POINTS
+) -> Iterator[Batch]:
     """Boxes of the training data without any cell that is held out."""
     for box in FIT_BOXES:
         top, left, height, width = dataset.box(box)
         large_enough = min(height / sy, width / sx) >= SMALLEST
         if large_enough and dataset.usable[top : top + height, left : left + width].all():
-            yield box_scene(dataset, box, 0, names, sy, sx)
+            yield box_scene(dataset, box, 0, names, sy, sx, sampling=sampling)
 
 
 def scenes(dataset: Dataset, names: list[str], sy: float, sx: float, degraded: bool) -> Iterator[Batch]:
@@ -123,7 +126,7 @@ def scenes(dataset: Dataset, names: list[str], sy: float, sx: float, degraded: b
 @torch.inference_mode()
 def forecast(method: Method, scene: Batch, amounts: list[int]) -> tuple[Tensor, Tensor]:
     """The method's fields (1, V, Qy, Qx) as a user would get them, and the cell means it had by itself."""
-    raw = method.model(scene.x, scene.present, scene.statics, scene.rows, scene.cols)
+    raw = method.model(scene.x, scene.present, scene.statics, scene.rows, scene.cols, scene.seen)
     h, w = scene.x.shape[-2:]
     means = area_mean(raw, scene.rows, scene.cols, h, w)
     out = conserved(raw, scene.x, scene.rows, scene.cols) if method.product else raw

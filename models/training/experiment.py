@@ -28,8 +28,6 @@ class Experiment:
     seed: int = 0
     main_set: str = "hres"  # statistics are fitted to it, and the run is validated on it
     other_share: float = 0.15  # of the steps, spread over the pack's other data sets
-    averaged: tuple[int, ...] = ()  # block sizes: the main set is trained on in these means too
-    averaged_share: float = 0.25  # of the steps on the main set, where there are any
     statics: bool = True
     precision: str = "float32"  # or bfloat16: several times faster with AMX or CUDA, several times slower without
     device: str = "auto"
@@ -44,8 +42,10 @@ class Experiment:
         for key in ("data", "out", "statistics"):
             if key in config:
                 config[key] = Path(config[key])
-        config["averaged"] = tuple(config.get("averaged", ()))
-        return cls(**{**config, "batch": BatchSettings(**config.get("batch", {}))})
+        batch = dict(config.get("batch", {}))
+        if "strides" in batch:
+            batch["strides"] = tuple(batch["strides"])
+        return cls(**{**config, "batch": BatchSettings(**batch)})
 
     def seeded(self, seed: int | None) -> Experiment:
         """The same with another seed, in a folder of its own."""

@@ -8,48 +8,41 @@ from torch import Tensor
 
 from models.downscaler import Downscaler, mean_scale
 from models.geometry import with_margin
-from models.interpolation import area_mean, conservative_bicubic
-from models.regression import LeastSquares, scale_terms
+from models.interpolation import interpolant
+from models.operator import CELL_MEANS, Operator, Sampling
+from models.regression import LeastSquares, operator_terms
 from models.statics import FINE_MARGIN
-from models.statistics import AMOUNTS, HYDROSTATIC, Statistics, VariableStatistics
-from models.training.batches import Batches, BatchSettings, fine_axis
+from models.statistics import AMOUNTS, HYDROSTATIC, Statistics, VariableStatistics, residual_terms
+from models.training.batches import Batches, BatchSettings, Recipe
 from models.training.data import Dataset
 
 SCALES = (1.5, 2.0, 3.0, 4.0, 6.0, 8.0)
 # Left at zero: rain, and pressure at sea level, which is reduced to a level so as not to depend on terrain. What is
 # left of that in a forecast differs between places: fitted over the Americas it makes Europe worse by 2 to 6 %.
 NOT_REGRESSED = ("msl", *AMOUNTS)
-PATCH, MARGIN = 24, 6  # input cells a side, and at the edge that are not looked at
+FOOTPRINTS = (16.0, 22.0, 31.0, 45.0)  # km, of coarser models' fields
+WINDOWS = 16  # drawn together
 
 
-def fit_statistics(dataset: Dataset, names: list[str], windows: int) -> Statistics:
+def fit_statistics(dataset: Dataset, names: list[str], windows: int, device: str = "cpu") -> Statistics:
     """Mean, standard deviation and residual law of every variable, from fixed windows of the training data."""
-    batches = Batches(dataset, names, BatchSettings(), np.random.default_rng(0))
+    settings = BatchSettings(size=WINDOWS, parts=1, drop_variable=0.0, drop_static=0.0)
+    batches = Batches(dataset, names, settings, np.random.default_rng(0), device)
     values: list[np.ndarray] = []
-    residuals: dict[float, list[Tensor]] = {s: [] for s in SCALES}
-    for _ in range(windows):
-        count = int(np.ceil(PATCH * max(SCALES)))
-        y = torch.from_numpy(batches.fields(count, count)[0])[None]
-        values.append(y[0, :, ::7, ::7].reshape(len(names), -1).numpy())
-        for s in SCALES:
-            axis = fine_axis(int(np.ceil(PATCH * s)), s, 0.0)
-            part = y[:, :, : len(axis), : len(axis)]
-            coarse = area_mean(part, axis, axis, PATCH, PATCH)
-            inside = slice(int(MARGIN * s), int((PATCH - MARGIN) * s))
-            residual = (part - conservative_bicubic(coarse, axis, axis))[:, :, inside, inside]
-            residuals[s].append((residual**2).mean(dim=(0, 2, 3)))
+    for _ in range(max(windows // WINDOWS, 1)):
+        y = batches.fields(WINDOWS, 192, 192)[0][:, :, ::7, ::7]
+        values.append(y.transpose(0, 1).flatten(1).cpu().numpy())
     sample = torch.from_numpy(np.concatenate(values, axis=1))
-    sigma = np.stack([torch.stack(residuals[s]).mean(0).sqrt().numpy() for s in SCALES])
+    laws = {s: _residual_law(batches, s, windows) for s in Sampling}
     out = {}
     for i, name in enumerate(names):
-        b, log_a = np.polyfit(np.log(SCALES), np.log(sigma[:, i]), 1)
         amount = name in AMOUNTS
-        raw = VariableStatistics(0.0, 1.0, (1.0, 0.0), amount).normalise(sample[i])
+        raw = VariableStatistics(0.0, 1.0, {}, amount).normalise(sample[i])
         low, high = dataset.value_range(name)
         out[name] = VariableStatistics(
             round(float(raw.mean()), 6),
             round(float(raw.std()), 6),
-            (float(np.exp(log_a)), float(b)),
+            {str(s): [round(float(c), 6) for c in law[:, i]] for s, law in laws.items()},
             amount,
             low,
             high,
@@ -57,6 +50,28 @@ def fit_statistics(dataset: Dataset, names: list[str], windows: int) -> Statisti
             name in HYDROSTATIC,
         )
     return Statistics(out)
+
+
+def _residual_law(batches: Batches, sampling: Sampling, windows: int) -> np.ndarray:
+    """Coefficients (terms, V) of the logarithm of the residual's standard deviation over `residual_terms`."""
+    own = batches.dataset.footprint
+    operators = [(CELL_MEANS, own)]
+    if sampling is Sampling.POINTS:
+        coarse = [Operator(sampling, f) for f in FOOTPRINTS]
+        operators = [(Operator(sampling, own), own), *((o, t) for o in coarse for t in (own, o.footprint))]
+    terms, logs = [], []
+    for operator, target in operators:
+        for scale in SCALES:
+            squares = []
+            for _ in range(max(windows // WINDOWS, 1)):
+                batch = batches.draw(Recipe(operator, target, 1, (scale, scale), aligned=False, clean=True))
+                residual = batch.target - interpolant(batch.x, batch.seen)(batch.rows, batch.cols)
+                squares.append((residual**2).mean(dim=(0, 2, 3)))
+            logs.append(0.5 * np.log(torch.stack(squares).mean(0).double().cpu().numpy().clip(1e-12)))
+            terms.append(residual_terms(*batch.seen.detail(scale)))
+    # few scales, smooth laws: a little damping where means have no terms of a footprint
+    a = np.array(terms)
+    return np.asarray(np.linalg.solve(a.T @ a + 1e-3 * np.eye(a.shape[1]), a.T @ np.array(logs)))
 
 
 @torch.no_grad()
@@ -67,16 +82,17 @@ def fit_regression(model: Downscaler, batches: Batches, count: int) -> None:
     m = FINE_MARGIN
     for _ in range(count):
         batch = batches.draw()
-        encoded = model.encode(batch.x, batch.present, batch.statics, batch.rows, batch.cols)
+        encoded = model.encode(batch.x, batch.present, batch.statics, batch.rows, batch.cols, batch.seen)
         wide = with_margin(batch.rows, m), with_margin(batch.cols, m)
         predictors = model.predictors(encoded, batch.statics, *wide)[0][:, :, m:-m, m:-m]
         base = encoded.interpolant(batch.rows, batch.cols)
         residual = (batch.target - base) / model.sigma(encoded, batch.rows, batch.cols).clamp(min=1e-9)
         whole = batch.present.all(dim=1) & batch.statics.known.all(dim=1)
-        terms = scale_terms(mean_scale(batch.rows, batch.cols))
+        terms = operator_terms(batch.seen, mean_scale(batch.rows, batch.cols))
         sums.add(predictors[whole], residual[whole].clamp(-20, 20), terms)
     solution = sums.solve()
     left = sums.left(solution)
     regressed = torch.tensor([n not in NOT_REGRESSED for n in model.statistics.names])
+    solution, left = solution.cpu(), left.cpu()
     coefficients.copy_((solution * regressed[:, None]).view_as(coefficients))
     model.unexplained.copy_(torch.where(regressed, left, 1.0))

@@ -1,4 +1,4 @@
-"""Scenes to score on: coarse fields made from known fine ones by a clean or degraded area mean, with their statics."""
+"""Scenes to score on: coarse fields made from known fine ones by an operator or its second order, with their statics."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from models.interpolation import area_mean
+from models.interpolation import observe
+from models.operator import CELL_MEANS, Operator, Sampling
 from models.statics import FINE_MARGIN, Statics, cell_sizes
-from models.training.batches import Batch, fine_axis
+from models.training.batches import Batch
 from models.training.data import STATIC_FIELDS, Box, Dataset
-from models.training.degradation import degrade
+from models.training.degradation import Lattice, both, degraded, read_at
 
 EDGE = 4  # input cells of repeated edge around a scene, as a region at the end of its input gets them in daily use
 
@@ -24,28 +25,46 @@ def box_scene(
     sy: float,
     sx: float,
     rng: np.random.Generator | None = None,
+    sampling: Sampling = Sampling.POINTS,
 ) -> Batch:
-    """A box of a data set at scales sy, sx; degraded if there is a generator. Queries are all whole cells of the box.
+    """A box of a data set at scales sy, sx; degraded if there is a generator.
 
-    Beyond the box its edge is repeated. A variable that the data set lacks is absent.
+    Samples: the box's first point and every `sy`, `sx` further, read linearly; queries are all points of the box within
+    them. Means: whole cells from the box's edge on, and their queries. Beyond the box its edge is repeated. A variable
+    that the data set lacks is absent.
     """
     top, left, height, width = dataset.box(box)
-    h, w = int(height / sy + 1e-9), int(width / sx + 1e-9)
-    rows, cols = fine_axis(round(h * sy), sy, 0.0), fine_axis(round(w * sx), sx, 0.0)
+    if sampling is Sampling.POINTS:
+        h, w = (int((n - 1) / s + 1e-9) + 1 for n, s in ((height, sy), (width, sx)))
+        fines = [Lattice(0.0, 1.0, int((n - 1) * s + 1e-9) + 1) for n, s in ((h, sy), (w, sx))]
+        coarse = Lattice(0.0, sy, h), Lattice(0.0, sx, w)
+        matrices = [read_at(c.at, len(f.at)) for f, c in zip(fines, coarse, strict=True)]
+        operator = Operator(sampling, dataset.footprint)
+    else:
+        h, w = int(height / sy + 1e-9), int(width / sx + 1e-9)
+        fines = [Lattice(0.0, 1.0, round(n * s)) for n, s in ((h, sy), (w, sx))]
+        coarse = Lattice(sy / 2 - 0.5, sy, h), Lattice(sx / 2 - 0.5, sx, w)
+        matrices = [observe(sampling, f.seen_from(c), c.count) for f, c in zip(fines, coarse, strict=True)]
+        operator = CELL_MEANS
+    rows, cols = (f.seen_from(c) for f, c in zip(fines, coarse, strict=True))
     window = lambda v: dataset.window(v, time, top, left, len(rows), len(cols))  # noqa: E731
     known = [n in dataset.fields for n in names]
     empty = np.zeros((len(rows), len(cols)), dtype=np.float32)
     y = torch.from_numpy(np.stack([window(n) if k else empty for n, k in zip(names, known, strict=True)]))[None]
     fine = torch.from_numpy(np.stack([window(n) for n in STATIC_FIELDS]))[None]
-    x = area_mean(y, rows, cols, h, w) if rng is None else degrade(y, rows, cols, h, w, rng, clean=0.0)
+    mean = y.mean(dim=(-2, -1), keepdim=True)
+    pair = matrices[0], matrices[1]
+    x = (both(y - mean, *pair) if rng is None else degraded(y - mean, pair, rng)) + mean
     latitudes = dataset.latitudes(top, len(rows))
     at_cells = np.interp(np.arange(-EDGE, h + EDGE), rows.centres, latitudes)
     spacing = cell_sizes(at_cells, dataset.spacing * sy, dataset.spacing * sx)
-    coarse = _edged(area_mean(fine, rows, cols, h, w), EDGE)
-    statics = Statics(coarse, _edged(fine, FINE_MARGIN), torch.ones(1, len(STATIC_FIELDS)), spacing)
+    statics = Statics(
+        _edged(both(fine, *pair), EDGE), _edged(fine, FINE_MARGIN), torch.ones(1, len(STATIC_FIELDS)), spacing
+    )
     present = torch.tensor([known], dtype=torch.float32)
     x = _edged(x, EDGE) * present[:, :, None, None]
-    return Batch(x, present, statics, rows.shifted(-EDGE), cols.shifted(-EDGE), y)
+    seen = operator.on(dataset.cell * float(np.sqrt(sy * sx)))
+    return Batch(x, present, statics, rows.shifted(-EDGE), cols.shifted(-EDGE), seen, y)
 
 
 def _edged(x: Tensor, cells: int) -> Tensor:

@@ -20,10 +20,10 @@ from torch import Tensor
 
 from models.baselines.published import Published
 from models.downscaler import Downscaler
-from models.interpolation import conservative_bicubic
+from models.interpolation import interpolant
 from models.statistics import VARIABLES, Statistics
 from models.training.batches import Batch, Batches
-from models.training.data import VALIDATION, Dataset, averaged, digest, load
+from models.training.data import VALIDATION, Dataset, digest, load
 from models.training.experiment import Experiment
 from models.training.fitting import fit_regression, fit_statistics
 from models.training.methods import build
@@ -46,14 +46,14 @@ def loss_of(model: Downscaler | Published, batch: Batch) -> Tensor:
 
     Sigma is that of what the regression leaves. Published methods: mean absolute error of standardised fields.
     """
-    forecast = model(batch.x, batch.present, batch.statics, batch.rows, batch.cols)
+    forecast = model(batch.x, batch.present, batch.statics, batch.rows, batch.cols, batch.seen)
     stats = model.statistics.variables.values()
     weight = batch.present / batch.present.sum().clamp(min=1)
     if isinstance(model, Published):
         unit = torch.tensor([s.spread for s in stats], device=forecast.device).view(1, -1, 1, 1)
         return (((forecast - batch.target) / unit).abs().mean(dim=(2, 3)) * weight).sum()
     scale = (batch.rows.scale * batch.cols.scale) ** 0.5
-    sigma = torch.tensor([s.sigma(scale) for s in stats], device=forecast.device)
+    sigma = torch.tensor([s.sigma(batch.seen, scale) for s in stats], device=forecast.device)
     error = (forecast - batch.target) / (sigma.view(1, -1, 1, 1) * model.left(batch.statics))
     error = bounded(error)
     total = charbonnier(error).mean(dim=(2, 3))
@@ -73,13 +73,11 @@ def bounded(error: Tensor) -> Tensor:
 
 @torch.no_grad()
 def validate(model: Downscaler | Published, dataset: Dataset, scale: float) -> tuple[Tensor, Tensor]:
-    """RMSE (V,) of conservative bicubic and of the model over the validation box, clean area means."""
+    """RMSE (V,) of cubic interpolation and of the model over the validation box, from samples."""
     scene = box_scene(dataset, VALIDATION, 0, model.statistics.names, scale, scale)
-    device = next(model.parameters()).device
-    forecast = model(
-        scene.x.to(device), scene.present.to(device), scene.statics.to(device), scene.rows, scene.cols
-    ).cpu()
-    return rmse(conservative_bicubic(scene.x, scene.rows, scene.cols), scene.target), rmse(forecast, scene.target)
+    there = scene.to(next(model.parameters()).device)
+    forecast = model(there.x, there.present, there.statics, there.rows, there.cols, there.seen).cpu()
+    return rmse(interpolant(scene.x, scene.seen)(scene.rows, scene.cols), scene.target), rmse(forecast, scene.target)
 
 
 class Trainer:
@@ -94,19 +92,17 @@ class Trainer:
         e.out.mkdir(parents=True, exist_ok=True)
         self._claim()
         self.main = datasets[e.main_set]
-        means = [averaged(self.main, factor) for factor in e.averaged]
-        self.means = [m.name for m in means]
-        datasets |= {m.name: m for m in means}
         self.statistics = self._statistics()
         self._check_statistics()
         names = self.statistics.names
-        batches = {n: Batches(d, names, e.batch, self.rng) for n, d in datasets.items()}
+        batches = {n: Batches(d, names, e.batch, self.rng, self.device) for n, d in datasets.items()}
         self.batches = {n: b for n, b in batches.items() if b.scale_high >= max(e.batch.ratio, 2)}
         self.model = build(e.method, self.statistics, e.network, e.published)
         if isinstance(self.model, Downscaler) and e.statics and not self.checkpoint.exists():
             # solved, so it need not depend on the seed; of few windows it would, by several per cent of wind's error
             every = replace(e.batch, clean=1.0, drop_variable=0.0, drop_static=0.0)
-            windows = Batches(self.main, names, every, np.random.default_rng(0))
+            windows = Batches(self.main, names, every, np.random.default_rng(0), self.device)
+            self.model.to(self.device)
             fit_regression(self.model, windows, e.regression_windows // windows.at_once)
         self.model = self.model.to(self.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.average = build(e.method, self.statistics, e.network, e.published).to(self.device)
@@ -155,7 +151,7 @@ class Trainer:
             if given is not None:
                 Statistics.load(given).save(own)
             else:
-                fit_statistics(self.main, list(VARIABLES), self.experiment.windows).save(own)
+                fit_statistics(self.main, list(VARIABLES), self.experiment.windows, self.device).save(own)
         return Statistics.load(own)
 
     def _check_statistics(self) -> None:
@@ -200,20 +196,18 @@ class Trainer:
     def draw(self) -> Batch:
         """The next part of a step: of the main data set, or now and then of one of the others."""
         e = self.experiment
-        choices = [n for n in self.batches if n != e.main_set and n not in self.means]
+        choices = [n for n in self.batches if n != e.main_set]
         if not choices or self.rng.random() >= e.other_share:
-            choices = [n for n in self.means if n in self.batches]
-            if not choices or self.rng.random() >= e.averaged_share:
-                choices = [e.main_set]
+            choices = [e.main_set]
         name = choices[int(self.rng.integers(len(choices)))] if len(choices) > 1 else choices[0]
         batch = self.batches[name].draw()
         if not e.statics:
             nothing = torch.zeros_like(batch.statics.known)
-            batch = Batch(batch.x, batch.present, batch.statics.without(nothing), batch.rows, batch.cols, batch.target)
-        return batch.to(self.device)
+            batch = replace(batch, statics=batch.statics.without(nothing))
+        return batch
 
-    def train_step(self) -> float:
-        """One optimiser step; returns the loss."""
+    def train_step(self) -> Tensor:
+        """One optimiser step; returns the loss, which stays on the device: to read it is to wait for it."""
         e = self.experiment
         progress = self.step / e.steps
         rate = e.learning_rate * min(1.0, (self.step + 1) / e.warmup) * 0.5 * (1 + math.cos(math.pi * progress))
@@ -221,13 +215,13 @@ class Trainer:
             group["lr"] = rate
         reduced = e.precision == "bfloat16"
         self.optimiser.zero_grad(set_to_none=True)
-        total = 0.0
+        total = torch.zeros((), device=self.device)
         for _ in range(e.batch.parts):
             batch = self.draw()
             with torch.autocast(batch.x.device.type, dtype=torch.bfloat16, enabled=reduced):
                 loss = loss_of(self.model, batch) / e.batch.parts
             loss.backward()
-            total += float(loss.detach())
+            total += loss.detach()
         torch.nn.utils.clip_grad_norm_(self.trained, CLIP)
         self.optimiser.step()
         self.step += 1
@@ -253,7 +247,7 @@ class Trainer:
                 scale = float(e.batch.ratio or 2.5)
                 before, after = validate(self.average, self.main, scale)
                 ratio = (after / before).tolist()
-                self.history.append({"step": self.step, "loss": float(np.mean(losses)), "ratio": ratio})
+                self.history.append({"step": self.step, "loss": float(torch.stack(losses).mean()), "ratio": ratio})
                 losses = []
                 self.save()
                 figures = " ".join(f"{n} {r:.3f}" for n, r in zip(self.statistics.names, ratio, strict=True))

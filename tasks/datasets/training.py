@@ -12,10 +12,17 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 
+from models.operator import ERA5
 from models.statics import GRAVITY
 from models.statistics import VARIABLES
 from models.training.data import MISSING, STATIC_FIELDS
 
+KELVIN = 273.15
+WIND = ("u10", "v10")
+# km, the cell over which a field is a mean; of ICON-D2 what is left of 2 km after means over 0.1 degree
+IFS_KM, OLD_IFS_KM, ICON_D2_KM, ICON_EU_KM = 9.0, 16.0, 11.0, 7.0
+WEST_OF = 118.5  # of the Maritime Continent's wind, the half that is trained on
+SOME = 0.5  # share of a row's or column's points with values, from which on it counts
 MONTHS = (0, 3, 6, 9)  # of the ERA5 monthly means: one a season
 
 
@@ -45,6 +52,7 @@ def pack(datasets: dict[str, xr.Dataset], out: Path) -> None:
                 "north": float(ds.latitude[0]),
                 "west": float(ds.longitude[0]),
                 "spacing": round(float(ds.latitude[0] - ds.latitude[1]), 6),
+                "footprint": float(ds.attrs["footprint"]),
                 "scale": scale,
                 "offset": offset,
             }
@@ -89,26 +97,77 @@ def with_statics(fields: xr.Dataset, statics: xr.Dataset) -> xr.Dataset:
     return fields.assign({name: (("latitude", "longitude"), here[name].values) for name in STATIC_FIELDS})
 
 
+def of_model(fields: xr.Dataset, footprint: float) -> xr.Dataset:
+    """With the footprint of the model that the fields come from: the cell in km over which they are means."""
+    return fields.assign_attrs(footprint=footprint)
+
+
+def read_micaps(path: Path, name: str) -> xr.Dataset:
+    """A field of MICAPS diamond 4 (text, degC, 2 m temperature) in K."""
+    words = path.read_bytes().decode("gbk").split()
+    head = words[3:]  # "diamond", "4", title
+    dlon, dlat, west, _, north, _ = (float(v) for v in head[6:12])
+    cols, rows = int(head[12]), int(head[13])
+    values = np.array(head[19 : 19 + rows * cols], dtype=np.float32).reshape(rows, cols) + KELVIN
+    coords = {"latitude": north + dlat * np.arange(rows), "longitude": west + dlon * np.arange(cols)}
+    return xr.Dataset({name: (("latitude", "longitude"), values)}, coords)
+
+
+def on_tenths(fields: xr.Dataset, block: int = 1) -> xr.Dataset:
+    """Winds of a finer regional model, as means over `block` points a side, read at the points of the 0.1 degree grid.
+
+    Only the part that has values everywhere; latitudes fall.
+    """
+    fields = fields.sortby("latitude")
+    if block > 1:
+        fields = fields.rolling(latitude=block, longitude=block, center=True).mean()
+    known = np.isfinite(fields[next(iter(fields.data_vars))].values)
+    rows, cols = (np.flatnonzero(known.mean(axis=axis) > SOME) for axis in (1, 0))
+    lat, lon = fields.latitude.values[rows[[0, -1]]], fields.longitude.values[cols[[0, -1]]]
+    tenths = lambda low, high: np.arange(np.ceil(low * 10), np.floor(high * 10) + 1) / 10  # noqa: E731
+    return fields.interp(latitude=tenths(*lat)[::-1], longitude=tenths(*lon)).reset_coords(drop=True)
+
+
 def training_sets(folder: Path) -> dict[str, xr.Dataset]:
     """What to train on.
 
     Left out: Italy (interpolated to a shifted grid, so smoother than ERA5), monthly rain (a mean rate, nothing like an
-    hour's), monthly t2m (there are hours), gusts (no variable of ours).
+    hour's), monthly t2m (there are hours), gusts (no variable of ours), ERA5-Land over Kerala (too small for windows;
+    scored on), wind over the Maritime Continent's east (scored on).
     """
     train = folder / "train"
     fine, coarse = statics_0p1(folder / "static"), statics_0p25(folder / "static")
     wind = read_fields(train / "era5_0p25_maritime_u10v10_20251109T01.nc", "u10", "v10")
-    return {
-        "hres": with_statics(read_fields(train / "hres_0p1_nh_20211210T20.nc", *VARIABLES), fine),
-        "era5-hour": with_statics(read_fields(train / "era5_0p25_t2m_20121201T14.nc", "t2m"), coarse),
-        "era5-month": with_statics(
-            read_fields(train / "era5_0p25_d2m_monthly_2000.nc", "d2m").isel(time=list(MONTHS)), coarse
-        ),
-        "era5-europe-africa": with_statics(
-            read_fields(train / "era5_0p25_europe_africa_t2m_20160101T00.nc", "t2m"), coarse
-        ),
-        "era5-maritime": with_statics(wind, coarse),
+    asia = east_of_dateline(read_micaps(train / "hres_0p125_2t_east_asia_20150702T12.micaps4", "t2m"))
+    eighths = fine.interp(latitude=asia.latitude, longitude=asia.longitude)
+    icon = {
+        name: on_tenths(east_of_dateline(xr.merge([read_wind(train / "icon" / f"{name}_{c}.grib2", c) for c in WIND])), block)
+        for name, block in (("icond2", 5), ("iconeu", 1))
     }
+    return {
+        "hres": of_model(with_statics(read_fields(train / "hres_0p1_nh_20211210T20.nc", *VARIABLES), fine), IFS_KM),
+        "hres-july": of_model(with_statics(asia, eighths), OLD_IFS_KM),
+        "icon-d2": of_model(with_statics(icon["icond2"], fine), ICON_D2_KM),
+        "icon-eu": of_model(with_statics(icon["iconeu"], fine), ICON_EU_KM),
+        "era5-hour": of_model(
+            with_statics(read_fields(train / "era5_0p25_t2m_20121201T14.nc", "t2m"), coarse), ERA5.footprint
+        ),
+        "era5-month": of_model(
+            with_statics(read_fields(train / "era5_0p25_d2m_monthly_2000.nc", "d2m").isel(time=list(MONTHS)), coarse),
+            ERA5.footprint,
+        ),
+        "era5-europe-africa": of_model(
+            with_statics(read_fields(train / "era5_0p25_europe_africa_t2m_20160101T00.nc", "t2m"), coarse),
+            ERA5.footprint,
+        ),
+        "era5-maritime": of_model(with_statics(wind.sel(longitude=slice(None, WEST_OF)), coarse), ERA5.footprint),
+    }
+
+
+def read_wind(path: Path, name: str) -> xr.Dataset:
+    """One component of a GRIB file."""
+    ds = xr.open_dataset(path, engine="cfgrib", backend_kwargs={"indexpath": ""})
+    return ds[[name]].reset_coords(drop=True)
 
 
 def main() -> None:

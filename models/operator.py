@@ -1,0 +1,77 @@
+"""What an input value is: the observation operator of a source, and the same seen from one input grid.
+
+A value is a *sample* (linear interpolation at the grid point, which is how ECMWF's MIR and the CDS make their regular
+grids) or a *mean over the cell*. The field that is sampled is itself a mean over its native cells: its footprint.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from enum import StrEnum
+
+KM_PER_DEGREE = 111.195  # on the sphere of 6371 km
+
+
+class Sampling(StrEnum):
+    """How a regular grid's value comes from the native field."""
+
+    POINTS = "points"  # linear at the grid point
+    MEANS = "means"  # over the grid's cell
+
+
+@dataclass(frozen=True)
+class Operator:
+    """What a source's value is; `footprint` in km is the cell over which the native field is a mean.
+
+    Of means over the grid's own cells the footprint says nothing, and is not looked at.
+    """
+
+    sampling: Sampling
+    footprint: float
+
+    def on(self, cell: float, target: float | None = None) -> Seen:
+        """The same on a grid of `cell` km, where a field of footprint `target` km is asked for: by default its own."""
+        if self.sampling is Sampling.MEANS:
+            return MEANS
+        return Seen(self.sampling, self.footprint / cell, (self.footprint if target is None else target) / cell)
+
+
+# MIR's default for every field but categorical ones, rain included, https://confluence.ecmwf.int/x/mIA9CQ
+# ("Interpolation"), ecmwf/mir DefaultParametrisation.cc: linear on the native points, O1280 and N320
+IFS = Operator(Sampling.POINTS, 9.0)
+ERA5 = Operator(Sampling.POINTS, 31.0)
+CELL_MEANS = Operator(Sampling.MEANS, 0.0)
+
+
+@dataclass(frozen=True)
+class Seen:
+    """An operator in input cells: what a network can know of it.
+
+    `footprint` of the input's native field, `target` of the field that is asked for; both 1 for means over cells, where
+    what is asked for are means over query cells.
+    """
+
+    sampling: Sampling
+    footprint: float
+    target: float
+
+    def detail(self, scale: float) -> tuple[float, float]:
+        """(octaves between the input's cells and the detail asked for, octaves that the input's footprint hides)."""
+        if self.sampling is Sampling.MEANS:
+            return math.log2(scale), 0.0
+        return -math.log2(self.target), max(math.log2(self.footprint / self.target), 0.0)
+
+    def code(self, scale: float) -> list[float]:
+        """What a modulator is told, (CODE,): sampling, detail asked for, detail hidden."""
+        octaves, hidden = self.detail(scale)
+        return [float(self.sampling is Sampling.MEANS), octaves / 3, hidden / 2]
+
+
+CODE = 3
+MEANS = Seen(Sampling.MEANS, 1.0, 1.0)
+
+
+def cell_km(dlat: float, dlon: float) -> float:
+    """Size of a regular grid's cells in km at the equator: what footprints are compared with."""
+    return KM_PER_DEGREE * math.sqrt(dlat * dlon)
