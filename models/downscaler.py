@@ -9,13 +9,14 @@ import math
 from dataclasses import dataclass
 from typing import Protocol, cast
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from models.geometry import Axis, with_margin
 from models.interpolation import INTERPOLATION_HALO, Interpolant, bilinear, interpolant
-from models.operator import Seen
+from models.operator import Sampling, Seen
 from models.regression import StaticRegression
 from models.statics import (
     COARSE_CHANNELS,
@@ -35,6 +36,7 @@ RATE_LIMIT = 30.0  # residual sigmas at x4 per km or from sea to land; 20 K/km f
 GAS_CONSTANT = 287.05  # J kg-1 K-1, dry air
 WIND = ("u10", "v10")
 SLOPE_UNIT = 0.01  # m/m: a steep one at 10 km
+AT_SAMPLE = 0.02  # of the residual's variance: samples come through a blur or noise now and then
 SCALE_HEIGHT = 8000.0  # m, of pressure at 273 K
 DECODE_BLOCK = 128  # queries a side decoded at once in inference: what a core's cache holds
 
@@ -75,6 +77,7 @@ class Encoded:
     rates: Tensor  # (B, S, V, H, W) the fields' own rates of change, physical units per km and from sea to land
     wind: Tensor  # (B, 2, H, W) u10 and v10 in m/s, zero where absent
     detail: Tensor  # (B, V, H, W) what each cell differs by from those around it, in residual sigmas
+    present: Tensor  # (B, V) 1 or 0
     seen: Seen  # what the input's values are
     near: Tensor  # (B, V, H, W) largest value of the 3x3 neighbourhood
 
@@ -97,7 +100,7 @@ class Downscaler(nn.Module):
         # what the regression leaves, of the residual's sigma: of pressure on the ground a twentieth, which the network
         # would neither see nor be asked to learn beside wind, of which it leaves nearly all
         self.unexplained: Tensor
-        self.register_buffer("unexplained", torch.ones(v))
+        self.register_buffer("unexplained", torch.ones(2, v))
 
     @property
     def _net(self) -> Network:
@@ -126,14 +129,14 @@ class Downscaler(nn.Module):
         for i, name in enumerate(WIND):
             if name in names:
                 wind[:, i] = x[:, names.index(name)] * present[:, names.index(name), None, None]
-        return Encoded(features, *interpolants, rates, wind, detail, seen, near)
+        return Encoded(features, *interpolants, rates, wind, detail, present, seen, near)
 
     def decode(self, encoded: Encoded, statics: Statics, rows: Axis, cols: Axis) -> Tensor:
         """Fine fields of any query cells inside the encoded window; shapes as in `forward`."""
         base = encoded.interpolant(rows, cols)
         fine, said = self.at_queries(encoded, statics, rows, cols)
         learned = self._net.decode(encoded.features, fine, rows, cols, encoded.seen).float()
-        residual = torch.addcmul(said, learned, self.left(statics))
+        residual = torch.addcmul(said, learned, self.left(encoded.present, statics) * away(rows, cols, encoded.seen).to(learned))
         return base + self.sigma(encoded, rows, cols) * residual
 
     def at_queries(self, encoded: Encoded, statics: Statics, rows: Axis, cols: Axis) -> tuple[Tensor, Tensor]:
@@ -141,7 +144,8 @@ class Downscaler(nn.Module):
         wide = with_margin(rows, FINE_MARGIN), with_margin(cols, FINE_MARGIN)
         predictors, difference = self.predictors(encoded, statics, *wide)
         with torch.autocast(predictors.device.type, enabled=False):  # tens of sigmas on a peak: bf16 would lose a tenth
-            said = self.regression(predictors.float(), encoded.seen, mean_scale(rows, cols))
+            whole = encoded.present.amin(dim=1)
+            said = self.regression(predictors.float(), whole, encoded.seen, mean_scale(rows, cols))
         b, m = said.shape[0], FINE_MARGIN
         # how the detail changes inside the cell: what sharpening would add
         sharper = bilinear(encoded.detail, *wide) - nearest(encoded.detail, *wide)
@@ -196,10 +200,12 @@ class Downscaler(nn.Module):
                 out[..., top:bottom, left:right] = fine
         return out
 
-    def left(self, statics: Statics) -> Tensor:
-        """What the regression leaves of the residual's sigma, (B or 1, V, 1, 1): all where statics are unknown."""
+    def left(self, present: Tensor, statics: Statics) -> Tensor:
+        """What the regression leaves of the residual's sigma, (B, V, 1, 1): all where statics are unknown."""
         known = statics.known.amin(dim=1).view(-1, 1, 1, 1)
-        return torch.lerp(torch.ones_like(known), self.unexplained.view(1, -1, 1, 1), known)
+        alone, together = self.unexplained[:, None]
+        there = torch.lerp(alone, together, present.amin(dim=1)[:, None])[:, :, None, None]
+        return torch.lerp(torch.ones_like(known), there, known)
 
     def sigma(self, encoded: Encoded, rows: Axis, cols: Axis) -> Tensor:
         """Standard deviation of the residual, (1 or B, V, Qy or 1, Qx or 1)."""
@@ -247,6 +253,19 @@ class Downscaler(nn.Module):
 def mean_scale(rows: Axis, cols: Axis) -> float:
     """Scale factor, the geometric mean of both axes."""
     return float((rows.scale * cols.scale) ** 0.5)
+
+
+def away(rows: Axis, cols: Axis, seen: Seen) -> Tensor:
+    """How uncertain a query is by where it lies between samples, (Qy, Qx); 1 on average, and next to 0 at a sample.
+
+    Where the field asked for is the one that was sampled, its value at a sample is known. 1 for means, and for samples
+    of a smoother field.
+    """
+    _, hidden = seen.detail(mean_scale(rows, cols))
+    if seen.sampling is Sampling.MEANS or hidden > 0:
+        return torch.ones(1, 1)
+    y, x = (torch.from_numpy(np.cos(np.pi * (a.centres - a.cells)) ** 2).float() for a in (rows, cols))
+    return torch.sqrt(AT_SAMPLE + (1 - AT_SAMPLE) * (1 - y[:, None] * x) / 0.75)
 
 
 def barometric(difference: Tensor) -> Tensor:

@@ -18,10 +18,23 @@ def predictor_count(variables: int) -> int:
     return len(STATICS) * (1 + variables) + WIND_PREDICTORS
 
 
+def offered(names: list[str], wind: tuple[str, str]) -> Tensor:
+    """Which predictors each variable's regression may use, (V, P) bool: its own rates alone, and those of the wind.
+
+    Another variable's rates are as good as its own where both are there, and leave a hole where that one is not.
+    """
+    v, s = len(names), len(STATICS)
+    rates = torch.eye(v, dtype=torch.bool).repeat(1, s)  # statics outside, variables inside
+    east, north = (torch.tensor([n == c for n in names])[:, None] for c in wind)
+    slope = (east | north).expand(v, 2)
+    return torch.cat([torch.ones(v, s, dtype=torch.bool), rates, slope, east, north], dim=1)
+
+
 class StaticRegression(nn.Module):
     """Linear in fine minus coarse statics, that times the fields' own rates, and terrain's work on wind; from zero.
 
-    The two-coefficient terrain regression, for height and land, with every variable's rates offered to every variable.
+    The two-coefficient terrain regression, for height and land, with each variable's own rates; where every variable
+    is there, with the rates of all of them.
     For wind: the slope that the coarse terrain lacks (air drains down it, or is led along it), and height above the
     coarse terrain times the wind (summits are windier than valleys). Fitted elsewhere, the slope alone takes 0.4 to
     9 % off the wind's error over Europe and Central Asia at x2.5 and x4. Every coefficient is a parabola of the octaves
@@ -31,12 +44,16 @@ class StaticRegression(nn.Module):
 
     def __init__(self, variables: int) -> None:
         super().__init__()
-        self.coefficients = nn.Parameter(torch.zeros(variables, TERMS, predictor_count(variables)))
+        self.coefficients = nn.Parameter(torch.zeros(2, variables, TERMS, predictor_count(variables)))
 
-    def forward(self, predictors: Tensor, seen: Seen, scale: float) -> Tensor:
-        """Predictors (B, P, Qy, Qx) -> (B, V, Qy, Qx), both in residual sigmas of such an input at this scale."""
-        terms = torch.tensor(operator_terms(seen, scale), device=predictors.device).view(1, -1, 1)
-        at_scale = (self.coefficients * terms).sum(dim=1)
+    def forward(self, predictors: Tensor, whole: Tensor, seen: Seen, scale: float) -> Tensor:
+        """Predictors (B, P, Qy, Qx) -> (B, V, Qy, Qx), both in residual sigmas of such an input at this scale.
+
+        whole (B,): 1 where every variable is there, else 0.
+        """
+        terms = torch.tensor(operator_terms(seen, scale), device=predictors.device).view(1, 1, -1, 1)
+        alone, together = (self.coefficients * terms).sum(dim=2)
+        at_scale = torch.lerp(alone, together, whole[:, None, None].to(alone))
         return (at_scale @ predictors.flatten(2)).unflatten(2, predictors.shape[2:])
 
 
@@ -68,12 +85,20 @@ class LeastSquares:
         self.moment += torch.kron(factors[:, None], p.T @ t)
         self.square += (t * t).sum(dim=0)
 
-    def solve(self, ridge: float = 1e-4) -> Tensor:
-        """Coefficients (variables, predictors) float32; `ridge` in units of the mean square of each predictor."""
+    def solve(self, ridge: float = 1e-4, offered: Tensor | None = None) -> Tensor:
+        """Coefficients (variables, predictors) float32; `ridge` in units of the mean square of each predictor.
+
+        Those of predictors that are not `offered` (variables, predictors) to a variable are zero.
+        """
         scale = self.gram.diagonal()
         scale = scale.clamp(min=max(1e-3 * float(scale.max()), 1e-12))  # a predictor that is always 0 gets 0
-        solution = torch.linalg.solve(self.gram + ridge * scale.diag(), self.moment)
-        return solution.T.float().contiguous()
+        gram = self.gram + ridge * scale.diag()
+        if offered is None:
+            return torch.linalg.solve(gram, self.moment).T.float().contiguous()
+        out = torch.zeros_like(self.moment.T)
+        for v, some in enumerate(offered.to(gram.device)):
+            out[v, some] = torch.linalg.solve(gram[some][:, some], self.moment[some, v])
+        return out.float()
 
     def left(self, coefficients: Tensor) -> Tensor:
         """Root of the share of each target's mean square that coefficients (V, P) leave, (V,) float32, at most 1."""

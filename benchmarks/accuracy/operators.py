@@ -60,7 +60,7 @@ def open_model(name: str) -> Downscaler:
     """A package's folder, or the average of an experiment's run as it is."""
     if not name.endswith(".toml"):
         return ModelPackage.open(Path(name)).load()
-    model = Trainer(Experiment.read(Path(name))).average.cpu().eval()
+    model = Trainer(Experiment.read(Path(name))).average.eval()
     assert isinstance(model, Downscaler)
     return model
 
@@ -82,7 +82,9 @@ def rows_of(
     for time in range(dataset.times):
         s = box_scene(dataset, EVERYWHERE, time, names, scale, scale, sampling=sampling)
         args = (s.x, s.present, s.statics, s.rows, s.cols, s.seen)
-        ways = {"ours": model(*args)} | simple_ways(s, names)
+        t = s.to(next(model.parameters()).device)
+        ours = model(t.x, t.present, t.statics, t.rows, t.cols, t.seen).cpu()
+        ways = {"ours": ours} | simple_ways(s, names)
         ways |= {n: m(*args) for n, m in fitted.items()}
         where = torch.from_numpy(between(s)) if kind == "exact" else torch.ones(s.target.shape[-2:], dtype=torch.bool)
         for name, fine in ways.items():
@@ -123,8 +125,9 @@ def main() -> None:
     parser.add_argument("training", type=Path)
     parser.add_argument("model")
     parser.add_argument("kinds", nargs="*", default=list(SCALES))
+    parser.add_argument("--device", default="cpu")
     args = parser.parse_args()
-    rows = table(open_model(args.model), args.evaluation, args.training, args.kinds)
+    rows = table(open_model(args.model).to(args.device), args.evaluation, args.training, args.kinds)
     for kind in args.kinds:
         print(f"{kind}: RMSE of ours / of the best other way")
         some = [r for r in rows if r.kind == kind]

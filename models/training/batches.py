@@ -22,6 +22,8 @@ MIRRORED = {0: "v10", 1: "u10"}  # component that changes sign when the field is
 PAD = 8  # pixels around a window: blur and the native cells of a coarse model see beyond it
 COMMON_SCALES = (2.0, 2.5)
 ERA5_KM = 31.0
+TEMPERATURES = ("t2m", "d2m")
+STEEPER = (-4e-3, 1.5e-3)  # K/m, added to a window's own lapse rate; mostly towards a summer's afternoon
 FOOTPRINTS = (12.0, 45.0)  # km: from HRES to a coarse global model
 
 
@@ -67,7 +69,9 @@ class BatchSettings:
     strides: tuple[float, ...] = (0.2, 0.1)
     footprints: float = 0.35  # share of batches of samples whose native field is coarser than the data's own
     sharp: float = 0.5  # of these, whose truth is the data's own field and not the coarse one between its points
+    steepened: float = 0.25  # share of windows whose temperatures get another lapse rate
     drop_variable: float = 0.1
+    alone: float = 0.2  # share of windows with one variable alone, as many files have it
     drop_static: float = 0.1
     clean: float = 0.5  # share of batches without degradation beyond the operator
     bicubic: bool = False  # degrade by bicubic alone, as the published methods do
@@ -185,7 +189,18 @@ class Batches:
             if component in self.names:
                 signs[mirrored[axis], self.names.index(component)] = -1
         latitudes = self.dataset.north - self.dataset.spacing * rows
+        self._steepen(y, static)
         return y * torch.from_numpy(signs).to(self.device), static, latitudes
+
+    def _steepen(self, y: Tensor, static: Tensor) -> None:
+        """Give some windows another lapse rate, in all temperatures: one winter's day has not seen all there are."""
+        at = [self.names.index(n) for n in TEMPERATURES if n in self.names and n in self.dataset.fields]
+        rates = self.rng.uniform(*STEEPER, size=(len(y), 1, 1, 1)) * (self.rng.random((len(y), 1, 1, 1)) < self.settings.steepened)
+        if at and self.settings.steepened:
+            height = static[:, :1] - static[:, :1].mean(dim=(-2, -1), keepdim=True)
+            change = torch.from_numpy(rates.astype(np.float32)).to(self.device) * height
+            for i in at:
+                y[:, i : i + 1] += change
 
     def _present(self, size: int) -> Tensor:
         """(B, V): known variables, some dropped at random, never all."""
@@ -193,7 +208,7 @@ class Batches:
         present = np.tile(known, (size, 1))
         present &= self.rng.random(present.shape) >= self.settings.drop_variable
         for row in present:
-            if not row.any() or self.rng.random() < self.settings.drop_variable:
+            if not row.any() or self.rng.random() < self.settings.alone:
                 row[:] = False
                 row[self.rng.choice(np.flatnonzero(known))] = True
         return torch.from_numpy(present.astype(np.float32)).to(self.device)
@@ -202,7 +217,7 @@ class Batches:
         """Fine and coarse lattice along one axis of a window, in its pixels."""
         k, patch = recipe.stride, self.settings.patch
         step = k * scale
-        fine = Lattice(PAD, k, int(np.floor((patch * step + 1) / k)))
+        fine = Lattice(PAD, k, int(np.ceil(patch * scale)) + 2)
         shift = 0.0 if recipe.aligned else float(self.rng.random())
         if recipe.operator.sampling is Sampling.MEANS:  # coarse cells begin where fine cells do
             fine = Lattice(PAD + (k - 1) / 2, k, fine.count)

@@ -91,7 +91,7 @@ def open_method(settings: dict[str, Any], suite: Suite, names: list[str]) -> Met
             return Method(package.load(), training=package.metadata["training"])
         case "run":
             trainer = Trainer(Experiment.read(Path(settings["experiment"])).seeded(settings.get("seed")))
-            if trainer.step < trainer.experiment.steps:
+            if trainer.progress < 1:
                 raise SystemExit(f"{settings['experiment']}: at step {trainer.step}; train it to its end first")
             network = trainer.average.network
             return Method(

@@ -22,6 +22,7 @@ class Experiment:
     batch: BatchSettings = field(default_factory=BatchSettings)
     statistics: Path | None = None  # of another run; else fitted to the data
     steps: int = 10000
+    seconds: float = 0.0  # of training, where it ends earlier than `steps`; 0: no limit. A machine lent by the minute
     learning_rate: float = 2e-4
     warmup: int = 200
     ema: float = 0.999

@@ -6,11 +6,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from models.downscaler import Downscaler, mean_scale
+from models.downscaler import WIND, Downscaler, mean_scale
 from models.geometry import with_margin
 from models.interpolation import interpolant
 from models.operator import CELL_MEANS, Operator, Sampling
-from models.regression import LeastSquares, operator_terms
+from models.regression import TERMS, LeastSquares, offered, operator_terms
 from models.statics import FINE_MARGIN
 from models.statistics import AMOUNTS, HYDROSTATIC, Statistics, VariableStatistics, residual_terms
 from models.training.batches import Batches, BatchSettings, Recipe
@@ -78,7 +78,7 @@ def _residual_law(batches: Batches, sampling: Sampling, windows: int) -> np.ndar
 def fit_regression(model: Downscaler, batches: Batches, count: int) -> None:
     """Set the model's regression on statics to its least-squares solution over `count` batches, and what it leaves."""
     coefficients = model.regression.coefficients
-    sums = LeastSquares(coefficients[0].numel(), len(coefficients))
+    sums = LeastSquares(coefficients[0, 0].numel(), coefficients.shape[1])
     m = FINE_MARGIN
     for _ in range(count):
         batch = batches.draw()
@@ -90,9 +90,9 @@ def fit_regression(model: Downscaler, batches: Batches, count: int) -> None:
         whole = batch.present.all(dim=1) & batch.statics.known.all(dim=1)
         terms = operator_terms(batch.seen, mean_scale(batch.rows, batch.cols))
         sums.add(predictors[whole], residual[whole].clamp(-20, 20), terms)
-    solution = sums.solve()
-    left = sums.left(solution)
     regressed = torch.tensor([n not in NOT_REGRESSED for n in model.statistics.names])
-    solution, left = solution.cpu(), left.cpu()
-    coefficients.copy_((solution * regressed[:, None]).view_as(coefficients))
-    model.unexplained.copy_(torch.where(regressed, left, 1.0))
+    for i, some in enumerate((offered(model.statistics.names, WIND).repeat(1, TERMS), None)):
+        solution = sums.solve(offered=some)
+        left = sums.left(solution).cpu()
+        coefficients[i] = (solution.cpu() * regressed[:, None]).view_as(coefficients[i])
+        model.unexplained[i] = torch.where(regressed, left, 1.0)

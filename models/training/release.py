@@ -22,8 +22,8 @@ def main() -> None:
     args = parser.parse_args()
     experiment = Experiment.read(args.config)
     trainer = Trainer(experiment)
-    if trainer.step < experiment.steps:
-        parser.error(f"the run is at step {trainer.step} of {experiment.steps}; train it to its end first")
+    if trainer.progress < 1:
+        parser.error(f"the run is at step {trainer.step}, {trainer.progress:.0%}; train it to its end first")
     batch = experiment.batch
     if experiment.method != "inr" or not isinstance(trainer.average, Downscaler):
         parser.error(f"{args.config} trains {experiment.method}, which is a peer to compare with, not a product")

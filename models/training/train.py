@@ -28,6 +28,7 @@ from models.training.experiment import Experiment
 from models.training.fitting import fit_regression, fit_statistics
 from models.training.methods import build
 from models.training.metrics import charbonnier, rmse
+from models.training.ranks import Ranks
 from models.training.scenes import box_scene
 
 GRADIENT_WEIGHT = 0.1
@@ -54,7 +55,7 @@ def loss_of(model: Downscaler | Published, batch: Batch) -> Tensor:
         return (((forecast - batch.target) / unit).abs().mean(dim=(2, 3)) * weight).sum()
     scale = (batch.rows.scale * batch.cols.scale) ** 0.5
     sigma = torch.tensor([s.sigma(batch.seen, scale) for s in stats], device=forecast.device)
-    error = (forecast - batch.target) / (sigma.view(1, -1, 1, 1) * model.left(batch.statics))
+    error = (forecast - batch.target) / (sigma.view(1, -1, 1, 1) * model.left(batch.present, batch.statics))
     error = bounded(error)
     total = charbonnier(error).mean(dim=(2, 3))
     for dim in (2, 3):
@@ -87,11 +88,16 @@ class Trainer:
         self.experiment = e = experiment
         torch.manual_seed(e.seed)
         self.device = e.device if e.device != "auto" else "cuda" if torch.cuda.is_available() else "cpu"
-        self.rng = np.random.default_rng(e.seed)
+        self.ranks = Ranks()
+        self.rng = np.random.default_rng([e.seed, self.ranks.own] if self.ranks.count > 1 else e.seed)
         datasets = load(e.data)
-        e.out.mkdir(parents=True, exist_ok=True)
-        self._claim()
+        if self.ranks.first:
+            e.out.mkdir(parents=True, exist_ok=True)
+            self._claim()
         self.main = datasets[e.main_set]
+        if self.ranks.first:
+            self._statistics()
+        self.ranks.wait()
         self.statistics = self._statistics()
         self._check_statistics()
         names = self.statistics.names
@@ -105,16 +111,21 @@ class Trainer:
             self.model.to(self.device)
             fit_regression(self.model, windows, e.regression_windows // windows.at_once)
         self.model = self.model.to(self.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.ranks.same(self.model.state_dict().values())
         self.average = build(e.method, self.statistics, e.network, e.published).to(self.device)
         self.average.load_state_dict(self.model.state_dict())
         # the regression stays as it was solved: its predictors, and so its gradients, are largest in mountains, and
         # clipping them would hold back the network just where there is something to learn
         self.trained = list(self.model.network.parameters())
-        self.optimiser = torch.optim.Adam(self.trained, lr=e.learning_rate)
-        self.step = 0
+        self.optimiser = torch.optim.Adam(self.trained, lr=e.learning_rate, fused=self.device == "cuda")
+        self.step, self.seconds, self._since = 0, 0.0, time.monotonic()  # done so far
         self.history: list[dict[str, Any]] = []
         if self.checkpoint.exists():
             self.resume()
+            if self.ranks.count > 1:  # the checkpoint has the first one's generator alone
+                self.rng.bit_generator.state = np.random.default_rng(
+                    [e.seed, self.ranks.own, self.step]
+                ).bit_generator.state
 
     @property
     def checkpoint(self) -> Path:
@@ -169,10 +180,17 @@ class Trainer:
                     "use the statistics of this data, or delete stats.json and let it be fitted"
                 )
 
+    @property
+    def progress(self) -> float:
+        """Share of the training that is done, 1 at its end."""
+        e = self.experiment
+        return min(max(self.step / e.steps, self.seconds / e.seconds if e.seconds else 0.0), 1.0)
+
     def save(self) -> None:
         """Write the checkpoint atomically, and the history beside it."""
         state = {
             "step": self.step,
+            "seconds": self.seconds,
             "model": self.model.state_dict(),
             "average": self.average.state_dict(),
             "optimiser": self.optimiser.state_dict(),
@@ -187,7 +205,7 @@ class Trainer:
     def resume(self) -> None:
         """Go on from the checkpoint."""
         state = torch.load(self.checkpoint, weights_only=True, map_location=self.device)
-        self.step, self.history = state["step"], state["history"]
+        self.step, self.seconds, self.history = state["step"], state["seconds"], state["history"]
         self.model.load_state_dict(state["model"])
         self.average.load_state_dict(state["average"])
         self.optimiser.load_state_dict(state["optimiser"])
@@ -209,8 +227,7 @@ class Trainer:
     def train_step(self) -> Tensor:
         """One optimiser step; returns the loss, which stays on the device: to read it is to wait for it."""
         e = self.experiment
-        progress = self.step / e.steps
-        rate = e.learning_rate * min(1.0, (self.step + 1) / e.warmup) * 0.5 * (1 + math.cos(math.pi * progress))
+        rate = e.learning_rate * min(1.0, (self.step + 1) / e.warmup) * 0.5 * (1 + math.cos(math.pi * self.progress))
         for group in self.optimiser.param_groups:
             group["lr"] = rate
         reduced = e.precision == "bfloat16"
@@ -222,6 +239,9 @@ class Trainer:
                 loss = loss_of(self.model, batch) / e.batch.parts
             loss.backward()
             total += loss.detach()
+        now = time.monotonic()
+        gradients = [p.grad for p in self.trained if p.grad is not None]
+        self.seconds, self._since = self.ranks.average(gradients, self.seconds + now - self._since), now
         torch.nn.utils.clip_grad_norm_(self.trained, CLIP)
         self.optimiser.step()
         self.step += 1
@@ -234,16 +254,17 @@ class Trainer:
     def run(self) -> None:
         """Train to the last step, with a line and a checkpoint every `report_every` steps."""
         e, losses = self.experiment, []
-        began = time.monotonic()
-        first = self.step
-        while self.step < e.steps:
+        began = self._since = time.monotonic()
+        first, from_ = self.step, self.progress
+        while self.progress < 1:
             losses.append(self.train_step())
-            per_step = (time.monotonic() - began) / (self.step - first)
+            done = time.monotonic() - began
+            per_step = done / (self.step - first)
             if sys.stderr.isatty():
-                left = per_step * (e.steps - self.step) / 60
-                bar = "#" * (30 * self.step // e.steps)
-                print(f"\r{bar:.<30} {self.step}/{e.steps}, {left:.0f} min left ", end="", file=sys.stderr, flush=True)
-            if self.step % e.report_every == 0 or self.step == e.steps:
+                left = done * (1 - self.progress) / max(self.progress - from_, 1e-9) / 60
+                bar = "#" * int(30 * self.progress)
+                print(f"\r{bar:.<30} step {self.step}, {left:.0f} min left ", end="", file=sys.stderr, flush=True)
+            if (self.step % e.report_every == 0 or self.progress >= 1) and self.ranks.first:
                 scale = float(e.batch.ratio or 2.5)
                 before, after = validate(self.average, self.main, scale)
                 ratio = (after / before).tolist()
@@ -252,7 +273,7 @@ class Trainer:
                 self.save()
                 figures = " ".join(f"{n} {r:.3f}" for n, r in zip(self.statistics.names, ratio, strict=True))
                 print(
-                    f"step {self.step}/{e.steps} loss {self.history[-1]['loss']:.4f} "
+                    f"step {self.step} ({self.progress:.0%}) loss {self.history[-1]['loss']:.4f} "
                     f"RMSE/interpolation x{scale:g}: {figures} ({per_step:.2f} s a step)",
                     flush=True,
                 )

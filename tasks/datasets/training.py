@@ -16,14 +16,23 @@ from models.operator import ERA5
 from models.statics import GRAVITY
 from models.statistics import VARIABLES
 from models.training.data import MISSING, STATIC_FIELDS
+from tasks.prepare.assemble import assemble
+from tasks.prepare.decode import decode
 
 KELVIN = 273.15
+OPEN_DATA = {"ifs-july": "ifs_0p25_2t_20260630T00_0h.grib2", "ifs-tp": "ifs_0p25_tp_20260716T12_24h.grib2"}
+# around the Andes and the Alps of `tasks.datasets.evaluation`; what `models.training.data` holds out is out anyway
+PARTS = (
+    {"latitude": slice(70, -60), "longitude": slice(30, 179.75)},
+    {"latitude": slice(70, 8), "longitude": slice(-179.75, -20)},
+    {"latitude": slice(35, -40), "longitude": slice(-30, 29)},
+)
 WIND = ("u10", "v10")
 # km, the cell over which a field is a mean; of ICON-D2 what is left of 2 km after means over 0.1 degree
 IFS_KM, OLD_IFS_KM, ICON_D2_KM, ICON_EU_KM = 9.0, 16.0, 11.0, 7.0
 WEST_OF = 118.5  # of the Maritime Continent's wind, the half that is trained on
 SOME = 0.5  # share of a row's or column's points with values, from which on it counts
-MONTHS = (0, 3, 6, 9)  # of the ERA5 monthly means: one a season
+MONTHS = (0, 6)  # of the ERA5 monthly means: a winter's and a summer's
 
 
 def encode(field: np.ndarray) -> tuple[np.ndarray, float, float]:
@@ -140,6 +149,7 @@ def training_sets(folder: Path) -> dict[str, xr.Dataset]:
     wind = read_fields(train / "era5_0p25_maritime_u10v10_20251109T01.nc", "u10", "v10")
     asia = east_of_dateline(read_micaps(train / "hres_0p125_2t_east_asia_20150702T12.micaps4", "t2m"))
     eighths = fine.interp(latitude=asia.latitude, longitude=asia.longitude)
+    forecast = fine.interp(latitude=coarse.latitude, longitude=coarse.longitude).fillna(0.0)
     icon = {
         name: on_tenths(east_of_dateline(xr.merge([read_wind(train / "icon" / f"{name}_{c}.grib2", c) for c in WIND])), block)
         for name, block in (("icond2", 5), ("iconeu", 1))
@@ -149,6 +159,12 @@ def training_sets(folder: Path) -> dict[str, xr.Dataset]:
         "hres-july": of_model(with_statics(asia, eighths), OLD_IFS_KM),
         "icon-d2": of_model(with_statics(icon["icond2"], fine), ICON_D2_KM),
         "icon-eu": of_model(with_statics(icon["iconeu"], fine), ICON_EU_KM),
+        # of the open data one hour's temperature and one day's rain, less the regions that are scored on
+        **{
+            f"{name}-{i}": of_model(with_statics(read_messages(folder / "fixtures" / file).sel(place), forecast), IFS_KM)
+            for name, file in OPEN_DATA.items()
+            for i, place in enumerate(PARTS)
+        },
         "era5-hour": of_model(
             with_statics(read_fields(train / "era5_0p25_t2m_20121201T14.nc", "t2m"), coarse), ERA5.footprint
         ),
@@ -162,6 +178,13 @@ def training_sets(folder: Path) -> dict[str, xr.Dataset]:
         ),
         "era5-maritime": of_model(with_statics(wind.sel(longitude=slice(None, WEST_OF)), coarse), ERA5.footprint),
     }
+
+
+def read_messages(path: Path) -> xr.Dataset:
+    """Our variables of a GRIB file by valid time, in the units and names of the pipeline."""
+    assembled = assemble(decode(path, set(VARIABLES)), lambda grid: grid, list(VARIABLES), [])
+    fields = assembled.fields[[n for n in VARIABLES if n in assembled.fields]].reset_coords(drop=True)
+    return east_of_dateline(fields.rename(step="time").drop_vars("time"))
 
 
 def read_wind(path: Path, name: str) -> xr.Dataset:
