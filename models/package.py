@@ -13,10 +13,11 @@ from safetensors.torch import load_file, save_file
 
 from models.downscaler import Downscaler, fine_channels, input_channels
 from models.inr import INR, INRConfig
+from models.operator import Operator, Sampling
 from models.statics import STATICS
 from models.statistics import Statistics
 
-FORMAT = 3
+FORMAT = 4  # 3 and older took every input value for the mean of its cell
 SUMS = "SHA256SUMS"
 FILES = ("weights.safetensors", "model.json", "stats.json", "CARD.md")
 
@@ -66,6 +67,13 @@ class ModelPackage:
         low, high = self.metadata["scale_range"]
         return float(low), float(high)
 
+    def knows(self, operator: Operator) -> bool:
+        """Whether the network was trained on inputs of such an operator."""
+        known = self.metadata["operators"].get(operator.sampling)
+        if known is None:
+            return False
+        return operator.sampling is Sampling.MEANS or known["footprint"][0] <= operator.footprint <= known["footprint"][1]
+
     @classmethod
     def open(cls, folder: Path) -> ModelPackage:
         """Check and read a package folder; PackageError says which file is wrong and what to do."""
@@ -82,8 +90,9 @@ class ModelPackage:
         metadata = json.loads((folder / "model.json").read_text())
         if metadata["format"] != FORMAT:
             raise PackageError(
-                f"model package {folder.name}: format {metadata['format']}, this finescale reads {FORMAT}; "
-                "use a package of that format"
+                f"model package {folder.name}: format {metadata['format']}, this finescale reads {FORMAT}, whose networks "
+                "know whether input values are samples or cell means; train it again (docs/train.md) or use a package of "
+                "that format"
             )
         statistics = Statistics.load(folder / "stats.json")
         return cls(folder, metadata, statistics, sha256(folder / SUMS))
@@ -96,9 +105,16 @@ class ModelPackage:
 
 
 def write(
-    folder: Path, downscaler: Downscaler, *, halo: int, scale_range: tuple[float, float], card: str, **facts: Any
+    folder: Path,
+    downscaler: Downscaler,
+    *,
+    halo: int,
+    scale_range: tuple[float, float],
+    footprints: tuple[float, float],
+    card: str,
+    **facts: Any,
 ) -> None:
-    """Write a package folder; `facts` (versions, training figures) go into model.json as they are."""
+    """Write a package folder; `footprints` in km are those of the samples it knows, `facts` (versions, training figures) go into model.json as they are."""
     folder.mkdir(parents=True, exist_ok=True)
     network = downscaler.network
     assert isinstance(network, INR)
@@ -111,6 +127,7 @@ def write(
         "variables": downscaler.statistics.names,
         "statics": list(STATICS),
         "scale_range": list(scale_range),
+        "operators": {Sampling.POINTS: {"footprint": list(footprints)}, Sampling.MEANS: {}},
         "halo": halo,
         "receptive_field": downscaler.reach,
         "torch": torch.__version__.split("+")[0],

@@ -55,7 +55,17 @@ class Queries:
         if self.step:
             start = int(self.cell[0]) + shift
             return x[(slice(None),) * dim + (slice(start, start + self.step * (len(self) - 1) + 1, self.step),)]
-        return x.index_select(dim, torch.from_numpy(self.cell + shift).to(x.device))
+        if x.device.type == "cpu":
+            return x.index_select(dim, torch.from_numpy(self.cell + shift))
+        return x.index_select(dim, self._there(x.device) + shift)
+
+    def _there(self, device: torch.device) -> Tensor:
+        """`cell` on a device, brought there once: to copy is to wait for all that is under way."""
+        found: Tensor | None = self.__dict__.get("_cell")
+        if found is None or found.device != device:
+            found = torch.from_numpy(self.cell).to(device)
+            object.__setattr__(self, "_cell", found)
+        return found
 
     def offset_along(self, dim: int, like: Tensor) -> Tensor:
         """Offsets as a tensor to multiply `like` along a dimension; of length 1 where all are one."""

@@ -22,7 +22,7 @@ MIRRORED = {0: "v10", 1: "u10"}  # component that changes sign when the field is
 PAD = 8  # pixels around a window: blur and the native cells of a coarse model see beyond it
 COMMON_SCALES = (2.0, 2.5)
 ERA5_KM = 31.0
-TEMPERATURES = ("t2m", "d2m")
+TEMPERATURES, PRESSURES = ("t2m", "d2m"), ("sp", "msl")
 STEEPER = (-4e-3, 1.5e-3)  # K/m, added to a window's own lapse rate; mostly towards a summer's afternoon
 FOOTPRINTS = (12.0, 45.0)  # km: from HRES to a coarse global model
 
@@ -73,7 +73,9 @@ class BatchSettings:
     drop_variable: float = 0.1
     alone: float = 0.2  # share of windows with one variable alone, as many files have it
     drop_static: float = 0.1
-    clean: float = 0.5  # share of batches without degradation beyond the operator
+    # share of batches without degradation beyond the operator: half of them blurred, pressure and temperature stayed
+    # worse than interpolation, since a blurred mountain's pressure is not the one of its terrain
+    clean: float = 0.9
     bicubic: bool = False  # degrade by bicubic alone, as the published methods do
 
 
@@ -189,18 +191,21 @@ class Batches:
             if component in self.names:
                 signs[mirrored[axis], self.names.index(component)] = -1
         latitudes = self.dataset.north - self.dataset.spacing * rows
-        self._steepen(y, static)
         return y * torch.from_numpy(signs).to(self.device), static, latitudes
 
-    def _steepen(self, y: Tensor, static: Tensor) -> None:
-        """Give some windows another lapse rate, in all temperatures: one winter's day has not seen all there are."""
-        at = [self.names.index(n) for n in TEMPERATURES if n in self.names and n in self.dataset.fields]
-        rates = self.rng.uniform(*STEEPER, size=(len(y), 1, 1, 1)) * (self.rng.random((len(y), 1, 1, 1)) < self.settings.steepened)
-        if at and self.settings.steepened:
-            height = static[:, :1] - static[:, :1].mean(dim=(-2, -1), keepdim=True)
-            change = torch.from_numpy(rates.astype(np.float32)).to(self.device) * height
-            for i in at:
-                y[:, i : i + 1] += change
+    def _steepen(self, y: Tensor, static: Tensor, present: Tensor) -> None:
+        """Give some windows another lapse rate, in all temperatures: one winter's day has not seen all there are.
+
+        Only where pressure is absent, which knows better.
+        """
+        at = [self.names.index(n) for n in TEMPERATURES if self.known[self.names.index(n)]]
+        pressures = [self.names.index(n) for n in PRESSURES if n in self.names]
+        chosen = torch.from_numpy(self.rng.random(len(y)) < self.settings.steepened).to(y)
+        chosen = chosen * (1 - present[:, pressures].amax(dim=1)) if pressures else chosen
+        rates = torch.from_numpy(self.rng.uniform(*STEEPER, size=len(y)).astype(np.float32)).to(y) * chosen
+        height = static[:, :1] - static[:, :1].mean(dim=(-2, -1), keepdim=True)
+        for i in at:
+            y[:, i : i + 1] += rates.view(-1, 1, 1, 1) * height
 
     def _present(self, size: int) -> Tensor:
         """(B, V): known variables, some dropped at random, never all."""
@@ -240,7 +245,9 @@ class Batches:
             count = min(s.queries, len(inside))
             start = int(inside[0] + rng.integers(len(inside) - count + 1))
             spans.append((start, start + count))
+        present = self._present(size)
         y, static, latitudes = self.fields(size, *extents)
+        self._steepen(y, static, present)
         means = [f.mean(dim=(-2, -1), keepdim=True) for f in (y, static)]
         y, static = y - means[0], static - means[1]  # anomalies: pascals in float32 lose a digit in a product
         targets, operators, variant = self._matrices(recipe, pairs, extents)
@@ -248,7 +255,6 @@ class Batches:
         x, coarse_static = x + means[0], both(static, *operators) + means[1]
         queries = [t[a:b] for t, (a, b) in zip(targets, spans, strict=True)]
         wide = [t[a - m : b + m] for t, (a, b) in zip(targets, spans, strict=True)]
-        present = self._present(size)
         keep = (rng.random((size, len(STATIC_FIELDS))) >= s.drop_static).astype(np.float32)
         known = torch.ones(size, len(STATIC_FIELDS), device=self.device)
         spacing = self._spacing(latitudes, pairs)

@@ -21,6 +21,7 @@ class Experiment:
     network: dict[str, Any] = field(default_factory=dict)
     batch: BatchSettings = field(default_factory=BatchSettings)
     statistics: Path | None = None  # of another run; else fitted to the data
+    start: Path | None = None  # checkpoint of another run, whose network this one begins with
     steps: int = 10000
     seconds: float = 0.0  # of training, where it ends earlier than `steps`; 0: no limit. A machine lent by the minute
     learning_rate: float = 2e-4
@@ -40,7 +41,7 @@ class Experiment:
     def read(cls, path: Path) -> Experiment:
         """From TOML; unknown keys are a TypeError."""
         config = tomllib.loads(path.read_text())
-        for key in ("data", "out", "statistics"):
+        for key in ("data", "out", "statistics", "start"):
             if key in config:
                 config[key] = Path(config[key])
         batch = dict(config.get("batch", {}))
@@ -55,6 +56,6 @@ class Experiment:
     def identity(self) -> dict[str, Any]:
         """What must stay the same for a run to be the same run: all but where it is and how it reports."""
         settings = asdict(self)
-        for key in ("data", "out", "statistics", "report_every", "device"):
+        for key in ("data", "out", "statistics", "start", "report_every", "device"):
             del settings[key]
         return settings

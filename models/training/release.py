@@ -7,6 +7,7 @@ from pathlib import Path
 
 from models import package
 from models.downscaler import Downscaler
+from models.training.batches import FOOTPRINTS
 from models.training.data import digest
 from models.training.experiment import Experiment
 from models.training.train import Trainer
@@ -32,6 +33,7 @@ def main() -> None:
         trainer.average,
         halo=args.halo,
         scale_range=(batch.scale_low, batch.scale_high),
+        footprints=(min(b.dataset.footprint for b in trainer.batches.values()), FOOTPRINTS[1]),
         card=args.card.read_text(),
         training={
             "steps": trainer.step,

@@ -104,6 +104,10 @@ class Trainer:
         batches = {n: Batches(d, names, e.batch, self.rng, self.device) for n, d in datasets.items()}
         self.batches = {n: b for n, b in batches.items() if b.scale_high >= max(e.batch.ratio, 2)}
         self.model = build(e.method, self.statistics, e.network, e.published)
+        if e.start is not None and not self.checkpoint.exists():
+            state = torch.load(e.start, weights_only=True, map_location="cpu")["average"]
+            found = {k.removeprefix("network."): v for k, v in state.items() if k.startswith("network.")}
+            self.model.network.load_state_dict(found)
         if isinstance(self.model, Downscaler) and e.statics and not self.checkpoint.exists():
             # solved, so it need not depend on the seed; of few windows it would, by several per cent of wind's error
             every = replace(e.batch, clean=1.0, drop_variable=0.0, drop_static=0.0)
