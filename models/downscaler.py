@@ -136,7 +136,9 @@ class Downscaler(nn.Module):
         base = encoded.interpolant(rows, cols)
         fine, said = self.at_queries(encoded, statics, rows, cols)
         learned = self._net.decode(encoded.features, fine, rows, cols, encoded.seen).float()
-        residual = torch.addcmul(said, learned, self.left(encoded.present, statics) * away(rows, cols, encoded.seen).to(learned))
+        residual = torch.addcmul(
+            said, learned, self.left(encoded.present, statics) * away(rows, cols, encoded.seen).to(learned)
+        )
         return base + self.sigma(encoded, rows, cols) * residual
 
     def at_queries(self, encoded: Encoded, statics: Statics, rows: Axis, cols: Axis) -> tuple[Tensor, Tensor]:

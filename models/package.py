@@ -72,7 +72,9 @@ class ModelPackage:
         known = self.metadata["operators"].get(operator.sampling)
         if known is None:
             return False
-        return operator.sampling is Sampling.MEANS or known["footprint"][0] <= operator.footprint <= known["footprint"][1]
+        return (
+            operator.sampling is Sampling.MEANS or known["footprint"][0] <= operator.footprint <= known["footprint"][1]
+        )
 
     @classmethod
     def open(cls, folder: Path) -> ModelPackage:

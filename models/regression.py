@@ -77,7 +77,9 @@ class LeastSquares:
     def add(self, predictors: Tensor, target: Tensor, terms: list[float] | None = None) -> None:
         """Predictors (B, P, Qy, Qx), target (B, V, Qy, Qx); each predictor once for every one of `terms`, times it."""
         if self.gram.device != predictors.device:
-            self.gram, self.moment, self.square = (t.to(predictors.device) for t in (self.gram, self.moment, self.square))
+            self.gram, self.moment, self.square = (
+                t.to(predictors.device) for t in (self.gram, self.moment, self.square)
+            )
         factors = torch.tensor(terms or [1.0], dtype=torch.float64, device=predictors.device)
         p = predictors.double().movedim(1, -1).flatten(0, 2)
         t = target.double().movedim(1, -1).flatten(0, 2)

@@ -89,6 +89,4 @@ class Statistics:
     def load(cls, path: Path) -> Statistics:
         """Read stats.json; KeyError, TypeError or ValueError if it is not one."""
         data = json.loads(path.read_text())
-        return cls(
-            {name: VariableStatistics(**s) for name, s in data.items()}
-        )
+        return cls({name: VariableStatistics(**s) for name, s in data.items()})

@@ -27,9 +27,7 @@ NEIGHBOURS = 5  # input cells a side
 Offsets = tuple[float, float]  # of a query from the centre of its cell
 
 
-def static_predictors(
-    x: Tensor, names: list[str], statics: Statics, rows: Axis, cols: Axis, seen: Seen
-) -> Tensor:
+def static_predictors(x: Tensor, names: list[str], statics: Statics, rows: Axis, cols: Axis, seen: Seen) -> Tensor:
     """Fine minus coarse statics, and that times every field's own rate of change: (B, V, 2 S, Qy, Qx)."""
     m = FINE_MARGIN
     at_queries = interpolant(statics.coarse, seen)(rows, cols)

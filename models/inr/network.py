@@ -65,7 +65,9 @@ class INR(nn.Module):
         super().__init__()
         self.config, self.outputs = config, outputs
         c, t = config.channels, config.terrain_channels
-        self.scale_code = ScaleCode(config.octaves, config.code, CODE if config.operator else 0) if config.modulator else None
+        self.scale_code = (
+            ScaleCode(config.octaves, config.code, CODE if config.operator else 0) if config.modulator else None
+        )
         self.encoder = ScaleModulatedEncoder(
             inputs,
             c,

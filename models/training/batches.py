@@ -113,7 +113,7 @@ class Batches:
         self._static_scale, self._static_offset = self._units(STATIC_FIELDS)
         self._place = [names.index(n) for n in here]
         self.scale_high = settings.scale_high
-        while self.scale_high > 1 and not self.sampler.fits(self._extent(self.scale_high)):
+        while self.scale_high > 1 and not self.sampler.fits(self.extent(self.scale_high)):
             self.scale_high = round(self.scale_high - 0.1, 6)  # a small domain holds no large window
 
     def _units(self, names: list[str] | tuple[str, ...]) -> tuple[Tensor, Tensor]:
@@ -122,7 +122,7 @@ class Batches:
             for source in (self.dataset.scale, self.dataset.offset)
         )
 
-    def _extent(self, step: float) -> int:
+    def extent(self, step: float) -> int:
         """Pixels a side of a window whose coarse cells are so many pixels wide."""
         return int(np.ceil(self.settings.patch * step)) + 2 * PAD + 2
 
@@ -237,7 +237,7 @@ class Batches:
         recipe = recipe or self.recipe()
         size, m = self.at_once, FINE_MARGIN
         pairs = [self._lattices(recipe, scale) for scale in recipe.scales]
-        extents = [self._extent(recipe.stride * scale) for scale in recipe.scales]
+        extents = [self.extent(recipe.stride * scale) for scale in recipe.scales]
         spans = []
         for fine, coarse in pairs:
             centres = fine.seen_from(coarse).centres

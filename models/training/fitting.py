@@ -22,15 +22,17 @@ SCALES = (1.5, 2.0, 3.0, 4.0, 6.0, 8.0)
 NOT_REGRESSED = ("msl", *AMOUNTS)
 FOOTPRINTS = (16.0, 22.0, 31.0, 45.0)  # km, of coarser models' fields
 WINDOWS = 16  # drawn together
+PATCH = 20  # input cells a side: at x8 a window of 18 degrees at 0.1
 
 
 def fit_statistics(dataset: Dataset, names: list[str], windows: int, device: str = "cpu") -> Statistics:
     """Mean, standard deviation and residual law of every variable, from fixed windows of the training data."""
-    settings = BatchSettings(size=WINDOWS, parts=1, drop_variable=0.0, drop_static=0.0)
+    settings = BatchSettings(size=WINDOWS, parts=1, patch=PATCH, drop_variable=0.0, drop_static=0.0, steepened=0.0)
     batches = Batches(dataset, names, settings, np.random.default_rng(0), device)
+    side = batches.extent(batches.scale_high)
     values: list[np.ndarray] = []
     for _ in range(max(windows // WINDOWS, 1)):
-        y = batches.fields(WINDOWS, 192, 192)[0][:, :, ::7, ::7]
+        y = batches.fields(WINDOWS, side, side)[0][:, :, ::7, ::7]
         values.append(y.transpose(0, 1).flatten(1).cpu().numpy())
     sample = torch.from_numpy(np.concatenate(values, axis=1))
     laws = {s: _residual_law(batches, s, windows) for s in Sampling}
@@ -61,7 +63,7 @@ def _residual_law(batches: Batches, sampling: Sampling, windows: int) -> np.ndar
         operators = [(Operator(sampling, own), own), *((o, t) for o in coarse for t in (own, o.footprint))]
     terms, logs = [], []
     for operator, target in operators:
-        for scale in SCALES:
+        for scale in (s for s in SCALES if s <= batches.scale_high):  # a small domain holds no large window
             squares = []
             for _ in range(max(windows // WINDOWS, 1)):
                 batch = batches.draw(Recipe(operator, target, 1, (scale, scale), aligned=False, clean=True))

@@ -151,7 +151,9 @@ def training_sets(folder: Path) -> dict[str, xr.Dataset]:
     eighths = fine.interp(latitude=asia.latitude, longitude=asia.longitude)
     forecast = fine.interp(latitude=coarse.latitude, longitude=coarse.longitude).fillna(0.0)
     icon = {
-        name: on_tenths(east_of_dateline(xr.merge([read_wind(train / "icon" / f"{name}_{c}.grib2", c) for c in WIND])), block)
+        name: on_tenths(
+            east_of_dateline(xr.merge([read_wind(train / "icon" / f"{name}_{c}.grib2", c) for c in WIND])), block
+        )
         for name, block in (("icond2", 5), ("iconeu", 1))
     }
     return {
@@ -161,7 +163,9 @@ def training_sets(folder: Path) -> dict[str, xr.Dataset]:
         "icon-eu": of_model(with_statics(icon["iconeu"], fine), ICON_EU_KM),
         # of the open data one hour's temperature and one day's rain, less the regions that are scored on
         **{
-            f"{name}-{i}": of_model(with_statics(read_messages(folder / "fixtures" / file).sel(place), forecast), IFS_KM)
+            f"{name}-{i}": of_model(
+                with_statics(read_messages(folder / "fixtures" / file).sel(place), forecast), IFS_KM
+            )
             for name, file in OPEN_DATA.items()
             for i, place in enumerate(PARTS)
         },

@@ -17,6 +17,7 @@ from models.baselines.lte import LTE
 from models.baselines.metasr import MetaSR, projected
 from models.baselines.swinir import SwinIR
 from models.geometry import Axis, subdivide
+from models.operator import MEANS
 
 SMALL: dict[type[nn.Module], dict[str, Any]] = {
     EDSR: {"channels": 8, "blocks": 2},
@@ -92,25 +93,25 @@ def test_any_window_of_queries_is_a_crop_of_the_whole(kind: type[nn.Module], sta
     network = make(kind, statics)
     sy, sx = scales_of(network)
     rows, cols = subdivide(9, sy), subdivide(11, sx)
-    features = network.encode(field(9, 11), rows, cols)
+    features = network.encode(field(9, 11), rows, cols, MEANS)
     for margin in (2, 3):
         fine = field(len(rows) + 2 * margin, len(cols) + 2 * margin, statics, seed=2)
-        whole = network.decode(features, fine, rows, cols)
+        whole = network.decode(features, fine, rows, cols, MEANS)
         assert whole.shape == (1, 2, len(rows), len(cols))
         assert whole.dtype == torch.float32
         for top, bottom, left, right in [(0, 5, 3, 4), (4, 11, 0, len(cols)), (7, 8, 8, 13)]:
             part = part_of(fine, top, bottom, left, right, margin)
-            got = network.decode(features, part, rows.part(top, bottom), cols.part(left, right))
+            got = network.decode(features, part, rows.part(top, bottom), cols.part(left, right), MEANS)
             torch.testing.assert_close(got, whole[..., top:bottom, left:right], rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.parametrize("kind", ANY_SCALE)
 def test_any_scale_and_phase_gives_the_shape_of_its_queries(kind: type[nn.Module]) -> None:
     network = make(kind, 1)
-    features = network.encode(field(7, 8), subdivide(7, 1.0), subdivide(8, 1.0))
+    features = network.encode(field(7, 8), subdivide(7, 1.0), subdivide(8, 1.0), MEANS)
     for wy, wx in [(1.0, 1.0), (1 / np.pi, 0.73), (0.125, 1 / 3)]:
         rows, cols = Axis(-0.6 + wy * np.arange(5), wy), Axis(2.37 + wx * np.arange(7), wx)
-        out = network.decode(features, field(9, 11, 1), rows, cols)
+        out = network.decode(features, field(9, 11, 1), rows, cols, MEANS)
         assert out.shape == (1, 2, 5, 7)
         assert out.isfinite().all()
 
@@ -123,28 +124,28 @@ def test_a_fixed_ratio_network_is_the_plain_forward_of_its_layers(
 ) -> None:
     network = make(kind, statics, ratio=ratio)
     rows, cols = subdivide(8, ratio), subdivide(12, ratio)
-    features = network.encode(field(8, 12), rows, cols)
+    features = network.encode(field(8, 12), rows, cols, MEANS)
     fine = field(len(rows) + 6, len(cols) + 6, statics, seed=2)
     plain = network.upsample(features)
     if statics:
         plain = F.relu(network.fuse(torch.cat([plain, fine[..., 3:-3, 3:-3]], dim=1)))
     if statics or kind is EDSR:
         plain = network.last(plain)
-    torch.testing.assert_close(network.decode(features, fine, rows, cols), plain, rtol=1e-5, atol=1e-5)
+    torch.testing.assert_close(network.decode(features, fine, rows, cols, MEANS), plain, rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.parametrize("kind", FIXED)
 def test_what_a_fixed_ratio_network_cannot_do_is_refused(kind: type[nn.Module]) -> None:
     network = make(kind)
     rows, cols = subdivide(8, 2.0), subdivide(8, 2.0)
-    features = network.encode(field(8, 8), rows, cols)
+    features = network.encode(field(8, 8), rows, cols, MEANS)
     fine = torch.zeros(1, 0, 16, 16)
     with pytest.raises(ValueError, match="by 2 and nothing else, not by 3"):
-        network.decode(features, fine, rows, subdivide(8, 3.0))
+        network.decode(features, fine, rows, subdivide(8, 3.0), MEANS)
     with pytest.raises(ValueError, match=r"0\.2 of a query cell off"):
-        network.decode(features, fine, rows.shifted(0.1), cols)
+        network.decode(features, fine, rows.shifted(0.1), cols, MEANS)
     with pytest.raises(ValueError, match="not all inside 8 cells"):
-        network.decode(features, fine, rows, cols.shifted(1.0))
+        network.decode(features, fine, rows, cols.shifted(1.0), MEANS)
     with pytest.raises(ValueError, match="by 1"):
         make(kind, ratio=1)
 
@@ -152,7 +153,7 @@ def test_what_a_fixed_ratio_network_cannot_do_is_refused(kind: type[nn.Module]) 
 def test_statics_without_a_margin_are_refused() -> None:
     network, axis = make(EDSR, 1), subdivide(6, 2.0)
     with pytest.raises(ValueError, match="no margin of 2"):
-        network.decode(network.encode(field(6, 6), axis, axis), field(14, 14, 1), axis, axis)
+        network.decode(network.encode(field(6, 6), axis, axis, MEANS), field(14, 14, 1), axis, axis, MEANS)
 
 
 @WITH_AND_WITHOUT_STATICS
@@ -163,7 +164,7 @@ def test_gradient_reaches_every_parameter(kind: type[nn.Module], statics: int) -
     rows, cols = subdivide(8, sy), subdivide(9, sx)
     x = field(8, 9).contiguous(memory_format=torch.channels_last)
     fine = field(len(rows) + 4, len(cols) + 4, statics)
-    network.decode(network.encode(x, rows, cols), fine, rows, cols).square().mean().backward()
+    network.decode(network.encode(x, rows, cols, MEANS), fine, rows, cols, MEANS).square().mean().backward()
     silent = [n for n, p in network.named_parameters() if p.grad is None or not p.grad.abs().sum() > 0]
     assert not silent
 
@@ -176,7 +177,7 @@ def test_without_its_last_layer_a_network_says_nothing(kind: type[nn.Module], st
     nn.init.zeros_(network.last.weight)
     nn.init.zeros_(network.last.bias)
     rows = cols = subdivide(6, 2.0)
-    out = network.decode(network.encode(field(6, 6), rows, cols), field(16, 16, statics), rows, cols)
+    out = network.decode(network.encode(field(6, 6), rows, cols, MEANS), field(16, 16, statics), rows, cols, MEANS)
     assert not out.any()
 
 
@@ -186,7 +187,9 @@ def test_bfloat16_gives_float32_and_nearly_the_same(kind: type[nn.Module]) -> No
     rows = cols = subdivide(6, 2.0)
 
     def run() -> Tensor:
-        out: Tensor = network.decode(network.encode(field(6, 6), rows, cols), field(16, 16, 1), rows, cols)
+        out: Tensor = network.decode(
+            network.encode(field(6, 6), rows, cols, MEANS), field(16, 16, 1), rows, cols, MEANS
+        )
         return out
 
     with torch.inference_mode():
@@ -212,7 +215,7 @@ def test_no_query_sees_beyond_the_reach(kind: type[nn.Module], statics: int) -> 
 
     def run(x: Tensor) -> Tensor:
         with torch.inference_mode():
-            out: Tensor = network.decode(network.encode(x, rows, cols), fine, rows, cols)
+            out: Tensor = network.decode(network.encode(x, rows, cols, MEANS), fine, rows, cols, MEANS)
         return out[0].abs().amax(dim=0)
 
     before = run(field(n, n))
@@ -234,12 +237,12 @@ def test_a_tile_with_its_halo_equals_the_whole(kind: type[nn.Module]) -> None:
     n, halo = 30, network.reach
     rows, cols = subdivide(n, sy), subdivide(n, sx)
     x, fine = field(n, n), torch.zeros(1, 0, 1, 1)
-    whole = network.decode(network.encode(x, rows, cols), fine, rows, cols)
+    whole = network.decode(network.encode(x, rows, cols, MEANS), fine, rows, cols, MEANS)
     inside = [np.flatnonzero((a.nearest(n) >= 11) & (a.nearest(n) < 17)) for a in (rows, cols)]
     (top, bottom), (left, right) = ((int(i[0]), int(i[-1]) + 1) for i in inside)
     start, stop = 11 - halo, 17 + halo
     r, c = rows.part(top, bottom).shifted(start), cols.part(left, right).shifted(start)
-    got = network.decode(network.encode(x[..., start:stop, start:stop], r, c), fine, r, c)
+    got = network.decode(network.encode(x[..., start:stop, start:stop], r, c, MEANS), fine, r, c, MEANS)
     torch.testing.assert_close(got, whole[..., top:bottom, left:right], rtol=1e-5, atol=1e-5)
 
 
@@ -247,7 +250,7 @@ def test_a_tile_with_its_halo_equals_the_whole(kind: type[nn.Module]) -> None:
 def test_swinir_takes_inputs_that_are_not_whole_windows(shape: tuple[int, int]) -> None:
     network = make(SwinIR, ratio=3)
     rows, cols = (subdivide(n, 3.0) for n in shape)
-    out = network.decode(network.encode(field(*shape), rows, cols), torch.zeros(1, 0, 1, 1), rows, cols)
+    out = network.decode(network.encode(field(*shape), rows, cols, MEANS), torch.zeros(1, 0, 1, 1), rows, cols, MEANS)
     assert out.shape == (1, 2, 3 * shape[0], 3 * shape[1])
 
 
@@ -256,11 +259,11 @@ def test_inference_in_batches_changes_nothing(kind: type[nn.Module], monkeypatch
     network = make(kind, 1)
     rows, cols = subdivide(5, 2.0), subdivide(6, 1.5)
     x, fine = torch.cat([field(5, 6), field(5, 6, seed=3)]), field(14, 13, 1).expand(2, -1, -1, -1)
-    features = network.encode(x, rows, cols)
-    want = network.decode(features, fine, rows, cols)
+    features = network.encode(x, rows, cols, MEANS)
+    want = network.decode(features, fine, rows, cols, MEANS)
     monkeypatch.setattr(liif, "QUERY_BATCH", 14)  # 7 of each field
     with torch.no_grad():
-        got = network.decode(features, fine, rows, cols)
+        got = network.decode(features, fine, rows, cols, MEANS)
     torch.testing.assert_close(got, want)
 
 

@@ -15,9 +15,11 @@ from models.inr import INR, INRConfig
 from models.inr.decoder import CoordinateLinearBranch, NeighbourhoodNonlinearBranch, on_grid
 from models.inr.queries import Queries
 from models.interpolation import conservative_bicubic
+from models.operator import MEANS
 from models.statics import FINE_MARGIN, Statics
 from models.statistics import Statistics, VariableStatistics
 from models.training.methods import build
+from tests.models.laws import law
 
 NAMES = ("t2m", "tp")
 SMALL = {"channels": 8, "blocks": 4, "hidden": 16, "heads": 2, "terrain_channels": 4}
@@ -27,8 +29,8 @@ def make(seed: int = 0, trained: bool = False, **parts: bool | int) -> Downscale
     torch.manual_seed(seed)
     statistics = Statistics(
         {
-            "t2m": VariableStatistics(280.0, 15.0, (0.2, 0.8)),
-            "tp": VariableStatistics(1.0, 1.2, (2e-4, 0.6), amount=True),
+            "t2m": VariableStatistics(280.0, 15.0, law(0.2, 0.8)),
+            "tp": VariableStatistics(1.0, 1.2, law(2e-4, 0.6), amount=True),
         }
     )
     model = build("inr", statistics, SMALL | parts).eval()
@@ -61,7 +63,7 @@ def test_untrained_network_is_the_interpolation_at_any_scale(sy: float, sx: floa
     rows, cols = subdivide(14, sy), subdivide(12, sx)
     x, present, statics = inputs(14, 12, rows, cols)
     with torch.inference_mode():
-        out = make()(x, present, statics, rows, cols)
+        out = make()(x, present, statics, rows, cols, MEANS)
     assert out.shape == (1, 2, len(rows), len(cols))
     torch.testing.assert_close(out, conservative_bicubic(x, rows, cols))
 
@@ -70,7 +72,7 @@ def test_network_with_weights_differs_from_the_interpolation() -> None:
     rows, cols = subdivide(14, 2.0), subdivide(12, 2.0)
     x, present, statics = inputs(14, 12, rows, cols)
     with torch.inference_mode():
-        out = make(trained=True)(x, present, statics, rows, cols)
+        out = make(trained=True)(x, present, statics, rows, cols, MEANS)
     assert (out - conservative_bicubic(x, rows, cols)).abs().max() > 1e-2
 
 
@@ -80,10 +82,12 @@ def test_result_changes_with_the_scale_and_with_the_terrain() -> None:
     x, present, statics = inputs(12, 12, rows, cols)
     wider = Axis(rows.centres, rows.width * 1.5)
     with torch.inference_mode():
-        one = model(x, present, statics, rows, cols)
-        assert (one - model(x, present, statics, wider, cols)).abs().max() > 1e-4
-        assert (one - model(x, present, replace(statics, fine=statics.fine + 0.3), rows, cols)).abs().max() > 1e-4
-        assert (one - model(x, present, statics.without(torch.zeros(1, 2)), rows, cols)).abs().max() > 1e-4
+        one = model(x, present, statics, rows, cols, MEANS)
+        assert (one - model(x, present, statics, wider, cols, MEANS)).abs().max() > 1e-4
+        assert (
+            one - model(x, present, replace(statics, fine=statics.fine + 0.3), rows, cols, MEANS)
+        ).abs().max() > 1e-4
+        assert (one - model(x, present, statics.without(torch.zeros(1, 2)), rows, cols, MEANS)).abs().max() > 1e-4
 
 
 def test_no_rain_near_means_no_rain_made() -> None:
@@ -92,7 +96,7 @@ def test_no_rain_near_means_no_rain_made() -> None:
     x, present, statics = inputs(16, 16, rows, cols)
     x[:, 1] = 0
     with torch.inference_mode():
-        assert model(x, present, statics, rows, cols)[:, 1].abs().max() == 0
+        assert model(x, present, statics, rows, cols, MEANS)[:, 1].abs().max() == 0
 
 
 def test_nothing_beyond_the_stated_reach_matters() -> None:
@@ -105,7 +109,7 @@ def test_nothing_beyond_the_stated_reach_matters() -> None:
     x2[..., near, near], coarse[..., near, near] = x[..., near, near], statics.coarse[..., near, near]
     other = replace(statics, coarse=coarse)
     with torch.inference_mode():
-        a, b = model(x, present, statics, rows, cols), model(x2, present, other, rows, cols)
+        a, b = model(x, present, statics, rows, cols, MEANS), model(x2, present, other, rows, cols, MEANS)
     # the interpolation works on anomalies from the window's mean, which rounds differently
     assert (a - b).abs().max() < 2e-4
 
@@ -113,7 +117,7 @@ def test_nothing_beyond_the_stated_reach_matters() -> None:
 def test_every_parameter_learns() -> None:
     model = make(trained=True).train()
     rows, cols = subdivide(12, 2.0), subdivide(12, 3.0)
-    model(*inputs(12, 12, rows, cols), rows, cols).square().mean().backward()
+    model(*inputs(12, 12, rows, cols), rows, cols, MEANS).square().mean().backward()
     trained = model.network.named_parameters()  # the regression is solved, not trained
     silent = [n for n, p in trained if p.grad is None or float(p.grad.abs().max()) == 0]
     assert silent == []
@@ -124,8 +128,8 @@ def test_spacing_of_the_grid_is_known_to_the_network() -> None:
     rows = cols = subdivide(12, 2.0)
     x, present, statics = inputs(12, 12, rows, cols)
     with torch.inference_mode():
-        one = model(x, present, statics, rows, cols)
-        wide = model(x, present, replace(statics, spacing=statics.spacing * 4), rows, cols)
+        one = model(x, present, statics, rows, cols, MEANS)
+        wide = model(x, present, replace(statics, spacing=statics.spacing * 4), rows, cols, MEANS)
     assert (one - wide).abs().max() > 1e-4
 
 
@@ -137,12 +141,15 @@ def test_what_the_regression_leaves_scales_the_network_where_statics_are_known()
     model.regression.coefficients.data.zero_()
     with torch.inference_mode():
         base = conservative_bicubic(x, rows, cols)
-        whole, alone = model(x, present, statics, rows, cols) - base, model(x, present, blind, rows, cols) - base
-        model.unexplained[0] = 0.25
-        torch.testing.assert_close(
-            model(x, present, statics, rows, cols)[:, 0] - base[:, 0], whole[:, 0] / 4, atol=2e-4, rtol=1e-3
+        whole, alone = (
+            model(x, present, statics, rows, cols, MEANS) - base,
+            model(x, present, blind, rows, cols, MEANS) - base,
         )
-        torch.testing.assert_close(model(x, present, blind, rows, cols) - base, alone, atol=2e-4, rtol=1e-3)
+        model.unexplained[:, 0] = 0.25
+        torch.testing.assert_close(
+            model(x, present, statics, rows, cols, MEANS)[:, 0] - base[:, 0], whole[:, 0] / 4, atol=2e-4, rtol=1e-3
+        )
+        torch.testing.assert_close(model(x, present, blind, rows, cols, MEANS) - base, alone, atol=2e-4, rtol=1e-3)
 
 
 PARTS = ("modulator", "aggregation", "linear_branch", "nonlinear_branch", "attention_fusion", "terrain_channels")
@@ -155,7 +162,7 @@ def test_every_part_can_be_switched_off(part: str) -> None:
     assert count(without) < count(whole)
     rows, cols = subdivide(12, 2.0), subdivide(12, 3.0)
     with torch.inference_mode():
-        out = without(*inputs(12, 12, rows, cols), rows, cols)
+        out = without(*inputs(12, 12, rows, cols), rows, cols, MEANS)
     assert torch.isfinite(out).all()
 
 
@@ -203,9 +210,9 @@ def test_phases_are_the_gathers(sy: float, sx: float, monkeypatch: pytest.Monkey
     assert len(Queries.of(cols, 0).phases()) > 1 or sx == 1
     x, present, statics = inputs(12, 16, rows, cols)
     with torch.inference_mode():
-        fast = model(x, present, statics, rows, cols)
+        fast = model(x, present, statics, rows, cols, MEANS)
         monkeypatch.setattr(Queries, "phases", lambda self: [self])
-        torch.testing.assert_close(fast, model(x, present, statics, rows, cols), atol=1e-4, rtol=1e-6)
+        torch.testing.assert_close(fast, model(x, present, statics, rows, cols, MEANS), atol=1e-4, rtol=1e-6)
 
 
 def test_irrational_scale_has_no_phases() -> None:

@@ -20,7 +20,7 @@ from models.interpolation import (
     overlap_weights,
     point_weights,
 )
-from models.training.batches import fine_axis
+from tests.models.axes import fine_axis
 
 
 def rough(height: int, width: int, seed: int = 0) -> torch.Tensor:

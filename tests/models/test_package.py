@@ -15,7 +15,9 @@ from tests.models.test_inr import make
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     path = tmp_path / "small"
-    package.write(path, make(trained=True), halo=9, scale_range=(1.0, 8.0), card="# Small\n", steps=3)
+    package.write(
+        path, make(trained=True), halo=9, scale_range=(1.0, 8.0), footprints=(9.0, 45.0), card="# Small\n", steps=3
+    )
     return path
 
 
@@ -44,8 +46,8 @@ def test_a_missing_file_is_refused_and_named(folder: Path, name: str) -> None:
 
 
 def test_another_format_is_refused(folder: Path) -> None:
-    text = (folder / "model.json").read_text().replace('"format": 3', '"format": 2')
+    text = (folder / "model.json").read_text().replace('"format": 4', '"format": 3')
     (folder / "model.json").write_text(text)
     package.seal(folder)
-    with pytest.raises(PackageError, match="format 2"):
+    with pytest.raises(PackageError, match="format 3.*samples or cell means"):
         ModelPackage.open(folder)

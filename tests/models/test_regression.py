@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +16,8 @@ from models.baselines.regression import LAPSE_RANGE, NeighbourhoodRegression, St
 from models.downscaler import Downscaler
 from models.geometry import subdivide
 from models.interpolation import Bicubic, ConservativeBicubic, area_mean, conservative_bicubic
-from models.regression import SCALE_TERMS, LeastSquares, StaticRegression, scale_terms
+from models.operator import MEANS, Sampling, Seen
+from models.regression import TERMS, LeastSquares, StaticRegression, offered, operator_terms, predictor_count
 from models.statics import FINE_MARGIN, HEIGHT, Statics
 from models.statistics import VARIABLES
 from models.training.batches import Batch, Batches
@@ -51,20 +53,37 @@ def test_sums_of_batches_give_the_least_squares_of_all_of_them() -> None:
     np.testing.assert_allclose(sums.solve(), want, atol=1e-3)  # the ridge is no more than a guard
 
 
-def test_coefficients_are_parabolas_of_the_scale() -> None:
+def test_coefficients_are_parabolas_of_the_scale_and_each_sampling_s_own() -> None:
     """Each batch at one scale; at a scale that was not among them the coefficient is found all the same."""
-    sums, want = LeastSquares(2 * SCALE_TERMS, 1), lambda m: 2 - 3 * m + 0.5 * m**2
-    regression = StaticRegression(1)
-    for i, scale in enumerate((1.0, 1.7, 4.0, 8.0)):
-        predictors = random(2, 2, 9, 9, seed=i)
-        sums.add(predictors, want(scale_terms(scale)[1]) * predictors[:, 1:], scale_terms(scale))
-    solution = sums.solve(ridge=0.0)
+    sums, regression = LeastSquares(2 * TERMS, 1), StaticRegression(1)
+    want = {MEANS.sampling: lambda m: 2 - 3 * m + 0.5 * m**2, Sampling.POINTS: lambda m: 1 + m}
+
+    def case(sampling: Sampling, scale: float) -> tuple[Seen, float]:
+        seen = MEANS if sampling is Sampling.MEANS else Seen(sampling, 1 / scale, 1 / scale)
+        return seen, want[sampling](math.log2(scale) / 1.5 - 1)
+
+    for sampling in Sampling:
+        for i, scale in enumerate((1.0, 1.7, 4.0, 8.0)):
+            predictors = random(2, 2, 9, 9, seed=i)
+            seen, coefficient = case(sampling, scale)
+            sums.add(predictors, coefficient * predictors[:, 1:], operator_terms(seen, scale))
+    solution = sums.solve(ridge=1e-9)
     assert float(sums.left(solution)) == pytest.approx(0, abs=0.02)
     assert float(sums.left(torch.zeros_like(solution))) == 1
-    regression.coefficients.data = solution.view(1, SCALE_TERMS, 2)
+    regression.coefficients.data[:] = solution.view(1, TERMS, 2)
     predictors = random(1, 2, 5, 5, seed=9)
-    said = regression(predictors, 2.5)
-    torch.testing.assert_close(said, want(scale_terms(2.5)[1]) * predictors[:, 1:], atol=1e-4, rtol=0)
+    for sampling in Sampling:
+        seen, coefficient = case(sampling, 2.5)
+        said = regression(predictors, torch.ones(1), seen, 2.5)
+        torch.testing.assert_close(said, coefficient * predictors[:, 1:], atol=1e-3, rtol=0)
+
+
+def test_with_a_variable_missing_each_is_regressed_on_its_own_rates() -> None:
+    may = offered(["t2m", "u10", "v10"], ("u10", "v10"))
+    assert may.shape == (3, predictor_count(3))
+    own = may[:, 2:8].view(3, 2, 3)
+    assert torch.equal(own, torch.eye(3, dtype=torch.bool)[:, None].expand(3, 2, 3))
+    assert may[:, 8:].tolist() == [[False] * 4, [True, True, True, False], [True, True, False, True]]
 
 
 def test_a_predictor_that_is_always_zero_gets_zero() -> None:
@@ -90,10 +109,10 @@ def test_pressure_at_sea_level_and_rain_are_not_regressed(tmp_path: Path) -> Non
     follows = dict.fromkeys(NOT_REGRESSED, dataset.fields["t2m"])
     dataset = replace(dataset, fields=dataset.fields | follows)
     names = list(VARIABLES)
-    model = build("inr", fit_statistics(dataset, names, 2), NETWORK)
+    model = build("inr", fit_statistics(dataset, names, 16), NETWORK)
     assert isinstance(model, Downscaler)
     fit_regression(model, Batches(dataset, names, SETTINGS, np.random.default_rng(0)), 20)
-    size = model.regression.coefficients.detach().abs().amax(dim=(1, 2))
+    size = model.regression.coefficients.detach().abs().amax(dim=(0, 2, 3))
     assert {n for n, s in zip(names, size.tolist(), strict=True) if s == 0} == {"msl", "tp"}
     assert float(size[names.index("t2m")]) > 0.1
 
@@ -112,12 +131,12 @@ def terrain_scene(
     coarse = area_mean(inner, axis, axis, cells, cells)
     statics = replace(Statics.unknown(cells, cells, axis, axis), coarse=coarse, fine=static, known=torch.ones(1, 2))
     x = area_mean(target, axis, axis, cells, cells)
-    return Batch(x, torch.ones(1, x.shape[1]), statics, axis, axis, target)
+    return Batch(x, torch.ones(1, x.shape[1]), statics, axis, axis, MEANS, target)
 
 
 def forecast(model: torch.nn.Module, s: Batch) -> Tensor:
     with torch.inference_mode():
-        return model(s.x, s.present, s.statics, s.rows, s.cols)
+        return model(s.x, s.present, s.statics, s.rows, s.cols, s.seen)
 
 
 def inside(t: Tensor, cells: int, scale: float) -> Tensor:
@@ -179,7 +198,7 @@ def neighbour_scene(scale: int, seed: int) -> Batch:
     western = torch.arange(cells * scale) % scale < scale / 2
     target = conservative_bicubic(x, axis, axis) + 0.4 * fine * western
     statics = Statics.unknown(cells, cells, axis, axis)
-    return Batch(x, torch.ones(1, 2), statics, axis, axis, target)
+    return Batch(x, torch.ones(1, 2), statics, axis, axis, MEANS, target)
 
 
 def test_neighbourhood_regression_finds_what_each_place_in_a_cell_takes_from_its_neighbours() -> None:

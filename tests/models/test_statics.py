@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -12,6 +13,8 @@ from torch import Tensor, nn
 from models.downscaler import RATE_LIMIT, SCALE_HEIGHT, Downscaler, barometric
 from models.geometry import Axis, subdivide, with_margin
 from models.interpolation import area_mean, conservative_bicubic
+from models.operator import MEANS, Seen
+from models.regression import POINT_TERMS
 from models.statics import (
     COARSE_CHANNELS,
     FINE_CHANNELS,
@@ -26,6 +29,7 @@ from models.statics import (
     own_rates,
 )
 from models.statistics import Statistics, VariableStatistics
+from tests.models.laws import law
 
 R, G = 287.05, 9.80665
 
@@ -36,10 +40,10 @@ class Silent(nn.Module):
     ratio = None
     reach = 0
 
-    def encode(self, inputs: Tensor, rows: Axis, cols: Axis) -> Tensor:
+    def encode(self, inputs: Tensor, rows: Axis, cols: Axis, seen: Seen) -> Tensor:
         return inputs[:, :0]
 
-    def decode(self, features: Tensor, fine: Tensor, rows: Axis, cols: Axis) -> Tensor:
+    def decode(self, features: Tensor, fine: Tensor, rows: Axis, cols: Axis, seen: Seen) -> Tensor:
         return features.new_zeros(1)
 
 
@@ -47,9 +51,9 @@ def downscaler() -> Downscaler:
     """t2m, sp and tp, without a network."""
     statistics = Statistics(
         {
-            "t2m": VariableStatistics(280.0, 15.0, (0.2, 0.8)),
-            "sp": VariableStatistics(96000.0, 8000.0, (250.0, 0.7), hydrostatic=True),
-            "tp": VariableStatistics(1.0, 1.2, (2e-4, 0.6), amount=True),
+            "t2m": VariableStatistics(280.0, 15.0, law(0.2, 0.8)),
+            "sp": VariableStatistics(96000.0, 8000.0, law(250.0, 0.7), hydrostatic=True),
+            "tp": VariableStatistics(1.0, 1.2, law(2e-4, 0.6), amount=True),
         }
     )
     return Downscaler(Silent(), statistics).eval()
@@ -125,7 +129,7 @@ def test_predictors_of_some_queries_are_those_of_all_of_them() -> None:
     statics = replace(statics, coarse=1000 * statics.coarse, fine=1000 * statics.fine)
     rows, cols = subdivide(20, 2.0), subdivide(24, 2.0)
     x = torch.stack([280 + random(20, 24), 9e4 + 1e3 * random(20, 24, seed=1), 1e-3 * random(20, 24, seed=2)])[None]
-    encoded = model.encode(x, torch.ones(1, 3), statics, rows, cols)
+    encoded = model.encode(x, torch.ones(1, 3), statics, rows, cols, MEANS)
     whole, _ = model.predictors(encoded, statics, with_margin(rows, FINE_MARGIN), with_margin(cols, FINE_MARGIN))
     some = with_margin(rows.part(8, 26), FINE_MARGIN), with_margin(cols.part(12, 34), FINE_MARGIN)
     part, _ = model.predictors(encoded, statics.part(8, 26, 12, 34), *some)
@@ -195,7 +199,9 @@ def test_pressure_of_an_atmosphere_at_rest_is_found_again_from_its_means(scale: 
     """Isothermal and hydrostatic over rough terrain: the regression with its rate of pressure taken as it is."""
     model, cells, temperature = downscaler(), 24, 270.0
     t2m, sp = 0, 1
-    model.regression.coefficients.data[sp, 0, len(STATICS) + HEIGHT * 3 + sp] = 1.0  # height, then sp's own rate
+    model.regression.coefficients.data[:, sp, POINT_TERMS, len(STATICS) + HEIGHT * 3 + sp] = (
+        1.0  # height, then sp's own rate
+    )
     fine = mountains(cells, scale)
     m = FINE_MARGIN
     truth = 101325 * torch.exp(-fine[m:-m, m:-m].double() * G / (R * temperature))
@@ -207,7 +213,7 @@ def test_pressure_of_an_atmosphere_at_rest_is_found_again_from_its_means(scale: 
     statics = known_statics(two_statics(height, torch.ones_like(height)), two_statics(fine, torch.ones_like(fine)))
     present = torch.tensor([[float(with_t2m), 1.0, 0.0]])
     with torch.inference_mode():
-        out = model(x, present, statics, axis, axis)
+        out = model(x, present, statics, axis, axis, MEANS)
     inside = slice(4 * scale, -4 * scale)
     error = lambda y: float((y[0, sp].double() - truth)[inside, inside].square().mean().sqrt())  # noqa: E731
     interpolated = error(conservative_bicubic(x, axis, axis))
@@ -218,14 +224,14 @@ def test_pressure_of_an_atmosphere_at_rest_is_found_again_from_its_means(scale: 
 
 def test_pressure_on_peaks_and_in_valleys_of_a_plain_is_the_exponential() -> None:
     model, cells, dz = downscaler(), 12, random(24 + 2 * FINE_MARGIN, 24 + 2 * FINE_MARGIN, low=-2000.0, high=2000.0)
-    model.regression.coefficients.data[1, 0, len(STATICS) + HEIGHT * 3 + 1] = 1.0
+    model.regression.coefficients.data[:, 1, POINT_TERMS, len(STATICS) + HEIGHT * 3 + 1] = 1.0
     plain, land = torch.full((cells, cells), 600.0), torch.ones(cells, cells)
     statics = known_statics(two_statics(plain, land), two_statics(600 + dz, torch.ones_like(dz)))
     x = torch.zeros(1, 3, cells, cells)
     x[0, 0], x[0, 1] = SCALE_HEIGHT * G / R, 9e4
     axis = subdivide(cells, 2.0)
     with torch.inference_mode():
-        sp = model(x, torch.tensor([[1.0, 1.0, 0.0]]), statics, axis, axis)[0, 1]
+        sp = model(x, torch.tensor([[1.0, 1.0, 0.0]]), statics, axis, axis, MEANS)[0, 1]
     m = FINE_MARGIN
     torch.testing.assert_close(sp, 9e4 * torch.exp(-dz[m:-m, m:-m] / SCALE_HEIGHT), rtol=1e-4, atol=0)
 
@@ -234,7 +240,7 @@ def rates_of(x: Tensor, present: list[float], statics: Statics) -> Tensor:
     """(S, V, H, W) of one case."""
     shown = torch.tensor([present])
     axis = subdivide(x.shape[-1], 2.0)
-    return downscaler().encode(x * shown[:, :, None, None], shown, statics, axis, axis).rates[0]
+    return downscaler().encode(x * shown[:, :, None, None], shown, statics, axis, axis, MEANS).rates[0]
 
 
 def test_rates_are_physical_and_only_where_there_is_something_to_say() -> None:
@@ -268,10 +274,10 @@ def test_rates_are_cut_where_they_must_be_noise() -> None:
 
 def test_detail_is_what_a_cell_differs_by_from_those_around_it() -> None:
     model, x = downscaler(), torch.full((1, 3, 9, 9), 280.0)
-    sigma = 0.2 * 4**0.8
+    sigma = 0.2 * 4**0.8 * math.hypot(1, 0.25)
     x[0, 0, 4, 4] += 0.9 * sigma
     x[0, 1, 4, 4] += 1e6
-    detail = model._detail(x, torch.tensor([[1.0, 1.0, 0.0]]), 4.0)[0]
+    detail = model._detail(x, torch.tensor([[1.0, 1.0, 0.0]]), MEANS, 4.0)[0]
     assert float(detail[0, 4, 4]) == pytest.approx(0.8, abs=1e-3)
     assert float(detail[0, 3, 4]) == pytest.approx(-0.1, abs=1e-3)
     assert float(detail[0, 1, 1]) == 0

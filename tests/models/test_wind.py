@@ -11,17 +11,19 @@ import torch
 from models.downscaler import SLOPE_UNIT, Downscaler
 from models.geometry import subdivide, with_margin
 from models.interpolation import area_mean
+from models.operator import MEANS
 from models.regression import WIND_PREDICTORS
 from models.statics import FINE_MARGIN, HEIGHT, UNIT, Statics, cell_sizes, slopes
 from models.statistics import Statistics, VariableStatistics
 from models.training.methods import build
+from tests.models.laws import law
 
 NAMES = ("t2m", "u10", "v10")
 SMALL = {"channels": 8, "blocks": 1, "hidden": 8, "heads": 2, "terrain_channels": 0}
 
 
 def model(names: tuple[str, ...] = NAMES) -> Downscaler:
-    laws = {n: VariableStatistics(0.0, 5.0, (0.2 if n == "u10" else 0.4, 0.0)) for n in names}
+    laws = {n: VariableStatistics(0.0, 5.0, law(0.2 if n == "u10" else 0.4, 0.0)) for n in names}
     built = build("inr", Statistics(laws), SMALL)
     assert isinstance(built, Downscaler)
     return built.eval()
@@ -58,7 +60,7 @@ def scene(names: tuple[str, ...] = NAMES) -> tuple[torch.Tensor, torch.Tensor, S
 def wind_predictors(of: Downscaler, x: torch.Tensor, present: torch.Tensor, statics: Statics) -> torch.Tensor:
     rows = cols = subdivide(12, 3.0)
     with torch.inference_mode():
-        encoded = of.encode(x, present, statics, rows, cols)
+        encoded = of.encode(x, present, statics, rows, cols, MEANS)
         return of.predictors(encoded, statics, with_margin(rows, FINE_MARGIN), with_margin(cols, FINE_MARGIN))[0][
             :, -WIND_PREDICTORS:
         ]
@@ -69,7 +71,7 @@ def test_speed_up_is_height_above_the_coarse_terrain_times_the_wind() -> None:
     found = wind_predictors(model(), x, present, statics)
     rows = cols = subdivide(12, 3.0)
     with torch.inference_mode():
-        encoded = model().encode(x, present, statics, rows, cols)
+        encoded = model().encode(x, present, statics, rows, cols, MEANS)
     height = (statics.fine - encoded.statics(with_margin(rows, FINE_MARGIN), with_margin(cols, FINE_MARGIN)))[
         :, HEIGHT
     ] / UNIT[HEIGHT]

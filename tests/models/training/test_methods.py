@@ -16,15 +16,17 @@ from models.baselines.published import Published
 from models.downscaler import Downscaler
 from models.geometry import Axis, subdivide
 from models.interpolation import bilinear, conservative_bicubic
+from models.operator import MEANS
 from models.statics import FINE_MARGIN, HEIGHT, Statics
 from models.statistics import Statistics, VariableStatistics
 from models.training.methods import METHODS, PEERS, build
+from tests.models.laws import law
 
 STATISTICS = Statistics(
     {
-        "t2m": VariableStatistics(280.0, 15.0, (0.2, 0.8), spread=14.0),
-        "sp": VariableStatistics(96000.0, 8000.0, (250.0, 0.7), spread=7500.0, hydrostatic=True),
-        "tp": VariableStatistics(1.0, 1.2, (2e-4, 0.6), amount=True, spread=1e-3),
+        "t2m": VariableStatistics(280.0, 15.0, law(0.2, 0.8), spread=14.0),
+        "sp": VariableStatistics(96000.0, 8000.0, law(250.0, 0.7), spread=7500.0, hydrostatic=True),
+        "tp": VariableStatistics(1.0, 1.2, law(2e-4, 0.6), amount=True, spread=1e-3),
     }
 )
 SMALL: dict[str, dict[str, Any]] = {
@@ -80,7 +82,7 @@ def test_untrained_every_method_in_our_framing_is_the_interpolation(method: str)
     assert isinstance(model, Downscaler)
     x, present, statics, rows, cols = case(model)
     with torch.inference_mode():
-        out = model(x, present, statics, rows, cols)
+        out = model(x, present, statics, rows, cols, MEANS)
     assert out.shape == (1, 3, len(rows), len(cols))
     torch.testing.assert_close(out, conservative_bicubic(x, rows, cols))
 
@@ -93,8 +95,8 @@ def test_in_our_framing_every_method_sees_the_terrain_at_the_query(method: str) 
     higher = statics.fine.clone()
     higher[:, HEIGHT, FINE_MARGIN + 5, FINE_MARGIN + 5] += 2000
     with torch.inference_mode():
-        one = model(x, present, statics, rows, cols)
-        change = (model(x, present, replace(statics, fine=higher), rows, cols) - one)[0, 0].abs()
+        one = model(x, present, statics, rows, cols, MEANS)
+        change = (model(x, present, replace(statics, fine=higher), rows, cols, MEANS) - one)[0, 0].abs()
     assert float(change[5, 5]) > 1e-3
     far = change.clone()
     far[5 - FINE_MARGIN : 6 + FINE_MARGIN, 5 - FINE_MARGIN : 6 + FINE_MARGIN] = 0
@@ -106,9 +108,9 @@ def test_queries_in_blocks_are_the_queries_at_once(method: str, monkeypatch: pyt
     model = make(method, talkative=True)
     inputs = case(model)
     with torch.inference_mode():
-        whole = model(*inputs)
+        whole = model(*inputs, MEANS)
         monkeypatch.setattr(downscaler, "DECODE_BLOCK", 7)
-        parts = model(*inputs)
+        parts = model(*inputs, MEANS)
     torch.testing.assert_close(in_units(parts), in_units(whole), atol=1e-5, rtol=1e-5)
     assert (whole - conservative_bicubic(inputs[0], *inputs[3:])).abs().max() > 1e-2
 
@@ -120,9 +122,9 @@ def test_published_methods_know_nothing_of_static_fields(method: str) -> None:
     x, present, statics, rows, cols = case(model)
     other = replace(statics, coarse=statics.coarse + 500, fine=statics.fine * 0, known=torch.zeros(1, 2))
     with torch.inference_mode():
-        out = model(x, present, statics, rows, cols)
-        assert torch.equal(out, model(x, present, other, rows, cols))
-        assert not torch.equal(out, model(x + 1, present, statics, rows, cols))
+        out = model(x, present, statics, rows, cols, MEANS)
+        assert torch.equal(out, model(x, present, other, rows, cols, MEANS))
+        assert not torch.equal(out, model(x + 1, present, statics, rows, cols, MEANS))
     assert out.shape == (1, 3, len(rows), len(cols))
     assert in_units(out - conservative_bicubic(x, rows, cols)).std() > 1e-2, "untrained, it is not the interpolation"
 
@@ -135,7 +137,7 @@ def test_published_methods_have_the_skip_of_their_papers(method: str) -> None:
         torch.nn.init.zeros_(parameter)
     x, present, statics, rows, cols = case(model)
     with torch.inference_mode():
-        out = model(x, present, statics, rows, cols)
+        out = model(x, present, statics, rows, cols, MEANS)
     mean = torch.tensor([280.0, 96000.0, 0.0]).view(1, 3, 1, 1).expand_as(out)
     want = bilinear(x, rows, cols) if method == "lte" else mean
     torch.testing.assert_close(in_units(out), in_units(want), atol=1e-5, rtol=1e-5)
@@ -149,9 +151,9 @@ def test_to_published_methods_an_absent_variable_is_at_its_mean(method: str) -> 
     at_mean[:, 1] = 96000.0
     absent = torch.tensor([[1.0, 0.0, 1.0]])
     with torch.inference_mode():
-        out = model(torch.where(absent[..., None, None] > 0, x, torch.zeros(())), absent, statics, rows, cols)
-        torch.testing.assert_close(out, model(at_mean, torch.ones(1, 3), statics, rows, cols))
-        assert not torch.allclose(out, model(x, torch.ones(1, 3), statics, rows, cols))
+        out = model(torch.where(absent[..., None, None] > 0, x, torch.zeros(())), absent, statics, rows, cols, MEANS)
+        torch.testing.assert_close(out, model(at_mean, torch.ones(1, 3), statics, rows, cols, MEANS))
+        assert not torch.allclose(out, model(x, torch.ones(1, 3), statics, rows, cols, MEANS))
 
 
 @EVERY_PEER
@@ -159,10 +161,10 @@ def test_published_queries_in_blocks_are_the_queries_at_once(method: str, monkey
     model = make(method, published=True)
     inputs = case(model)
     with torch.inference_mode():
-        whole = model(*inputs)
+        whole = model(*inputs, MEANS)
         monkeypatch.setattr(published_module, "QUERY_BLOCK", 7)
-        torch.testing.assert_close(in_units(model(*inputs)), in_units(whole), atol=1e-5, rtol=1e-5)
-    torch.testing.assert_close(in_units(model(*inputs).detach()), in_units(whole), atol=1e-5, rtol=1e-5)
+        torch.testing.assert_close(in_units(model(*inputs, MEANS)), in_units(whole), atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(in_units(model(*inputs, MEANS).detach()), in_units(whole), atol=1e-5, rtol=1e-5)
 
 
 @pytest.mark.parametrize("published", [False, True])

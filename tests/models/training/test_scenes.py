@@ -11,6 +11,7 @@ from torch import Tensor
 
 from models.geometry import Axis, subdivide
 from models.interpolation import area_mean, conserved
+from models.operator import Sampling
 from models.statics import FINE_MARGIN, cell_sizes
 from models.training.batches import Batch
 from models.training.data import STATIC_FIELDS, Box, Dataset, load
@@ -41,7 +42,7 @@ def core(t: Tensor, edge: int = EDGE) -> Tensor:
 
 @SCALES
 def test_coarse_cells_are_area_means_of_the_target(sy: float, sx: float, dataset: Dataset) -> None:
-    scene = box_scene(dataset, BOX, 0, NAMES, sy, sx)
+    scene = box_scene(dataset, BOX, 0, NAMES, sy, sx, sampling=Sampling.MEANS)
     h, w = int(41 / sy), int(49 / sx)
     assert scene.x.shape == (1, 3, h + 2 * EDGE, w + 2 * EDGE)
     assert scene.target.shape == (1, 3, round(h * sy), round(w * sx))
@@ -58,12 +59,26 @@ def test_coarse_cells_are_area_means_of_the_target(sy: float, sx: float, dataset
 
 @SCALES
 def test_queries_begin_where_the_first_cell_does(sy: float, sx: float, dataset: Dataset) -> None:
-    scene = box_scene(dataset, BOX, 0, NAMES, sy, sx)
+    scene = box_scene(dataset, BOX, 0, NAMES, sy, sx, sampling=Sampling.MEANS)
     for axis, scale, n in ((scene.rows, sy, scene.target.shape[2]), (scene.cols, sx, scene.target.shape[3])):
         assert len(axis) == n
         assert axis.width == pytest.approx(1 / scale)
         assert axis.centres[0] - axis.width / 2 == pytest.approx(EDGE - 0.5)
         assert np.diff(axis.centres) == pytest.approx(1 / scale)
+
+
+@SCALES
+def test_samples_of_a_scene_are_the_field_at_its_points(sy: float, sx: float, dataset: Dataset) -> None:
+    scene = box_scene(dataset, BOX, 0, NAMES, sy, sx)
+    whole = [
+        [i for i in range(n) if abs(i * s - round(i * s)) < 1e-9] for n, s in ((int(40 / sy), sy), (int(48 / sx), sx))
+    ]
+    at = [[round(i * s) for i in some] for some, s in zip(whole, (sy, sx), strict=True)]
+    for coarse, fine in ((scene.x, scene.target), (scene.statics.coarse, core(scene.statics.fine, FINE_MARGIN))):
+        got, want = core(coarse)[..., whole[0], :][..., whole[1]], fine[..., at[0], :][..., at[1]]
+        torch.testing.assert_close(got, want, rtol=1e-5, atol=1e-4)
+    assert scene.rows.centres[0] == EDGE
+    assert scene.rows.width == pytest.approx(1 / sy)
 
 
 def test_around_a_scene_its_edge_is_repeated(dataset: Dataset) -> None:
@@ -79,7 +94,7 @@ def test_around_a_scene_its_edge_is_repeated(dataset: Dataset) -> None:
 
 @SCALES
 def test_statics_of_a_scene_lie_on_its_cells_and_queries(sy: float, sx: float, dataset: Dataset) -> None:
-    scene = box_scene(dataset, BOX, 0, NAMES, sy, sx)
+    scene = box_scene(dataset, BOX, 0, NAMES, sy, sx, sampling=Sampling.MEANS)
     top, left, *_ = dataset.box(BOX)
     size = scene.target.shape[-2:]
     for i, name in enumerate(STATIC_FIELDS):

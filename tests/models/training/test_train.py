@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 import torch
 
-from models.interpolation import area_mean, conservative_bicubic
+from models.interpolation import interpolant
 from models.statistics import VARIABLES
-from models.training.batches import Batches, BatchSettings, fine_axis
-from models.training.data import MISSING, Box, averaged, load
+from models.training.batches import Batches, BatchSettings
+from models.training.data import MISSING, Box, load
 from models.training.experiment import Experiment
 from models.training.train import FAR_OFF, Mismatch, Trainer, bounded, validate
 
@@ -38,7 +38,17 @@ def write_pack(path: Path, holes: bool = False) -> Path:
         arrays[f"hres/{name}"] = np.round((field - offset[name]) / scale[name]).astype(np.int16)[None]
         if holes:
             arrays[f"hres/{name}"][:, 100:140, 20:60] = MISSING
-    meta = [{"name": "hres", "north": 60.0, "west": 0.0, "spacing": 0.25, "scale": scale, "offset": offset}]
+    meta = [
+        {
+            "name": "hres",
+            "north": 60.0,
+            "west": 0.0,
+            "spacing": 0.25,
+            "footprint": 31.0,
+            "scale": scale,
+            "offset": offset,
+        }
+    ]
     np.savez(path, meta=np.array(json.dumps(meta)), **arrays)
     return path
 
@@ -66,35 +76,12 @@ def test_batches_avoid_holes_and_line_up_with_their_coarse_fields(tmp_path: Path
     batches = Batches(dataset, list(VARIABLES), settings, np.random.default_rng(1))
     for _ in range(5):
         batch = batches.draw()
-        seen = batch.present[:, :, None, None]
-        base = conservative_bicubic(batch.x, batch.rows, batch.cols)
-        error = ((base - batch.target) * seen).std(dim=(2, 3))
-        deviation = (batch.target * seen).std(dim=(2, 3))
+        there = batch.present[:, :, None, None]
+        base = interpolant(batch.x, batch.seen)(batch.rows, batch.cols)
+        error = ((base - batch.target) * there).std(dim=(2, 3))
+        deviation = (batch.target * there).std(dim=(2, 3))
         assert (error <= deviation + 1e-4).all()  # a shifted grid would be worse than the mean
         assert batch.present.sum(dim=1).min() >= 1
-
-
-def test_a_data_set_in_means_over_blocks(tmp_path: Path) -> None:
-    dataset = load(write_pack(tmp_path / "pack.npz", holes=True), (BOX,))["hres"]
-    means = averaged(dataset, 3)
-    assert means.shape == (80, 133)
-    np.testing.assert_allclose(means.latitudes(0, 2), dataset.latitudes(0, 5)[[1, 4]])
-    assert means.west == dataset.west + 0.25
-    own = dataset.window("t2m", 0, 30, 60, 3, 3).mean()
-    assert means.window("t2m", 0, 10, 20, 1, 1)[0, 0] == pytest.approx(own, abs=dataset.scale["t2m"])
-    for row, col in ((33, 7), (34, 10), (46, 19)):  # blocks at and in the hole that spans 100..139, 20..59
-        block = dataset.usable[3 * row : 3 * row + 3, 3 * col : 3 * col + 3]
-        assert means.usable[row, col] == block.all()
-
-
-def test_a_share_of_the_main_set_is_trained_on_in_means(tmp_path: Path) -> None:
-    trainer = Trainer(experiment(tmp_path, "means", 3, averaged=(2,), averaged_share=0.5))
-    drawn = {"hres": 0, "hres-2": 0}
-    for name, batches in trainer.batches.items():
-        batches.draw = lambda name=name, draw=batches.draw: drawn.update({name: drawn[name] + 1}) or draw()
-    for _ in range(40):
-        trainer.draw()
-    assert min(drawn.values()) > 10, "about half of each"
 
 
 def test_a_resumed_run_equals_an_unbroken_one(tmp_path: Path) -> None:
@@ -171,17 +158,11 @@ def test_validation_scores_interpolation_and_model_on_the_same_points(tmp_path: 
     torch.testing.assert_close(*validate(trainer.average, trainer.main, 2.5))  # untrained: the interpolation
 
 
-def test_area_mean_of_a_partly_covered_cell_uses_what_is_there() -> None:
-    axis = fine_axis(5, 2.0, 0.0)
-    y = torch.arange(5.0)[None, None, None, :].expand(1, 1, 5, 5)
-    assert area_mean(y, axis, axis, 3, 3)[0, 0, 0].tolist() == [0.5, 2.5, 4.0]
-
-
 def test_under_autocast_the_regression_stays_in_float32(tmp_path: Path) -> None:
     """What it says of a peak is tens of residual sigmas: in bf16 a tenth of one would be lost."""
     trainer = Trainer(experiment(tmp_path, "bf16", 3, precision="bfloat16"))
     batch, model = trainer.draw(), trainer.model
-    encoded = model.encode(batch.x, batch.present, batch.statics, batch.rows, batch.cols)
+    encoded = model.encode(batch.x, batch.present, batch.statics, batch.rows, batch.cols, batch.seen)
     model.regression.coefficients.data.mul_(30)
     _, whole = model.at_queries(encoded, batch.statics, batch.rows, batch.cols)
     with torch.autocast("cpu", dtype=torch.bfloat16):
@@ -194,7 +175,7 @@ def test_a_step_in_bf16_is_about_one_in_float32(tmp_path: Path) -> None:
     losses = []
     for precision in ("float32", "bfloat16"):
         trainer = Trainer(experiment(tmp_path, precision, 6, precision=precision, learning_rate=5e-3))
-        losses.append([trainer.train_step() for _ in range(4)])
+        losses.append([float(trainer.train_step()) for _ in range(4)])
     assert losses[1][0] == losses[0][0], "the network says nothing yet, and all else is float32"
     assert losses[1][3] != losses[0][3]
     assert losses[1] == pytest.approx(losses[0], rel=0.02)

@@ -25,6 +25,7 @@ from tasks.grids.grid import Grid, lattice
 from tasks.handover.prepared import Prepared, StaticFields
 from tasks.handover.shards import blocks
 from tasks.prepare.terrain import margin_for
+from tests.models.laws import law
 
 VARIABLES = ("t2m", "d2m", "u10", "v10", "tp")
 
@@ -33,11 +34,11 @@ def network() -> Downscaler:
     """A small network with random weights everywhere, also in the head, and a short reach."""
     torch.manual_seed(5)
     laws = {
-        "t2m": VariableStatistics(280.0, 15.0, (0.3, 0.8)),
-        "d2m": VariableStatistics(275.0, 15.0, (0.3, 0.8)),
-        "u10": VariableStatistics(0.0, 5.0, (0.2, 0.9)),
-        "v10": VariableStatistics(0.0, 5.0, (0.2, 0.9)),
-        "tp": VariableStatistics(1.0, 1.2, (2e-4, 0.6), amount=True),
+        "t2m": VariableStatistics(280.0, 15.0, law(0.3, 0.8)),
+        "d2m": VariableStatistics(275.0, 15.0, law(0.3, 0.8)),
+        "u10": VariableStatistics(0.0, 5.0, law(0.2, 0.9)),
+        "v10": VariableStatistics(0.0, 5.0, law(0.2, 0.9)),
+        "tp": VariableStatistics(1.0, 1.2, law(2e-4, 0.6), amount=True),
     }
     sizes = {"channels": 8, "blocks": 2, "aggregate_every": 2, "hidden": 16, "heads": 2, "terrain_channels": 4}
     model = build("inr", Statistics(laws), sizes).eval()
