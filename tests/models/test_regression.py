@@ -70,7 +70,7 @@ def test_coefficients_are_parabolas_of_the_scale_and_each_sampling_s_own() -> No
     solution = sums.solve(ridge=1e-9)
     assert float(sums.left(solution)) == pytest.approx(0, abs=0.02)
     assert float(sums.left(torch.zeros_like(solution))) == 1
-    regression.coefficients.data[:] = solution.view(1, TERMS, 2)
+    regression.coefficients.data = solution.view(1, TERMS, 2).expand(2, -1, -1, -1).clone()
     predictors = random(1, 2, 5, 5, seed=9)
     for sampling in Sampling:
         seen, coefficient = case(sampling, 2.5)
