@@ -176,7 +176,7 @@ def test_coasts_are_seen_with_land_only() -> None:
 def test_lapse_rates_of_temperature_are_cut_and_those_of_pressure_are_not() -> None:
     s = terrain_scene(2.0, lambda z, _: [400 - 0.05 * z, 400 - 0.05 * z, 200 + 0.02 * z, 101325 - 12 * z])
     names = ["t2m", "sp", "d2m", "sp"]
-    predictors = inside(static_predictors(s.x, names, s.statics, s.rows, s.cols), 3, 2)
+    predictors = inside(static_predictors(s.x, names, s.statics, s.rows, s.cols, s.seen), 3, 2)
     assert predictors.shape[:3] == (1, 4, 4)
     height = predictors[0, :, HEIGHT]
     coarse = conservative_bicubic(s.statics.coarse, s.rows, s.cols)
