@@ -17,8 +17,8 @@ from flows.server.orchestrator import assert_clock
 from tasks.acquire import ALIASES
 from tasks.errors import BadInput, FinescaleError
 from tasks.handover.cycle import Cycle
-from tasks.handover.scorecard import QUARANTINED, Scorecard
-from tasks.locations import default_store, default_workspace, observations_folder
+from tasks.handover.scorecard import Quality, Scorecard, Validated
+from tasks.locations import default_store, default_workspace
 from tasks.present.report.rolling import rolling_picture
 from tasks.publish import record
 from tasks.region import search as regions
@@ -27,9 +27,9 @@ from tasks.storage import assert_writable, join, remove, write_bytes
 from tasks.store.ledger import LedgerEntry, entries, read_entry
 from tasks.store.scores import RANGE, drift, read_scores
 from tasks.store.withdrawal import point_to_good, point_to_newest_good
-from tasks.validate import Observed, Validated, observe
 from tasks.validate import verify as score
-from tasks.validate.arrivals import OBSERVED_SOURCES, is_complete, save_history, valid_times
+from tasks.validate.arrivals import OBSERVED_SOURCES, Seen, is_complete, save_history, valid_times
+from tasks.validate.observe import Observed, observe
 
 log = logging.getLogger(__name__)
 
@@ -159,9 +159,7 @@ def _observe(place: Region, chosen: list[LedgerEntry], given: str | None, folder
     times = [t for e in chosen for t in valid_times(Cycle.parse(e.cycle, e.source), e.lead_hours) if t <= now]
     if not times:
         raise BadInput(f"{', '.join(e.cycle for e in chosen)}: all valid times lie in the future; ask again later")
-    return observe(
-        place.name, place.box, min(times), max(times), place.observations, folder, given, observations_folder()
-    )
+    return observe(place, min(times), max(times), folder, given)
 
 
 def _score(
@@ -178,22 +176,22 @@ def _score(
     cycle = Cycle.parse(entry.cycle, entry.source)
     last = valid_times(cycle, entry.lead_hours)[-1]
     complete = last <= now if given else is_complete(last, place, now, not observed.problems)
-    found: Validated = score(
-        entry.cycle, join(store, *entry.product.split("/")), entry.scorecard, place.gate, folder, observed, complete,
-        save_history(store, place, cycle, folder) if complete else None,
-    )  # fmt: skip
+    history = save_history(store, place, cycle, folder) if complete else None
+    seen = Seen(observed=observed, complete=complete, history=history)
+    product = join(store, *entry.product.split("/"))
+    found: Validated = score(entry.cycle, product, entry.scorecard, place, seen, folder)
     if given and not _count(found.scorecard):
         raise BadInput(f"{entry.cycle}: no usable observation at its valid times and in its box among those given")
     if _nothing_new(entry.scorecard, found.scorecard, observed):
         report.unchanged.append(entry.cycle)
         return
-    made = record(store, place, cycle, entry.product, found.scorecard, found.pairs, found.table)
+    made = record(store, place, cycle, entry.product, found)
     if made is None:
         report.unchanged.append(entry.cycle)  # made again or withdrawn meanwhile
         return
     report.scored[entry.cycle] = made.quality
     artifacts.verification(made)
-    if made.quality == QUARANTINED:
+    if made.quality == Quality.QUARANTINED:
         report.quarantined[entry.cycle] = made.why
 
 

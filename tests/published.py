@@ -19,7 +19,7 @@ from tasks.handover.scorecard import Scorecard
 from tasks.handover.shards import digest
 from tasks.storage import filesystem, join, open_zarr, read_json, write_bytes, zarr_store
 from tasks.store.ledger import LedgerEntry, point_to, read_tagged_entry, write_entry
-from tasks.store.product import create, seal
+from tasks.store.product import create, fill_input, seal
 from tasks.variables import VARIABLES
 from tests.servers.s3 import BUCKET, S3Server, s3_server
 
@@ -87,10 +87,10 @@ def put_product(store: str, cycle: Cycle, *, revision: int = 1, seed: int = 0) -
     """A product without a ledger entry; returns its path in the store."""
     stamp = cycle.stamp + (f"-r{revision}" if revision > 1 else "")
     name = f"hubei/{cycle.source}/{cycle.time:%Y}/{cycle.time:%m}/{stamp}.zarr"
-    uri, folder = join(store, *name.split("/")), join(store, f"fields-{next(_numbers)}")
-    create(_fields(cycle, seed).save(folder), GRID, ["t2m", "tp"], uri)
-    fs, path = filesystem(folder)
-    fs.rm(path, recursive=True)
+    uri, made_from = join(store, *name.split("/")), _fields(cycle, seed)
+    names = ["t2m", "tp"]
+    create(uri, made_from.fields.drop_vars(names), GRID, names, made_from.statics)
+    fill_input(uri, ((n, iter(made_from.fields[n].values)) for n in names))
     group = zarr.open_group(zarr_store(uri), mode="r+", use_consolidated=False)
     rng = np.random.default_rng(seed)
     group["t2m"][:] = rng.normal(285, 5, (3, GRID.rows, GRID.cols)).astype("f4")

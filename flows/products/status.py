@@ -15,12 +15,12 @@ from tasks.region import search as regions
 from tasks.acquire import ALIASES, SOURCES
 from tasks.handover.candidates import Candidate
 from tasks.handover.cycle import Cycle
-from tasks.store.ledger import DAMAGED, QUARANTINED, WITHDRAWN, LedgerEntry, entries, latest_uri
+from tasks.store.ledger import LedgerEntry, State, entries, latest_uri
 from tasks.present.report import words
 from tasks.store.withdrawal import withdraw as take_back
 from tasks.region.document import Region
 from tasks.store.scores import drift, read_scores, summary
-from tasks.handover.scorecard import DEGRADED
+from tasks.handover.scorecard import Quality
 from tasks.storage import assert_readable, exists, join, read_json
 
 # Since the newest good cycle began. IFS: the next two, 12 h apart and complete 7 h 40 min after they begin, are missing
@@ -81,11 +81,11 @@ def source_health(region: Region, store: str, found: list[LedgerEntry], now: dat
     rows = []
     for source in sorted({e.source for e in found} | scheduled):
         mine = [e for e in found if e.source == source]
-        damaged, withdrawn, refused = (sum(e.state == s for e in mine) for s in (DAMAGED, WITHDRAWN, QUARANTINED))
+        damaged, withdrawn, refused = (sum(e.state == s for e in mine) for s in (State.DAMAGED, State.WITHDRAWN, State.QUARANTINED))
         good = [e for e in mine if e.good and exists(join(store, *e.product.split("/"), "zarr.json"))]
         row = SourceHealth(
             source=source, verdict="none", damaged=damaged, withdrawn=withdrawn, quarantined=refused,
-            degraded=sum(e.quality == DEGRADED for e in good),
+            degraded=sum(e.quality == Quality.DEGRADED for e in good),
         )  # fmt: skip
         if good:
             best = max(good, key=lambda e: e.cycle)

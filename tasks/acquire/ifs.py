@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 
 from tasks.acquire.layout import COMPLETE_AFTER, READY_AFTER, lead_times, reach_of, stream_of
 from tasks.acquire.mirrors import Mirror, MirrorFailure, NotThere
-from tasks.acquire.open_data import assert_is_message, by_param, needed
+from tasks.acquire.open_data import assert_decodes, assert_is_message, by_param, needed
 from tasks.acquire.raw import RawFolder
 from tasks.errors import BadInput, CycleNotReady, IncompleteDownload
 from tasks.handover.cycle import Cycle, RawFile
@@ -177,11 +177,16 @@ class _Fetch:
             self._settle(step, variable, copies[variable.param])
 
     def _settle(self, step: int, variable: Variable, copies: dict[str, tuple[bytes, list[str]]]) -> None:
-        """Keep what two mirrors agree on, or the only copy there is; nothing where they differ and none decides."""
+        """Keep what two mirrors agree on, or the only copy there is; nothing where they differ and none decides.
+
+        What two mirrors send byte for byte is not decoded to prove it.
+        """
+        what = f"{self.cycle} +{step} h {variable.param}"
+        if not any(len(mirrors) > 1 for _, mirrors in copies.values()):
+            copies = {d: c for d, c in copies.items() if self._decodes(step, variable, *c, what)}
         if not copies:
             return
         data, mirrors = max(copies.values(), key=lambda c: len(c[1]))
-        what = f"{self.cycle} +{step} h {variable.param}"
         if len(copies) > 1:
             others = ", ".join(m for d, names in copies.values() for m in names if d != data)
             if len(mirrors) < 2:
@@ -197,6 +202,20 @@ class _Fetch:
                 self._reported = time.monotonic()
                 size = sum(f.size for f in self.files.values()) / 1e6
                 log.info("acquire: %s, %d of %d messages, %.0f MB", self.cycle, len(self.files), self._total, size)
+
+    def _decodes(self, step: int, variable: Variable, data: bytes, mirrors: list[str], what: str) -> bool:
+        """Whether a copy's values decode; why they do not is noted of its mirrors."""
+        try:
+            assert_decodes(data, what)
+        except IncompleteDownload as error:
+            for mirror in (m for m in self.mirrors if m.name in mirrors):
+                self._refuse(step, variable, mirror, error)
+            return False
+        return True
+
+    def _refuse(self, step: int, variable: Variable, mirror: Mirror, error: IncompleteDownload) -> None:
+        log.warning("acquire: %s (mirror %s)", error, mirror.name)
+        self._note(step, [variable], mirror, str(error).split(": ", 1)[-1].split(";")[0], late=False)
 
     def _ask(
         self, mirror: Mirror, step: int, variables: list[Variable], proved: dict[str, set[str]]
@@ -225,8 +244,7 @@ class _Fetch:
                     assert_is_message(message, variable, self.cycle, step, length, f"{where} {variable.param}")
                 good.append((variable, digest, message))
             except IncompleteDownload as error:
-                log.warning("acquire: %s (mirror %s)", error, mirror.name)
-                self._note(step, [variable], mirror, str(error).split(": ", 1)[1].split(";")[0], late=False)
+                self._refuse(step, variable, mirror, error)
         return good
 
     def _failed(self, mirror: Mirror, step: int, variables: list[Variable], failure: MirrorFailure) -> None:

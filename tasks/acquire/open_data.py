@@ -8,18 +8,17 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass
-from datetime import UTC, datetime
-
-import eccodes
 
 from tasks.acquire.layout import file_uri
 from tasks.errors import IncompleteDownload
+from tasks.grib.header import read_header
+from tasks.grib.layout import decode_values
+from tasks.grib.walk import message_of
 from tasks.handover.cycle import Cycle, RawFile
 from tasks.storage import filesystem, join, write_bytes
 from tasks.variables import Variable
 
 REMEDY = "fetch it again, or from another mirror"
-SURFACE = {"surface", "meanSea", "heightAboveGround"}
 HEIGHTS = {"2t": 2, "2d": 2, "10u": 10, "10v": 10}  # m
 
 
@@ -56,37 +55,34 @@ def needed(variables: list[Variable], step: int) -> list[Variable]:
 
 
 def assert_is_message(data: bytes, variable: Variable, cycle: Cycle, step: int, length: int, where: str) -> None:
-    """The bytes are whole, decode, and are this parameter, level, cycle and lead time; IncompleteDownload otherwise."""
-    if len(data) != length or data[:4] != b"GRIB" or data[-4:] != b"7777":
-        raise IncompleteDownload(f"{where}: {len(data)} of {length} bytes, or not a whole GRIB message; {REMEDY}")
-    try:
-        handle = eccodes.codes_new_from_message(data)
-    except eccodes.CodesInternalError as error:
-        raise IncompleteDownload(f"{where}: does not decode ({error}); {REMEDY}") from None
-    try:
-        get = lambda key: eccodes.codes_get(handle, key)  # noqa: E731
-        time = datetime.strptime(f"{get('dataDate'):08d}{get('dataTime'):04d}", "%Y%m%d%H%M").replace(tzinfo=UTC)
-        height = HEIGHTS.get(variable.param)
-        level = get("typeOfLevel") in SURFACE and (height is None or int(get("level")) == height)
-        found = (int(get("paramId")) in variable.param_ids, level, time, int(get("endStep")))
-        if found != (True, True, cycle.time, step):
-            raise IncompleteDownload(
-                f"{where}: the index is wrong, the message there is {get('shortName')} of {time:%Y-%m-%dT%H} "
-                f"+{get('endStep')} h at {get('typeOfLevel')} {get('level')}; {REMEDY}"
-            )
-        if int(get("totalLength")) != length:
-            raise IncompleteDownload(f"{where}: the message says {get('totalLength')} bytes, not {length}; {REMEDY}")
-        values = eccodes.codes_get_array(handle, "values")
-        if len(values) != int(get("numberOfDataPoints")):
-            raise IncompleteDownload(f"{where}: {len(values)} values of {get('numberOfDataPoints')}; {REMEDY}")
-    except (eccodes.CodesInternalError, ValueError) as error:
-        raise IncompleteDownload(f"{where}: does not decode ({error}); {REMEDY}") from None
-    finally:
-        eccodes.codes_release(handle)
+    """The bytes are a whole message of this parameter, level, cycle and lead time; IncompleteDownload otherwise.
+
+    By its header: values are decoded by `assert_decodes`.
+    """
+    message = message_of(data, length, IncompleteDownload, where, REMEDY)
+    header = read_header(message, IncompleteDownload, where, REMEDY)
+    height = HEIGHTS.get(variable.param)
+    level = header.of_surface and (height is None or header.level == height)
+    if (header.variable, level, header.init, header.lead_hours) != (variable, True, cycle.time, step):
+        raise IncompleteDownload(
+            f"{where}: the index is wrong, the message there is {header.short_name} of {header.init:%Y-%m-%dT%H} "
+            f"+{header.lead_hours:g} h at {header.level_type} {header.level}; {REMEDY}"
+        )
 
 
-def fetch_lead_time(root: str, cycle: Cycle, step: int, variables: list[Variable], folder: str) -> RawFile:
-    """Needed messages of one lead time in a folder laid out so, by byte range, proved, as one file in `folder`."""
+def assert_decodes(data: bytes, where: str) -> None:
+    """A whole message's values decode; IncompleteDownload otherwise."""
+    message = message_of(data, len(data), IncompleteDownload, where, REMEDY)
+    decode_values(message, IncompleteDownload, where, REMEDY)
+
+
+def fetch_lead_time(
+    root: str, cycle: Cycle, step: int, variables: list[Variable], folder: str, *, decode: bool = True
+) -> RawFile:
+    """Needed messages of one lead time in a folder laid out so, by byte range, proved, as one file in `folder`.
+
+    `decode`: prove their values too, where no checksum has proved the files.
+    """
     base = file_uri(root, cycle.time, step)
     fs, path = filesystem(base)
     where = f"{cycle} +{step} h"
@@ -108,6 +104,8 @@ def fetch_lead_time(root: str, cycle: Cycle, step: int, variables: list[Variable
                 f"{where}: no file at {base}.grib2, though there is an index; wait for it"
             ) from None
         assert_is_message(data, variable, cycle, step, entry.length, f"{where} {variable.param}")
+        if decode:
+            assert_decodes(data, f"{where} {variable.param}")
         messages.append(data)
     whole = b"".join(messages)
     uri = join(folder, f"{cycle.stamp}-{step}h.grib2")

@@ -21,7 +21,7 @@ from tasks.datasets.training import (
     with_statics,
 )
 from tasks.prepare.assemble import assemble
-from tasks.prepare.decode import decode
+from tasks.prepare.decode import scanned
 
 EVERY_UK = 31  # hours between the British cases: 24 of them, at every hour of the day
 EVERY_CHINA = 5  # 10 of 48 hours
@@ -30,8 +30,9 @@ EAST_ASIA = {"latitude": slice(55, 15), "longitude": slice(75, 135)}  # of the g
 
 def read_grib(path: Path) -> xr.Dataset:
     """Our variables of a GRIB file by valid time, in the units and names of the pipeline."""
-    assembled = assemble(decode(path, set(VARIABLES)), lambda grid: grid, list(VARIABLES), [])
-    fields = assembled.fields[[n for n in VARIABLES if n in assembled.fields]].reset_coords(drop=True)
+    with scanned([path], set(VARIABLES)) as headers:
+        loaded = assemble(headers, lambda grid: grid, list(VARIABLES), []).load()
+    fields = loaded[[n for n in VARIABLES if n in loaded]].reset_coords(drop=True)
     return east_of_dateline(fields.rename(step="time").drop_vars("time"))
 
 

@@ -45,10 +45,10 @@ def check_scale(plan: Plan, scale_range: tuple[float, float], model: str) -> Non
         log.warning("scale %.3g x %.3g is outside %g..%g, on which %s was trained", *plan.scale, *scale_range, model)
 
 
-def coarse_fields(prepared: Prepared, names: list[str], steps: slice) -> Fields:
-    """Some lead times on the input grid: variable -> (steps, rows, cols)."""
+def coarse_fields(prepared: Prepared, names: list[str], steps: slice, plan: Plan) -> Fields:
+    """Some lead times of what a plan needs of the input: variable -> (steps, rows, cols) on `plan.coarse`."""
     fields = prepared.fields.isel(step=steps)
-    return {n: fields[n].values for n in names if n in fields}
+    return {n: plan.window.of(fields[n]) for n in names if n in fields}
 
 
 def _run(
@@ -61,7 +61,7 @@ def _run(
     statics = statics_of(prepared, plan)
     with progress("downscale", count * len(plan.tiling)) as tick:
         for i in range(count):
-            coarse = coarse_fields(prepared, names, slice(i, i + 1))
+            coarse = coarse_fields(prepared, names, slice(i, i + 1), plan)
             fine = super_resolve(method, names, coarse, statics, plan, tick)
             for n, field in finish(fine, coarse).items():
                 out[n][i] = field[0]

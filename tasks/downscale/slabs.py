@@ -133,7 +133,7 @@ def _stacked(
     """A block's fields (steps, rows, cols) at some lead times, rounded."""
     shape = (steps.stop - steps.start, block.rows.stop - block.rows.start, block.cols.stop - block.cols.start)
     out = {n: np.empty(shape, dtype=np.float32) for n in names}
-    coarse = coarse_fields(work.prepared, names, steps)
+    coarse = coarse_fields(work.prepared, names, steps, work.limits.plan)
     for i in range(shape[0]):
         for name, field in work.lead_time({n: c[i : i + 1] for n, c in coarse.items()}).items():
             out[name][i] = round_field(name, field[0])
@@ -174,7 +174,7 @@ def compute(slab: Slab) -> SlabReport:
             f"model {slab.model}: the package here has sha-256 {package.digest[:12]}, the run began with "
             f"{slab.model_sha256[:12]}; bring this machine's models up to date"
         )
-    prepared = Prepared.load(slab.fields)
+    prepared = Prepared.load(slab.product, slab.terrain, slab.coarse)
     names = [str(n) for n in prepared.fields.data_vars if n in VARIABLES]
     unknown = [n for n in names if n not in package.variables]
     if unknown:

@@ -1,9 +1,10 @@
-"""NetCDF and Zarr -> decoded fields: any names and units that the table of variables knows."""
+"""NetCDF and Zarr -> headers of fields: any names and units that the table of variables knows."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,8 +12,8 @@ import pandas as pd
 import xarray as xr
 
 from tasks.errors import MixedCycles, UnreadableFile
-from tasks.grids.grid import Canonical, Grid, canonical
-from tasks.prepare.fields import DecodedField
+from tasks.grids.grid import Canonical, canonical
+from tasks.prepare.fields import FieldHeader
 from tasks.variables import CONVERSIONS, Variable, by_name
 
 LATITUDES, LONGITUDES = ("latitude", "lat", "y"), ("longitude", "lon", "x")
@@ -34,14 +35,23 @@ def layout(ds: xr.Dataset, where: str) -> tuple[str, str, Canonical]:
     return lat, lon, canonical(ds[lat].values, ds[lon].values, where)
 
 
-def to_si(field: xr.DataArray, variable: Variable, values: np.ndarray, where: str) -> np.ndarray:
-    """Values in the table's unit; UnreadableFile if the file's unit cannot become it."""
-    written = str(field.attrs.get("units", variable.units)).strip()
-    unit, factor, offset = CONVERSIONS.get(written, (written, 1.0, 0.0))
-    if unit != variable.units:
+def _written_units(field: xr.DataArray, variable: Variable) -> str:
+    return str(field.attrs.get("units", variable.units)).strip()
+
+
+def assert_converts(field: xr.DataArray, variable: Variable, where: str) -> None:
+    """UnreadableFile if the file's unit cannot become the table's."""
+    written = _written_units(field, variable)
+    if CONVERSIONS.get(written, (written, 1.0, 0.0))[0] != variable.units:
         raise UnreadableFile(
             f"{where}: {variable.name} has units {written!r}; expected {variable.units} or one that converts to it"
         )
+
+
+def to_si(field: xr.DataArray, variable: Variable, values: np.ndarray) -> np.ndarray:
+    """Values in the table's unit, float32; of a unit that converts to it."""
+    written = _written_units(field, variable)
+    _, factor, offset = CONVERSIONS.get(written, (written, 1.0, 0.0))
     return (
         np.asarray(values, dtype=np.float32)
         if (factor, offset) == (1.0, 0.0)
@@ -99,16 +109,12 @@ def _origin(attributes: str) -> str:
     )
 
 
-def decode_xarray(
-    ds: xr.Dataset, wanted: set[str], where: str, needed: Callable[[Grid], Grid] | None = None
-) -> Iterator[DecodedField]:
-    """Every wanted field, or the area of it that is needed.
+def scan_xarray(ds: xr.Dataset, wanted: set[str], where: str) -> Iterator[FieldHeader]:
+    """The header of every wanted field; values are read while the data set is open.
 
     Amounts: since the cycle's start if there is a `step`, else of the preceding interval.
     """
     lat, lon, to_canonical = layout(ds, where)
-    if needed is not None:
-        to_canonical = to_canonical.around(needed(to_canonical.grid))
     for name in ds.data_vars:
         variable = by_name(str(name))
         if variable is None or variable.name not in wanted:
@@ -119,16 +125,20 @@ def decode_xarray(
         odd = [str(d) for d in field.dims if field.sizes[d] > 1 and d not in (lat, lon, *TIMES, *STEPS)]
         if odd:
             raise UnreadableFile(f"{where}: {name} has a dimension {odd[0]}; select one member of it first")
+        assert_converts(field, variable, where)
         origin = _origin(str(ds.attrs) + str(field.attrs))
         for init, valid, analysis, piece in _slices(field, where):
             label = f"{where} {name} at {valid:%Y-%m-%dT%H:%M}"
-            try:
-                flat = piece.transpose(..., lat, lon).values
-            except Exception as error:  # of whichever library reads the chunk
-                raise UnreadableFile(f"{label}: does not decode ({error}); fetch it again") from None
-            values = to_si(field, variable, flat.reshape(flat.shape[-2:]), where)
-            start = init if variable.amount and not analysis else valid
-            yield DecodedField(
-                variable, init, start, valid, analysis, origin, "", to_canonical.grid, to_canonical(values), label,
-                dated=init != EPOCH,
+            yield FieldHeader(
+                variable=variable, init=init, start=init if variable.amount and not analysis else valid, valid=valid,
+                analysis=analysis, origin=origin, expver="", layout=to_canonical, where=label,
+                read=partial(_values, piece.transpose(..., lat, lon), variable, label), dated=init != EPOCH,
             )  # fmt: skip
+
+
+def _values(piece: xr.DataArray, variable: Variable, label: str, layout: Canonical) -> np.ndarray:
+    try:
+        flat = piece.values
+    except Exception as error:  # of whichever library reads the chunk
+        raise UnreadableFile(f"{label}: does not decode ({error}); fetch it again") from None
+    return layout(to_si(piece, variable, flat.reshape(flat.shape[-2:])))

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 from datetime import UTC, datetime
-from uuid import uuid4
 
 import pandas as pd
 from prefect import task
@@ -16,16 +15,15 @@ from pydantic import BaseModel
 
 from tasks.errors import FinescaleError
 from tasks.handover.cycle import Cycle
-from tasks.handover.prepared import PreparedInfo
-from tasks.handover.scorecard import QUARANTINED, Scorecard
+from tasks.handover.scorecard import Quality, Validated
 from tasks.page import put_page
 from tasks.present.geojson import SUFFIX, put_boundary, write_stations
 from tasks.publish.pages import attributes, picture, report_page
 from tasks.region.document import Region
 from tasks.retry import worth_retrying
 from tasks.storage import create_bytes, exists, join, put_in_place, read_parquet, read_tagged, remove, write_bytes
-from tasks.store.ledger import PUBLISHED, LedgerEntry, folder, read_entry, read_tagged_entry, write_entry
-from tasks.store.product import create, reseal, seal
+from tasks.store.ledger import LedgerEntry, State, folder, read_entry, read_tagged_entry, write_entry
+from tasks.store.product import reseal, seal
 from tasks.store.quarantine import enter_refused, place_of
 from tasks.store.scores import remove_scores, write_scores
 from tasks.store.stac import settle_cycle
@@ -62,15 +60,6 @@ def _name(cycle: Cycle, revision: int) -> str:
     return cycle.stamp if revision == 1 else f"{cycle.stamp}-r{revision}"
 
 
-@task(name="stage", task_run_name="stage {cycle}", retries=5, retry_delay_seconds=[5, 15, 30, 60, 120],
-      retry_condition_fn=worth_retrying, timeout_seconds=600)  # fmt: skip
-def stage(store: str, region: Region, cycle: Cycle, info: PreparedInfo) -> str:
-    """A product without values in the store's _staging; returns its URI. Nobody reads there."""
-    uri = join(store, "_staging", f"{region.name}-{cycle.source}-{cycle.stamp}-{uuid4().hex[:8]}.zarr")
-    create(info.uri, region.target, info.variables, uri, region.inference.block)
-    return uri
-
-
 @task(name="publish", task_run_name="publish {cycle}", retries=5, retry_delay_seconds=[5, 15, 30, 60, 120],
       retry_condition_fn=worth_retrying, timeout_seconds=3600)  # fmt: skip
 def publish(
@@ -79,18 +68,17 @@ def publish(
     cycle: Cycle,
     staged: str,
     draft: LedgerEntry,
-    pairs: str | None = None,
-    table: str | None = None,
+    found: Validated,
     again: bool = False,
 ) -> Published:
     """Put the staged product in place; then picture, report, ledger entry and latest.json, in that order.
 
-    What is left in staging is the caller's to remove. `draft`: the entry but for the names. `pairs`, `table`: URIs of
-    what was scored. `again`: publish although the same product is there.
+    What is left in staging is the caller's to remove. `draft`: the entry but for the names. `again`: publish although
+    the same product is there.
     """
     revision, claimed = claim(store, region.name, cycle, staged)
     place = "/".join([region.name, cycle.source, f"{cycle.time:%Y}", f"{cycle.time:%m}", _name(cycle, revision)])
-    entry = named(draft, place, revision, pairs)
+    entry = named(draft, place, revision, found.pairs)
     product = join(store, *entry.product.split("/"))
     there = read_entry(store, region.name, cycle)
     if there is not None and there.product == entry.product:  # entered by this run, before it was interrupted
@@ -99,10 +87,10 @@ def publish(
         if exists(staged):  # not so when a retry comes after the renaming of a local folder
             seal(staged, attributes(entry, region))
             put_in_place(staged, product)
-        _write_pages(store, region, entry, pairs)
+        _write_pages(store, region, entry, found.pairs)
         published = _enter(store, cycle, entry, again)
     if published.made:
-        _keep_scores(store, cycle, published.entry, table)
+        _keep_scores(store, cycle, published.entry, found.table)
     else:
         for path in filter(None, (entry.product, entry.quicklook, entry.report, entry.stations)):
             remove(join(store, *path.split("/")))
@@ -174,15 +162,15 @@ def _enter(store: str, cycle: Cycle, entry: LedgerEntry, again: bool) -> Publish
 @task(name="quarantine", task_run_name="quarantine {cycle}", retries=5, retry_delay_seconds=[5, 15, 30, 60, 120],
       retry_condition_fn=worth_retrying, timeout_seconds=3600)  # fmt: skip
 def quarantine(
-    store: str, region: Region, cycle: Cycle, staged: str, draft: LedgerEntry, pairs: str | None = None
+    store: str, region: Region, cycle: Cycle, staged: str, draft: LedgerEntry, found: Validated
 ) -> LedgerEntry:
     """Put a product that the gate refused where people can look at it and readers do not; `latest.json` stays."""
     why = "; ".join(draft.scorecard.why)
-    entry = named(draft, place_of(staged), 0, pairs).model_copy(update={"state": QUARANTINED, "why": why})
+    entry = named(draft, place_of(staged), 0, found.pairs).model_copy(update={"state": State.QUARANTINED, "why": why})
     if exists(staged):  # not so when a retry comes after the renaming of a local folder
         seal(staged, attributes(entry, region))
         put_in_place(staged, join(store, *entry.product.split("/")))
-    _write_pages(store, region, entry, pairs)
+    _write_pages(store, region, entry, found.pairs)
     enter_refused(store, cycle, entry)
     log.warning("quarantine: %s: %s", join(store, *entry.product.split("/")), why)
     return entry
@@ -190,15 +178,14 @@ def quarantine(
 
 @task(name="record", task_run_name="record {cycle}", retries=5, retry_delay_seconds=[5, 15, 30, 60, 120],
       retry_condition_fn=worth_retrying, timeout_seconds=3600)  # fmt: skip
-def record(
-    store: str, region: Region, cycle: Cycle, product: str, scorecard: Scorecard, pairs: str | None, table: str | None
-) -> LedgerEntry | None:
+def record(store: str, region: Region, cycle: Cycle, product: str, validated: Validated) -> LedgerEntry | None:
     """Write another verdict on a published product: into it, its report, scores, the ledger, and `latest.json` last.
 
     `product`: as the ledger names it. None if the ledger names another one by now, or it has been taken back: then
     readers are led by that, and its scores are no measure for others. A product that is refused is marked in the
     ledger, and readers are led to the newest good one.
     """
+    scorecard, pairs = validated.scorecard, validated.pairs
     while True:
         found = read_tagged_entry(store, region.name, cycle)
         if found is None or found[0].product != product:
@@ -206,9 +193,10 @@ def record(
         if not found[0].scorable:
             remove_scores(store, region.name, cycle)
             return None
-        refused = scorecard.quality == QUARANTINED
+        refused = scorecard.quality == Quality.QUARANTINED
         changes = {"scorecard": scorecard, "quality": scorecard.quality, "verified_at": datetime.now(UTC)}
-        changes |= {"state": QUARANTINED if refused else PUBLISHED, "why": "; ".join(scorecard.why) if refused else ""}
+        state = State.QUARANTINED if refused else State.PUBLISHED
+        changes |= {"state": state, "why": "; ".join(scorecard.why) if refused else ""}
         # entries of older versions know of no report
         report = found[0].report or product.removesuffix(".zarr") + ".html"
         beside = {"report": report, "stations": product.removesuffix(".zarr") + SUFFIX if pairs else found[0].stations}
@@ -218,7 +206,7 @@ def record(
         if refused:
             remove_scores(store, region.name, cycle)
         else:
-            _keep_scores(store, cycle, entry, table)
+            _keep_scores(store, cycle, entry, validated.table)
         if write_entry(store, cycle, entry, found[1]):
             break
     _settle(store, region.name, cycle)

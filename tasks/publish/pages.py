@@ -6,12 +6,13 @@ import pandas as pd
 import xarray as xr
 
 from tasks.handover.cycle import ATTRIBUTION, LICENCE
+from tasks.handover.prepared import INPUT
 from tasks.present.quicklook import quicklook, thinned
 from tasks.present.report import report
 from tasks.region.document import Region
 from tasks.storage import open_zarr
 from tasks.store.ledger import LedgerEntry
-from tasks.store.product import INPUT, open_input
+from tasks.store.product import open_input
 
 
 def attributes(entry: LedgerEntry, region: Region) -> dict[str, str]:

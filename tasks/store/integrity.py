@@ -13,7 +13,7 @@ from tasks.grids.gridded import lead_times
 from tasks.handover.cycle import Cycle
 from tasks.handover.shards import field_digest
 from tasks.storage import DAMAGE, exists, is_remote, join, open_zarr
-from tasks.store.ledger import DAMAGED, LedgerEntry
+from tasks.store.ledger import LedgerEntry, State
 from tasks.store.withdrawal import mark
 from tasks.variables import VARIABLES
 
@@ -115,7 +115,7 @@ def check_product(store: str, entry: LedgerEntry, dry_run: bool = False) -> list
         return []
     wrong = verify_product(store, entry)
     if wrong and not dry_run:
-        mark(store, entry, DAMAGED, summary(wrong))
+        mark(store, entry, State.DAMAGED, summary(wrong))
     return wrong
 
 

@@ -15,17 +15,17 @@ import glob
 import hashlib
 import json
 from datetime import datetime
+from enum import StrEnum
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
 from tasks.errors import FinescaleError
 from tasks.handover.cycle import Cycle, RawFile
-from tasks.handover.scorecard import Scorecard
+from tasks.handover.scorecard import Quality, Scorecard
 from tasks.handover.slab import SlabReport
 from tasks.storage import create_bytes, filesystem, join, read_tagged, replace_bytes
 
-PUBLISHED, WITHDRAWN, DAMAGED, QUARANTINED = "published", "withdrawn", "damaged", "quarantined"
 ERA5T = "0005"  # expver of preliminary ERA5; 0001 is final
 
 
@@ -33,15 +33,23 @@ class DamagedLedger(FinescaleError):
     """A ledger file that cannot be read."""
 
 
+class State(StrEnum):
+    """What became of a product."""
+
+    PUBLISHED = "published"
+    WITHDRAWN = "withdrawn"  # by a person
+    DAMAGED = "damaged"  # found by the integrity scan
+    QUARANTINED = "quarantined"  # by the gate
+
+
 class LedgerEntry(BaseModel):
     """All there is to know of one published cycle; paths are relative to the store."""
 
     region: str
     cycle: str
-    # published; withdrawn (by a person), damaged (found by the integrity scan), quarantined (by the gate): see `good`
-    state: str
+    state: State  # see `good`
     why: str = ""  # of a state other than published
-    quality: str
+    quality: Quality
     product: str
     quicklook: str
     report: str = ""
@@ -69,12 +77,12 @@ class LedgerEntry(BaseModel):
     @property
     def good(self) -> bool:
         """Whether readers may use the product; one that is withdrawn or damaged counts as not made."""
-        return self.state == PUBLISHED
+        return self.state == State.PUBLISHED
 
     @property
     def scorable(self) -> bool:
         """Whether another verdict may be given: on what is good, and on what observations have put into quarantine."""
-        return self.good or (self.state == QUARANTINED and self.revision > 0)
+        return self.good or (self.state == State.QUARANTINED and self.revision > 0)
 
     @property
     def source(self) -> str:

@@ -13,8 +13,8 @@ from tasks.errors import BadInput
 from tasks.handover.cycle import Cycle
 from tasks.storage import exists, join, read_tagged, remove
 from tasks.store.ledger import (
-    WITHDRAWN,
     LedgerEntry,
+    State,
     entries,
     latest_uri,
     point_to,
@@ -37,12 +37,12 @@ def withdraw(store: str, region: str, cycle: Cycle, why: str) -> LedgerEntry | N
     found = read_tagged_entry(store, region, cycle)
     if found is None:
         raise BadInput(f"{region} {cycle} is not in the ledger of {store}; `finescale status {region}` lists what is")
-    mark(store, found[0], WITHDRAWN, why)
+    mark(store, found[0], State.WITHDRAWN, why)
     remove_scores(store, region, cycle)
     return point_to_newest_good(store, region, cycle.source)
 
 
-def mark(store: str, entry: LedgerEntry, state: str, why: str) -> bool:
+def mark(store: str, entry: LedgerEntry, state: State, why: str) -> bool:
     """Change the state of this product's entry; False if the entry is of another product by now, and stays."""
     cycle = Cycle.parse(entry.cycle, entry.source)
     while True:

@@ -6,8 +6,8 @@ import math
 from dataclasses import dataclass
 from datetime import datetime
 
-from tasks.handover.scorecard import DEGRADED, QUARANTINED, UNVERIFIED, VERIFIED, Skill
-from tasks.store.ledger import LedgerEntry
+from tasks.handover.scorecard import Quality, Skill
+from tasks.store.ledger import LedgerEntry, State
 
 MINUS, NONE, NBSP = "\N{MINUS SIGN}", "–", "\N{NO-BREAK SPACE}"
 
@@ -97,28 +97,29 @@ def compared(skill: Skill) -> str:
 class Verdict:
     """What stands first: one word, what it means, and what to do."""
 
-    quality: str
+    quality: Quality
     word: str
     mark: str  # beside the colour, for those who do not see it and for print
     meaning: str
 
 
 _VERDICTS = {
-    VERIFIED: ("Verified", "✓", "Compared with stations, and not found worse than interpolation of its input."),
-    DEGRADED: ("Degraded", "!", "Published, with a warning. Read the reasons before you use it."),
-    UNVERIFIED: ("Unverified", "?", "Sound by its own checks, but not yet compared with enough observations."),
-    QUARANTINED: ("Quarantined", "×", "Do not use. It was refused, and readers are not pointed to it."),
+    Quality.VERIFIED: ("Verified", "✓", "Compared with stations, and not found worse than interpolation of its input."),
+    Quality.DEGRADED: ("Degraded", "!", "Published, with a warning. Read the reasons before you use it."),
+    Quality.UNVERIFIED: ("Unverified", "?", "Sound by its own checks, but not yet compared with enough observations."),
+    Quality.QUARANTINED: ("Quarantined", "×", "Do not use. It was refused, and readers are not pointed to it."),
 }
 
 
-def verdict(quality: str) -> Verdict:
-    """Of a quality; an unknown one is shown as it is."""
-    return Verdict(quality, *_VERDICTS.get(quality, (quality.capitalize(), "?", "")))
+def verdict(quality: Quality) -> Verdict:
+    """Of a quality."""
+    return Verdict(quality, *_VERDICTS[quality])
 
 
 def standing(entry: LedgerEntry) -> str:
     """A sentence on a product that is no longer to be used, else nothing."""
-    if entry.good or entry.quality == entry.state:  # quarantined: the verdict says so
+    said = entry.state == State.QUARANTINED and entry.quality == Quality.QUARANTINED  # by the verdict
+    if entry.good or said:
         return ""
     return f"This product is {entry.state}: {entry.why or 'no reason is given'}."
 

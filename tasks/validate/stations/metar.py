@@ -16,8 +16,9 @@ from datetime import datetime, timedelta
 import pandas as pd
 
 from tasks.errors import UnreadableFile
+from tasks.grids.box import Box
 from tasks.validate.stations.http import Http
-from tasks.validate.stations.place import Box, inside, spans, utc
+from tasks.validate.stations.place import inside, utc
 from tasks.validate.stations.rows import KELVIN, KNOT, Column, direction_of_wind, long_form, on_the_hour
 from tasks.validate.stations.table import table
 
@@ -97,12 +98,12 @@ def fetch_metar(http: Http, box: Box, first: datetime, last: datetime, base_url:
     hours = max(math.ceil((end - utc(first)) / pd.Timedelta(hours=1)), 1)
     if pd.Timestamp.now("UTC").tz_localize(None) - utc(first) > timedelta(days=KEPT_DAYS):
         log.warning("metar: aviationweather.gov keeps %d days; before that take the source iem", KEPT_DAYS)
-    parts = [_asked(http, box, west, east, end, hours, base_url) for west, east in spans(box)]
+    parts = [_asked(http, box, west, east, end, hours, base_url) for west, east in box.spans]
     return table(parts)
 
 
 def _asked(http: Http, box: Box, west: float, east: float, end: pd.Timestamp, hours: int, base: str) -> pd.DataFrame:
-    bbox = f"{box[1]:g},{west:g},{box[0]:g},{east:g}"
+    bbox = f"{box.south:g},{west:g},{box.north:g},{east:g}"
     asked = {"bbox": bbox, "format": "json", "hours": hours, "date": f"{end:%Y-%m-%dT%H:%M:%SZ}"}
     data = http.get(f"{base}/metar", asked)
     if data.count(b'"icaoId"') < MOST:

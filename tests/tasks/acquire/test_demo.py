@@ -22,8 +22,8 @@ def test_demo_fetches_all_variables_of_the_region(tmp_path: Path) -> None:
     source, hubei = open_source("demo"), regions.load("hubei")
     (raw,) = source.fetch(source.latest(hubei, NOW), hubei, str(tmp_path))
     fields = list(decode(Path(raw.uri), set(VARIABLES)))
-    assert [f.variable.name for f in fields] == hubei.variables
-    assert {f.init for f in fields} == {demo.TIME}
+    assert [f.header.variable.name for f in fields] == hubei.variables
+    assert {f.header.init for f in fields} == {demo.TIME}
     assert {f.lead.total_seconds() / 3600 for f in fields} == {demo.STEP}
 
 

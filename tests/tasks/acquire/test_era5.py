@@ -19,8 +19,9 @@ from tasks.acquire import choose_cycle, open_source
 from tasks.acquire.cds import Pace
 from tasks.acquire.era5 import Era5Source, assert_checksum, final_since
 from tasks.acquire.era5_messages import prove
-from tasks.acquire.era5_request import Area, area_around, asked_of
+from tasks.acquire.era5_request import area_around, asked_of
 from tasks.errors import BadInput, CycleNotReady, IncompleteDownload, RequestRefused, WorkspaceFull
+from tasks.grids.box import Box
 from tasks.handover.cycle import Cycle, RawFile
 from tasks.region import search as regions
 from tasks.region.document import Region
@@ -103,17 +104,17 @@ def assert_right(file: RawFile, right: bytes) -> None:
 @pytest.mark.parametrize(
     ("box", "area"),
     [
-        ((33.3, 29.0, 108.3, 116.2), Area(35.5, 106.25, 27.0, 118.25)),
-        ((89, 80, 0, 10), Area(90.0, -2.0, 78.0, 12.0)),  # the pole cuts the halo
-        ((-80, -89.9, 0, 10), Area(-78.0, -2.0, -90.0, 12.0)),
-        ((10, -10, 175, 185), Area(12.0, 173.0, -12.0, 187.0)),  # across the date line
-        ((10, -10, -179, -170), Area(12.0, 179.0, -12.0, 192.0)),  # the halo is across it
-        ((10, -10, 100, 400), Area(12.0, -180.0, -12.0, 179.75)),
-        ((90, -90, -180, 179.75), Area(90.0, -180.0, -90.0, 179.75)),
+        ((33.3, 29.0, 108.3, 116.2), Box(north=35.5, west=106.25, south=27.0, east=118.25)),
+        ((89, 80, 0, 10), Box(north=90.0, west=-2.0, south=78.0, east=12.0)),  # the pole cuts the halo
+        ((-80, -89.9, 0, 10), Box(north=-78.0, west=-2.0, south=-90.0, east=12.0)),
+        ((10, -10, 175, 185), Box(north=12.0, west=173.0, south=-12.0, east=187.0)),  # across the date line
+        ((10, -10, -179, -170), Box(north=12.0, west=179.0, south=-12.0, east=192.0)),  # the halo is across it
+        ((10, -10, 100, 400), Box(north=12.0, west=-180.0, south=-12.0, east=179.75)),
+        ((90, -90, -180, 179.75), Box(north=90.0, west=-180.0, south=-90.0, east=179.75)),
     ],
 )
 def test_area_is_the_box_with_halo_on_the_grid(
-    make_region: RegionMaker, box: tuple[float, float, float, float], area: Area
+    make_region: RegionMaker, box: tuple[float, float, float, float], area: Box
 ) -> None:
     sides = dict(zip(("north", "south", "west", "east"), box, strict=True))
     folder = make_region(box=sides, spacing=0.25, terrain=None, boundary=None)

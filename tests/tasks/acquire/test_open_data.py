@@ -67,16 +67,16 @@ def test_index_lines_are_read_with_blank_lines_between() -> None:
 
 
 def test_fetched_file_decodes_to_all_variables(root: Path) -> None:
-    fields = {f.variable.name: f for f in decode(fetch(root), set(VARIABLES))}
+    fields = {f.header.variable.name: f for f in decode(fetch(root), set(VARIABLES))}
     assert list(fields) == list(VARIABLES)
-    original = {f.variable.name: f for f in decode(DEMO_GRIB, set(VARIABLES))}
+    original = {f.header.variable.name: f for f in decode(DEMO_GRIB, set(VARIABLES))}
     for name, field in fields.items():
         np.testing.assert_array_equal(field.values, original[name].values)
 
 
 def test_only_the_ranges_of_wanted_variables_are_fetched(root: Path) -> None:
     file = fetch(root, [VARIABLES["tp"], VARIABLES["t2m"]])
-    assert [f.variable.name for f in decode(file, set(VARIABLES))] == ["tp", "t2m"]
+    assert [f.header.variable.name for f in decode(file, set(VARIABLES))] == ["tp", "t2m"]
     assert file.stat().st_size == 11234 + 12750
     assert file.name == "2021-12-10T12-8h.grib2"
 
@@ -111,7 +111,7 @@ def test_rain_may_be_missing_at_the_start_only(root: Path) -> None:
             eccodes.codes_release(handle)
     start.write_text("\n".join(lines))
     start.with_suffix(".grib2").write_bytes(b"".join(parts))
-    assert [f.variable.name for f in decode(fetch(root, step=0), set(VARIABLES))] == list(VARIABLES)[:-1]
+    assert [f.header.variable.name for f in decode(fetch(root, step=0), set(VARIABLES))] == list(VARIABLES)[:-1]
     edit_index(root, lambda entries: [e for e in entries if e["param"] != "tp"])
     with pytest.raises(IncompleteDownload, match="tp is not in the index"):
         fetch(root)

@@ -19,10 +19,9 @@ from tasks.downscale.slabs import choose_device, compute
 from tasks.errors import DeviceUnavailable, ModelMismatch, OutOfMemory
 from tasks.handover.shards import blocks, digest, field_digest
 from tasks.handover.slab import Slab, merged
-from tasks.prepare import prepare_files
+from tasks.prepare import prepare
 from tasks.region import search as regions
 from tasks.region.document import Region
-from tasks.store.product import create
 from tests.conftest import DEMO_GRIB
 
 
@@ -35,11 +34,10 @@ def slab(tmp_path: Path) -> Slab:
 def staged(tmp_path: Path, region: Region, block: int) -> Slab:
     """The demo's only lead time for a region, in blocks of at most so many points a side."""
     package = open_package("inr-hres")
-    assembled, prepared = prepare_files([str(DEMO_GRIB)], region, package.halo)
-    fields, product = prepared.save(str(tmp_path)), str(tmp_path / "product.zarr")
-    create(fields, region.target, [v for v in region.variables if v not in assembled.absent], product, block)
+    region = region.model_copy(update={"inference": region.inference.model_copy(update={"block": block})})
+    info = prepare.fn([str(DEMO_GRIB)], region, None, str(tmp_path / "store"), str(tmp_path), package.halo)
     return Slab(
-        fields=fields, product=product, report=str(tmp_path / "slabs/0.json"), start=0, stop=1, model="inr-hres",
+        product=info.product, terrain=info.terrain, coarse=info.grid, report=str(tmp_path / "slabs/0.json"), start=0, stop=1, model="inr-hres",
         model_sha256=package.digest, target=region.target,
     )  # fmt: skip
 

@@ -67,7 +67,7 @@ def rewritten(*changes: Change) -> list[bytes]:
 def read(path: Path, wanted: set[str] | None = None) -> dict[str, DecodedField]:
     """Decoded fields by variable; one each."""
     fields = list(decode(path, wanted or set(NAMES)))
-    by_name = {f.variable.name: f for f in fields}
+    by_name = {f.header.variable.name: f for f in fields}
     assert len(by_name) == len(fields)
     return by_name
 
@@ -88,8 +88,16 @@ def assert_equal(found: dict[str, DecodedField], expected: dict[str, DecodedFiel
     for name, field in expected.items():
         other = found[name]
         assert other.grid == field.grid
-        assert (other.init, other.start, other.valid) == (field.init, field.start, field.valid)
-        assert (other.origin, other.expver, other.analysis) == (field.origin, field.expver, field.analysis)
+        assert (other.header.init, other.header.start, other.header.valid) == (
+            field.header.init,
+            field.header.start,
+            field.header.valid,
+        )
+        assert (other.header.origin, other.header.expver, other.header.analysis) == (
+            field.header.origin,
+            field.header.expver,
+            field.header.analysis,
+        )
         assert other.values.dtype == np.float32
         np.testing.assert_allclose(other.values, field.values, rtol=0, atol=PACKING[name], err_msg=name)
 
@@ -97,9 +105,9 @@ def assert_equal(found: dict[str, DecodedField], expected: dict[str, DecodedFiel
 def test_demo_holds_all_variables_of_one_forecast(demo: dict[str, DecodedField]) -> None:
     assert set(demo) == set(NAMES)
     for field in demo.values():
-        assert (field.init, field.valid) == (INIT, VALID)
-        assert (field.origin, field.expver, field.analysis) == ("ifs", "0001", False)
-        assert field.start == (INIT if field.variable.amount else VALID)
+        assert (field.header.init, field.header.valid) == (INIT, VALID)
+        assert (field.header.origin, field.header.expver, field.header.analysis) == ("ifs", "0001", False)
+        assert field.header.start == (INIT if field.header.variable.amount else VALID)
         assert str(field.grid) == "81x101 points of 0.25x0.25 degree, 20..40N 100..125E"
     assert 250 < demo["t2m"].values.min() < demo["t2m"].values.max() < 300
     assert demo["t2m"].values[0].mean() < demo["t2m"].values[-1].mean()  # it is colder in the north
@@ -232,14 +240,14 @@ def test_reanalysis_in_grib_1_with_padded_messages_is_read(tmp_path: Path) -> No
         assert padding > 0
         parts.append(message + bytes(padding))
     fields = list(decode(write(tmp_path, parts), {"t2m"}))
-    assert [f.valid.hour for f in fields] == [0, 1, 2]
-    assert {(f.origin, f.analysis) for f in fields} == {("era5", True)}
+    assert [f.header.valid.hour for f in fields] == [0, 1, 2]
+    assert {(f.header.origin, f.header.analysis) for f in fields} == {("era5", True)}
 
 
 def test_download_of_a_month_of_era5_is_read_whole(shared_data: Path) -> None:
     fields = list(decode(shared_data / "fixtures" / "era5_uk_2t_hourly_201903.grib", {"t2m"}))
     assert len(fields) == 744
-    assert (fields[0].valid, fields[-1].valid) == (
+    assert (fields[0].header.valid, fields[-1].header.valid) == (
         datetime(2019, 3, 1, tzinfo=UTC),
         datetime(2019, 3, 31, 23, tzinfo=UTC),
     )
@@ -403,8 +411,8 @@ def test_netcdf_written_another_way_decodes_to_the_same_fields(
     assert set(found) == {"t2m", "sp", "tp"}
     for name, field in found.items():
         assert field.grid == demo[name].grid
-        assert (field.init, field.valid, field.start) == (INIT, VALID, demo[name].start)
-        assert not field.analysis
+        assert (field.header.init, field.header.valid, field.header.start) == (INIT, VALID, demo[name].header.start)
+        assert not field.header.analysis
         np.testing.assert_allclose(field.values, demo[name].values, rtol=1e-6)
         assert field.values.dtype == np.float32
 
@@ -446,8 +454,8 @@ def test_time_series_of_a_reanalysis_gives_a_field_an_hour(dataset: xr.Dataset, 
     series = dataset.drop_vars(["time", "step", "valid_time"]).expand_dims(valid_time=hours)
     series.assign_attrs(history="from reanalysis-era5-single-levels").to_netcdf(tmp_path / "era5.nc")
     fields = list(decode(tmp_path / "era5.nc", {"t2m", "tp"}))
-    assert [f.valid.hour for f in fields] == [0, 1, 0, 1]
-    assert all(f.analysis and f.origin == "era5" and f.start == f.valid for f in fields)
+    assert [f.header.valid.hour for f in fields] == [0, 1, 0, 1]
+    assert all(f.header.analysis and f.header.origin == "era5" and f.header.start == f.header.valid for f in fields)
 
 
 def test_lead_times_of_one_cycle_share_their_start(dataset: xr.Dataset, tmp_path: Path) -> None:
@@ -455,8 +463,8 @@ def test_lead_times_of_one_cycle_share_their_start(dataset: xr.Dataset, tmp_path
     steps = np.array([6, 12], dtype="timedelta64[h]").astype("timedelta64[ns]")
     flat.expand_dims(step=steps).to_netcdf(tmp_path / "forecast.nc")
     fields = list(decode(tmp_path / "forecast.nc", {"tp"}))
-    assert [f.lead.total_seconds() / 3600 for f in fields] == [6, 12]
-    assert {(f.init, f.start, f.analysis) for f in fields} == {(INIT, INIT, False)}
+    assert [f.header.lead.total_seconds() / 3600 for f in fields] == [6, 12]
+    assert {(f.header.init, f.header.start, f.header.analysis) for f in fields} == {(INIT, INIT, False)}
 
 
 def test_lead_times_written_as_whole_hours_are_hours(dataset: xr.Dataset, tmp_path: Path) -> None:
@@ -466,7 +474,7 @@ def test_lead_times_written_as_whole_hours_are_hours(dataset: xr.Dataset, tmp_pa
     with_units.to_netcdf(tmp_path / "hours.nc")
     with_units.to_zarr(tmp_path / "hours.zarr")
     for name in ("hours.nc", "hours.zarr"):
-        assert [f.lead.total_seconds() / 3600 for f in decode(tmp_path / name, {"tp"})] == [6, 12]
+        assert [f.header.lead.total_seconds() / 3600 for f in decode(tmp_path / name, {"tp"})] == [6, 12]
     flat.to_netcdf(tmp_path / "bare.nc")
     with pytest.raises(UnreadableFile, match=r"bare\.nc: step 6 has no unit of time"):
         list(decode(tmp_path / "bare.nc", {"tp"}))
