@@ -35,6 +35,7 @@ from tasks.region import search as regions
 from tasks.region.document import Region
 from tasks.storage import assert_writable, exists, join, remove
 from tasks.store.ledger import LedgerEntry, fingerprint
+from tasks.store.paths import in_store
 from tasks.store.withdrawal import point_to_good
 from tasks.validate import validate
 from tasks.validate.arrivals import look
@@ -55,17 +56,17 @@ class Outcome(BaseModel):
     @property
     def product(self) -> str:
         """URI of the product."""
-        return join(self.store, *self.entry.product.split("/"))
+        return in_store(self.store, self.entry.product)
 
     @property
     def quicklook(self) -> str:
         """URI of the picture."""
-        return join(self.store, *self.entry.quicklook.split("/"))
+        return in_store(self.store, self.entry.quicklook)
 
     @property
     def report(self) -> str:
         """URI of the report."""
-        return join(self.store, *self.entry.report.split("/"))
+        return in_store(self.store, self.entry.report)
 
 
 @dataclass(frozen=True)
@@ -202,7 +203,7 @@ def _made(run: Run, cycle: Cycle, files: list[RawFile], mark: str, info: Prepare
         refused = quarantine(store, region, cycle, info.product, entry, found)
         artifacts.scores(refused)
         raise GateRefused(
-            f"{cycle}: {refused.why}; it is in quarantine ({join(store, *refused.product.split('/'))}), the last "
+            f"{cycle}: {refused.why}; it is in quarantine ({in_store(store, refused.product)}), the last "
             "good product stays"
         )
     published = publish(store, region, cycle, info.product, entry, found, again=run.force)

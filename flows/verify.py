@@ -25,6 +25,7 @@ from tasks.region import search as regions
 from tasks.region.document import Region
 from tasks.storage import assert_writable, join, remove, write_bytes
 from tasks.store.ledger import LedgerEntry, entries, read_entry
+from tasks.store.paths import in_store
 from tasks.store.scores import RANGE, drift, read_scores
 from tasks.store.withdrawal import point_to_good, point_to_newest_good
 from tasks.validate import verify as score
@@ -178,7 +179,7 @@ def _score(
     complete = last <= now if given else is_complete(last, place, now, not observed.problems)
     history = save_history(store, place, cycle, folder) if complete else None
     seen = Seen(observed=observed, complete=complete, history=history)
-    product = join(store, *entry.product.split("/"))
+    product = in_store(store, entry.product)
     found: Validated = score(entry.cycle, product, entry.scorecard, place, seen, folder)
     if given and not _count(found.scorecard):
         raise BadInput(f"{entry.cycle}: no usable observation at its valid times and in its box among those given")

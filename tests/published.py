@@ -19,6 +19,7 @@ from tasks.handover.scorecard import Scorecard
 from tasks.handover.shards import digest
 from tasks.storage import filesystem, join, open_zarr, read_json, write_bytes, zarr_store
 from tasks.store.ledger import LedgerEntry, point_to, read_tagged_entry, write_entry
+from tasks.store.paths import in_store
 from tasks.store.product import create, fill_input, seal
 from tasks.variables import VARIABLES
 from tests.servers.s3 import BUCKET, S3Server, s3_server
@@ -87,7 +88,7 @@ def put_product(store: str, cycle: Cycle, *, revision: int = 1, seed: int = 0) -
     """A product without a ledger entry; returns its path in the store."""
     stamp = cycle.stamp + (f"-r{revision}" if revision > 1 else "")
     name = f"hubei/{cycle.source}/{cycle.time:%Y}/{cycle.time:%m}/{stamp}.zarr"
-    uri, made_from = join(store, *name.split("/")), _fields(cycle, seed)
+    uri, made_from = in_store(store, name), _fields(cycle, seed)
     names = ["t2m", "tp"]
     create(uri, made_from.fields.drop_vars(names), GRID, names, made_from.statics)
     fill_input(uri, ((n, iter(made_from.fields[n].values)) for n in names))
@@ -114,7 +115,7 @@ def publish(
         inputs=[], origin="ifs", expver="0001", model="m", model_sha256="s", code_version="1",
         region_fingerprint="r", spacing=GRID.dlat, timings={"downscale": 1.0},
         scorecard=Scorecard(quality="unverified", checks=[]),
-        digests=digests_of(open_zarr(join(store, *name.split("/")))),
+        digests=digests_of(open_zarr(in_store(store, name))),
     )  # fmt: skip
     found = read_tagged_entry(store, "hubei", cycle)
     assert write_entry(store, cycle, entry, found[1] if found else None)

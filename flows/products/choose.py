@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from tasks.store.paths import in_store
 from tasks.locations import default_store
 from tasks.region import search as regions
 from tasks.acquire import ALIASES
 from tasks.handover.cycle import Cycle
 from tasks.errors import BadInput, MissingField, NothingPublished
-from tasks.store.ledger import LedgerEntry, entries, latest_uri, read_entry
+from tasks.store.ledger import (LedgerEntry, entries, read_entry)
+from tasks.store.paths import latest_uri
 from tasks.store.withdrawal import newest_good
 from tasks.storage import assert_readable, join, read_json
 from tasks.variables import known
@@ -47,7 +49,7 @@ def choose(region: str, source: str, cycle: str | None, store: str | None) -> Ch
             raise NothingPublished(_nothing(region, where, place, name))
     else:
         entry = _of(where, place, Cycle.parse(cycle, name))
-    return Chosen(entry, join(where, *entry.product.split("/")))
+    return Chosen(entry, in_store(where, entry.product))
 
 
 def _latest(store: str, region: str, source: str) -> LedgerEntry | None:

@@ -10,12 +10,14 @@ from pydantic import BaseModel
 
 from flows.products.preliminary import preliminary_cycles
 from flows.server.health import PrefectHealth, prefect_health
+from tasks.store.paths import in_store
 from tasks.locations import default_store
 from tasks.region import search as regions
 from tasks.acquire import ALIASES, SOURCES
 from tasks.handover.candidates import Candidate
 from tasks.handover.cycle import Cycle
-from tasks.store.ledger import LedgerEntry, State, entries, latest_uri
+from tasks.store.ledger import (LedgerEntry, State, entries)
+from tasks.store.paths import latest_uri
 from tasks.present.report import words
 from tasks.store.withdrawal import withdraw as take_back
 from tasks.region.document import Region
@@ -82,7 +84,7 @@ def source_health(region: Region, store: str, found: list[LedgerEntry], now: dat
     for source in sorted({e.source for e in found} | scheduled):
         mine = [e for e in found if e.source == source]
         damaged, withdrawn, refused = (sum(e.state == s for e in mine) for s in (State.DAMAGED, State.WITHDRAWN, State.QUARANTINED))
-        good = [e for e in mine if e.good and exists(join(store, *e.product.split("/"), "zarr.json"))]
+        good = [e for e in mine if e.good and exists(join(in_store(store, e.product), "zarr.json"))]
         row = SourceHealth(
             source=source, verdict="none", damaged=damaged, withdrawn=withdrawn, quarantined=refused,
             degraded=sum(e.quality == Quality.DEGRADED for e in good),
@@ -91,7 +93,7 @@ def source_health(region: Region, store: str, found: list[LedgerEntry], now: dat
             best = max(good, key=lambda e: e.cycle)
             age = (now - Cycle.parse(best.cycle, source).time).total_seconds() / 3600
             limit = OLD.get(source)
-            row.cycle, row.product, row.age_hours = best.cycle, join(store, *best.product.split("/")), round(age, 2)
+            row.cycle, row.product, row.age_hours = best.cycle, in_store(store, best.product), round(age, 2)
             row.limit_hours = limit.total_seconds() / 3600 if limit else None
             row.verdict = "old" if row.limit_hours is not None and age > row.limit_hours else "ok"
         rows.append(row)
@@ -123,7 +125,7 @@ def region_status(name: str, store: str | None, *, ask_prefect: bool = True) -> 
                 "state": e.state,
                 "why": e.why or "; ".join(e.scorecard.why),
                 "quality": e.quality,
-                "product": join(place, *e.product.split("/")),
+                "product": in_store(place, e.product),
                 "published_at": e.published_at.isoformat(),
                 "age": _age(now - e.published_at),
                 "lead_times": len(e.lead_hours),

@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from uuid import uuid4
 
 from prefect import task
 
@@ -27,6 +26,7 @@ from tasks.prepare.terrain import static_fields
 from tasks.region.document import Region
 from tasks.retry import worth_retrying
 from tasks.storage import join, remove
+from tasks.store.paths import new_staged_uri
 from tasks.store.product import create, fill_input
 
 log = logging.getLogger(__name__)
@@ -115,7 +115,7 @@ def prepare(
         statics = terrain_of(region, assembled.grid)
         available = _halo_of(assembled.grid, region, halo)
         _warn(region, assembled, available, halo)
-        uri = join(store, "_staging", f"{region.name}-{cycle.source}-{cycle.stamp}-{uuid4().hex[:8]}.zarr")
+        uri = new_staged_uri(store, region.name, cycle)
         try:
             block = region.inference.block
             create(uri, assembled.coordinates(), region.target, assembled.variables, statics, block)

@@ -17,7 +17,6 @@ from tasks.present.report.tables import ours
 from tasks.region.document import Region
 from tasks.storage import join, read_tagged, write_bytes
 
-SUFFIX = ".stations.geojson"
 SHOWN = ("t2m", "d2m", "wind_speed", "sp", "msl", "tp")  # what maps show; wind's direction and vector are in the report
 MOST_PAIRS = 100_000  # 2 MB of numbers; beyond, scores without the series that they are of
 DIGITS = 6  # float32 has seven

@@ -6,8 +6,9 @@ from models.package import ModelPackage
 from tasks.errors import GateRefused
 from tasks.handover.cycle import Cycle
 from tasks.region.document import Region
-from tasks.storage import exists, join
+from tasks.storage import exists
 from tasks.store.ledger import LedgerEntry, State, read_entry
+from tasks.store.paths import in_store
 from tasks.version import VERSION
 
 
@@ -31,4 +32,4 @@ def _usable(store: str, entry: LedgerEntry) -> LedgerEntry | None:
         raise GateRefused(
             f"{entry.cycle}: is in quarantine: {entry.why}; the same would be made again, --force does so"
         )
-    return entry if entry.good and exists(join(store, *entry.product.split("/"))) else None
+    return entry if entry.good and exists(in_store(store, entry.product)) else None

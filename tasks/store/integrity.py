@@ -14,6 +14,7 @@ from tasks.handover.cycle import Cycle
 from tasks.handover.shards import field_digest
 from tasks.storage import DAMAGE, exists, is_remote, join, open_zarr
 from tasks.store.ledger import LedgerEntry, State
+from tasks.store.paths import in_store
 from tasks.store.withdrawal import mark
 from tasks.variables import VARIABLES
 
@@ -26,7 +27,7 @@ def verify_product(store: str, entry: LedgerEntry) -> list[str]:
     Entries without digests, of older versions: values must be finite and physical. A store that does not answer, or
     refuses, raises: that says nothing of the product.
     """
-    uri = join(store, *entry.product.split("/"))
+    uri = in_store(store, entry.product)
     if not exists(join(uri, "zarr.json")):
         return [f"{entry.product} is missing"]
     damage = DAMAGE if is_remote(store) else (*DAMAGE, OSError)  # a local disk that cannot read it has lost it

@@ -1,12 +1,6 @@
 """The ledger: one JSON a cycle that alone answers "is this done?"; and `latest.json`, which readers start from.
 
-{store}/{region}/{source}/latest.json
-{store}/{region}/{source}/{YYYY}/{MM}/{cycle}.json       ledger entry
-{store}/{region}/{source}/{YYYY}/{MM}/{cycle}.zarr       product; {cycle}-r2.zarr when a cycle is made again
-{store}/{region}/{source}/{YYYY}/{MM}/{cycle}.png        quick-look
-{store}/{region}/{source}/{YYYY}/{MM}/{cycle}.html       report
-{store}/{region}/{source}/{YYYY}/{MM}/{cycle}.stations.geojson     stations and their errors, for maps
-{store}/_quarantine/...                                  the same of products that the gate refused
+Where they lie: tasks/store/paths.py.
 """
 
 from __future__ import annotations
@@ -25,6 +19,7 @@ from tasks.handover.cycle import Cycle, RawFile
 from tasks.handover.scorecard import Quality, Scorecard
 from tasks.handover.slab import SlabReport
 from tasks.storage import create_bytes, filesystem, join, read_tagged, replace_bytes
+from tasks.store.paths import entry_uri, latest_uri
 
 ERA5T = "0005"  # expver of preliminary ERA5; 0001 is final
 
@@ -118,21 +113,6 @@ def fingerprint(inputs: list[RawFile], model_sha256: str, region_fingerprint: st
     """Hash of all that shapes a product: two runs that share it would make the same one."""
     parts = [sorted(f.sha256 for f in inputs), model_sha256, region_fingerprint, code_version]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
-
-
-def folder(store: str, region: str, cycle: Cycle) -> str:
-    """Where a cycle's entry and product lie."""
-    return join(store, region, cycle.source, f"{cycle.time:%Y}", f"{cycle.time:%m}")
-
-
-def entry_uri(store: str, region: str, cycle: Cycle) -> str:
-    """URI of a ledger entry."""
-    return join(folder(store, region, cycle), f"{cycle.stamp}.json")
-
-
-def latest_uri(store: str, region: str, source: str) -> str:
-    """URI of latest.json."""
-    return join(store, region, source, "latest.json")
 
 
 def read_entry(store: str, region: str, cycle: Cycle) -> LedgerEntry | None:

@@ -15,8 +15,8 @@ from typing import Any
 
 from tasks.handover.cycle import Cycle
 from tasks.storage import filesystem, is_remote, join, read_json, remove
-from tasks.store.ledger import LedgerEntry, entry_uri, latest_uri
-from tasks.store.quarantine import FOLDER
+from tasks.store.ledger import LedgerEntry
+from tasks.store.paths import CLAIMS, QUARANTINE, STAGING, entry_uri, in_store, latest_uri
 from tasks.store.stac import settle_cycle
 
 GRACE = timedelta(days=1)  # longer than any run may take: what is younger may be somebody's
@@ -68,10 +68,10 @@ def remove_cycle(store: str, entry: LedgerEntry) -> None:
     uri = entry_uri(store, entry.region, cycle)
     remove(uri)
     settle_cycle(store, entry.region, cycle)
-    remove_product(join(store, *entry.product.split("/")))
+    remove_product(in_store(store, entry.product))
     for path in (entry.quicklook, entry.report, entry.stations):
         if path:
-            remove(join(store, *path.split("/")))
+            remove(in_store(store, path))
     place, name = uri.rsplit("/", 1)
     remove(f"{place}/.{name}.lock")
 
@@ -114,8 +114,8 @@ def unknown_products(store: str, region: str, found: list[LedgerEntry], now: dat
 
 def staging_leftovers(store: str, now: datetime) -> list[Found]:
     """What runs that were killed left in _staging, of any region."""
-    staging = join(store, "_staging")
-    items = [*_items(staging, lambda name: name != "claims"), *_items(join(staging, "claims"))]
+    staging = join(store, STAGING)
+    items = [*_items(staging, lambda name: name != CLAIMS), *_items(join(staging, CLAIMS))]
     return [item for item in items if item.older(now)]
 
 
@@ -123,9 +123,11 @@ def old_refusals(store: str, region: str, found: list[LedgerEntry], now: datetim
     """Of the region's quarantine what nobody has touched for a month and no ledger entry names."""
     known = {e.product.removesuffix(".zarr") for e in found}
     wanted = re.compile(rf"{re.escape(region)}-[a-z0-9]+-\d{{4}}-\d{{2}}-\d{{2}}T\d{{2}}-[0-9a-f]{{8}}\.[\w.]+")
-    items = _items(join(store, FOLDER), lambda name: wanted.fullmatch(name) is not None)
+    items = _items(join(store, QUARANTINE), lambda name: wanted.fullmatch(name) is not None)
     return [
-        i for i in items if i.older(now, MONTH) and f"{FOLDER}/{i.uri.rsplit('/', 1)[-1].split('.', 1)[0]}" not in known
+        i
+        for i in items
+        if i.older(now, MONTH) and f"{QUARANTINE}/{i.uri.rsplit('/', 1)[-1].split('.', 1)[0]}" not in known
     ]
 
 

@@ -16,13 +16,13 @@ from tasks.store.ledger import (
     LedgerEntry,
     State,
     entries,
-    latest_uri,
     point_to,
     read_entry,
     read_tagged_entry,
     replace_latest,
     write_entry,
 )
+from tasks.store.paths import in_store, latest_uri
 from tasks.store.scores import remove_scores
 from tasks.store.stac import settle_cycle
 
@@ -59,7 +59,7 @@ def mark(store: str, entry: LedgerEntry, state: State, why: str) -> bool:
 def newest_good(store: str, region: str, source: str) -> LedgerEntry | None:
     """The newest good entry of a source whose product is there."""
     found = (e for e in reversed(entries(store, region)) if e.source == source and e.good)
-    return next((e for e in found if exists(join(store, *e.product.split("/"), "zarr.json"))), None)
+    return next((e for e in found if exists(join(in_store(store, e.product), "zarr.json"))), None)
 
 
 def point_to_good(store: str, entry: LedgerEntry) -> None:

@@ -40,10 +40,10 @@ class Made:
 def make(files: list[Path], region: Region) -> Made:
     """What the flow makes of files, without Prefect and without a store."""
     package = open_package(region.model)
-    assembled, prepared = prepare_files([str(file) for file in files], region, package.halo)
+    _, prepared = prepare_files([str(file) for file in files], region, package.halo)
     network = package.load()
     plan = make_plan(prepared.grid, region.target, halo=package.halo, reach=network.reach)
-    return Made(assembled.fields, downscale_fields(prepared, plan, network, package.variables))
+    return Made(prepared.fields, downscale_fields(prepared, plan, network, package.variables))
 
 
 def rounded(product: xr.Dataset) -> xr.Dataset:

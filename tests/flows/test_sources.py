@@ -16,7 +16,7 @@ import xarray as xr
 from tasks.acquire.demo import STEP, TIME, DemoSource
 from tasks.acquire.ifs import IfsSource
 from tasks.handover.cycle import Cycle, RawFile
-from tasks.prepare import prepare_files
+from tasks.prepare import prepare
 from tasks.region import search as regions
 from tasks.region.document import Region
 from tests.conftest import ROOT, RegionMaker
@@ -123,8 +123,8 @@ def test_demo_and_open_data_give_the_same_input_fields_byte_for_byte(tmp_path: P
     demo = DemoSource().fetch(Cycle(source="demo", time=TIME), hubei, str(tmp_path / "raw"))
 
     def fields(raw: list[RawFile], name: str) -> dict[str, bytes]:
-        _, prepared = prepare_files([f.uri for f in raw], hubei, halo=4)
-        folder = Path(prepared.save(str(tmp_path / name)))
+        store, cycle = str(tmp_path / name), Cycle(source="demo", time=TIME)
+        folder = Path(prepare.fn([f.uri for f in raw], hubei, cycle, store, store, halo=4).product, "input")
         return {str(f.relative_to(folder)): f.read_bytes() for f in folder.rglob("*") if f.is_file()}
 
     a, b = fields(fetched, "live"), fields(demo, "demo")

@@ -36,6 +36,7 @@ from tasks.storage import (
     replace_bytes,
 )
 from tasks.store.ledger import LedgerEntry, read_entry
+from tasks.store.paths import in_store
 from tasks.store.stac.documents import Catalogued, Document, catalogue, collection, item, month
 
 log = logging.getLogger(__name__)
@@ -74,7 +75,7 @@ class _Source:
         entry = read_entry(self.store, self.region, Cycle.parse(stamp, self.name))
         if entry is None or not entry.good:
             return None
-        uri = join(self.store, *entry.product.split("/"))
+        uri = in_store(self.store, entry.product)
         if not exists(join(uri, "zarr.json")):
             return None
         try:

@@ -20,6 +20,7 @@ from flows.products.choose import choose, steps_of, variables_of
 from flows.products.export import export
 from flows.products.point import point
 from flows.products.series import cell_at, compass, relative_humidity
+from tasks.store.paths import in_store
 from tasks.errors import BadInput, StoreNotWritable
 from tasks.store.ledger import LedgerEntry
 from tasks.store.withdrawal import mark
@@ -57,7 +58,7 @@ def test_product_on_s3_is_exported(s3_store: str, tmp_path: Path) -> None:
     with xr.open_dataset(file) as nc:
         from tasks.storage import open_zarr
 
-        np.testing.assert_array_equal(nc.t2m.values, open_zarr(join(s3_store, *entry.product.split("/"))).t2m.values)
+        np.testing.assert_array_equal(nc.t2m.values, open_zarr(in_store(s3_store, entry.product)).t2m.values)
 
 
 def test_variables_and_lead_times_are_those_asked_for(tmp_path: Path, made: tuple) -> None:

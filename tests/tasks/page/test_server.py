@@ -21,6 +21,7 @@ from tasks.page import PAGE, put_page
 from tasks.page.serve import listen, url_of
 from tasks.page.server import allowed, application
 from tasks.storage import filesystem, join, open_zarr, read_bytes, write_bytes
+from tasks.store.paths import in_store
 from tests.published import content, cycle_of, publish
 
 
@@ -96,7 +97,7 @@ def test_what_has_not_changed_is_not_sent_again(store: str, client: httpx.Client
 def test_only_what_is_published_is_served(store: str, client: httpx.Client, page: Path) -> None:
     (page.parent / "secret.txt").write_text("secret")
     for name in ("_staging/a.zarr/zarr.json", "_quarantine/b.json", ".hidden/c", "hubei/.2026.json.lock"):
-        write_bytes(join(store, *name.split("/")), b"secret")
+        write_bytes(in_store(store, name), b"secret")
         assert client.get(f"/{name}").status_code == 404, name
     for path in (
         "/../secret.txt",
@@ -173,7 +174,7 @@ def test_page_that_is_not_built_is_one_line_in_the_log(
 
 def test_product_on_s3_opens_through_it(s3_store: str, page: Path) -> None:
     entry = publish(s3_store, cycle_of(datetime(2026, 11, 22, tzinfo=UTC)))
-    there = open_zarr(join(s3_store, *entry.product.split("/"))).load()
+    there = open_zarr(in_store(s3_store, entry.product)).load()
     with serving(s3_store, page) as client:
         store = {
             name.removeprefix(entry.product + "/"): client.get(f"/{name}").content

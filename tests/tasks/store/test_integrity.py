@@ -13,6 +13,7 @@ from tasks.handover.shards import digest
 from tasks.storage import filesystem, join, open_zarr, zarr_store
 from tasks.store.integrity import check_product, due_for_check, verify_product
 from tasks.store.ledger import LedgerEntry, read_entry
+from tasks.store.paths import in_store
 from tests.published import cycle_of, digests_of, publish, spoil
 from tests.servers.s3 import S3Server, s3_server
 
@@ -60,7 +61,7 @@ def test_flipped_bytes_are_found_wherever_they_change_a_value(tmp_path: Path) ->
 
 
 def value_of(entry: LedgerEntry, store: str, value: float) -> None:
-    group = zarr.open_group(zarr_store(join(store, *entry.product.split("/"))), mode="r+", use_consolidated=False)
+    group = zarr.open_group(zarr_store(in_store(store, entry.product)), mode="r+", use_consolidated=False)
     array = group["t2m"]
     assert isinstance(array, zarr.Array)
     array[1, 2, 3] = value
@@ -100,7 +101,7 @@ def test_missing_file_is_found(store: str, file: str, said: str) -> None:
 
 def test_unreadable_metadata_is_damage(store: str) -> None:
     entry = publish(store, CYCLE)
-    fs, path = filesystem(join(store, *entry.product.split("/"), "zarr.json"))
+    fs, path = filesystem(join(in_store(store, entry.product), "zarr.json"))
     fs.pipe_file(path, fs.cat_file(path)[:-40])
     (wrong,) = verify_product(store, entry)
     assert "cannot be opened" in wrong

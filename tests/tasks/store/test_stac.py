@@ -16,7 +16,8 @@ from pystac.extensions.datacube import DatacubeExtension
 
 from tasks.storage import exists, filesystem, join, read_json, remove
 from tasks.store.integrity import check_product
-from tasks.store.ledger import entries, entry_uri
+from tasks.store.ledger import entries
+from tasks.store.paths import entry_uri
 from tasks.store.retention import remove_cycle
 from tasks.store.stac import settle_cycle, settle_region
 from tasks.store.stac.outline import outline
