@@ -628,7 +628,7 @@ def test_file_that_does_not_hold_the_area_is_noticed(cds: CdsServer, fetch: Fetc
     ("key", "value", "said"),
     [
         ("class", "od", "of class od, not of ERA5"),
-        ("longitudeOfFirstGridPointInDegrees", 113.9, "are not those of the 0.25 degree grid"),
+        ("longitudeOfFirstGridPointInDegrees", 113.9, "37 points of 0.25 degree do not fit longitudes 113.9 to 123"),
         ("dataDate", 20260529, "not on 2026-05-30"),
     ],
 )

@@ -97,6 +97,6 @@ def test_era5_is_whole_days_and_fetched_once(place: Callable[..., Region], tmp_p
     cycle = source.latest(region, datetime.now(UTC))
     files = source.fetch(cycle, region, str(tmp_path))
     assert_right(files, 24 * len(VARIABLES))
-    assert [sorted(h for hours in (f.header.expver or {}).values() for h in hours) for f in files] == [list(range(24))]
+    assert [sorted(h for hours in (f.expver or {}).values() for h in hours) for f in files] == [list(range(24))]
     before = written(files)
     assert written(source.fetch(cycle, region, str(tmp_path))) == before

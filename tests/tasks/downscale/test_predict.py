@@ -107,7 +107,7 @@ def test_tiled_equals_whole(dlat: float, dlon: float) -> None:
     whole = make_plan(grid, target, halo=halo, reach=halo, tile=10_000)
     pieces = make_plan(grid, target, halo=halo, reach=halo, tile=17)
     assert (len(whole.tiling), len(pieces.tiling) > 12) == (1, True)
-    coarse = coarse_fields(data, list(VARIABLES), slice(0, 1))
+    coarse = coarse_fields(data, list(VARIABLES), slice(0, 1), whole)
     a = super_resolve(model, list(VARIABLES), coarse, statics_of(data, whole), whole)
     b = super_resolve(model, list(VARIABLES), coarse, statics_of(data, pieces), pieces)
     for name in VARIABLES:
@@ -180,7 +180,7 @@ def test_limits_hold_and_the_product_averages_to_its_input(spacing: float) -> No
     target = lattice(37.1, 33.4, 103.1, 107.6, spacing)
     model, data = network(), prepared(grid, target, steps=2)
     plan = make_plan(grid, target, halo=model.reach, reach=model.reach)
-    coarse = coarse_fields(data, list(VARIABLES), slice(0, 2))
+    coarse = coarse_fields(data, list(VARIABLES), slice(0, 2), plan)
     fine = super_resolve(model, list(VARIABLES), coarse, statics_of(data, plan), plan)
     assert (fine["d2m"] > fine["t2m"]).any(), "the raw network breaks a limit, or this test shows nothing"
     assert (fine["tp"] < 0).any()
