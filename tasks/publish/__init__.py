@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 from datetime import UTC, datetime
 
-import pandas as pd
 from prefect import task
 from pydantic import BaseModel
 
@@ -18,7 +17,7 @@ from tasks.handover.cycle import Cycle
 from tasks.handover.scorecard import Quality, Validated
 from tasks.page import put_page
 from tasks.present.geojson import put_boundary, write_stations
-from tasks.publish.pages import attributes, picture, report_page
+from tasks.publish.pages import Opened, attributes, opened, picture, report_page
 from tasks.region.document import Region
 from tasks.retry import worth_retrying
 from tasks.storage import create_bytes, exists, put_in_place, read_parquet, read_tagged, remove, write_bytes
@@ -133,16 +132,16 @@ def named(draft: LedgerEntry, place: str, revision: int, pairs: str | None = Non
 
 
 def _write_pages(store: str, region: Region, entry: LedgerEntry, pairs: str | None) -> None:
-    product = in_store(store, entry.product)
-    write_bytes(in_store(store, entry.quicklook), picture(product, entry, region))
-    _write_report(store, region, entry, read_parquet(pairs) if pairs else None)
+    pages = opened(in_store(store, entry.product))
+    write_bytes(in_store(store, entry.quicklook), picture(pages, entry, region))
+    _write_report(store, region, entry, pages, pairs)
 
 
-def _write_report(store: str, region: Region, entry: LedgerEntry, pairs: pd.DataFrame | None) -> None:
-    product = in_store(store, entry.product)
-    write_bytes(in_store(store, entry.report), report_page(product, entry, region, pairs))
-    if pairs is not None:
-        write_stations(in_store(store, entry.stations), pairs)
+def _write_report(store: str, region: Region, entry: LedgerEntry, pages: Opened, pairs: str | None) -> None:
+    table = read_parquet(pairs) if pairs else None
+    write_bytes(in_store(store, entry.report), report_page(pages, entry, region, table))
+    if table is not None:
+        write_stations(in_store(store, entry.stations), table)
 
 
 def _keep_scores(store: str, cycle: Cycle, entry: LedgerEntry, table: str | None) -> None:
@@ -213,7 +212,7 @@ def record(store: str, region: Region, cycle: Cycle, product: str, validated: Va
         }
         entry = found[0].model_copy(update=changes | beside)
         reseal(in_store(store, product), attributes(entry, region))
-        _write_report(store, region, entry, read_parquet(pairs) if pairs else None)
+        _write_report(store, region, entry, opened(in_store(store, product)), pairs)
         if refused:
             remove_scores(store, region.name, cycle)
         else:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -111,6 +111,8 @@ def validate(
     `reports`: what its slabs said, whose digests are what must be read. `truth`: a finer field of the same forecast.
     """
     prepared = Prepared.load(info.product, None, info.grid)
+    if truth is not None:  # which is of one lead time, and asked for by checks and truth
+        prepared = replace(prepared, fields=prepared.fields.load())
     product = open_zarr(info.product)
     checks = check(product, region.target, prepared.fields, info.grid, region.gate, borders(reports), merged(reports))
     broken = any(not c.passed for c in checks)
