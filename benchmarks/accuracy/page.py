@@ -17,7 +17,7 @@ from models.training.evaluate import BLOCK, RAIN_THRESHOLD, RAIN_WINDOW
 from models.training.scenes import EDGE
 from tasks.downscale.packages import open_package
 from tasks.errors import ModelMismatch
-from tasks.present.quicklook import SHOWN
+from tasks.present import display
 from tasks.version import VERSION
 
 ROOT = Path(__file__).parents[2]
@@ -205,7 +205,7 @@ def methods_section(results: Results) -> str:
     for variable in results.variables(tables.FINE):
         parts = [(tables.scale_name(s), tables.every_measure(results, variable, s)) for s in (tables.X2, tables.X4)]
         body = "\n".join(f"{scale}:\n\n{table}" for scale, table in parts)
-        text += tables.folded(f"{variable}: {SHOWN[variable].title}", body) + "\n"
+        text += tables.folded(f"{variable}: {display.of(variable).title}", body) + "\n"
     return text
 
 
@@ -227,7 +227,7 @@ def pictures(results: Results, maps: Path, out: Path, suite: Path) -> str:
     found = [(figures.spectra(results, out / "spectra.png"), SPECTRA)]
     for variable in figures.SHOW:
         path = figures.maps(results, maps, variable, crop["rows"], crop["cols"], out / f"maps-{variable}.png")
-        title = SHOWN[variable].title.capitalize()
+        title = display.of(variable).title.capitalize()
         found.append((path, f"{title} at x4, clean: part of hres-test, one colour scale a row."))
     found.append((figures.curves(results, out / "scales.png"), CURVES.format(top=figures.TOP)))
     drawn = [f"{words}\n\n![{path.stem}]({out.name}/{path.name})\n\n" for path, words in found if path is not None]

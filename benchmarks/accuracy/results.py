@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from models.training import metrics
+from tasks.present import display
 from tasks.variables import VARIABLES
 
 EQUAL, SHIPPED = "inr-equal", "inr-hres"  # ours: trained as its peers were, and as users get it
@@ -22,7 +23,7 @@ WHOLE = ABLATION + "full"  # what the ablations are seen beside
 SEED = re.compile(r"-seed(\d+)$")
 FRAMING = re.compile(r"-(equal|published)$")
 RATIO = re.compile(r"-x(\d+)")
-DISPLAY = {"tp": ("mm", 1000.0)}  # instead of the unit of the results
+AS_SHOWN = {"tp"}  # in the unit people use; all else in that of the results, SI
 NAMES = {
     EQUAL: "finescale, equal",
     SHIPPED: "finescale",
@@ -50,12 +51,12 @@ class Case:
 
 def unit(variable: str) -> str:
     """Of a variable as the page shows it."""
-    return DISPLAY.get(variable, (VARIABLES[variable].units,))[0].replace("m s-1", "m/s")
+    return display.of(variable).unit if variable in AS_SHOWN else VARIABLES[variable].units.replace("m s-1", "m/s")
 
 
 def factor(variable: str) -> float:
     """From the unit of the results to that of the page."""
-    return DISPLAY.get(variable, ("", 1.0))[1]
+    return display.of(variable).scale if variable in AS_SHOWN else 1.0
 
 
 def label(name: str, framing: bool = True) -> str:

@@ -8,8 +8,8 @@ from typing import Any
 from flows.products.choose import choose, steps_of, variables_of
 from flows.products.series import Series, compass, read_series
 from tasks.errors import BadInput
+from tasks.present import display
 
-DECIMALS = {"rh": 0, "wind_direction": 0}  # one for all others
 HEADINGS = {"wind_speed": "wind", "wind_direction": "from", "tp": "rain"}
 
 
@@ -89,7 +89,7 @@ def table_of(found: dict[str, Any]) -> tuple[list[str], list[list[str]]]:
     for row in found["series"]:
         cells = [row["time"][:16].replace("T", " "), f"{row['lead_hours']:g}"]
         for name in units:
-            said = f"{row[name]:.{DECIMALS.get(name, 1)}f}"
+            said = f"{row[name]:.{display.of(name).decimals}f}"
             cells.append(f"{said} {compass(row[name])}" if name == "wind_direction" else said)
         rows.append(cells)
     return header, rows

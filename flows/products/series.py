@@ -14,9 +14,9 @@ from flows.products.choose import Chosen
 from tasks.errors import BadInput
 from tasks.grids.grid import canonical
 from tasks.grids.gridded import ALTITUDE, LAND
-from tasks.present.report.words import unit
-from tasks.storage import open_zarr
 from tasks.grids.samples import STANDARD
+from tasks.present import display
+from tasks.storage import open_zarr
 
 EDGE = 1e-6  # of a cell: what places and coordinates are off by as they are written
 CALM = 0.2  # m/s, half a knot: below it WMO's codes give no direction
@@ -105,8 +105,8 @@ def read_series(
         if cell.height is None:
             raise BadInput(f"--elevation: {chosen.entry.product} does not know the height of its terrain; leave it out")
         columns["t2m"] = columns["t2m"] + STANDARD * (elevation - cell.height)
-    units = {n: "%" if n == "rh" else unit(n, "m/s").name for n in columns}
-    shown = {n: v * unit(n).scale + unit(n).offset for n, v in columns.items()}
+    units = {n: display.of(n).unit for n in columns}
+    shown = {n: display.of(n).shown(v) for n, v in columns.items()}
     times = [chosen.cycle.time + timedelta(hours=h) for h in hours]
     return Series(cell, times, pd.DataFrame({"lead_hours": hours} | shown), units)
 

@@ -18,7 +18,7 @@ from tasks.handover.candidates import Candidate
 from tasks.handover.cycle import Cycle
 from tasks.store.ledger import (LedgerEntry, State, entries)
 from tasks.store.paths import latest_uri
-from tasks.present.report import words
+from tasks.present import display
 from tasks.store.withdrawal import withdraw as take_back
 from tasks.region.document import Region
 from tasks.store.scores import drift, read_scores, summary
@@ -156,8 +156,8 @@ def score_rows(status: dict[str, Any]) -> list[list[str]]:
     rows = []
     for source, found in status["scores"].items():
         for v in found["variables"]:
-            how = words.unit(v["variable"], v["units"])
-            factor, unit = how.scale, how.name
+            how = display.of(v["variable"], v["units"])
+            factor, unit = how.scale, how.unit
             name = f"{v['variable']} {v['period']:g} h" if v["period"] else v["variable"]
             best = Candidate.parse(v["best"]).title if v["best"] else ""
             against = f"{v['baseline'] * factor:.3g}" if v["best"] else ""

@@ -40,8 +40,9 @@ def write_stations(uri: str, pairs: pd.DataFrame) -> None:
 def stations(pairs: pd.DataFrame) -> dict[str, Any]:
     """A feature for each station, with its scores by variable and period; SI, errors are product - observed.
 
-    pairs: columns of tasks/handover/candidates.py and one a candidate. The product is read as in its headline score: bilinear,
-    temperature and surface pressure brought to the station's height. Pairs without a value on either side are left out.
+    pairs: columns of tasks/handover/candidates.py and one a candidate. The product is read as in its headline score:
+    bilinear, temperature and surface pressure brought to the station's height. Pairs without a value on either side
+    are left out.
     """
     found = pairs[pairs["variable"].isin(SHOWN)].copy()
     found["product"] = np.nan

@@ -1,4 +1,4 @@
-"""What the report says in words: names and units of what is scored, numbers, the verdict. No pictures, no HTML."""
+"""What the report says in words: numbers, intervals, the verdict. No pictures, no HTML."""
 
 from __future__ import annotations
 
@@ -7,52 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from tasks.handover.scorecard import Quality, Skill
+from tasks.present.display import Display
 from tasks.store.ledger import LedgerEntry, State
 
 MINUS, NONE, NBSP = "\N{MINUS SIGN}", "–", "\N{NO-BREAK SPACE}"
-
-
-@dataclass(frozen=True)
-class Unit:
-    """How scores of a variable are shown: SI value * scale, so many decimals."""
-
-    title: str
-    name: str
-    scale: float = 1.0
-    decimals: int = 2
-    offset: float = 0.0  # of values; differences have none
-
-    def number(self, value: float, signed: bool = False) -> str:
-        """A score in this unit: 1.42; signed: +0.31."""
-        return number(value * self.scale, self.decimals, signed)
-
-
-# in the order in which they are shown
-UNITS = {
-    "t2m": Unit("2 metre temperature", "°C", offset=-273.15),
-    "d2m": Unit("2 metre dew point", "°C", offset=-273.15),
-    "wind_speed": Unit("10 metre wind speed", "m/s"),
-    "wind_direction": Unit("10 metre wind direction", "°", decimals=1),
-    "wind_vector": Unit("10 metre wind vector", "m/s"),
-    "sp": Unit("surface pressure", "hPa", scale=0.01),
-    "msl": Unit("mean sea level pressure", "hPa", scale=0.01),
-    "tp": Unit("precipitation", "mm", scale=1000.0),
-}
-
-
-def unit(variable: str, units: str = "") -> Unit:
-    """Of a variable; one that is not in the table is shown as it is."""
-    return UNITS.get(variable, Unit(variable, units))
-
-
-def title(variable: str, period: float) -> str:
-    """2 metre temperature; precipitation, 6 h."""
-    return unit(variable).title + (f", {period:g} h" if period else "")
-
-
-def order(variable: str, period: float) -> tuple[int, str, float]:
-    """Sorts variables as they are shown."""
-    return (list(UNITS).index(variable) if variable in UNITS else len(UNITS), variable, period)
 
 
 def number(value: float, decimals: int, signed: bool = False) -> str:
@@ -63,6 +21,11 @@ def number(value: float, decimals: int, signed: bool = False) -> str:
     if float(text) == 0:
         return text
     return (MINUS if value < 0 else "+" if signed else "") + text
+
+
+def score(how: Display, value: float, signed: bool = False) -> str:
+    """A score or difference in SI as it is shown: 1.42; signed: +0.31."""
+    return number(value * how.scale, how.score_decimals, signed)
 
 
 def percent(share: float, signed: bool = True) -> str:

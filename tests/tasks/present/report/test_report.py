@@ -17,9 +17,10 @@ from PIL import Image
 
 from tasks.handover.candidates import ALL, APART, HEADLINE, Candidate, baselines, headline
 from tasks.handover.scorecard import StationScore
+from tasks.present import display
 from tasks.present.report import report
 from tasks.present.report.samples import samples
-from tasks.present.report.words import UNITS
+from tasks.present.report.words import score
 from tasks.store.ledger import LedgerEntry
 from tests.conftest import ROOT
 from tests.tasks.present.report import made
@@ -123,7 +124,7 @@ def test_events_cases_and_rejections_are_the_scorecards(page: bytes, entry: Ledg
         assert [Candidate.parse(e.candidate).title, *counts, *rates] in rows
     assert found.cases
     for c in found.cases:
-        rmse = UNITS[c.variable].number(c.rmse)
+        rmse = score(display.of(c.variable), c.rmse)
         assert any(cells[1:2] == [str(c.count)] and cells[3:4] == [rmse] for cells in rows)
     assert ["unlike its neighbours", "14"] in rows
     assert any(cells[:2] == ["t2m", "seam"] and cells[-1] == "passed" for cells in rows)
