@@ -8,7 +8,7 @@ export default defineConfig({
     chunkSizeWarningLimit: 1500, // MapLibre is one piece
     license: { fileName: "viewer/licences.md" }, // of what is bundled
     modulePreload: { polyfill: false },
-    rolldownOptions: { checks: { pluginTimings: false } },
+    rolldownOptions: { checks: { bundlerTimings: false } },
   },
   worker: { format: "es" },
 });

@@ -133,7 +133,7 @@ export class FieldLayer implements CustomLayerInterface {
       gl.texImage2D(gl.TEXTURE_2D, 0, gl.R32F, raster.width, raster.height, 0, gl.RED, gl.FLOAT, raster.data);
     }, gl.NEAREST);
     painted.colours ??= this.#texture(gl, () => {
-      gl.texImage2D(gl.TEXTURE_2D, 0, gl.RGBA, 256, 1, 0, gl.RGBA, gl.UNSIGNED_BYTE, ramp(quantity.colours, quantity.reverse));
+      gl.texImage2D(gl.TEXTURE_2D, 0, gl.RGBA, 256, 1, 0, gl.RGBA, gl.UNSIGNED_BYTE, ramp(quantity.colours));
     }, gl.LINEAR);
     gl.activeTexture(gl.TEXTURE0);
     gl.bindTexture(gl.TEXTURE_2D, painted.texture);

@@ -99,7 +99,9 @@ export class MapView {
       });
     });
     this.map.on("moveend", () => this.#drawGraticule());
-    this.map.on("movestart", (event) => (this.whole &&= event.originalEvent === undefined));
+    this.map.on("movestart", (event) => {
+      this.whole &&= event.originalEvent === undefined; // none: it is moved by fit
+    });
     this.map.on("move", () => this.#labelEdges());
     this.map.on("resize", () => this.#labelEdges());
   }
