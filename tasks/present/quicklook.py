@@ -44,8 +44,8 @@ class Panel:
 
 @cache
 def colour_map(name: str) -> Colormap:
-    """A map of colours.py as matplotlib takes it, of 256 colours as the page's."""
-    return LinearSegmentedColormap.from_list(name, stops(name), N=256)
+    """A map of colours.py as matplotlib takes it, with a colour for every stop and seven between two."""
+    return LinearSegmentedColormap.from_list(name, stops(name), N=(len(stops(name)) - 1) * 8 + 1)
 
 
 def outline(path: Path | None) -> list[np.ndarray]:

@@ -140,20 +140,16 @@ export class App {
       }
       this.view = new MapView(box, say(this.language, "map"));
       await this.view.ready;
-      this.view.map.on("click", (event) => {
-        const station = this.view?.map.queryRenderedFeatures([[event.point.x - 8, event.point.y - 8], [event.point.x + 8, event.point.y + 8]], { layers: ["stations"] })[0];
-        const at = station?.geometry.type === "Point" ? station.geometry.coordinates : null;
-        const id = station?.properties["station"] as string | undefined;
-        const exact = this.#stations?.features.find((f) => f.properties.station === id)?.geometry.coordinates ?? at;
-        const [longitude, latitude] = exact ?? [event.lngLat.lng, event.lngLat.lat];
-        if (longitude !== undefined && latitude !== undefined) this.store.set({ point: { latitude, longitude } });
+      this.view.onPick((place, station) => {
+        const [longitude = place.longitude, latitude = place.latitude] = this.#stations?.features.find((f) => f.properties.station === station)?.geometry.coordinates ?? [];
+        this.store.set({ point: { latitude, longitude } });
       });
       this.view.map.on("moveend", () => {
         const fine = this.product?.fine;
         // what is drawn depends on what is seen: windows of large fields, and how many arrows there is room for
         if (fine && (fine.rows * fine.cols > fields.SMALL || this.quantity?.arrays.length === 2)) void this.draw();
       });
-    } else this.view.fit(box, false);
+    } else this.view.open(box);
   }
 
   /** Draw the state: field, legend, stations, point. What was being read for an earlier state is given up. */

@@ -85,8 +85,7 @@ document.addEventListener("keydown", (event) => {
   else if (event.key === "+" || event.key === "=") app.view?.map.zoomIn();
   else if (event.key === "-") app.view?.map.zoomOut();
   else if (event.key === "Enter" && target.closest("#map") && app.view) {
-    const { lat, lng } = app.view.map.getCenter();
-    store.set({ point: { latitude: lat, longitude: lng } });
+    store.set({ point: app.view.centre });
   } else return;
   event.preventDefault();
 });
