@@ -234,8 +234,8 @@ def test_charts_are_of_the_scored_sample(pairs: pd.DataFrame, entry: LedgerEntry
         for candidate in sample.shown:
             score, error = by_name[sample.variable, sample.period, candidate.name], sample.near.error(candidate)
             assert len(error) == score.count
-            assert np.sqrt((error**2).mean()) == pytest.approx(score.rmse * sample.unit.scale, rel=1e-5)
-            assert error.mean() == pytest.approx(score.bias * sample.unit.scale, rel=1e-4)
+            assert np.sqrt((error**2).mean()) == pytest.approx(score.rmse * sample.display.scale, rel=1e-5)
+            assert error.mean() == pytest.approx(score.bias * sample.display.scale, rel=1e-4)
 
 
 def test_a_long_forecast_of_all_variables_is_a_page_of_moderate_size(tmp_path: Path) -> None:
