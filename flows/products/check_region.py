@@ -6,13 +6,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tasks.region import search as regions
 from tasks.downscale.packages import open_package
 from tasks.errors import FinescaleError, InvalidRegion
 from tasks.grids.grid import Grid
 from tasks.grids.regrid import covers
 from tasks.prepare.terrain import read_statics
 from tasks.present.quicklook import outline
+from tasks.region import search as regions
 from tasks.region.document import Region
 
 MARGIN = 1.5  # degrees around the box: the model's halo of five cells of 0.25 degree, and the cell that the box cuts

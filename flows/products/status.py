@@ -10,20 +10,19 @@ from pydantic import BaseModel
 
 from flows.products.preliminary import preliminary_cycles
 from flows.server.health import PrefectHealth, prefect_health
-from tasks.store.paths import in_store
-from tasks.locations import default_store
-from tasks.region import search as regions
 from tasks.acquire import ALIASES, SOURCES
 from tasks.handover.candidates import Candidate
 from tasks.handover.cycle import Cycle
-from tasks.store.ledger import (LedgerEntry, State, entries)
-from tasks.store.paths import latest_uri
-from tasks.present.report import words
-from tasks.store.withdrawal import withdraw as take_back
-from tasks.region.document import Region
-from tasks.store.scores import drift, read_scores, summary
 from tasks.handover.scorecard import Quality
+from tasks.locations import default_store
+from tasks.present.report import words
+from tasks.region import search as regions
+from tasks.region.document import Region
 from tasks.storage import assert_readable, exists, join, read_json
+from tasks.store.ledger import LedgerEntry, State, entries
+from tasks.store.paths import in_store, latest_uri
+from tasks.store.scores import drift, read_scores, summary
+from tasks.store.withdrawal import withdraw as take_back
 
 # Since the newest good cycle began. IFS: the next two, 12 h apart and complete 7 h 40 min after they begin, are missing
 # or late; ERA5: five or six days behind, a day each.
@@ -83,7 +82,9 @@ def source_health(region: Region, store: str, found: list[LedgerEntry], now: dat
     rows = []
     for source in sorted({e.source for e in found} | scheduled):
         mine = [e for e in found if e.source == source]
-        damaged, withdrawn, refused = (sum(e.state == s for e in mine) for s in (State.DAMAGED, State.WITHDRAWN, State.QUARANTINED))
+        damaged, withdrawn, refused = (
+            sum(e.state == s for e in mine) for s in (State.DAMAGED, State.WITHDRAWN, State.QUARANTINED)
+        )
         good = [e for e in mine if e.good and exists(join(in_store(store, e.product), "zarr.json"))]
         row = SourceHealth(
             source=source, verdict="none", damaged=damaged, withdrawn=withdrawn, quarantined=refused,

@@ -20,11 +20,10 @@ from flows.products.choose import choose, steps_of, variables_of
 from flows.products.export import export
 from flows.products.point import point
 from flows.products.series import cell_at, compass, relative_humidity
-from tasks.store.paths import in_store
 from tasks.errors import BadInput, StoreNotWritable
 from tasks.store.ledger import LedgerEntry
+from tasks.store.paths import in_store
 from tasks.store.withdrawal import mark
-from tasks.storage import join
 from tests.conftest import ROOT
 from tests.flows.conftest import CommandLine
 from tests.published import GRID, HOURS, cycle_of, publish

@@ -16,13 +16,13 @@ from prefect.client.schemas.actions import WorkPoolCreate
 from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect.states import Completed, Failed, Scheduled
 
-from flows.server.health import PoolHealth, PrefectHealth, prefect_health
 from flows.products.status import region_status, source_health
-from tasks.region import search as regions
+from flows.server.health import PoolHealth, PrefectHealth, prefect_health
 from tasks.handover.candidates import HEADLINE
+from tasks.region import search as regions
 from tasks.store.ledger import entries
-from tasks.store.withdrawal import mark
 from tasks.store.scores import write_scores
+from tasks.store.withdrawal import mark
 from tests.conftest import RegionMaker
 from tests.flows.conftest import CommandLine
 from tests.published import cycle_of, publish
