@@ -76,8 +76,8 @@ def _boundary(region: Region) -> Row:
     box = region.box
     inside = box.west <= west and box.south <= south and box.east >= east and box.north >= north
     seen = box.west < east and box.south < north and box.east > west and box.north > south
-    where = "inside the box" if inside else "reaches beyond the box, is cut there" if seen else "nowhere near the box"
-    return Row("boundary", f"{south:g}..{north:g}N {west:g}..{east:g}E, {where}", bool(seen))
+    extent = "inside the box" if inside else "reaches beyond the box, is cut there" if seen else "nowhere near the box"
+    return Row("boundary", f"{south:g}..{north:g}N {west:g}..{east:g}E, {extent}", bool(seen))
 
 
 def _model(region: Region) -> list[Row]:
