@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 from flows.server.runtime import ENVIRONMENT
 from tests.conftest import ROOT
@@ -25,8 +26,8 @@ def test_importing_the_command_line_changes_nothing_and_loads_no_prefect() -> No
     assert not set(found) & set(ENVIRONMENT)
 
 
-def test_the_command_line_is_set_up_and_what_the_user_has_set_stays() -> None:
+def test_the_command_line_is_set_up_and_what_the_user_has_set_stays(tmp_path: Path) -> None:
     code = "from flows.commands import app; app.app = lambda: None; app.main(); from prefect.settings import "
     code += "get_current_settings as s; assert s().logging.level == 'DEBUG'; assert not s().server.analytics_enabled"
-    found = after(code, PREFECT_LOGGING_LEVEL="DEBUG", PREFECT_HOME="/nowhere")
+    found = after(code, PREFECT_LOGGING_LEVEL="DEBUG", PREFECT_HOME=str(tmp_path))
     assert found.items() >= (ENVIRONMENT | {"PREFECT_LOGGING_LEVEL": "DEBUG"}).items()
