@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, field_serializer
 from flows.products.choose import choose, steps_of, variables_of
 from flows.products.series import Series, compass, read_series
 from tasks.errors import BadInput
+from tasks.handover.scorecard import Quality
 
 DECIMALS = {"rh": 0, "wind_direction": 0}  # one for all others
 HEADINGS = {"wind_speed": "wind", "wind_direction": "from", "tp": "rain"}
@@ -43,7 +44,7 @@ class PointForecast(BaseModel):
     region: str
     cycle: str
     age_hours: float  # since the cycle's initial time
-    quality: str
+    quality: Quality
     why: list[str]
     product: str  # its URI
     latitude: float
