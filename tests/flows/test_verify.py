@@ -264,7 +264,7 @@ def test_verify_prints_its_report_when_a_product_is_quarantined_and_exits_4(
 def test_a_product_that_cannot_be_scored_is_in_the_report_and_fails_the_run(
     store: Path, truth: Path, finescale: CommandLine
 ) -> None:
-    shutil.rmtree(store / f"{PRODUCT}.zarr/t2m")
+    (store / f"{PRODUCT}.zarr/zarr.json").write_text("{")
     state = verify("hubei", source="demo", cycle=DEMO, observations=str(truth), store=str(store), return_state=True)
     ending = state.result(raise_on_failure=False)
     assert isinstance(ending, VerifyIncomplete)
