@@ -17,13 +17,11 @@ from prefect.exceptions import ObjectAlreadyExists, ObjectNotFound
 
 from deployments import automations
 from deployments.errors import StackFault
-from deployments.generate import BACKFILL, CPU, GPU, LIVE, build, found_regions, render
+from deployments.generate import deployed, found_regions, render
 from deployments.parts import program
 from deployments.settings import ROOT
+from flows.server.names import BACKFILL_QUEUE, CPU, POOLS, QUEUES
 from tasks.storage import filesystem, is_remote
-
-POOLS = {CPU: "acquire, prepare, validate, publish", GPU: "inference; one run a GPU"}
-QUEUES = {LIVE: 1, BACKFILL: 2}  # lower goes first
 
 
 def client() -> SyncPrefectClient:
@@ -55,7 +53,7 @@ def create_pools(backfill_runs: int) -> None:
                 continue
         for pool in POOLS:
             for queue, priority in QUEUES.items():
-                limit = backfill_runs if (pool, queue) == (CPU, BACKFILL) else None
+                limit = backfill_runs if (pool, queue) == (CPU, BACKFILL_QUEUE) else None
                 _queue(api, pool, queue, priority, limit)
 
 
@@ -84,9 +82,9 @@ def deploy(folder: Path) -> list[str]:
         cwd=ROOT, env=environment, capture_output=True, text=True, check=False,
     )  # fmt: skip
     if done.returncode != 0:
-        said = "\n".join((done.stdout + done.stderr).strip().splitlines()[-15:])
-        raise StackFault(f"prefect deploy failed:\n{said}")
-    return [f"{d['entrypoint'].split(':')[1]}/{d['name']}".replace("_", "-") for d in build(found)["deployments"]]
+        end = "\n".join((done.stdout + done.stderr).strip().splitlines()[-15:])
+        raise StackFault(f"prefect deploy failed:\n{end}")
+    return deployed(found)
 
 
 def online_workers() -> dict[str, int]:
@@ -105,8 +103,8 @@ def main() -> None:
     create_pools(backfill_runs=1)
     alarms = create_automations(os.environ.get("FINESCALE_NOTIFY_URL") or None)
     with tempfile.TemporaryDirectory() as folder:
-        deployed = deploy(Path(folder))
-    typer.echo(f"store {store}, {alarms} alarms, deployments: {', '.join(deployed)}")
+        names = deploy(Path(folder))
+    typer.echo(f"store {store}, {alarms} alarms, deployments: {', '.join(names)}")
 
 
 if __name__ == "__main__":

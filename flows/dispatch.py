@@ -18,6 +18,7 @@ from prefect.exceptions import ObjectNotFound
 from prefect.settings import get_current_settings
 from prefect.states import Cancelling, Crashed
 
+from flows.server.names import LIVE_QUEUE, SLAB_DEPLOYMENT
 from tasks.downscale import downscale
 from tasks.errors import ModelMismatch, SlabFailed
 from tasks.handover.slab import Slab, SlabReport
@@ -28,7 +29,6 @@ T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
-DEPLOYMENT = "super-resolve/gpu"
 POLL = 1.0  # seconds
 PATIENCE = 300.0  # seconds without an answer from Prefect's server, or from the workspace
 PAUSE = 5.0  # seconds before a slab is sent again, times the attempts so far: what failed at once may be better by then
@@ -68,14 +68,17 @@ def workers_are_deployed() -> bool:
         return False
     with get_client(sync_client=True) as client:
         try:
-            ask(partial(client.read_deployment_by_name, DEPLOYMENT))
+            ask(partial(client.read_deployment_by_name, SLAB_DEPLOYMENT))
         except ObjectNotFound:
             return False
     return True
 
 
 def run_slabs(
-    slabs: list[Slab], settings: InferenceSettings, told: Callable[[int], None] = lambda _: None, queue: str = "live"
+    slabs: list[Slab],
+    settings: InferenceSettings,
+    told: Callable[[int], None] = lambda _: None,
+    queue: str = LIVE_QUEUE,
 ) -> list[SlabReport]:
     """Every slab's report; SlabFailed says which could not be computed.
 
@@ -146,7 +149,7 @@ class _Dispatch:
                     self._look(item)
                 waiting = [item for item in self.open if not item.began]
                 if waiting and len(waiting) == len(self.open) and self._quiet(self.moved, self.settings.wait_minutes):
-                    why = f"no worker of {DEPLOYMENT} began within {self.settings.wait_minutes:g} min"
+                    why = f"no worker of {SLAB_DEPLOYMENT} began within {self.settings.wait_minutes:g} min"
                     self._compute_here(waiting, why, "auto")
                 time.sleep(POLL)
         except BaseException:
@@ -167,7 +170,7 @@ class _Dispatch:
         parameters = {"slab": item.slab.model_dump()}
         sent = ask(
             partial(
-                run_deployment, DEPLOYMENT, parameters=parameters, timeout=0, idempotency_key=key,
+                run_deployment, SLAB_DEPLOYMENT, parameters=parameters, timeout=0, idempotency_key=key,
                 work_queue_name=self.queue,
             )
         )  # fmt: skip
@@ -232,7 +235,7 @@ class _Dispatch:
             self._compute_here([item], f"failed {item.attempt} times", "cpu")
         else:
             raise SlabFailed(
-                f"{item.name} failed {item.attempt} times, at last: {why}; look at the runs of {DEPLOYMENT}, "
+                f"{item.name} failed {item.attempt} times, at last: {why}; look at the runs of {SLAB_DEPLOYMENT}, "
                 "and run again"
             )
 

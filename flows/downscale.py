@@ -15,7 +15,7 @@ from prefect.states import Completed
 from pydantic import BaseModel
 
 from flows.dispatch import run_slabs
-from flows.server import artifacts
+from flows.server import artifacts, names
 from flows.server.orchestrator import assert_clock
 from models.package import ModelPackage
 from tasks.acquire import ALIASES, SOURCES, Source, acquire, acquire_files, choose_cycle, forget, open_source
@@ -238,7 +238,7 @@ def _state(outcome: Outcome) -> Any:
     return Completed(data=outcome, message=message)
 
 
-@flow(name="downscale", flow_run_name=_run_name, timeout_seconds=16 * 3600, validate_parameters=True)
+@flow(name=names.DOWNSCALE, flow_run_name=_run_name, timeout_seconds=16 * 3600, validate_parameters=True)
 def downscale(
     region: str,
     source: str = "ifs",
@@ -249,7 +249,7 @@ def downscale(
     spacing: float | None = None,
     force: bool = False,
     refetch: bool = False,
-    queue: str = "live",
+    queue: str = names.LIVE_QUEUE,
     observations: str | None = None,
 ) -> Outcome:
     """Make and publish one cycle's product; one that is published already and made alike is left as it is.

@@ -81,14 +81,6 @@ class IncompleteDownload(FinescaleError):
     """Fetched bytes are not what the index or the checksum promised."""
 
 
-class BackfillIncomplete(FinescaleError):
-    """Some cycles of a backfill were not made; exit code 3 if all of them are only not ready yet."""
-
-    def __init__(self, message: str, only_waiting: bool = False) -> None:
-        super().__init__(message)
-        self.exit_code = CycleNotReady.exit_code if only_waiting else FinescaleError.exit_code
-
-
 class WorkspaceFull(FinescaleError):
     """No room left for what is fetched."""
 

@@ -16,17 +16,17 @@ import xarray as xr
 
 from models.geometry import subdivide
 from tasks.acquire.files import local_files
-from tasks.handover.cycle import ATTRIBUTION
 from tasks.downscale.fields import check_scale, downscale_fields, interpolate_fields
 from tasks.downscale.packages import interpolation, open_package
 from tasks.downscale.predict import make_plan
 from tasks.errors import BadInput, ModelMismatch, RegionOutsideInput, StoreNotWritable
 from tasks.grids.grid import Grid, lattice
+from tasks.grids.regrid import covers
+from tasks.handover.cycle import ATTRIBUTION
+from tasks.handover.prepared import Prepared, keep
 from tasks.prepare.assemble import Assembled, assemble
 from tasks.prepare.decode import grid_of, scanned
-from tasks.grids.regrid import covers
 from tasks.prepare.terrain import static_fields
-from tasks.handover.prepared import Prepared, keep
 from tasks.store.product import describe
 from tasks.variables import VARIABLES, known
 from tasks.version import VERSION

@@ -7,12 +7,12 @@ from pathlib import Path
 
 from tasks.errors import BadInput
 from tasks.grids.gridded import Gridded
-from tasks.store.product import (open_input, open_product)
+from tasks.handover.scorecard import Verification
 from tasks.prepare.assemble import assemble
 from tasks.prepare.decode import scanned
 from tasks.prepare.terrain import static_fields
-from tasks.handover.scorecard import Verification
 from tasks.storage import exists, is_remote, join, open_zarr
+from tasks.store.product import open_input, open_product
 from tasks.validate import against_stations
 from tasks.validate.quality import quality_control
 from tasks.validate.stations.files import read_observations

@@ -18,6 +18,7 @@ from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import httpx
 import psutil
@@ -281,7 +282,9 @@ def test_down_leaves_nothing_running_and_up_finds_the_data(
     assert down.returncode == 0
     assert time.monotonic() - began < 30
     assert not strays(run.folder)
-    assert not [p for p in Settings.read(run.environ).ports() if taken(p)]
+    with patch.dict(os.environ, run.environ, clear=True):
+        ports = Settings.read().ports()
+    assert not [p for p in ports if taken(p)]
     assert run("down").stdout == "not up, nothing to do\n"
     assert (run.folder / "postgres" / "PG_VERSION").is_file()
 

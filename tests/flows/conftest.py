@@ -1,4 +1,4 @@
-"""The command line in process, and GRIB files made from the demo cycle's messages."""
+"""The command line in process, set up as `finescale` is, and GRIB files made from the demo cycle's messages."""
 
 from __future__ import annotations
 
@@ -12,6 +12,9 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from flows.commands.app import app
+from flows.server import runtime
+
+runtime.set_up()  # before a test imports Prefect
 
 CommandLine = Callable[..., Result]
 

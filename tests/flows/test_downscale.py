@@ -97,9 +97,9 @@ def test_running_again_changes_nothing(store: Path, workspace: Path) -> None:
 
 def test_status_tells_what_is_published(store: Path) -> None:
     status = region_status("hubei", str(store))
-    assert [c["cycle"] for c in status["cycles"]] == ["demo/2021-12-10T12"]
-    assert status["latest"]["demo"]["cycle"] == "demo/2021-12-10T12"
-    assert region_status("hubei", str(store / "nothing"))["cycles"] == []
+    assert [c.cycle for c in status.cycles] == ["demo/2021-12-10T12"]
+    assert status.latest["demo"]["cycle"] == "demo/2021-12-10T12"  # type: ignore[index]
+    assert region_status("hubei", str(store / "nothing")).cycles == []
 
 
 def test_force_makes_a_new_revision_and_keeps_the_old_readable(tmp_path: Path, workspace: Path) -> None:

@@ -16,7 +16,7 @@ import xarray as xr
 
 from flows.downscale import downscale
 from flows.products.status import region_status
-from flows.verify import ProductsQuarantined, due, verify
+from flows.verify import ProductsQuarantined, VerifyIncomplete, due, verify
 from tasks.errors import BadInput, GateRefused
 from tasks.handover.cycle import Cycle
 from tasks.storage import open_zarr
@@ -178,9 +178,9 @@ def test_a_product_worse_than_its_input_stays_published_as_degraded(store: Path,
     assert (named["quality"], named["product"]) == ("degraded", f"{PRODUCT}.zarr")
     assert named["why"][0].startswith("t2m: RMSE ")
     assert "above that of input, bilinear, 6.5 K/km" in named["why"][0]
-    cycle = region_status("hubei", str(store), ask_prefect=False)["cycles"][0]
-    assert cycle["quality"] == "degraded"
-    assert named["why"][0] in cycle["why"]
+    cycle = region_status("hubei", str(store), ask_prefect=False).cycles[0]
+    assert cycle.quality == "degraded"
+    assert named["why"][0] in cycle.why
 
 
 def test_too_few_stations_degrade_a_product(store: Path, tmp_path: Path) -> None:
@@ -220,16 +220,15 @@ def test_a_refused_cycle_is_in_the_ledger_where_nothing_good_is_and_can_be_made_
         downscale(str(make_region(gate={"recoarsening": 1e-12})), source="demo", store=str(store))
     assert not (store / "hubei/demo/latest.json").exists()
     assert not (store / "catalog.json").exists(), "nor is anything in the catalogue"
-    (cycle,) = region_status("hubei", str(store), ask_prefect=False)["cycles"]
-    assert (cycle["state"], cycle["quality"]) == ("quarantined", "quarantined")
-    assert "re-coarsening error" in cycle["why"]
+    (cycle,) = region_status("hubei", str(store), ask_prefect=False).cycles
+    assert (cycle.state, cycle.quality) == ("quarantined", "quarantined")
+    assert "re-coarsening error" in cycle.why
     assert downscale("hubei", source="demo", store=str(store)).entry.product == f"{PRODUCT}.zarr"
     assert latest(store)["product"] == f"{PRODUCT}.zarr"
 
 
-def test_a_score_far_outside_its_history_takes_a_published_product_out_of_readers_way(
-    store: Path, truth: Path, tmp_path: Path, reader: Reader
-) -> None:
+def give_history(store: Path, truth: Path) -> None:
+    """Twenty-five earlier cycles with the scores of the demo's own."""
     verify("hubei", source="demo", cycle=DEMO, observations=str(truth), store=str(store))
     scores = pd.read_parquet(store / f"hubei/scores/demo/{DEMO}.parquet").drop(
         columns=["region", "source", "cycle", "revision", "complete"]
@@ -237,9 +236,54 @@ def test_a_score_far_outside_its_history_takes_a_published_product_out_of_reader
     for day in range(1, 26):
         earlier = Cycle(source="demo", time=CYCLE.time - timedelta(days=day))
         write_scores(str(store), "hubei", earlier, 1, True, scores)
+
+
+@pytest.mark.parametrize("options", [(), ("--json",)])
+def test_verify_prints_its_report_when_a_product_is_quarantined_and_exits_4(
+    store: Path, truth: Path, tmp_path: Path, finescale: CommandLine, options: tuple[str, ...]
+) -> None:
+    give_history(store, truth)
     wrong = truth_at_stations(tmp_path / "wrong.csv", add=8.0)
-    with pytest.raises(ProductsQuarantined, match=r"t2m: RMSE .* times the highest of 25 cycles"):
+    shown = finescale(
+        "verify", "hubei", "--source", "demo", "--cycle", DEMO, "--observations", wrong, "--store", store, *options
+    )
+    assert shown.exit_code == 4, shown.output
+    (error,) = [line for line in shown.stderr.splitlines() if line.startswith("finescale: ")]
+    assert error.startswith(f"finescale: demo/{DEMO}: t2m: RMSE ")
+    if options:
+        report = json.loads(shown.stdout)
+        assert set(report) == {"scored", "unchanged", "quarantined", "failed", "problems", "drift"}
+        assert report["scored"] == {f"demo/{DEMO}": "quarantined"}
+        assert error == f"finescale: demo/{DEMO}: {report['quarantined'][f'demo/{DEMO}']}"
+    else:
+        lines = shown.stdout.splitlines()
+        assert lines[0].startswith(f"demo/{DEMO}: quarantined; report: ")
+        assert lines[-1] == "1 scored, 0 without anything new, 1 quarantined"
+
+
+def test_a_product_that_cannot_be_scored_is_in_the_report_and_fails_the_run(
+    store: Path, truth: Path, finescale: CommandLine
+) -> None:
+    (store / f"{PRODUCT}.zarr/zarr.json").write_text("{")
+    state = verify("hubei", source="demo", cycle=DEMO, observations=str(truth), store=str(store), return_state=True)
+    ending = state.result(raise_on_failure=False)
+    assert isinstance(ending, VerifyIncomplete)
+    assert (state.is_failed(), state.message) == (True, str(ending))
+    assert list(ending.report.failed) == [f"demo/{DEMO}"]
+    command = ("verify", "hubei", "--source", "demo", "--cycle", DEMO, "--observations", truth, "--store", store)
+    shown = finescale(*command, "--json")
+    assert (shown.exit_code, json.loads(shown.stdout)["failed"]) == (1, ending.report.failed)
+    assert shown.stderr.splitlines()[-1] == f"finescale: {ending}"
+
+
+def test_a_score_far_outside_its_history_takes_a_published_product_out_of_readers_way(
+    store: Path, truth: Path, tmp_path: Path, reader: Reader
+) -> None:
+    give_history(store, truth)
+    wrong = truth_at_stations(tmp_path / "wrong.csv", add=8.0)
+    with pytest.raises(ProductsQuarantined, match=r"t2m: RMSE .* times the highest of 25 cycles") as raised:
         verify("hubei", source="demo", cycle=DEMO, observations=str(wrong), store=str(store))
+    assert raised.value.report.scored == {f"demo/{DEMO}": "quarantined"}
     entry = read_entry(str(store), "hubei", CYCLE)
     assert entry is not None
     assert (entry.state, entry.quality) == ("quarantined", "quarantined")

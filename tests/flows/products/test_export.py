@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import resource
 import shutil
 import subprocess
@@ -18,13 +19,12 @@ import xarray as xr
 
 from flows.products.choose import choose, steps_of, variables_of
 from flows.products.export import export
-from flows.products.point import point
+from flows.products.point import PointCell, point
 from flows.products.series import cell_at, compass, relative_humidity
-from tasks.store.paths import in_store
 from tasks.errors import BadInput, StoreNotWritable
 from tasks.store.ledger import LedgerEntry
+from tasks.store.paths import in_store
 from tasks.store.withdrawal import mark
-from tasks.storage import join
 from tests.conftest import ROOT
 from tests.flows.conftest import CommandLine
 from tests.published import GRID, HOURS, cycle_of, publish
@@ -165,11 +165,11 @@ def test_what_cannot_be_done_is_one_line_that_says_why(
 def test_a_place_is_its_cell_at_any_way_of_writing_longitudes(made: tuple) -> None:
     store, _, new = made
     west, east = (point("hubei", 31.1, lon, store=store) for lon in (112.3, 112.3 - 360))
-    assert west["cell"] == east["cell"] == {"latitude": 31.0, "longitude": 112.25, "height": 100.0, "land": None}
+    assert west.cell == east.cell == PointCell(latitude=31.0, longitude=112.25, height=100.0, land=None)
     values = field(store, new).t2m.sel(latitude=31.0, longitude=112.25).values
-    np.testing.assert_allclose([row["t2m"] for row in west["series"]], values - 273.15, atol=1e-3)
+    np.testing.assert_allclose([step.model_extra["t2m"] for step in west.series], values - 273.15, atol=1e-3)
     edge = point("hubei", GRID.north + 0.12, GRID.west - 0.12, store=store)
-    assert edge["cell"]["latitude"] == GRID.north
+    assert edge.cell.latitude == GRID.north
     with pytest.raises(BadInput, match="outside"):
         point("hubei", GRID.north + 0.13, GRID.west, store=store)
 
@@ -194,10 +194,11 @@ def test_temperature_is_brought_to_the_height_of_the_place_and_that_is_said(
 
 def test_json_has_the_documented_keys_and_age(made: tuple) -> None:
     found = point("hubei", 31, 112, store=made[0], now=NOW + timedelta(hours=7.5))
-    assert set(found) == {
-        "region", "cycle", "age_hours", "quality", "why", "product", "latitude", "longitude", "elevation", "cell",
-        "units", "series",
-    }  # fmt: skip
+    found = json.loads(found.model_dump_json())
+    table = (ROOT / "docs/clients.md").read_text().split("| key | what |\n|---|---|\n")[1].split("\n\n")[0]
+    documented = [key for line in table.splitlines() for key in re.findall(r"`(\w+)`", line.split("|")[1])]
+    assert sorted(found) == sorted(documented)
+    assert set(found["cell"]) == {"latitude", "longitude", "height", "land"}
     assert found["age_hours"] == 7.5
     assert set(found["series"][0]) == {"time", "lead_hours", *found["units"]}
     assert found["series"][0]["time"] == "2026-11-22T03:00+00:00"
