@@ -1,4 +1,4 @@
-"""Whole runs of another checkout and of this one in turn, on the same files: is this one slower than the last release?
+"""Whole runs of another checkout and of this one in turn, on the same files: what a release has made slower.
 
     python -m benchmarks.runs.releases OTHER --domains hubei china --rounds 2    # writes benchmarks/results/releases.json
 
