@@ -11,6 +11,8 @@ import tempfile
 from pathlib import Path
 
 import typer
+from botocore.exceptions import ClientError
+from botocore.session import get_session
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.actions import WorkPoolCreate
 from prefect.exceptions import ObjectAlreadyExists, ObjectNotFound
@@ -21,7 +23,7 @@ from deployments.generate import deployed, found_regions, render
 from deployments.parts import program
 from deployments.settings import ROOT
 from flows.server.names import BACKFILL_QUEUE, CPU, POOLS, QUEUES
-from tasks.storage import filesystem, is_remote
+from tasks.storage import is_remote
 
 
 def client() -> SyncPrefectClient:
@@ -34,11 +36,15 @@ def create_bucket(store: str) -> None:
     if not is_remote(store):
         Path(store).mkdir(parents=True, exist_ok=True)
         return
+    bucket = store.partition("://")[2].split("/")[0]
     try:
-        fs, path = filesystem(store)
-        bucket = path.split("/")[0]
-        if not fs.exists(bucket):
-            fs.mkdir(bucket)
+        s3 = get_session().create_client("s3")  # obstore makes no buckets
+        try:
+            s3.head_bucket(Bucket=bucket)
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "404":
+                raise
+            s3.create_bucket(Bucket=bucket)
     except Exception as error:
         raise StackFault(f"store {store}: {type(error).__name__}: {error}") from None
 

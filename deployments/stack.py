@@ -37,7 +37,7 @@ class Stack:
         self.settings.folder.mkdir(parents=True, exist_ok=True)
         self.known = Secrets.of(self.settings.folder)
         self.parts = parts(self.settings, self.known)
-        # Prefect and s3fs read the environment of this process too; before either is imported
+        # Prefect, obstore and botocore read the environment of this process too; before either is imported
         os.environ.update(self.settings.process_environment(self.known, inherited))
         self.ready_mark = self.settings.folder / "ready"  # written when `up` has come to its end
 

@@ -11,13 +11,15 @@ import numpy as np
 import pytest
 import xarray as xr
 import zarr
+from fsspec.core import url_to_fs
 
+from tasks.arrays import open_zarr, zarr_store
 from tasks.grids.grid import Grid
 from tasks.handover.cycle import Cycle
 from tasks.handover.prepared import Prepared, StaticFields
 from tasks.handover.scorecard import Scorecard
 from tasks.handover.shards import digest
-from tasks.storage import filesystem, join, open_zarr, read_json, write_bytes, zarr_store
+from tasks.storage import join, read_json, write_bytes
 from tasks.store.ledger import LedgerEntry, point_to, read_tagged_entry, write_entry
 from tasks.store.paths import in_store
 from tasks.store.product import create, fill_input, seal
@@ -135,7 +137,7 @@ def latest(store: str, source: str = "ifs") -> str | None:
 
 def content(store: str) -> set[str]:
     """Paths of all files in the store."""
-    fs, path = filesystem(store)
+    fs, path = url_to_fs(store)
     fs.invalidate_cache()
     return {f.removeprefix(path.rstrip("/") + "/") for f in fs.find(path) if not f.endswith(".lock")}
 
@@ -147,7 +149,7 @@ def products(store: str) -> set[str]:
 
 def spoil(store: str, entry: LedgerEntry, file: str = "t2m/c/0/0/0", at: int = 400) -> None:
     """Flip every bit of one byte of a product's file."""
-    fs, path = filesystem(join(store, *entry.product.split("/"), *file.split("/")))
+    fs, path = url_to_fs(join(store, *entry.product.split("/"), *file.split("/")))
     data = bytearray(fs.cat_file(path))
     data[at] ^= 0xFF
     fs.pipe_file(path, bytes(data))

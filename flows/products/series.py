@@ -11,12 +11,12 @@ import pandas as pd
 import xarray as xr
 
 from flows.products.choose import Chosen
+from tasks.arrays import open_zarr
 from tasks.errors import BadInput
 from tasks.grids.grid import canonical
 from tasks.grids.gridded import ALTITUDE, LAND
 from tasks.grids.samples import STANDARD
 from tasks.present import display
-from tasks.storage import open_zarr
 
 EDGE = 1e-6  # of a cell: what places and coordinates are off by as they are written
 CALM = 0.2  # m/s, half a knot: below it WMO's codes give no direction

@@ -5,13 +5,14 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 
+from tasks.arrays import open_zarr
 from tasks.errors import BadInput
 from tasks.grids.gridded import Gridded
 from tasks.handover.scorecard import Verification
 from tasks.prepare.assemble import assemble
 from tasks.prepare.decode import scanned
 from tasks.prepare.terrain import static_fields
-from tasks.storage import exists, is_remote, join, open_zarr
+from tasks.storage import exists, is_remote, join
 from tasks.store.product import open_input, open_product
 from tasks.validate import against_stations
 from tasks.validate.quality import quality_control

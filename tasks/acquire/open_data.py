@@ -15,7 +15,7 @@ from tasks.grib.header import read_header
 from tasks.grib.layout import decode_values
 from tasks.grib.walk import message_of
 from tasks.handover.cycle import Cycle, RawFile
-from tasks.storage import filesystem, join, write_bytes
+from tasks.storage import join, read_bytes, write_bytes
 from tasks.variables import Variable
 
 REMEDY = "fetch it again, or from another mirror"
@@ -84,10 +84,9 @@ def fetch_lead_time(
     `decode`: prove their values too, where no checksum has proved the files.
     """
     base = file_uri(root, cycle.time, step)
-    fs, path = filesystem(base)
     where = f"{cycle} +{step} h"
     try:
-        entries = by_param(read_index(fs.cat_file(path + ".index").decode()))
+        entries = by_param(read_index(read_bytes(f"{base}.index").decode()))
     except FileNotFoundError:
         raise IncompleteDownload(f"{where}: no index at {base}.index; wait for the cycle to be complete") from None
     except (ValueError, KeyError, TypeError) as error:  # not text, not JSON, not these keys
@@ -98,7 +97,7 @@ def fetch_lead_time(
         if entry is None:
             raise IncompleteDownload(f"{where}: {variable.param} is not in the index; wait for it, or another mirror")
         try:
-            data = fs.cat_file(path + ".grib2", start=entry.offset, end=entry.offset + entry.length)
+            data = read_bytes(f"{base}.grib2", entry.offset, entry.offset + entry.length)
         except FileNotFoundError:
             raise IncompleteDownload(
                 f"{where}: no file at {base}.grib2, though there is an index; wait for it"

@@ -14,6 +14,7 @@ import zarr
 
 from models.downscaler import Downscaler
 from models.package import ModelPackage
+from tasks.arrays import DAMAGE, fast_codecs, zarr_store
 from tasks.downscale.fields import check_scale, coarse_fields, progress
 from tasks.downscale.limits import Fields, Limits
 from tasks.downscale.packages import open_package
@@ -23,7 +24,7 @@ from tasks.errors import DeviceUnavailable, ModelMismatch, OutOfMemory
 from tasks.handover.prepared import Prepared
 from tasks.handover.shards import Block, blocks, digest
 from tasks.handover.slab import Slab, SlabReport
-from tasks.storage import DAMAGE, fast_codecs, is_full, join, remove, room_for, write_json, zarr_store
+from tasks.storage import is_full, join, remove, room_for, write_json
 from tasks.store.packing import round_field
 from tasks.variables import VARIABLES
 

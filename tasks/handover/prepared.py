@@ -13,9 +13,10 @@ from pydantic import BaseModel
 from zarr.codecs import BloscCodec
 
 from models.statics import STATICS
+from tasks.arrays import open_zarr, zarr_store
 from tasks.grids.grid import Grid
 from tasks.grids.gridded import ALTITUDE, LAND, Gridded
-from tasks.storage import open_zarr, room_for, zarr_store
+from tasks.storage import room_for
 
 INPUT = "input"  # group of a product: the fields that it is made from
 DIMENSIONS = ("step", "latitude", "longitude")

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 import pandas as pd
 import xarray as xr
 
+from tasks.arrays import open_zarr
 from tasks.handover.cycle import ATTRIBUTION, LICENCE
 from tasks.present.quicklook import quicklook, thinned
 from tasks.present.report import report
 from tasks.region.document import Region
-from tasks.storage import open_zarr
 from tasks.store.ledger import LedgerEntry
 from tasks.store.product import open_input
 

@@ -9,10 +9,11 @@ from datetime import datetime, timedelta
 import numpy as np
 import xarray as xr
 
+from tasks.arrays import DAMAGE, open_zarr
 from tasks.grids.gridded import lead_times
 from tasks.handover.cycle import Cycle
 from tasks.handover.shards import field_digest
-from tasks.storage import DAMAGE, exists, is_remote, join, open_zarr
+from tasks.storage import exists, is_remote, join
 from tasks.store.ledger import LedgerEntry, State
 from tasks.store.paths import in_store
 from tasks.store.withdrawal import mark

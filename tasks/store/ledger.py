@@ -5,7 +5,6 @@ Where they lie: tasks/store/paths.py.
 
 from __future__ import annotations
 
-import glob
 import hashlib
 import json
 from datetime import datetime
@@ -18,7 +17,7 @@ from tasks.errors import FinescaleError
 from tasks.handover.cycle import Cycle, RawFile
 from tasks.handover.scorecard import Quality, Scorecard
 from tasks.handover.slab import SlabReport
-from tasks.storage import create_bytes, filesystem, join, read_tagged, replace_bytes
+from tasks.storage import create_bytes, join, matching, read_all, read_tagged, replace_bytes
 from tasks.store.paths import entry_uri, latest_uri
 
 ERA5T = "0005"  # expver of preliminary ERA5; 0001 is final
@@ -163,12 +162,8 @@ def replace_latest(store: str, entry: LedgerEntry, tag: str) -> bool:
 
 def entries(store: str, region: str) -> list[LedgerEntry]:
     """Every entry of a region, oldest cycle first within each source."""
-    fs, path = filesystem(join(store, region))
-    fs.invalidate_cache()  # s3fs remembers listings, and others write too
-    if not fs.exists(path):
-        return []
-    files = sorted(f for f in fs.glob(f"{glob.escape(path.rstrip('/'))}/*/[0-9][0-9][0-9][0-9]/[0-9][0-9]/*.json"))
-    return [_parse(fs.cat_file(f), f) for f in files]
+    files = matching(join(store, region), "*/[0-9][0-9][0-9][0-9]/[0-9][0-9]/*.json")
+    return [_parse(text, file) for file, text in zip(files, read_all(files), strict=True)]
 
 
 def _parse(text: bytes, where: str) -> LedgerEntry:

@@ -10,11 +10,12 @@ import xarray as xr
 import zarr
 from zarr.codecs import BloscCodec
 
+from tasks.arrays import open_zarr, write_zarr, zarr_store
 from tasks.grids.grid import Grid
 from tasks.grids.gridded import ALTITUDE, LAND, Gridded, gridded
 from tasks.handover.prepared import DIMENSIONS, INPUT, Series, StaticFields, create_fields, fill_fields
 from tasks.handover.shards import SHARD_SIDE, shapes
-from tasks.storage import join, open_zarr, read_bytes, room_for, write_bytes, write_zarr, zarr_store
+from tasks.storage import join, read_bytes, room_for, write_bytes
 from tasks.store import packing
 from tasks.variables import VARIABLES
 

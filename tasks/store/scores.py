@@ -13,7 +13,7 @@ from pydantic import BaseModel
 
 from tasks.handover.candidates import ALL, HEADLINE, Candidate, baselines, headline
 from tasks.handover.cycle import Cycle
-from tasks.storage import filesystem, remove, write_parquet
+from tasks.storage import join, names_in, read_all, remove, write_parquet
 from tasks.store.paths import scores_folder, scores_uri
 
 POOLED = "pooled"
@@ -58,20 +58,15 @@ def remove_scores(store: str, region: str, cycle: Cycle) -> None:
 
 def read_scores(store: str, region: str, source: str, now: datetime, within: timedelta = RANGE) -> pd.DataFrame:
     """Pooled scores of cycles that began within a time before now, the oldest first; empty without any."""
-    fs, path = filesystem(scores_folder(store, region, source))
-    fs.invalidate_cache()  # s3fs remembers listings, and others write too
+    folder = scores_folder(store, region, source)
     since = Cycle(source=source, time=now - within).stamp
     until = Cycle(source=source, time=now).stamp
-    names = sorted(f for f in fs.find(path) if f.endswith(".parquet") and since <= _stamp(f) < until)
+    names = [n for n in names_in(folder) if n.endswith(".parquet") and since <= n.removesuffix(".parquet") < until]
     if not names:
         return pd.DataFrame(columns=["cycle", "complete", "variable", "period", "candidate", "group", "rmse"])
-    found = fs.cat(names)
-    parts = [pd.read_parquet(io.BytesIO(found[n]), filters=[("by", "==", POOLED)]) for n in names]
+    found = read_all(join(folder, n) for n in names)
+    parts = [pd.read_parquet(io.BytesIO(table), filters=[("by", "==", POOLED)]) for table in found]
     return pd.concat(parts, ignore_index=True)
-
-
-def _stamp(path: str) -> str:
-    return path.rsplit("/", 1)[-1].removesuffix(".parquet")
 
 
 def ours(history: pd.DataFrame) -> pd.DataFrame:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pandas as pd
 from prefect import task
 
+from tasks.arrays import open_zarr
 from tasks.grids.gridded import Gridded
 from tasks.handover.candidates import CASES, Candidate, baselines, headline
 from tasks.handover.cycle import Cycle
@@ -18,7 +19,7 @@ from tasks.handover.scorecard import Scorecard, StationScore, Validated, Verific
 from tasks.handover.slab import SlabReport, borders, merged
 from tasks.region.document import Region
 from tasks.retry import worth_retrying
-from tasks.storage import join, open_zarr, read_parquet, write_parquet
+from tasks.storage import join, read_parquet, write_parquet
 from tasks.store.product import open_input, open_product
 from tasks.validate.arrivals import Seen
 from tasks.validate.checks import check

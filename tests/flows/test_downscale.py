@@ -16,8 +16,9 @@ import xarray as xr
 
 from flows.downscale import Outcome, downscale
 from flows.products.status import region_status
+from tasks.arrays import open_zarr, zarr_store
 from tasks.errors import BadInput, StoreNotReadable
-from tasks.storage import join, open_zarr, read_json, zarr_store
+from tasks.storage import join, read_json
 from tasks.store.ledger import LedgerEntry
 from tasks.variables import VARIABLES
 from tests.conftest import ROOT, RegionMaker

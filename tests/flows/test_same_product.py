@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
+from tasks.arrays import open_zarr
 from tasks.downscale.fields import downscale_fields
 from tasks.downscale.packages import open_package
 from tasks.downscale.predict import make_plan
@@ -19,7 +20,6 @@ from tasks.grids.box import Box
 from tasks.prepare import prepare_files
 from tasks.region import search as regions
 from tasks.region.document import Region
-from tasks.storage import open_zarr
 from tasks.store.packing import round_field
 from tasks.variables import VARIABLES
 from tests.conftest import DEMO_GRIB, RegionMaker

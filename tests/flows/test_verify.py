@@ -17,9 +17,9 @@ import xarray as xr
 from flows.downscale import downscale
 from flows.products.status import region_status
 from flows.verify import ProductsQuarantined, VerifyIncomplete, due, verify
+from tasks.arrays import open_zarr
 from tasks.errors import BadInput, GateRefused
 from tasks.handover.cycle import Cycle
-from tasks.storage import open_zarr
 from tasks.store.ledger import LedgerEntry, read_entry
 from tasks.store.scores import read_scores, write_scores
 from tasks.store.withdrawal import mark, withdraw

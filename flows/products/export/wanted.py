@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import xarray as xr
 
 from flows.products.choose import Chosen
-from tasks.storage import open_zarr
+from tasks.arrays import open_zarr
 
 
 @dataclass(frozen=True)

@@ -22,19 +22,9 @@ from datetime import UTC, datetime, timedelta
 
 import xarray as xr
 
+from tasks.arrays import DAMAGE, open_zarr
 from tasks.handover.cycle import Cycle
-from tasks.storage import (
-    DAMAGE,
-    create_bytes,
-    exists,
-    files_in,
-    join,
-    names_in,
-    open_zarr,
-    read_tagged,
-    remove,
-    replace_bytes,
-)
+from tasks.storage import create_bytes, exists, files_in, join, names_in, read_tagged, remove, replace_bytes
 from tasks.store.ledger import LedgerEntry, read_entry
 from tasks.store.paths import in_store
 from tasks.store.stac.documents import Catalogued, Document, catalogue, collection, item, month

@@ -56,7 +56,7 @@ def test_product_on_s3_is_exported(s3_store: str, tmp_path: Path) -> None:
     entry = publish(s3_store, NEW)
     (file,) = export("hubei", "netcdf", store=s3_store, output=str(tmp_path))
     with xr.open_dataset(file) as nc:
-        from tasks.storage import open_zarr
+        from tasks.arrays import open_zarr
 
         np.testing.assert_array_equal(nc.t2m.values, open_zarr(in_store(s3_store, entry.product)).t2m.values)
 

@@ -13,9 +13,9 @@ import numpy as np
 import xarray as xr
 import zarr
 
+from tasks.arrays import zarr_store
 from tasks.grids.grid import Grid
 from tasks.handover.prepared import StaticFields
-from tasks.storage import zarr_store
 from tasks.store.packing import round_field
 from tasks.store.product import create, fill_input, seal
 from tests.conftest import ROOT
