@@ -24,6 +24,8 @@ from tasks.errors import ModelMismatch, SlabFailed
 from tasks.handover.slab import Slab, SlabReport
 from tasks.region.settings import InferenceSettings
 from tasks.storage import read_json
+from tasks.web.failures import asking
+from tasks.web.patience import Deadline, NotYet, Patience, PatienceEnded
 
 T = TypeVar("T")
 
@@ -31,35 +33,36 @@ log = logging.getLogger(__name__)
 
 POLL = 1.0  # seconds
 PATIENCE = 300.0  # seconds without an answer from Prefect's server, or from the workspace
+ASK_AGAIN = 5.0  # seconds, meanwhile
 PAUSE = 5.0  # seconds before a slab is sent again, times the attempts so far: what failed at once may be better by then
-BUSY = 429
-NO_ANSWER = (httpx.TransportError, httpx.HTTPStatusError)
 
 
-def patiently(call: Callable[[], T], away: tuple[type[Exception], ...], who: str) -> T:
+def patiently(call: Callable[[], T], who: str) -> T:
     """A call's answer, asked for again while its server is away: a run should outlive a restart."""
-    until = time.monotonic() + PATIENCE
-    while True:
-        try:
+
+    def question() -> T:
+        with asking():
             return call()
-        except away as error:
-            refused = isinstance(error, httpx.HTTPStatusError) and error.response.status_code < 500
-            if refused and error.response.status_code != BUSY:  # type: ignore[attr-defined]
-                raise SlabFailed(f"{who} refuses: {error}") from None
-            if time.monotonic() > until:
-                raise SlabFailed(f"{who} is silent for {PATIENCE:.0f} s: {error}") from None
-            log.warning("downscale: %s does not answer (%s); asking again", who, type(error).__name__)
-            time.sleep(5)
+
+    def tell(not_yet: NotYet, _pause: float) -> None:
+        log.warning("downscale: %s does not answer (%s); asking again", who, not_yet.why)
+
+    try:
+        return Patience(first=ASK_AGAIN, longest=ASK_AGAIN).ask(question, Deadline(PATIENCE), tell=tell)
+    except PatienceEnded as ended:
+        raise SlabFailed(f"{who} is silent for {PATIENCE:.0f} s: {ended.last.why}") from None
+    except httpx.HTTPStatusError as error:
+        raise SlabFailed(f"{who} refuses: {error}") from None
 
 
 def ask(call: Callable[[], T]) -> T:
     """An answer of Prefect's server."""
-    return patiently(call, NO_ANSWER, "Prefect's server")
+    return patiently(call, "Prefect's server")
 
 
 def read(uri: str) -> Any | None:
-    """A small file of the workspace; None if there is none. Object stores' errors have no common kind."""
-    return patiently(partial(read_json, uri), (Exception,), f"workspace file {uri}")
+    """A small file of the workspace; None if there is none. ValueError at once if it is no JSON: files come whole."""
+    return patiently(partial(read_json, uri), f"workspace file {uri}")
 
 
 def workers_are_deployed() -> bool:
@@ -155,7 +158,7 @@ class _Dispatch:
         except BaseException:
             try:
                 self._cancel(self.open)
-            except Exception as error:
+            except Exception as error:  # whatever it is: what ended the run is the error to show
                 log.warning("downscale: slabs that are out were not cancelled (%s)", error)
             raise
         return [item.report for item in self.sent if item.report is not None]

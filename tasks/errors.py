@@ -63,6 +63,10 @@ class RequestRefused(BadInput):
     """A service that does not take the request, its key or its user's licences."""
 
 
+class AnswerNotUnderstood(FinescaleError):
+    """A service's answer is not the document that its client knows: either of them has changed."""
+
+
 class OrchestratorUnavailable(FinescaleError):
     """Prefect's server or folder cannot be used."""
 

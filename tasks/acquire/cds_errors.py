@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import traceback
+
 import requests
 from ecmwf.datastores.processing import LinkError
 
@@ -11,8 +13,10 @@ from tasks.handover.cycle import Cycle
 
 LONGEST = 300  # characters of what the service says: a failed job's traceback can fill a screen
 
-# what the client raises where there is no answer, or none of the JSON that it knows, such as a page "under maintenance"
-NO_ANSWER = (requests.RequestException, LinkError, KeyError, IndexError, AssertionError, TypeError, ValueError)
+# What the client raises where there is no answer, or no JSON, such as a page "under maintenance" (JSONDecodeError of
+# `requests`), or where JSON does not say where to go on. Whatever else it raises has another reason: see `by_client`.
+NO_ANSWER = (requests.RequestException, LinkError)
+CLIENT = ("ecmwf.datastores", "multiurl")
 
 
 class JobLost(Exception):
@@ -29,6 +33,17 @@ class QueueFull(CycleNotReady):
 
 class FileUnreachable(IncompleteDownload):
     """A job's file that does not come, or not whole, though it may be all right; the job is kept."""
+
+
+def by_client(error: Exception) -> bool:
+    """Whether the client raised an error while it read an answer, such as KeyError of JSON that lacks a key.
+
+    It checks no answer, so that this shows only in where the error comes from: of the frames of the client's code and
+    of ours, the innermost. A slip in our call, or in what the client calls back, is ours.
+    """
+    modules = [frame.f_globals.get("__name__", "") for frame, _ in traceback.walk_tb(error.__traceback__)]
+    ours_or_theirs = [m for m in modules if m.startswith((*CLIENT, "tasks."))]
+    return bool(ours_or_theirs) and ours_or_theirs[-1].startswith(CLIENT)
 
 
 def one_line(error: Exception, credentials: Credentials) -> str:

@@ -16,7 +16,7 @@ from uuid import uuid4
 
 from pydantic import AwareDatetime, BaseModel, ValidationError
 
-from tasks.acquire.cds import REQUESTS_PAGE, Cds, Deadline, Pace
+from tasks.acquire.cds import REQUESTS_PAGE, Cds
 from tasks.acquire.cds_credentials import find_credentials
 from tasks.acquire.cds_errors import FileUnreachable, JobLost, JobRejected, QueueFull
 from tasks.acquire.era5_messages import prove
@@ -26,6 +26,7 @@ from tasks.errors import BadInput, CycleNotReady, IncompleteDownload, WorkspaceF
 from tasks.handover.cycle import Cycle, RawFile
 from tasks.region.document import Region
 from tasks.storage import NO_ROOM, write_bytes
+from tasks.web.patience import Deadline, Patience
 
 log = logging.getLogger(__name__)
 
@@ -90,7 +91,7 @@ class Era5Source:
     name = "era5"
     truth: str | None = None
 
-    def __init__(self, pace: Pace | None = None) -> None:
+    def __init__(self, pace: Patience | None = None) -> None:
         self._pace = pace
 
     def latest(self, region: Region, now: datetime) -> Cycle:
@@ -126,7 +127,7 @@ class Era5Source:
             return [_Fetch(self._open(cycle, region, deadline), asked, raw, name).run()]
 
     def _open(self, cycle: Cycle, region: Region, deadline: Deadline) -> Cds:
-        pace = self._pace or Pace(longest=region.acquire.poll_seconds)
+        pace = self._pace or Patience(first=2.0, longest=region.acquire.poll_seconds, growth=1.5)
         return Cds(cycle, find_credentials(cycle), region.acquire, pace, deadline)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import random
 import threading
 import time
 from collections import Counter
@@ -20,6 +19,7 @@ from tasks.handover.cycle import Cycle, RawFile
 from tasks.region.document import Region
 from tasks.region.settings import AcquireSettings
 from tasks.variables import Variable, known
+from tasks.web.patience import Deadline, NotYet, Patience, PatienceEnded
 
 log = logging.getLogger(__name__)
 
@@ -129,22 +129,45 @@ class _Fetch:
                     self.files[step, variable.param] = file
         if self.files:
             log.info("acquire: %s, %d of %d messages are here already", self.cycle, len(self.files), self._total)
-        until = time.monotonic() + self.settings.wait_minutes * 60
-        while True:
-            steps = [s for s in self.wanted if self._missing(s)]
-            if not steps:
-                break
-            with ThreadPoolExecutor(self.settings.in_flight, thread_name_prefix="acquire") as pool:
-                for future in [pool.submit(self._lead_time, step) for step in steps]:
-                    future.result()
-            if any(self._missing(s) for s in steps):
-                self._wait(until)
+        try:
+            Patience(jitter=0.2).ask(self._round, Deadline(self.settings.wait_minutes * 60), tell=self._tell_pause)
+        except PatienceEnded as ended:
+            if self._all_late:
+                raise CycleNotReady(f"{ended.last.why}; run it again later: what is here is kept") from None
+            raise IncompleteDownload(f"{ended.last.why}; run it again: what is here is kept") from None
         self._tell_unconfirmed()
         return [self.files[s, v.param] for s, variables in self.wanted.items() for v in variables]
+
+    def _round(self) -> None:
+        """Ask for all that is missing; NotYet, with how long to leave the mirrors alone, if something still is."""
+        steps = [s for s in self.wanted if self._missing(s)]
+        with ThreadPoolExecutor(self.settings.in_flight, thread_name_prefix="acquire") as pool:
+            for future in [pool.submit(self._lead_time, step) for step in steps]:
+                future.result()
+        if not self._absent:
+            return
+        sick = [wait for m in self.mirrors if (wait := m.breaker.wait())]
+        if self._all_late and not sick and datetime.now(UTC) > self.cycle.time + timedelta(hours=COMPLETE_AFTER):
+            raise CycleNotReady(f"{self._trouble()}; the cycle is {COMPLETE_AFTER} h old: that will not come any more")
+        pause = self.settings.poll_seconds if self._all_late else self.settings.pause_seconds
+        if len(sick) == len(self.mirrors):  # until the first of them may be asked again
+            pause = min(sick)
+        raise NotYet(self._trouble(), pause)
 
     @property
     def _total(self) -> int:
         return sum(map(len, self.wanted.values()))
+
+    @property
+    def _absent(self) -> list[tuple[int, str]]:
+        """(lead time, parameter) of the messages that are not here."""
+        return [(step, v.param) for step in self.wanted for v in self._missing(step)]
+
+    @property
+    def _all_late(self) -> bool:
+        """Whether all that is missing is only not there, or not yet, on every mirror that was asked."""
+        why = [self.why.get(message) for message in self._absent]
+        return all(mirrors and all(late for _, late in mirrors.values()) for mirrors in why)
 
     def _name(self, step: int, variable: Variable) -> str:
         return f"{self.settings.resol}-{stream_of(self.cycle.time)}-{step}h-{variable.param}.grib2"
@@ -253,35 +276,15 @@ class _Fetch:
         log.log(level, "acquire: %s +%d h: mirror %s: %s", self.cycle, step, mirror.name, failure.why)
         mirror.failed(failure)
 
-    def _wait(self, until: float) -> None:
-        """Pause before the next round; the error that says what is missing if there is no time for one."""
-        missing = [(s, v.param) for s in self.wanted for v in self._missing(s)]
-        late = [m for m in missing if (why := self.why.get(m)) and all(not_there for _, not_there in why.values())]
-        sick = [m.breaker.wait() for m in self.mirrors if m.breaker.wait()]
-        over = datetime.now(UTC) > self.cycle.time + timedelta(hours=COMPLETE_AFTER)
-        if late and over and len(late) == len(missing) and not sick:
-            raise CycleNotReady(
-                f"{self._tell(missing)}; the cycle is {COMPLETE_AFTER} h old: that will not come any more"
-            )
-        pause = self.settings.poll_seconds if len(late) == len(missing) else self.settings.pause_seconds
-        if len(sick) == len(self.mirrors):  # until the first of them may be asked again
-            pause = min(sick)
-        pause *= random.uniform(1.0, 1.2)  # noqa: S311
-        if time.monotonic() + pause > until:
-            if len(late) == len(missing):
-                raise CycleNotReady(f"{self._tell(missing)}; run it again later: what is here is kept")
-            raise IncompleteDownload(f"{self._tell(missing)}; run it again: what is here is kept")
+    def _tell_pause(self, _not_yet: NotYet, pause: float) -> None:
+        missing = len(self._absent)
         log.info(
-            "acquire: %s, %d of %d messages missing, looking again in %.0f s",
-            self.cycle,
-            len(missing),
-            self._total,
-            pause,
+            "acquire: %s, %d of %d messages missing, looking again in %.0f s", self.cycle, missing, self._total, pause
         )
-        time.sleep(pause)
 
-    def _tell(self, missing: list[tuple[int, str]]) -> str:
+    def _trouble(self) -> str:
         """Which messages are missing, and why the first one is."""
+        missing = self._absent
         steps = sorted({s for s, _ in missing})
         params = sorted({p for _, p in missing})
         span = f"+{steps[0]} h" if len(steps) == 1 else f"+{steps[0]} to +{steps[-1]} h"

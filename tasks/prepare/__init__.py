@@ -24,10 +24,10 @@ from tasks.prepare.assemble import Assembled, assemble
 from tasks.prepare.decode import scanned
 from tasks.prepare.terrain import static_fields
 from tasks.region.document import Region
-from tasks.retry import worth_retrying
 from tasks.storage import join, remove
 from tasks.store.paths import new_staged_uri
 from tasks.store.product import create, fill_input
+from tasks.web.task_retries import retried
 
 log = logging.getLogger(__name__)
 
@@ -101,8 +101,7 @@ def _warn(region: Region, assembled: Assembled, available: int, halo: int) -> No
         log.warning("region %s names no terrain file: the product will not know its mountains", region.name)
 
 
-@task(name="prepare", task_run_name="prepare {region.name}", retries=5, retry_delay_seconds=[5, 15, 30, 60, 120],
-      retry_condition_fn=worth_retrying, timeout_seconds=3600)  # fmt: skip
+@task(name="prepare", task_run_name="prepare {region.name}", timeout_seconds=3600, **retried())
 def prepare(
     files: list[str], region: Region, cycle: Cycle | None, store: str, workspace: str, halo: int
 ) -> PreparedInfo:

@@ -19,7 +19,6 @@ from tasks.page import put_page
 from tasks.present.geojson import put_boundary, write_stations
 from tasks.publish.pages import Opened, attributes, opened, picture, report_page
 from tasks.region.document import Region
-from tasks.retry import worth_retrying
 from tasks.storage import create_bytes, exists, put_in_place, read_parquet, read_tagged, remove, write_bytes
 from tasks.store.ledger import LedgerEntry, State, read_entry, read_tagged_entry, write_entry
 from tasks.store.paths import (
@@ -38,6 +37,7 @@ from tasks.store.quarantine import enter_refused
 from tasks.store.scores import remove_scores, write_scores
 from tasks.store.stac import settle_cycle
 from tasks.store.withdrawal import point_to_good, point_to_newest_good
+from tasks.web.task_retries import retried
 
 log = logging.getLogger(__name__)
 
@@ -65,8 +65,7 @@ def claim(store: str, region: str, cycle: Cycle, owner: str) -> tuple[int, str]:
         revision += 1
 
 
-@task(name="publish", task_run_name="publish {cycle}", retries=5, retry_delay_seconds=[5, 15, 30, 60, 120],
-      retry_condition_fn=worth_retrying, timeout_seconds=3600)  # fmt: skip
+@task(name="publish", task_run_name="publish {cycle}", timeout_seconds=3600, **retried())
 def publish(
     store: str,
     region: Region,
@@ -164,8 +163,7 @@ def _enter(store: str, cycle: Cycle, entry: LedgerEntry, again: bool) -> Publish
             return Published(entry=entry, made=True)
 
 
-@task(name="quarantine", task_run_name="quarantine {cycle}", retries=5, retry_delay_seconds=[5, 15, 30, 60, 120],
-      retry_condition_fn=worth_retrying, timeout_seconds=3600)  # fmt: skip
+@task(name="quarantine", task_run_name="quarantine {cycle}", timeout_seconds=3600, **retried())
 def quarantine(
     store: str, region: Region, cycle: Cycle, staged: str, draft: LedgerEntry, found: Validated
 ) -> LedgerEntry:
@@ -183,8 +181,7 @@ def quarantine(
     return entry
 
 
-@task(name="record", task_run_name="record {cycle}", retries=5, retry_delay_seconds=[5, 15, 30, 60, 120],
-      retry_condition_fn=worth_retrying, timeout_seconds=3600)  # fmt: skip
+@task(name="record", task_run_name="record {cycle}", timeout_seconds=3600, **retried())
 def record(store: str, region: Region, cycle: Cycle, product: str, validated: Validated) -> LedgerEntry | None:
     """Write another verdict on a published product: into it, its report, scores, the ledger, and `latest.json` last.
 

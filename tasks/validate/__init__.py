@@ -18,7 +18,6 @@ from tasks.handover.prepared import Prepared, PreparedInfo
 from tasks.handover.scorecard import Scorecard, StationScore, Validated, Verification
 from tasks.handover.slab import SlabReport, borders, merged
 from tasks.region.document import Region
-from tasks.retry import worth_retrying
 from tasks.storage import join, read_parquet, write_parquet
 from tasks.store.product import open_input, open_product
 from tasks.validate.arrivals import Seen
@@ -28,6 +27,7 @@ from tasks.validate.matching import pairs as match
 from tasks.validate.scores import reporting, score, tabulate
 from tasks.validate.stations.table import rejected
 from tasks.validate.truth import beside_truth, fractions, score_against
+from tasks.web.task_retries import retried
 
 log = logging.getLogger(__name__)
 
@@ -96,8 +96,7 @@ def _history(seen: Seen) -> pd.DataFrame | None:
     return read_parquet(seen.history) if seen.history else None
 
 
-@task(name="validate", task_run_name="validate {cycle}", retries=5, retry_delay_seconds=[5, 15, 30, 60, 120],
-      retry_condition_fn=worth_retrying, timeout_seconds=3600)  # fmt: skip
+@task(name="validate", task_run_name="validate {cycle}", timeout_seconds=3600, **retried())
 def validate(
     cycle: Cycle,
     region: Region,
@@ -133,8 +132,7 @@ def validate(
     return Validated(scorecard=scorecard, pairs=found.pairs, table=found.table)
 
 
-@task(name="verify", task_run_name="verify {cycle}", retries=2, retry_delay_seconds=[5, 30],
-      retry_condition_fn=worth_retrying, timeout_seconds=3600)  # fmt: skip
+@task(name="verify", task_run_name="verify {cycle}", timeout_seconds=3600, **retried(2))
 def verify(cycle: str, product: str, scorecard: Scorecard, region: Region, seen: Seen, folder: str) -> Validated:
     """Score a published product, by its URI, anew; its checks stay as they were."""
     found = _score(product, seen, folder)

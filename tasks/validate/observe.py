@@ -12,12 +12,12 @@ from pydantic import BaseModel
 from tasks.errors import FinescaleError
 from tasks.locations import observations_folder
 from tasks.region.document import Region
-from tasks.retry import worth_retrying
 from tasks.storage import join, write_parquet
 from tasks.validate.quality import quality_control
 from tasks.validate.stations.files import read_observations
 from tasks.validate.stations.sources import fetch
 from tasks.validate.stations.table import rejected, table
+from tasks.web.task_retries import retried
 
 log = logging.getLogger(__name__)
 
@@ -34,8 +34,7 @@ class Observed(BaseModel):
     count: int
 
 
-@task(name="observe", task_run_name="observe {region.name}", retries=1, retry_delay_seconds=30,
-      retry_condition_fn=worth_retrying, timeout_seconds=3600)  # fmt: skip
+@task(name="observe", task_run_name="observe {region.name}", timeout_seconds=3600, **retried(1))
 def observe(region: Region, first: datetime, last: datetime, folder: str, given: str | None = None) -> Observed:
     """Observations at stations in and around a region, of a span of valid times: of its sources, or as `given`.
 
