@@ -14,7 +14,7 @@ import yaml
 os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
 os.environ.setdefault("DO_NOT_TRACK", "1")
 
-pytest_plugins = ["tests.fault_table", "tests.published", "tests.clients.stac"]
+pytest_plugins = ["tests.fault_table", "tests.golden", "tests.published", "tests.clients.stac"]
 
 
 def pytest_configure(config: pytest.Config) -> None:

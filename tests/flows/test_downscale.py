@@ -21,26 +21,21 @@ from tasks.storage import join, open_zarr, read_json, zarr_store
 from tasks.store.ledger import LedgerEntry
 from tasks.variables import VARIABLES
 from tests.conftest import ROOT, RegionMaker
+from tests.published import DEMO_PRODUCT as CYCLE
 from tests.servers.s3 import BUCKET, s3_server
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
 
-CYCLE = "hubei/demo/2021/12/2021-12-10T12"
 
 
 def files(store: Path) -> dict[str, bytes]:
     return {str(f.relative_to(store)): f.read_bytes() for f in sorted(store.rglob("*")) if f.is_file()}
 
 
-@pytest.fixture(scope="module")
-def store(tmp_path_factory: pytest.TempPathFactory, prefect_server: None) -> Path:
-    """A store with the demo product, published once."""
-    folder = tmp_path_factory.mktemp("store")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("FINESCALE_WORKSPACE", str(tmp_path_factory.mktemp("workspace")))
-        outcome = downscale("hubei", source="demo", store=str(folder))
-    assert outcome.made
-    return folder
+@pytest.fixture
+def store(demo_store: Path) -> Path:
+    """A store with the demo product."""
+    return demo_store
 
 
 def test_product_opens_with_plain_xarray_and_is_what_the_design_says(store: Path) -> None:

@@ -132,7 +132,7 @@ def test_worker_killed(office: Prefect, region: Any, tmp_path: Path) -> None:
     office.parts["gpu"].kill()
     office.worker("gpu")
     assert office.finished(run)["type"] == "COMPLETED"
-    assert any("no news" in slab["note"] for slab in assert_product(tmp_path)["slabs"])
+    assert any("no progress" in slab["note"] for slab in assert_product(tmp_path)["slabs"])
 
 
 @pytest.mark.fault("no GPU worker at all", "computed in the run's own process, and the ledger says so")
