@@ -37,6 +37,8 @@ DEPLOYMENT = "super-resolve/gpu"
 POLL = 1.0  # seconds
 PATIENCE = 300.0  # seconds without an answer from Prefect's server, or from the workspace
 PAUSE = 5.0  # seconds before a slab is sent again, times the attempts so far: what failed at once may be better by then
+NO_PROGRESS = "no progress"  # what a slab's notes and the ledger say
+NO_WORKER = f"no worker of {DEPLOYMENT} began"
 BUSY = 429
 NO_ANSWER = (httpx.TransportError, httpx.HTTPStatusError)
 
@@ -161,7 +163,7 @@ class Dispatch:
         self.client, self.settings, self.on_lead_times, self.queue = client, settings, on_lead_times, queue
         self.submit, self.compute, self.clock = submit, compute, clock
         self.errands = [Errand(slab) for slab in slabs]
-        self.worker_seen = clock.monotonic()  # when a worker last took or ended a slab
+        self.idle_since = clock.monotonic()  # when a slab last came to an end: while one is computed, none is missed
 
     @property
     def open(self) -> list[Errand]:
@@ -177,8 +179,8 @@ class Dispatch:
                 for errand in self.open:
                     self._look_after(errand)
                 nobody = self.open and not any(errand.began for errand in self.open)
-                if nobody and self._quiet(self.worker_seen, self.settings.wait_minutes):
-                    why = f"no worker of {DEPLOYMENT} began within {self.settings.wait_minutes:g} min"
+                if nobody and self._quiet(self.idle_since, self.settings.wait_minutes):
+                    why = f"{NO_WORKER} within {self.settings.wait_minutes:g} min"
                     self._compute_here(self.open, why, "auto")
                 self.clock.sleep(POLL)
         except BaseException:
@@ -230,9 +232,9 @@ class Dispatch:
         """A slab that is computed says now and then how far it is; one that is silent for long is ended."""
         progress, now = read(slab.progress), self.clock.monotonic()
         if not attempt.began or progress != attempt.progress:
-            attempt.began, attempt.progress, attempt.sign_of_life, self.worker_seen = True, progress, now, now
+            attempt.began, attempt.progress, attempt.sign_of_life = True, progress, now
         elif self._quiet(attempt.sign_of_life, self.settings.silent_minutes):
-            attempt.ending, attempt.sign_of_life = f"no progress for {self.settings.silent_minutes:g} min", now
+            attempt.ending, attempt.sign_of_life = f"{NO_PROGRESS} for {self.settings.silent_minutes:g} min", now
             # its worker kills the process: only then may another write the same shards
             self._set_state(attempt, Cancelling(message=attempt.ending))
 
@@ -246,7 +248,7 @@ class Dispatch:
         self._close(errand, SlabReport.model_validate(report | {"where": where, "note": "; ".join(errand.notes)}))
 
     def _close(self, errand: Errand, report: SlabReport) -> None:
-        errand.report, errand.out, self.worker_seen = report, None, self.clock.monotonic()
+        errand.report, errand.out, self.idle_since = report, None, self.clock.monotonic()
         reports = [e.report for e in self.errands if e.report is not None]
         self.on_lead_times(_lead_times(reports, [e.slab for e in self.errands]))
         log.info(
@@ -255,11 +257,11 @@ class Dispatch:
 
     def _lost(self, errand: Errand, why: str) -> None:
         """Send a slab again in a while; after the last attempt compute it here on the CPU, if that is allowed."""
-        errand.out, self.worker_seen = None, self.clock.monotonic()
+        errand.out, self.idle_since = None, self.clock.monotonic()
         log.warning("downscale: %s, attempt %d: %s", errand.slab.part, errand.attempts, why)
         errand.notes.append(f"attempt {errand.attempts}: {why}")
         hopeless = ModelMismatch.__name__ in why  # another attempt finds the same
-        if errand.attempts < self.settings.attempts and True:
+        if errand.attempts < self.settings.attempts and not hopeless:
             errand.send_at = self.clock.monotonic() + PAUSE * errand.attempts
         elif self.settings.fall_back and not hopeless:
             self._compute_here([errand], f"failed {errand.attempts} times", "cpu")

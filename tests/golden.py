@@ -1,6 +1,6 @@
-"""Texts kept beside the tests, so that a change of what is written shows in review. `pytest --write-golden` writes them.
+"""Texts kept beside the tests, so that a change of what is written shows in review.
 
-`pytest --write-golden tests/tasks/store/test_metadata.py`, then look at the difference that git shows.
+`pytest --write-golden tests/tasks/store/test_metadata.py` writes them; then look at the difference that git shows.
 """
 
 from __future__ import annotations

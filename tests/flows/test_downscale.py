@@ -27,7 +27,6 @@ from tests.servers.s3 import BUCKET, s3_server
 pytestmark = pytest.mark.usefixtures("prefect_server")
 
 
-
 def files(store: Path) -> dict[str, bytes]:
     return {str(f.relative_to(store)): f.read_bytes() for f in sorted(store.rglob("*")) if f.is_file()}
 
