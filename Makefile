@@ -1,4 +1,5 @@
-# make run: set up and make the demo product. make test: set up and test. make lint: style, types, layers.
+# make run: set up and make the demo product. make lint: style, types, layers.
+# make test: set up and test, five minutes on two cores. make test-all: also operation, the stack, memory, and what is slow.
 # make up: set up and start the whole stack (server, S3, workers), see docs/operate.md. make down: end it, data stays.
 # make status: its parts, pools and logs.
 # make clients: the JavaScript packages that tests open products with; needs npm.
@@ -13,8 +14,9 @@ BENCH := $(VENV)/.installed-bench
 PAGE := tasks/page/web
 PAGE_SOURCES := $(wildcard $(PAGE)/src/*) $(addprefix $(PAGE)/,index.html package.json package-lock.json tsconfig.json vite.config.js)
 PAGE_BUILT := $(PAGE)/dist/index.html
+QUICK := not slow and not integration and not live
 
-.PHONY: run page page-if-npm clients up down status test lint format accuracy bench bench-compare clean
+.PHONY: run page page-if-npm clients up down status test test-all lint format accuracy bench bench-compare clean
 
 $(STAMP): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -65,7 +67,11 @@ tests/clients/node/node_modules/.package-lock.json: tests/clients/node/package-l
 
 test: $(STAMP) page-if-npm
 	@command -v npm >/dev/null && $(MAKE) --silent clients || echo "no npm: tests with JavaScript are skipped"
-	@$(BIN)/pytest
+	@$(BIN)/pytest --numprocesses logical --maxprocesses 8 --dist loadfile --no-loadscope-reorder -m '$(QUICK)'
+
+# one after the other: they kill what others would use, and measure
+test-all: test
+	@$(BIN)/pytest -m '(slow or integration) and not live'
 
 lint: $(STAMP)
 	@$(BIN)/ruff check .

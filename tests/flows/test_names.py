@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
 from importlib.machinery import PathFinder
 from pathlib import Path
+
+import pytest
 
 from tests.conftest import ROOT
 
@@ -19,25 +22,31 @@ def test_no_module_of_flows_hides_a_library() -> None:
     assert hidden == set()
 
 
-def test_every_flow_loads_by_its_file() -> None:
-    names = ["downscale", "backfill", "verify", "maintain", "super_resolve"]
-    load = f"from prefect.flows import load_flow_from_entrypoint as f; [f(f'flows/{{n}}.py:{{n}}') for n in {names}]"
-    done = subprocess.run([sys.executable, "-c", load], cwd=ROOT, capture_output=True, text=True, timeout=120)
-    assert done.returncode == 0, done.stderr
+FLOWS = ["downscale", "backfill", "verify", "maintain", "super_resolve"]
+THREADS = "import torch; print(torch.get_num_threads())"
 
 
-def test_importing_the_flows_leaves_torch_its_threads() -> None:
-    count = "import torch; {}print(torch.get_num_threads())"
-    alone, beside = (
-        subprocess.run([sys.executable, "-c", count.format(more)], cwd=ROOT, capture_output=True, text=True, check=True)
-        for more in ("", "import flows.downscale; ")
+@pytest.fixture(scope="module")
+def loaded() -> subprocess.CompletedProcess[str]:
+    """A process that loads every flow by its file, with what OpenMP says of its settings."""
+    load = f"from prefect.flows import load_flow_from_entrypoint as f; [f(f'flows/{{n}}.py:{{n}}') for n in {FLOWS}]"
+    return python(f"{load}; {THREADS}", OMP_DISPLAY_ENV="VERBOSE")
+
+
+def python(code: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    given = {name: value for name, value in os.environ.items() if not name.startswith(("GOMP_", "OMP_"))}
+    return subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, env=given | environment, capture_output=True, text=True, timeout=120
     )
-    assert alone.stdout == beside.stdout
 
 
-def test_threads_of_torch_wait_awake_for_microseconds_only() -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", "import tasks.validate"], cwd=ROOT, capture_output=True, text=True, check=True,
-        env={"PATH": "", "OMP_DISPLAY_ENV": "VERBOSE"},
-    )  # fmt: skip
-    assert set(re.findall(r"GOMP_SPINCOUNT = '(\d+)'", done.stderr)) == {"1000"}
+def test_every_flow_loads_by_its_file(loaded: subprocess.CompletedProcess[str]) -> None:
+    assert loaded.returncode == 0, loaded.stderr
+
+
+def test_importing_the_flows_leaves_torch_its_threads(loaded: subprocess.CompletedProcess[str]) -> None:
+    assert loaded.stdout == python(THREADS).stdout
+
+
+def test_threads_of_torch_wait_awake_for_microseconds_only(loaded: subprocess.CompletedProcess[str]) -> None:
+    assert set(re.findall(r"GOMP_SPINCOUNT = '(\d+)'", loaded.stderr)) == {"1000"}
