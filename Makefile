@@ -1,4 +1,5 @@
-# make run: set up and make the demo product. make test: set up and test. make lint: style, types, layers.
+# make run: set up and make the demo product. make lint: style, types, layers.
+# make test: set up and test, five minutes on two cores. make test-all: also operation, the stack, memory, and what is slow.
 # make up: set up and start the whole stack (server, S3, workers), see docs/operate.md. make down: end it, data stays.
 # make status: its parts, pools and logs.
 # make clients: the JavaScript packages that tests open products with; needs npm.
@@ -15,8 +16,9 @@ PAGE_SOURCES := $(wildcard $(PAGE)/src/*) $(addprefix $(PAGE)/,index.html packag
 PAGE_BUILT := $(PAGE)/dist/index.html
 PAGE_PACKAGES := $(PAGE)/node_modules/.package-lock.json
 NODE := node -e 'const [a, b] = process.versions.node.split("."); process.exit(a > 20 || (a == 20 && b >= 19) ? 0 : 1)' 2>/dev/null && command -v npm >/dev/null
+QUICK := not slow and not integration and not live
 
-.PHONY: run page page-if-npm page-test page-lint clients up down status test lint format accuracy bench bench-compare clean
+.PHONY: run page page-if-npm page-test page-lint clients up down status test test-all lint format accuracy bench bench-compare clean
 
 $(STAMP): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -80,7 +82,11 @@ tests/clients/node/node_modules/.package-lock.json: tests/clients/node/package-l
 test: $(STAMP) page-if-npm
 	@command -v npm >/dev/null && $(MAKE) --silent clients || echo "no npm: tests with JavaScript are skipped"
 	@if $(NODE); then $(MAKE) --no-print-directory page-test; else echo "no Node.js 20.19 with npm: the page's own tests are skipped"; fi
-	@$(BIN)/pytest
+	@$(BIN)/pytest --numprocesses logical --maxprocesses 8 --dist loadfile --no-loadscope-reorder -m '$(QUICK)'
+
+# one after the other: they kill what others would use, and measure
+test-all: test
+	@$(BIN)/pytest -m '(slow or integration) and not live'
 
 lint: $(STAMP)
 	@$(BIN)/ruff check .

@@ -37,6 +37,21 @@ def digests_of(product: xr.Dataset) -> dict[str, list[str]]:
     return {name: [digest(product[name][i].values) for i in range(product.sizes["step"])] for name in names}
 
 
+DEMO_PRODUCT = "hubei/demo/2021/12/2021-12-10T12"  # without .zarr, .json, .png and .html
+
+
+@pytest.fixture(scope="session")
+def demo_store(tmp_path_factory: pytest.TempPathFactory, prefect_server: None) -> Path:
+    """A store with the demo product of Hubei, as the daily job publishes it. To be read only."""
+    from flows.downscale import downscale
+
+    folder = tmp_path_factory.mktemp("demo")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("FINESCALE_WORKSPACE", str(folder / "workspace"))
+        assert downscale("hubei", source="demo", store=str(folder / "store")).made
+    return folder / "store"
+
+
 @pytest.fixture(scope="session")
 def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
     """One S3 server for the tests that only need one that works."""

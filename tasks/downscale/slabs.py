@@ -153,7 +153,7 @@ class _News:
         self.done += 1
         if time.monotonic() - self.said > NEWS_EVERY:
             self.said = time.monotonic()
-            write_json(self.slab.news, {"done": round(self.done / self.blocks, 2)})
+            write_json(self.slab.progress, {"done": round(self.done / self.blocks, 2)})
 
 
 def _shard(array: Array) -> tuple[int, int, int]:
@@ -192,7 +192,7 @@ def compute(slab: Slab) -> SlabReport:
         "downscale: %s on %s, %s, blocks: %d of %d x %d points, threads: %d",
         package.model_id, device, slab.part, len(todo), *side, torch.get_num_threads(),
     )  # fmt: skip
-    write_json(slab.news, {"done": 0})
+    write_json(slab.progress, {"done": 0})
     told = _News(slab, len(todo))
     digests: dict[str, list[list[str]]] = {n: [[] for _ in range(slab.start, slab.stop)] for n in names}
 

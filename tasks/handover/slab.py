@@ -50,7 +50,7 @@ class Slab(BaseModel):
         return f"{self.product.rsplit('/', 1)[-1].rsplit('-', 1)[0]}, {self.part}"
 
     @property
-    def news(self) -> str:
+    def progress(self) -> str:
         """URI of the file that says how far it is."""
         return f"{self.report}.progress"
 

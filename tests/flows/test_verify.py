@@ -76,20 +76,10 @@ def latest(store: Path) -> dict[str, Any]:
     return dict(json.loads((store / "hubei/demo/latest.json").read_text()))
 
 
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory, prefect_server: None) -> Path:
-    """A store with the demo product, unverified; to be copied."""
-    folder = tmp_path_factory.mktemp("made")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("FINESCALE_WORKSPACE", str(tmp_path_factory.mktemp("workspace")))
-        downscale("hubei", source="demo", store=str(folder))
-    return folder
-
-
 @pytest.fixture
-def store(tmp_path: Path, made: Path) -> Path:
-    """One's own."""
-    return Path(shutil.copytree(made, tmp_path / "store"))
+def store(tmp_path: Path, demo_store: Path) -> Path:
+    """One's own copy of a store with the demo product, unverified."""
+    return Path(shutil.copytree(demo_store, tmp_path / "store"))
 
 
 @pytest.fixture

@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
+from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -170,6 +171,7 @@ def _rewritten(message: bytes, expver: str) -> bytes:
     return bytes(out)
 
 
+@cache  # a test run opens many servers on the same files
 def _messages(folder: Path) -> dict[tuple[int, str], bytes]:
     """(paramId, valid time as YYYYMMDDHHMM) -> message, of every ERA5 file in a folder; the first file wins."""
     found: dict[tuple[int, str], bytes] = {}

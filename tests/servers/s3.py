@@ -37,6 +37,11 @@ class S3Server:
             "AWS_DEFAULT_REGION": "us-east-1",
         }
 
+    @property
+    def options(self) -> dict[str, str]:
+        """What s3fs takes that is to open it without them."""
+        return {"key": KEY, "secret": SECRET, "endpoint_url": self.endpoint}
+
     def start(self) -> None:
         """Start it, or start it again with what it holds."""
         with self.log.open("ab") as log:

@@ -52,6 +52,7 @@ data = "{folder}/training.npz"
 out = "{folder}/{name}"
 steps = {steps}
 windows = 6
+regression_windows = 16
 report_every = 2
 {top}
 [network]
