@@ -15,6 +15,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.collections import QuadMesh
 from matplotlib.figure import Figure
 
+from models.constants import KELVIN
 from tasks.errors import InvalidRegion
 from tasks.grids.gridded import LAND
 
@@ -35,8 +36,8 @@ class Shown:
 
 
 SHOWN = {
-    "t2m": Shown("2 metre temperature", "°C", "RdYlBu_r", 2.0, offset=-273.15),
-    "d2m": Shown("2 metre dew point", "°C", "BrBG", 2.0, offset=-273.15),
+    "t2m": Shown("2 metre temperature", "°C", "RdYlBu_r", 2.0, offset=-KELVIN),
+    "d2m": Shown("2 metre dew point", "°C", "BrBG", 2.0, offset=-KELVIN),
     "u10": Shown("10 metre wind, eastward", "m/s", "PuOr", 2.0),
     "v10": Shown("10 metre wind, northward", "m/s", "PuOr", 2.0),
     "sp": Shown("surface pressure", "hPa", "cividis", 2.0, scale=0.01),

@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 from datetime import datetime
 
+from models.constants import KELVIN
 from tasks.handover.scorecard import Quality, Skill
 from tasks.store.ledger import LedgerEntry, State
 
@@ -29,8 +30,8 @@ class Unit:
 
 # in the order in which they are shown
 UNITS = {
-    "t2m": Unit("2 metre temperature", "°C", offset=-273.15),
-    "d2m": Unit("2 metre dew point", "°C", offset=-273.15),
+    "t2m": Unit("2 metre temperature", "°C", offset=-KELVIN),
+    "d2m": Unit("2 metre dew point", "°C", offset=-KELVIN),
     "wind_speed": Unit("10 metre wind speed", "m/s"),
     "wind_direction": Unit("10 metre wind direction", "°", decimals=1),
     "wind_vector": Unit("10 metre wind vector", "m/s"),
