@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from models.constants import DRY_AIR, GRAVITY, SCALE_HEIGHT, STANDARD_LAPSE_RATE, STANDARD_TEMPERATURE
 from models.geometry import Axis, with_margin
 from models.interpolation import INTERPOLATION_HALO, ConservativeInterpolant, bilinear
 from models.regression import StaticRegression
@@ -19,7 +20,6 @@ from models.statics import (
     COARSE_CHANNELS,
     FINE_CHANNELS,
     FINE_MARGIN,
-    GRAVITY,
     HEIGHT,
     UNIT,
     Statics,
@@ -30,10 +30,8 @@ from models.statics import (
 from models.statistics import Statistics
 
 RATE_LIMIT = 30.0  # residual sigmas at x4 per km or from sea to land; 20 K/km for temperature: steeper is noise
-GAS_CONSTANT = 287.05  # J kg-1 K-1, dry air
 WIND = ("u10", "v10")
 SLOPE_UNIT = 0.01  # m/m: a steep one at 10 km
-SCALE_HEIGHT = 8000.0  # m, of pressure at 273 K
 DECODE_BLOCK = 128  # queries a side decoded at once in inference: what a core's cache holds
 
 
@@ -224,7 +222,7 @@ class Downscaler(nn.Module):
         std = x_like(fields, [0.0 if s.amount else s.std for s in stats])
         rates = torch.clamp(own_rates(fields, statics.coarse) * std, -limit, limit)
         names, height = self.statistics.names, statics.coarse[:, HEIGHT]
-        standard = 288.15 - 0.0065 * height  # K; where there is no t2m
+        standard = STANDARD_TEMPERATURE + STANDARD_LAPSE_RATE * height  # K; where there is no t2m
         temperature = standard.expand(len(x), -1, -1)
         if "t2m" in names:
             there = present[:, names.index("t2m"), None, None]
@@ -232,7 +230,7 @@ class Downscaler(nn.Module):
         for i in (i for i, s in enumerate(stats) if s.hydrostatic):
             rates[:, :, i] = 0  # a coast is no step of pressure
             known = present[:, i, None, None] * statics.known[:, HEIGHT, None, None]
-            rates[:, HEIGHT, i] = -UNIT[HEIGHT] * GRAVITY / GAS_CONSTANT * x[:, i] / temperature * known
+            rates[:, HEIGHT, i] = -UNIT[HEIGHT] * GRAVITY / DRY_AIR * x[:, i] / temperature * known
         return rates
 
 

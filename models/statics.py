@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from models.constants import DEGREE
 from models.geometry import Axis
 
-GRAVITY = 9.80665  # m s-2, WMO's standard: surface geopotential -> height
 STATICS = ("height", "land")  # m; fraction 0..1
 HEIGHT, LAND = 0, 1  # places in STATICS
 FINE_MARGIN = 5  # query cells of static fields needed beyond each edge
@@ -93,10 +93,9 @@ def per_static(values: tuple[float, ...], like: Tensor) -> Tensor:
 
 def cell_sizes(latitudes: np.ndarray, dlat: float, dlon: float) -> Tensor:
     """Height and width in km of the cells of rows at these latitudes (H,) on a regular grid: (1, 2, H)."""
-    degree = 111.195  # km on the sphere of 6371 km
     # at the poles a cell has no width; the last row of a 0.25 degree grid has 0.1 km
-    width = dlon * degree * np.cos(np.deg2rad(np.clip(np.abs(latitudes), 0, 89.9)))
-    sizes = np.stack([np.full_like(width, dlat * degree), width])
+    width = dlon * DEGREE * np.cos(np.deg2rad(np.clip(np.abs(latitudes), 0, 89.9)))
+    sizes = np.stack([np.full_like(width, dlat * DEGREE), width])
     return torch.from_numpy(sizes[None].astype(np.float32))
 
 

@@ -12,8 +12,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from models.cell_means import overlap_weights
 from models.geometry import Axis
-from models.interpolation import continuous_weights, keys_kernel, overlap_weights
+from models.interpolation import continuous_weights, keys_kernel
 
 BLUR_SIGMA = (0.2, 0.8)  # high-resolution pixels
 SECOND_BLUR = (0.1, 0.4)  # lighter

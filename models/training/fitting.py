@@ -6,9 +6,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from models.cell_means import area_mean
 from models.downscaler import Downscaler, mean_scale
 from models.geometry import with_margin
-from models.interpolation import area_mean, conservative_bicubic
+from models.interpolation import conservative_bicubic
 from models.regression import LeastSquares, scale_terms
 from models.statics import FINE_MARGIN
 from models.statistics import AMOUNTS, HYDROSTATIC, Statistics, VariableStatistics

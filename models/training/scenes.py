@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from models.interpolation import area_mean
+from models.cell_means import area_mean
 from models.statics import FINE_MARGIN, Statics, cell_sizes
 from models.training.batches import Batch, fine_axis
 from models.training.data import STATIC_FIELDS, Box, Dataset

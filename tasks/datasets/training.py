@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 
-from models.statics import GRAVITY
+from models.constants import GRAVITY
 from models.statistics import VARIABLES
 from models.training.data import MISSING, STATIC_FIELDS
 

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 import numpy as np
 import xarray as xr
 
-from tasks.downscale.limits import Fields, Limits, crop
+from tasks.downscale.limits import Fields, PlanLimits, crop
 from tasks.downscale.packages import Method
 from tasks.downscale.predict import Plan, statics_of, super_resolve
 from tasks.errors import BadInput
@@ -75,7 +75,7 @@ def _run(
 
 def downscale_fields(prepared: Prepared, plan: Plan, method: Method, names: list[str]) -> xr.Dataset:
     """Every lead time through the network, held to the physical limits."""
-    return _run(prepared, plan, method, names, Limits(plan).hold)
+    return _run(prepared, plan, method, names, PlanLimits(plan).hold)
 
 
 def interpolate_fields(prepared: Prepared, plan: Plan, method: Method) -> xr.Dataset:

@@ -16,7 +16,7 @@ from models.downscaler import Downscaler
 from models.package import ModelPackage
 from tasks.arrays import DAMAGE, fast_codecs, zarr_store
 from tasks.downscale.fields import check_scale, coarse_fields, progress
-from tasks.downscale.limits import Fields, Limits
+from tasks.downscale.limits import Fields, PlanLimits
 from tasks.downscale.packages import open_package
 from tasks.downscale.predict import TILE, Plan, make_plan, statics_of, super_resolve
 from tasks.downscale.tiles import borders
@@ -73,7 +73,7 @@ class _Blocks:
     def begin(self, block: Block) -> None:
         """Go on with this block."""
         self.block, plan = block, self.plan(block)
-        self.statics, self.limits = statics_of(self.prepared, plan), Limits(plan)
+        self.statics, self.limits = statics_of(self.prepared, plan), PlanLimits(plan)
         self._borders(plan)
 
     def _borders(self, plan: Plan) -> None:
@@ -106,7 +106,7 @@ class _Blocks:
         torch.cuda.empty_cache()
         log.warning("downscale: out of memory, going on with tiles of %d x %d points", self.tile, self.tile)
         plan = self.plan(self.block)
-        self.limits = Limits(plan)
+        self.limits = PlanLimits(plan)
         self._borders(plan)
 
 

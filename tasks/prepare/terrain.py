@@ -8,8 +8,10 @@ import numpy as np
 import torch
 import xarray as xr
 
-from models.interpolation import INTERPOLATION_HALO, area_mean, conservative_bicubic
-from models.statics import FINE_MARGIN, GRAVITY
+from models.cell_means import area_mean
+from models.constants import GRAVITY
+from models.interpolation import INTERPOLATION_HALO, conservative_bicubic
+from models.statics import FINE_MARGIN
 from tasks.errors import CorruptField, RegionOutsideInput, UnreadableFile
 from tasks.grib.walk import is_grib
 from tasks.grids.grid import Grid, pad

@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from models.constants import KELVIN
 from tasks.present import colours
 
 Values = TypeVar("Values", float, np.ndarray)
@@ -49,8 +50,8 @@ class Display:
 
 # in the order in which they are shown
 TABLE = {
-    "t2m": Display("2 metre temperature", "°C", "thermal", offset=-273.15),
-    "d2m": Display("2 metre dew point", "°C", "tempo", offset=-273.15),
+    "t2m": Display("2 metre temperature", "°C", "thermal", offset=-KELVIN),
+    "d2m": Display("2 metre dew point", "°C", "tempo", offset=-KELVIN),
     "rh": Display("2 metre relative humidity", "%", "tempo", decimals=0),
     "u10": Display("10 metre wind, eastward", "m/s", "balance", cycle_span=6.0),
     "v10": Display("10 metre wind, northward", "m/s", "balance", cycle_span=6.0),

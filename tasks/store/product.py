@@ -10,6 +10,7 @@ import xarray as xr
 import zarr
 from zarr.codecs import BloscCodec
 
+from models.constants import EARTH_RADIUS
 from tasks.arrays import open_zarr, write_zarr, zarr_store
 from tasks.grids.grid import Grid
 from tasks.grids.gridded import ALTITUDE, LAND, Gridded, gridded
@@ -19,7 +20,6 @@ from tasks.storage import join, read_bytes, room_for, write_bytes
 from tasks.store import packing
 from tasks.variables import VARIABLES
 
-EARTH_RADIUS = 6371229.0  # m, of the IFS and of ERA5's grids
 LEAP_SECONDS = {"units_metadata": "leap_seconds: none"}  # CF-1.11, 4.4: UTC in days of 86400 s
 
 COORDINATES: dict[str, dict[str, str]] = {

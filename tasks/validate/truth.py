@@ -14,7 +14,7 @@ import xarray as xr
 from scores.spatial import fss_2d_single_field
 
 from models.interpolation import bicubic, conservative_bicubic
-from tasks.grids.cell_means import Recoarsen
+from tasks.grids.cell_means import cell_means
 from tasks.grids.grid import Grid, canonical
 from tasks.handover.prepared import Prepared
 from tasks.handover.scorecard import FractionsScore, TruthScore
@@ -42,7 +42,7 @@ def beside_truth(
     rows, cols = target.axes_in(prepared.grid)
     with xr.open_dataset(truth_file) as truth:
         to_canonical = canonical(truth.latitude.values, truth.longitude.values, truth_file.name)
-        average = Recoarsen(target, to_canonical.grid)
+        average = cell_means(target, to_canonical.grid)
         for name in (n for n in VARIABLES if n in product):
             coarse = torch.from_numpy(prepared.fields[name].values[0])
             fields = {

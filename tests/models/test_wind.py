@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import torch
 
+from models.cell_means import area_mean
 from models.downscaler import SLOPE_UNIT, Downscaler
 from models.geometry import subdivide, with_margin
-from models.interpolation import area_mean
 from models.regression import WIND_PREDICTORS
 from models.statics import FINE_MARGIN, HEIGHT, UNIT, Statics, cell_sizes, slopes
 from models.statistics import Statistics, VariableStatistics

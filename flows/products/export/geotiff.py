@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from flows.products.export.wanted import Wanted
+from models.constants import EARTH_RADIUS
 from tasks.errors import BadInput
 from tasks.grids.gridded import lead_times
-from tasks.store.product import EARTH_RADIUS
 from tasks.variables import VARIABLES
 
 if TYPE_CHECKING:

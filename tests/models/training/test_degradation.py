@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
+from models.cell_means import area_mean
 from models.geometry import Axis
-from models.interpolation import area_mean
 from models.training.batches import fine_axis
 from models.training.degradation import bicubic_downscale, blur, degrade, noisy, resize
 

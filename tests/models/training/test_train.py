@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 import torch
 
-from models.interpolation import area_mean, conservative_bicubic
+from models.cell_means import area_mean
+from models.interpolation import conservative_bicubic
 from models.statistics import VARIABLES
 from models.training.batches import Batches, BatchSettings, fine_axis
 from models.training.data import MISSING, Box, averaged, load

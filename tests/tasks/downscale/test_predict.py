@@ -16,7 +16,7 @@ from models.geometry import subdivide
 from models.statistics import Statistics, VariableStatistics
 from models.training.methods import build
 from tasks.downscale.fields import coarse_fields, downscale_fields, interpolate_fields
-from tasks.downscale.limits import Limits
+from tasks.downscale.limits import PlanLimits
 from tasks.downscale.packages import interpolation, names, open_package
 from tasks.downscale.predict import make_plan, statics_of, super_resolve
 from tasks.downscale.tiles import borders, tiles
@@ -184,7 +184,7 @@ def test_limits_hold_and_the_product_averages_to_its_input(spacing: float) -> No
     fine = super_resolve(model, list(VARIABLES), coarse, statics_of(data, plan), plan)
     assert (fine["d2m"] > fine["t2m"]).any(), "the raw network breaks a limit, or this test shows nothing"
     assert (fine["tp"] < 0).any()
-    limits = Limits(plan)
+    limits = PlanLimits(plan)
     held = limits.hold(fine, coarse)
     assert (held["d2m"] <= held["t2m"]).all()
     assert (held["tp"] >= 0).all()
@@ -193,7 +193,7 @@ def test_limits_hold_and_the_product_averages_to_its_input(spacing: float) -> No
         # a dry cell and a wet one share target cells, there may be no rain that gives both their means.
         allowed = {"d2m": 0.05, "tp": 2e-3 if spacing in (0.05, 0.25) else 0.02}
         if name != "tp" or spacing != 0.2:
-            assert limits.recoarsen.error(field, limits.near(coarse[name])) < allowed.get(name, 1e-3), name
+            assert limits.means.error(field, limits.near(coarse[name])) < allowed.get(name, 1e-3), name
     assert held["t2m"].shape == (2, target.rows, target.cols)
 
 
