@@ -182,7 +182,7 @@ def test_a_product_without_observations_has_maps_alone() -> None:
     assert page_of(made.entry(None, LEADS, quality="unverified"), empty).decode().count("<img") == 6
 
 
-@pytest.mark.parametrize("quality", ["verified", "degraded", "quarantined", "splendid"])
+@pytest.mark.parametrize("quality", ["verified", "degraded", "unverified", "quarantined"])
 def test_the_verdict_is_a_word_first(entry: LedgerEntry, quality: str) -> None:
     text = page_of(entry.model_copy(update={"quality": quality}), None).decode()
     assert f"<strong>{quality.capitalize()}</strong>" in text[: text.index("<dl")]
