@@ -130,7 +130,7 @@ def _verify(region: Region, store: str, source: str | None, cycle: str | None, g
     for line in report.drift:
         log.warning("drift: %s", line)
     if report.drift and report.scored:
-        _emit_drift(region, report.drift)
+        emit_drift(region, report.drift)
     return report
 
 
@@ -225,7 +225,7 @@ def _roll(region: Region, store: str, source: str, now: datetime) -> list[str]:
     return [f"{source}: {line}" for line in drift(history, now)]
 
 
-def _emit_drift(region: Region, lines: list[str]) -> None:
+def emit_drift(region: Region, lines: list[str]) -> None:
     """An event that an automation can use; nothing depends on it."""
     try:
         emit_event(

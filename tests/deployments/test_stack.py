@@ -247,8 +247,9 @@ def test_a_verdict_is_given_by_a_run_of_its_own_and_drift_is_told(
     seen = subprocess.run([sys.executable, "-c", code], env=environ, capture_output=True, text=True, timeout=60)
     assert seen.stdout.strip() == "verified", seen.stderr
     # what the flow does when scores are above their range
-    tell = "from flows.verify import _tell; from tasks import region; _tell(region.load('small'), ['t2m: RMSE 9 K'])"
-    subprocess.run([sys.executable, "-c", tell], env=environ, cwd=ROOT, check=True, timeout=60)
+    emit = "from flows.verify import emit_drift; from tasks.region import search as regions; "
+    emit += "emit_drift(regions.load('small'), ['t2m: RMSE 9 K'])"
+    subprocess.run([sys.executable, "-c", emit], env=environ, cwd=ROOT, check=True, timeout=60)
     (told,) = eventually(lambda: [t for t in run.told if t["title"] == "finescale: drift"])
     assert "small: t2m: RMSE 9 K" in told["message"]
 

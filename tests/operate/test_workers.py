@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import ROOT
-from tests.servers.prefect import prefect
+from tests.servers.prefect import prefect, wait_for
 
 pytestmark = pytest.mark.integration
 
@@ -20,8 +20,10 @@ def leave_word():
     flow = sys.modules.get("flows.maintain")
     if flow is not None:
         ours = {n: m.__file__ for n, m in sys.modules.items() if n.split(".")[0] in ("flows", "tasks")}
-        with open(os.environ["WITNESS_FILE"], "w") as file:
+        partial = os.environ["WITNESS_FILE"] + ".partial"
+        with open(partial, "w") as file:
             json.dump({"path": sys.path, "ours": ours, "names": list(sys.modules)}, file)
+        os.replace(partial, os.environ["WITNESS_FILE"])
 
 atexit.register(leave_word)
 """
@@ -36,6 +38,7 @@ def test_a_run_imports_flows_from_the_checkout_and_their_folder_is_never_on_its_
         server.worker("cpu", PYTHONPATH=str(hook), WITNESS_FILE=str(word))
         run = server.submit("maintain/hubei", region="hubei", store=str(tmp_path / "store"))
         assert server.finished(run)["type"] == "COMPLETED"
+        wait_for("word of the process that ran the flow", word.exists)  # it ends after its run
         entrypoint = server.get("/deployments/name/maintain/hubei")["entrypoint"]
     assert entrypoint == "flows.maintain.maintain"
     found = json.loads(word.read_text())
