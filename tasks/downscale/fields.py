@@ -10,7 +10,8 @@ from contextlib import contextmanager
 import numpy as np
 import xarray as xr
 
-from tasks.downscale.limits import Fields, PlanLimits, crop
+from models.limits import Fields
+from tasks.downscale.limits import PlanLimits, crop
 from tasks.downscale.packages import Method
 from tasks.downscale.predict import Plan, statics_of, super_resolve
 from tasks.errors import BadInput

@@ -13,9 +13,10 @@ import torch
 import zarr
 
 from models.downscaler import Downscaler
+from models.limits import Fields
 from models.package import ModelPackage
 from tasks.downscale.fields import check_scale, coarse_fields, progress
-from tasks.downscale.limits import Fields, PlanLimits
+from tasks.downscale.limits import PlanLimits
 from tasks.downscale.packages import open_package
 from tasks.downscale.predict import TILE, Plan, make_plan, statics_of, super_resolve
 from tasks.downscale.tiles import borders
