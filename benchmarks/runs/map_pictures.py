@@ -17,8 +17,8 @@ from PIL import Image
 from playwright.sync_api import Browser, sync_playwright
 
 from flows.downscale import downscale
-from tasks.page.serve import listen, url_of
 from tasks.page import built
+from tasks.page.serve import listen, url_of
 from tasks.page.server import application
 from tests.several_leads import START, write_grib, write_stations
 

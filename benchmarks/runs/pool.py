@@ -15,8 +15,8 @@ from typing import Any
 import yaml
 
 from benchmarks.stages.inference import RESULTS, processor
-from tasks.store.ledger import entries
 from tasks.region.search import SHIPPED
+from tasks.store.ledger import entries
 from tests.servers.opendata import DEMO_GRIB, messages, param_of, relabelled
 from tests.servers.prefect import Prefect, prefect
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from benchmarks.runs import (pool, whole)
+from benchmarks.runs import pool, whole
 from benchmarks.runs.cycles import LEAD_HOURS
 
 NEWLINE = "\n"

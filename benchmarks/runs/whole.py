@@ -20,12 +20,12 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from benchmarks.stages import (limits, infer)
 from benchmarks.runs.cycles import DOMAINS, LEAD_HOURS, PARAMETERS, write_cycle, write_region
-from benchmarks.stages.inference import OURS as NETWORK
-from benchmarks.stages.inference import RESULTS
 from benchmarks.runs.memory import Usage, run_measured
 from benchmarks.shared.rounds import about, keep, say
+from benchmarks.stages import infer, limits
+from benchmarks.stages.inference import OURS as NETWORK
+from benchmarks.stages.inference import RESULTS
 from tasks.region import search as regions
 from tests.servers.opendata import messages
 
