@@ -122,13 +122,12 @@ def _panel(ax: Axes, values: np.ndarray, extent: Extent, colours: Colormap, limi
 
 
 def maps(results: Results, folder: Path, variable: str, rows: Crop, cols: Crop, path: Path) -> Path | None:
-    """Truth and methods above, the input and the methods' errors below."""
+    """Truth and methods above, the input and the methods' errors below; None unless the fields of all are there."""
     case, how = Case(FINE, variable, X4), display.of(variable)
     truth, ratio = _fields(folder, "truth", variable), int(X4[0])
-    peers = [p for p in results.peers() if (folder / f"{p}.npz").exists()]
-    names = ["back-projection", results.best(peers, case), results.equal]
-    shown = {n: f for n in names if n is not None and (f := _fields(folder, n, variable)) is not None}
-    if truth is None or not shown:
+    names = [n for n in ("back-projection", results.best(results.peers(), case), results.equal) if n is not None]
+    shown = {n: f for n in names if (f := _fields(folder, n, variable)) is not None}
+    if truth is None or len(shown) < len(names):
         return None
     h, w = (side // ratio for side in truth.shape)
     means = truth[: h * ratio, : w * ratio].reshape(h, ratio, w, ratio).mean(axis=(1, 3))

@@ -1,7 +1,7 @@
 """Writes docs/accuracy.md and its pictures: `python -m benchmarks.accuracy.page`.
 
-From what `python -m models.training.evaluate models/experiments/accuracy.toml` has scored, and from `finescale field` on the
-demo cycle. No number on the page is typed by hand; methods that have not been scored are named and left out.
+From what `python -m models.training.evaluate models/experiments/accuracy.toml` has scored, and from `finescale field`
+on the demo cycle. No number on the page is typed by hand; methods that have not been scored are named and left out.
 """
 
 from __future__ import annotations
@@ -48,7 +48,8 @@ Points and blocks are those of one variable at the first scale.
 
 A fine field is made coarse, every method makes it fine again, and the result is compared with the original. *Clean*:
 cells are plain area means. *Degraded*: blur, resizing, noise and a lighter blur come before the mean, light noise
-after it (`models/training/degradation.py`), the same for every method. Beyond a box its edge is repeated for {edge} input cells.
+after it (`models/training/degradation.py`), the same for every method. Beyond a box its edge is repeated for {edge}
+input cells.
 ERA5 holds little at the scale of its own 0.25 degree grid, so x2 is easier there than on HRES.
 
 - *finescale* is the shipped package. *finescale, equal* is the same network, trained as its peers were: same data,
@@ -57,8 +58,7 @@ ERA5 holds little at the scale of its own 0.25 degree grid, so x2 is easier ther
   cell means restored. Peers, *published*: as the paper trains it, that is bicubic degradation, mean absolute error, no
   static fields, nothing restored; so much of what is gained over them is terrain. All have the same size of encoder
   and number of steps, far fewer than in the papers.
-- Cell means are restored as in the product, except for plain bicubic and *published*. Rain below zero is cut for all.
-- *Terrain regression* has two coefficients a variable, *5x5 regression* is linear in the 5 x 5 cells around and in
+{limits}- *Terrain regression* has two coefficients a variable, *5x5 regression* is linear in the 5 x 5 cells around and in
   terrain; both are fitted to the training data in closed form, for one scale at a time.
 - PSNR: the range is maximum minus minimum of the variable over the training set, the squared error is pooled over the
   test set. Differences of PSNR do not depend on the range.
@@ -134,6 +134,18 @@ CURVES = """RMSE over that of back-projection by scale, clean, hres-test. Above 
 back-projection; what lies above {top:g} is cut off. Dashed or hollow: as published; thick and dashed: ours as trained
 for the comparison. A panel that goes far below 1 has a logarithmic axis."""
 
+LIMITS = """- Plain bicubic and *published* stay as they come, but for rain below zero, which is cut. All others are held to physical
+  limits: cell means as in the input, rain never negative, dew point at most the temperature.{now}{before}
+"""
+
+NOW = " {methods}\n  were held by the code that products go through, `models/limits.py`."
+
+BEFORE = """ {methods}
+  were scored earlier, within an older form of it: cell means restored once, then rain cut at zero, dew points left
+  alone."""
+
+KEPT = "Drawn from an earlier evaluation, whose fields are not here."
+
 PRODUCT = """## The product on the demo cycle
 
 {body}
@@ -165,7 +177,26 @@ def intro(results: Results, link: str) -> str:
         sets=tables.markdown(["set", "grid", "what", "variables", "points", "blocks"], rows, left=4),
         edge=EDGE,
         block=BLOCK,
+        limits=limits_words(results),
     )
+
+
+def limits_words(results: Results) -> str:
+    """Which methods were scored within the limits of products, and which within an older form of them."""
+    names = lambda methods: [label(n) for n in results.compared if n in methods]  # noqa: E731
+    held, before = names(results.held), names(results.held_before)
+    if any(n.startswith(ABLATION) for n in results.held_before):
+        before.append("ablations")
+    return LIMITS.format(
+        now=NOW.format(methods=enumerated(held)) if held else "",
+        before=BEFORE.format(methods=enumerated(before)) if before else "",
+    )
+
+
+def enumerated(names: list[str]) -> str:
+    """A, b and c, as a sentence begins."""
+    names = [f"*{n}*" for n in names]
+    return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
 
 
 def headline_section(results: Results) -> str:
@@ -226,12 +257,15 @@ def pictures(results: Results, maps: Path, out: Path, suite: Path) -> str:
     crop = tomllib.loads(suite.read_text())["maps"]
     found = [(figures.spectra(results, out / "spectra.png"), SPECTRA)]
     for variable in figures.SHOW:
-        path = figures.maps(results, maps, variable, crop["rows"], crop["cols"], out / f"maps-{variable}.png")
-        title = display.of(variable).title.capitalize()
-        found.append((path, f"{title} at x4, clean: part of hres-test, one colour scale a row."))
+        path = out / f"maps-{variable}.png"
+        drawn = figures.maps(results, maps, variable, crop["rows"], crop["cols"], path)
+        words = f"{display.of(variable).title.capitalize()} at x4, clean: part of hres-test, one colour scale a row."
+        if drawn is None and path.exists():
+            drawn, words = path, f"{words} {KEPT}"
+        found.append((drawn, words))
     found.append((figures.curves(results, out / "scales.png"), CURVES.format(top=figures.TOP)))
-    drawn = [f"{words}\n\n![{path.stem}]({out.name}/{path.name})\n\n" for path, words in found if path is not None]
-    return "## Pictures\n\n" + ("".join(drawn) or "Nothing to draw yet.\n\n")
+    shown = [f"{words}\n\n![{path.stem}]({out.name}/{path.name})\n\n" for path, words in found if path is not None]
+    return "## Pictures\n\n" + ("".join(shown) or "Nothing to draw yet.\n\n")
 
 
 def product_section(model: str | None) -> str:

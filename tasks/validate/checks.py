@@ -22,7 +22,16 @@ NEAR = 10  # points on either side of a border that it is held against: a mounta
 
 
 def seam_ratio(field: np.ndarray, rows: list[int], cols: list[int]) -> float:
-    """Mean jump across a tile border over the largest such near it, of the worst border; 1 without borders or jumps."""
+    """Mean jump across a tile border over the largest such near it, of the worst border; 1 without borders or jumps.
+
+    For a border before row r (column alike), with j(i) = mean over columns of |field[i] - field[i - 1]|: j(r) / max of
+    j(i) for i within NEAR of r, but r itself; the largest of all borders, and at least 1.
+
+    field (rows, cols), any unit; rows, cols: indices at which something new begins. A NaN that near leaves a border
+    out, as comparisons with it are false: `check` refuses it by itself. IndexError for a border outside of the field.
+
+    A measure of our own: those of blocks in coded pictures look for a period, and tiles have none.
+    """
     worst = 1.0
     for axis, borders in ((0, rows), (1, cols)):
         for border in borders:

@@ -151,8 +151,16 @@ def _pooled(sample: Sample, group: str) -> tuple[list[StationScore], np.ndarray]
     return rows, drawn
 
 
-def _skill(rows: list[StationScore], drawn: np.ndarray, ours: Candidate, others: list[Candidate]) -> Skill | None:
-    """Ours against the best of others, by RMSE; None if either has no score."""
+def skill(rows: list[StationScore], drawn: np.ndarray, ours: Candidate, others: list[Candidate]) -> Skill | None:
+    """Skill score in RMSE, 1 - RMSE(ours) / RMSE(best), against the others' best; 1 is perfect, below 0 is worse.
+
+    rows: scores of one sample, one a candidate. drawn (RESAMPLES, candidates), in the order of rows: their RMSE, on the
+    same resampled blocks for all, whose ratios give the 95 % interval `low` to `high`. The best is chosen on this very
+    sample and kept in the resampling, so the interval does not know of the choice. None if ours or all others have no
+    score, or if the best has no error. Raises nothing.
+
+    Murphy 1988, doi:10.1175/1520-0493(1988)116<2417:SSBOTM>2.0.CO;2, there of mean squares: 1 - (1 - s)^2.
+    """
     index = {row.candidate: i for i, row in enumerate(rows)}
     there = [c for c in others if c.name in index]
     if ours.name not in index or not there:
@@ -186,7 +194,12 @@ class Scores:
 
 
 def score(pairs: pd.DataFrame) -> Scores:
-    """Pooled scores of all candidates for all groups of heights."""
+    """Pooled scores of all candidates for all groups of heights.
+
+    pairs: columns of tasks/handover/candidates.py and one a candidate, SI, NaN where there is none. Errors are forecast
+    minus observed: bias, mean absolute error, root mean square error, Pearson's correlation (`tasks.validate.moments`).
+    A row counts if every candidate has a value, so that all are scored on one sample. Without pairs there are no rows.
+    """
     out = Scores([], [], [], [], [])
     for sample in samples(pairs):
         ours = headline(sample.variable)
@@ -198,10 +211,10 @@ def score(pairs: pd.DataFrame) -> Scores:
                 continue
             rows, drawn = _pooled(part, group)
             out.scores.extend(rows)
-            if (best := _skill(rows, drawn, ours, baselines(sample.variable))) is not None:
+            if (best := skill(rows, drawn, ours, baselines(sample.variable))) is not None:
                 out.skill.append(best)
             reference = Candidate("input", ours.method, ours.height)
-            if (judged := _skill(rows, drawn, ours, [reference])) is not None:
+            if (judged := skill(rows, drawn, ours, [reference])) is not None:
                 out.judged.append(judged)
         out.events.extend(_events(sample, [ours, *baselines(sample.variable)]))
         out.cases.extend(_cases(sample.of_group(CASES), ours))
@@ -214,11 +227,21 @@ def _finite(value: xr.DataArray) -> float | None:
 
 
 def contingency(forecast: np.ndarray, observed: np.ndarray, threshold: float) -> BasicContingencyManager:
-    """Contingency table of values at or above a threshold; its methods are the scores of library `scores`."""
-    said, seen = forecast >= threshold, observed >= threshold
+    """Contingency table of the event "at or above the threshold"; its methods are the scores of library `scores`.
+
+    forecast, observed (n,) in the threshold's unit. With hits a, false alarms b, misses c, and hits by chance
+    r = (a + b)(a + c) / n: probability of detection a / (a + c), false alarm ratio b / (a + b), frequency bias
+    (a + b) / (a + c), equitable threat score (a - r) / (a + b + c - r); not finite where a denominator is 0. NaN is no
+    event on either side: leave missing pairs out first, as `samples` does. ValueError where lengths differ.
+
+    Wilks 2019, chapter 9, doi:10.1016/C2017-0-03921-6; the equitable threat score: Schaefer 1990,
+    doi:10.1175/1520-0434(1990)005<0570:TCSIAA>2.0.CO;2; thresholds: WMO-No. 485, Appendix 2.2.34.
+    """
+    predicted, happened = forecast >= threshold, observed >= threshold
     counts = {
-        "tp_count": (said & seen).sum(), "tn_count": (~said & ~seen).sum(), "fp_count": (said & ~seen).sum(),
-        "fn_count": (~said & seen).sum(), "total_count": len(said),
+        "tp_count": (predicted & happened).sum(), "tn_count": (~predicted & ~happened).sum(),
+        "fp_count": (predicted & ~happened).sum(), "fn_count": (~predicted & happened).sum(),
+        "total_count": len(predicted),
     }  # fmt: skip
     return BasicContingencyManager({k: xr.DataArray(float(v)) for k, v in counts.items()})
 
