@@ -203,7 +203,8 @@ class Dispatch:
         key = f"{errand.slab.report}#{errand.attempts}"
         run = ask(
             partial(
-                self.submit, SLAB_DEPLOYMENT, parameters={"slab": errand.slab.model_dump()}, timeout=0, idempotency_key=key,
+                self.submit, SLAB_DEPLOYMENT, parameters={"slab": errand.slab.model_dump()}, timeout=0,
+                idempotency_key=key,
                 work_queue_name=self.queue,
             )
         )  # fmt: skip
@@ -270,7 +271,8 @@ class Dispatch:
             self._compute_here([errand], f"failed {errand.attempts} times", "cpu")
         else:
             raise SlabFailed(
-                f"{errand.slab.part} failed {errand.attempts} times, at last: {why}; look at the runs of {SLAB_DEPLOYMENT}, "
+                f"{errand.slab.part} failed {errand.attempts} times, at last: {why}; look at the runs of "
+                f"{SLAB_DEPLOYMENT}, "
                 "and run again"
             )
 

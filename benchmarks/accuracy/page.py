@@ -58,8 +58,8 @@ ERA5 holds little at the scale of its own 0.25 degree grid, so x2 is easier ther
   cell means restored. Peers, *published*: as the paper trains it, that is bicubic degradation, mean absolute error, no
   static fields, nothing restored; so much of what is gained over them is terrain. All have the same size of encoder
   and number of steps, far fewer than in the papers.
-{limits}- *Terrain regression* has two coefficients a variable, *5x5 regression* is linear in the 5 x 5 cells around and in
-  terrain; both are fitted to the training data in closed form, for one scale at a time.
+{limits}- *Terrain regression* has two coefficients a variable, *5x5 regression* is linear in the 5 x 5 cells around
+  and in terrain; both are fitted to the training data in closed form, for one scale at a time.
 - PSNR: the range is maximum minus minimum of the variable over the training set, the squared error is pooled over the
   test set. Differences of PSNR do not depend on the range.
 - Intervals: 95 %, paired block bootstrap. A block is {block} x {block} grid points of one time: 4 degrees on the 0.1
@@ -134,8 +134,9 @@ CURVES = """RMSE over that of back-projection by scale, clean, hres-test. Above 
 back-projection; what lies above {top:g} is cut off. Dashed or hollow: as published; thick and dashed: ours as trained
 for the comparison. A panel that goes far below 1 has a logarithmic axis."""
 
-LIMITS = """- Plain bicubic and *published* stay as they come, but for rain below zero, which is cut. All others are held to physical
-  limits: cell means as in the input, rain never negative, dew point at most the temperature.{now}{before}
+LIMITS = """\
+- Plain bicubic and *published* stay as they come, but for rain below zero, which is cut. All others are held to
+  physical limits: cell means as in the input, rain never negative, dew point at most the temperature.{now}{before}
 """
 
 NOW = " {methods}\n  were held by the code that products go through, `models/limits.py`."

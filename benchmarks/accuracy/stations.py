@@ -1,6 +1,6 @@
 """Products beside interpolation of the same input, against real observations of the same time.
 
-    python -m benchmarks.accuracy.stations DATA         # writes benchmarks/results/stations.json and the table of docs/verify.md
+    python -m benchmarks.accuracy.stations DATA     # writes results/stations.json and the table of docs/verify.md
 
 DATA: folder with stations/matched_*.csv and the fields that belong to them. Nothing is fitted here.
 """
@@ -148,7 +148,8 @@ def section(results: dict[str, dict]) -> str:
     titles = {c.name: c.title for c in SHOWN}
     lines = [
         "RMSE [95 % interval] and bias, with the number of stations, of `inr-hres` at 0.05 degree from the fields'",
-        "own grid, terrain from the HRES's 0.1 degree orography; written by `python -m benchmarks.accuracy.stations DATA`.",
+        "own grid, terrain from the HRES's 0.1 degree orography; written by",
+        "`python -m benchmarks.accuracy.stations DATA`.",
         "Nothing was fitted or chosen on these sets. Bold: the lowest RMSE of a column.",
         "",
     ]

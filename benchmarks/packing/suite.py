@@ -122,8 +122,8 @@ def page() -> str:
     wind = {n: codecs["by_variable"][n] / ratio - 1 for n, ratio in codecs["wind_in_multiples"].items()}
     return f"""# How products are packed
 
-Written by `python -m benchmarks.packing.suite` from `benchmarks/results/packing.json`; do not edit. {result["device"]}, two
-cores. `tasks/store/packing.py` holds what follows from it.
+Written by `python -m benchmarks.packing.suite` from `benchmarks/results/packing.json`; do not edit. {result["device"]},
+two cores. `tasks/store/packing.py` holds what follows from it.
 
 ## Bits
 

@@ -1,4 +1,6 @@
-"""docs/page/*.png: the page in Chromium on a product made for it. After `make page`: python -m benchmarks.runs.map_pictures.
+"""docs/page/*.png: the page in Chromium on a product made for it (python -m benchmarks.runs.map_pictures).
+
+After `make page`.
 
 The weather is the demo's, made into several lead times; its stations never were (tests/several_leads.py).
 """

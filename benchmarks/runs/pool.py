@@ -89,9 +89,9 @@ def section() -> str:
     cost = (one["downscale"] - one["computing"]) / one["slabs"]
     return f"""## Workers of the GPU pool
 
-Written from `benchmarks/results/pool.json` (`python -m benchmarks.runs.pool`), {result["device"]}, two cores and no GPU, a
-worker on each: {one["slabs"]} slabs of {SLAB} lead times of Hubei at {SPACING} degree, each slab a process of its
-own, real server and workers.
+Written from `benchmarks/results/pool.json` (`python -m benchmarks.runs.pool`), {result["device"]}, two cores and no
+GPU, a worker on each: {one["slabs"]} slabs of {SLAB} lead times of Hubei at {SPACING} degree, each slab a process of
+its own, real server and workers.
 
 | workers | s, all slabs | s, of these computing | s, whole run |
 |---:|---:|---:|---:|

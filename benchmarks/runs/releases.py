@@ -1,6 +1,6 @@
 """Whole runs of another checkout and of this one in turn, on the same files: what a release has made slower.
 
-    python -m benchmarks.runs.releases OTHER --domains hubei china --rounds 2    # writes benchmarks/results/releases.json
+    python -m benchmarks.runs.releases OTHER --domains hubei china     # writes benchmarks/results/releases.json
 
 OTHER: folder of a checkout with its own .venv. What is compared is the job by the ledger's timings, so without imports
 and Prefect's start, and the peak of memory over all processes. The fastest round of each counts.
@@ -94,8 +94,9 @@ def main() -> None:
     for domain, found in domains.items():
         this, before = found["this"], found["other"]
         print(
-            f"{domain}: {this['seconds']:.1f} s against {before['seconds']:.1f}, {this['seconds'] / before['seconds']:.2f} "
-            f"times; {this['pss'] / 1e9:.2f} GB against {before['pss'] / 1e9:.2f}"
+            f"{domain}: {this['seconds']:.1f} s against {before['seconds']:.1f}, "
+            f"{this['seconds'] / before['seconds']:.2f} times; "
+            f"{this['pss'] / 1e9:.2f} GB against {before['pss'] / 1e9:.2f}"
         )
     keep(FILE, {"commits": {n: c.commit for n, c in both.items()}, "domains": domains} | about())
 

@@ -197,11 +197,12 @@ def section() -> str:
     found = json.loads(FILE.read_text())
     machine = found["about"]
     return f"""{machine["device"]}, {machine["cores"]} cores, {machine["threads"]} threads; written from
-`benchmarks/results/whole.json` (`python -m benchmarks.runs.whole`). Made-up forecasts of {len(PARAMETERS)} variables, global
-GRIB files of {mean_size(found) / 1e6:.1f} MB a lead time, to a product at 0.05 degree on a local disk. *Job*: the sum
-of the ledger's timings, for the script without its imports; *wall* has imports and, for ours, Prefect's own server,
-started for this one run. *Memory*: the peak over all processes but that server's, shared pages counted once. The plain
-script (`benchmarks/runs/plain.py`) interpolates bilinearly: no network, no terrain, no checks, nothing published safely.
+`benchmarks/results/whole.json` (`python -m benchmarks.runs.whole`). Made-up forecasts of {len(PARAMETERS)} variables,
+global GRIB files of {mean_size(found) / 1e6:.1f} MB a lead time, to a product at 0.05 degree on a local disk. *Job*:
+the sum of the ledger's timings, for the script without its imports; *wall* has imports and, for ours, Prefect's own
+server, started for this one run. *Memory*: the peak over all processes but that server's, shared pages counted once.
+The plain script (`benchmarks/runs/plain.py`) interpolates bilinearly: no network, no terrain, no checks, nothing
+published safely.
 
 {table(found)}
 Seconds by stage:

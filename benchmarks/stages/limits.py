@@ -163,7 +163,8 @@ def section() -> str:
     machine = found["about"]
     head = (
         f"{machine['device']}, {machine['cores']} cores, {machine['threads']} threads, torch {machine['torch']}; "
-        "written from `benchmarks/results/limits.json` (`python -m benchmarks.stages.limits`). The fastest of some rounds.\n\n"
+        "written from `benchmarks/results/limits.json` (`python -m benchmarks.stages.limits`). "
+        "The fastest of some rounds.\n\n"
     )
     lines = [
         "| what | at best | |",

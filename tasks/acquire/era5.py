@@ -47,7 +47,7 @@ def final_since(cycle_time: datetime) -> datetime:
 
 
 def assert_checksum(data: bytes, stated: str, where: str) -> bool:
-    """Whether a checksum proves the bytes; IncompleteDownload if the bytes are not those that the CDS took a checksum of.
+    """Whether a checksum proves the bytes; IncompleteDownload if they are not those that the CDS took it of.
 
     It gives a number in hexadecimal, without leading zeros: the MD5 that its object store keeps, which for a file
     uploaded in parts is the MD5 of the parts' MD5s; a longer one is taken for SHA-256.

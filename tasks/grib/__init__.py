@@ -1,1 +1,1 @@
-"""GRIB 1 and 2 as ecCodes reads it: walking a file, what a header says, the grid, the values. Used by acquire and prepare."""
+"""GRIB 1 and 2 as ecCodes reads it: walking a file, a header, the grid, the values. For acquire and prepare."""

@@ -1,4 +1,4 @@
-"""What preparation hands on: a cycle's fields on the input grid, in group `input` of the staged product, and terrain."""
+"""What preparation hands on: a cycle's fields on the input grid, in group `input` of the product, and terrain."""
 
 from __future__ import annotations
 

@@ -58,8 +58,9 @@ class FractionsScore(BaseModel):
 class StationScore(BaseModel):
     """Scores of one field, read at stations in one way, over all pairs of a group. Errors are forecast - observed.
 
-    `period`: hours that an amount is summed over, 0 otherwise. `candidate`: see tasks/handover/candidates.py. `group`: all, or
-    which heights above or below the product's terrain. `low` and `high`: 95 % interval of the RMSE, block bootstrap.
+    `period`: hours that an amount is summed over, 0 otherwise. `candidate`: see tasks/handover/candidates.py. `group`:
+    all, or which heights above or below the product's terrain. `low` and `high`: 95 % interval of the RMSE, block
+    bootstrap.
     """
 
     variable: str

@@ -19,7 +19,7 @@ def same_inputs(store: str, region: Region, cycle: Cycle, fingerprint: str) -> L
 
 
 def same_recipe(store: str, region: Region, cycle: Cycle, package: ModelPackage) -> LedgerEntry | None:
-    """As `same_inputs`, before anything is fetched: by model, region and code alone, since a cycle's fields are final."""
+    """As `same_inputs`, before anything is fetched: by model, region and code, since a cycle's fields are final."""
     entry = read_entry(store, region.name, cycle)
     recipe = (package.digest, region.fingerprint, VERSION)
     if entry is None or (entry.model_sha256, entry.region_fingerprint, entry.code_version) != recipe:

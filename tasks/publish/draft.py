@@ -27,11 +27,13 @@ def draft(
 ) -> LedgerEntry:
     """All of an entry but for its names and revision."""
     return LedgerEntry(
-        region=region.name, cycle=str(cycle), state=State.PUBLISHED, quality=scorecard.quality, product="", quicklook="",
-        revision=0, fingerprint=fingerprint, published_at=datetime.now(UTC), lead_hours=info.lead_hours,
+        region=region.name, cycle=str(cycle), state=State.PUBLISHED, quality=scorecard.quality, product="",
+        quicklook="", revision=0, fingerprint=fingerprint, published_at=datetime.now(UTC),
+        lead_hours=info.lead_hours,
         variables=info.variables, absent=info.absent,
         inputs=[f.model_copy(update={"uri": f.uri.rsplit("/", 1)[-1]}) for f in inputs],  # a path is nobody's business
-        origin=info.origin, expver=info.expver, model=package.model_id, model_sha256=package.digest, code_version=VERSION,
+        origin=info.origin, expver=info.expver, model=package.model_id, model_sha256=package.digest,
+        code_version=VERSION,
         region_fingerprint=region.fingerprint, spacing=region.spacing, timings=timings, scorecard=scorecard,
         verified_at=None if scorecard.verification is None else datetime.now(UTC),
         slabs=[r.model_copy(update={"digests": {}}) for r in reports], digests=merged(reports),

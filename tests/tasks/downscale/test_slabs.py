@@ -37,8 +37,8 @@ def staged(tmp_path: Path, region: Region, block: int) -> Slab:
     region = region.model_copy(update={"inference": region.inference.model_copy(update={"block": block})})
     info = prepare.fn([str(DEMO_GRIB)], region, None, str(tmp_path / "store"), str(tmp_path), package.halo)
     return Slab(
-        product=info.product, terrain=info.terrain, coarse=info.grid, report=str(tmp_path / "slabs/0.json"), start=0, stop=1, model="inr-hres",
-        model_sha256=package.digest, target=region.target,
+        product=info.product, terrain=info.terrain, coarse=info.grid, report=str(tmp_path / "slabs/0.json"),
+        start=0, stop=1, model="inr-hres", model_sha256=package.digest, target=region.target,
     )  # fmt: skip
 
 
