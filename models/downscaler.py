@@ -123,9 +123,9 @@ class Downscaler(nn.Module):
     def decode(self, encoded: Encoded, statics: Statics, rows: Axis, cols: Axis) -> Tensor:
         """Fine fields of any query cells inside the encoded window; shapes as in `forward`."""
         base = encoded.interpolant(rows, cols)
-        fine, said = self.at_queries(encoded, statics, rows, cols)
+        fine, regressed = self.at_queries(encoded, statics, rows, cols)
         learned = self._net.decode(encoded.features, fine, rows, cols).float()
-        residual = torch.addcmul(said, learned, self.left(statics))
+        residual = torch.addcmul(regressed, learned, self.left(statics))
         return base + self.sigma(encoded, rows, cols) * residual
 
     def at_queries(self, encoded: Encoded, statics: Statics, rows: Axis, cols: Axis) -> tuple[Tensor, Tensor]:
@@ -133,13 +133,13 @@ class Downscaler(nn.Module):
         wide = with_margin(rows, FINE_MARGIN), with_margin(cols, FINE_MARGIN)
         predictors, difference = self.predictors(encoded, statics, *wide)
         with torch.autocast(predictors.device.type, enabled=False):  # tens of sigmas on a peak: bf16 would lose a tenth
-            said = self.regression(predictors.float(), mean_scale(rows, cols))
-        b, m = said.shape[0], FINE_MARGIN
+            regressed = self.regression(predictors.float(), mean_scale(rows, cols))
+        b, m = regressed.shape[0], FINE_MARGIN
         # how the detail changes inside the cell: what sharpening would add
         sharper = bilinear(encoded.detail, *wide) - nearest(encoded.detail, *wide)
         statics_there = statics.fine_channels(difference, mean_scale(rows, cols)).expand(b, -1, -1, -1)
-        fine = torch.cat([statics_there, sharper, said], dim=1)
-        return fine, said[:, :, m:-m, m:-m]
+        fine = torch.cat([statics_there, sharper, regressed], dim=1)
+        return fine, regressed[:, :, m:-m, m:-m]
 
     def predictors(self, encoded: Encoded, statics: Statics, rows: Axis, cols: Axis) -> tuple[Tensor, Tensor]:
         """The regression's predictors (B, P, Qy, Qx), and fine minus coarse statics (B or 1, S, Qy, Qx).

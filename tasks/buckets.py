@@ -69,21 +69,21 @@ def _settings(uri: str) -> tuple[tuple[str, str], ...]:
 def _opened(scheme: str, bucket: str, prefix: str, settings: tuple[tuple[str, str], ...]) -> Store:
     """What holds the connections: one for each place, as long as the environment says the same."""
     environment = dict(settings)
-    where: dict[str, Any] = {
+    options: dict[str, Any] = {
         "prefix": prefix or None,
         "client_options": _client(environment),
         "retry_config": _patience(environment),
     }
     match scheme:
         case "s3":
-            return S3Store(bucket, **where, **_aws(environment))
+            return S3Store(bucket, **options, **_aws(environment))
         case "gs":
-            return GCSStore(bucket, **where)
+            return GCSStore(bucket, **options)
         case "az":
-            return AzureStore(bucket, **where)
+            return AzureStore(bucket, **options)
         case "http" | "https":
-            del where["prefix"]
-            return HTTPStore("/".join(filter(None, [f"{scheme}://{bucket}", prefix])), **where)
+            del options["prefix"]
+            return HTTPStore("/".join(filter(None, [f"{scheme}://{bucket}", prefix])), **options)
     raise ValueError(f"no store is known of {scheme}://; give a folder, s3://, gs:// or az://")
 
 

@@ -131,7 +131,7 @@ class Cds:
             try:
                 return self.patiently(remote.get_results, job)
             except ProcessingFailedError as error:  # dismissed since
-                raise JobLost(f"{self.cycle}: CDS request {job} gives nothing ({self.said(error)})") from None
+                raise JobLost(f"{self.cycle}: CDS request {job} gives nothing ({self.in_a_line(error)})") from None
         reason = self._reason(remote)
         if "queued requests" in reason.lower():
             raise QueueFull(
@@ -202,9 +202,9 @@ class Cds:
                 raise JobLost(f"{ended} has expired (HTTP {status})") from None
             raise FileUnreachable(f"{ended} cannot be had now (HTTP {status or 'no answer'}); {again}") from None
         if isinstance(error, DownloadError) or (isinstance(error, AssertionError) and by_client(error)):  # another size
-            raise IncompleteDownload(f"{ended}: {self.said(error)}") from None
+            raise IncompleteDownload(f"{ended}: {self.in_a_line(error)}") from None
         if isinstance(error, NO_ANSWER):
-            raise FileUnreachable(f"{ended}: {self.said(error)}; {again}") from None
+            raise FileUnreachable(f"{ended}: {self.in_a_line(error)}; {again}") from None
         with self._understanding():
             raise error
 
@@ -228,7 +228,7 @@ class Cds:
             with self._understanding():
                 return ask()
         except NO_ANSWER as error:
-            raise NotYet(self.said(error), self._worth_waiting(error, job)) from error
+            raise NotYet(self.in_a_line(error), self._worth_waiting(error, job)) from error
 
     @contextmanager
     def _understanding(self) -> Iterator[None]:
@@ -240,10 +240,10 @@ class Cds:
         except Exception as error:
             if not by_client(error):
                 raise
-            came = self.said(Exception(f"{self._answer.url} sent {self._answer.text}"))
+            came = self.in_a_line(Exception(f"{self._answer.url} sent {self._answer.text}"))
             raise AnswerNotUnderstood(
                 f"{self.cycle}: an answer of the CDS is not what its client knows ({type(error).__name__}: "
-                f"{self.said(error)}): {came}; look at {STATUS_PAGE} for work on the service, else update "
+                f"{self.in_a_line(error)}): {came}; look at {STATUS_PAGE} for work on the service, else update "
                 "ecmwf-datastores-client, and run again"
             ) from error
 
@@ -252,12 +252,12 @@ class Cds:
         response = getattr(error, "response", None)
         if isinstance(error, NO_ADDRESS):
             raise RequestRefused(
-                f"{self.cycle}: the CDS url from {self._credentials.place} is none ({self.said(error)})"
+                f"{self.cycle}: the CDS url from {self._credentials.place} is none ({self.in_a_line(error)})"
             ) from None
         if response is None:
             return None
         if not is_busy(response.status_code):
-            raise refusal(self.cycle, self._credentials, response.status_code, self.said(error), job) from None
+            raise refusal(self.cycle, self._credentials, response.status_code, self.in_a_line(error), job) from None
         wanted = retry_after(response.headers)
         return None if wanted is None else min(wanted, self.pace.longest)
 
@@ -270,10 +270,10 @@ class Cds:
             with self._understanding():
                 remote.results_ready  # noqa: B018  (a property that asks)
         except (*NO_ANSWER, ProcessingFailedError) as error:
-            return self.said(error)
+            return self.in_a_line(error)
         return "no reason given"
 
-    def said(self, error: Exception) -> str:
+    def in_a_line(self, error: Exception) -> str:
         """An error in one line, without the key."""
         return one_line(error, self._credentials)
 
@@ -284,4 +284,4 @@ class Cds:
     def _pass_on(self, *args: Any, **_kwargs: Any) -> None:
         """A warning of the service, such as one of maintenance, to our log."""
         text = str(args[0]) % args[1:] if len(args) > 1 else str(args[0])
-        log.warning("%s: the CDS says: %s", self.cycle, self.said(Exception(text)))
+        log.warning("%s: the CDS says: %s", self.cycle, self.in_a_line(Exception(text)))

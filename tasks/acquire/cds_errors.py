@@ -60,32 +60,33 @@ def one_line(error: Exception, credentials: Credentials) -> str:
     return line if len(line) <= LONGEST else f"{line[: LONGEST - 3]}..."
 
 
-def refusal(cycle: Cycle, credentials: Credentials, status: int, said: str, job: str) -> FinescaleError | JobLost:
+def refusal(cycle: Cycle, credentials: Credentials, status: int, reason: str, job: str) -> FinescaleError | JobLost:
     """What a 4xx answer means to the one who asked, about a job or none."""
-    lower = said.lower()
+    lower = reason.lower()
     if status == 401:
         return RequestRefused(
             f"{cycle}: the CDS does not know the key from {credentials.place}; copy the one shown at {PROFILE} there "
-            f"({said})"
+            f"({reason})"
         )
     if "licence" in lower:
         return RequestRefused(
             f"{cycle}: the dataset's licence is not accepted yet; accept it with this user at the address that the CDS "
-            f"names, and run again ({said})"
+            f"names, and run again ({reason})"
         )
     if "cost limits" in lower:
         return RequestRefused(
-            f"{cycle}: the request is too large for the CDS; take a smaller box or fewer variables ({said})"
+            f"{cycle}: the request is too large for the CDS; take a smaller box or fewer variables ({reason})"
         )
     if "available yet" in lower or "latest date available" in lower:
-        return CycleNotReady(f"{cycle}: the CDS does not have that day yet; run again later ({said})")
+        return CycleNotReady(f"{cycle}: the CDS does not have that day yet; run again later ({reason})")
     if status in (404, 410) and job:
-        return JobLost(f"{cycle}: CDS request {job} is not there any more ({said})")
+        return JobLost(f"{cycle}: CDS request {job} is not there any more ({reason})")
     if status in (404, 410):
         return RequestRefused(
-            f"{cycle}: {credentials.url} is not the CDS ({said}); mend the url beside the key from {credentials.place}"
+            f"{cycle}: {credentials.url} is not the CDS ({reason}); mend the url beside the key from "
+            f"{credentials.place}"
         )
     return RequestRefused(
         f"{cycle}: the CDS refuses the request (HTTP {status}); change the region's box or variables, and run again "
-        f"({said})"
+        f"({reason})"
     )

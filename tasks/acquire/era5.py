@@ -46,7 +46,7 @@ def final_since(cycle_time: datetime) -> datetime:
     return cycle_time.replace(year=year, month=month, day=min(cycle_time.day, calendar.monthrange(year, month)[1]))
 
 
-def assert_checksum(data: bytes, stated: str, where: str) -> bool:
+def assert_checksum(data: bytes, stated: str, label: str) -> bool:
     """Whether a checksum proves the bytes; IncompleteDownload if they are not those that the CDS took it of.
 
     It gives a number in hexadecimal, without leading zeros: the MD5 that its object store keeps, which for a file
@@ -57,7 +57,7 @@ def assert_checksum(data: bytes, stated: str, where: str) -> bool:
     except ValueError:
         number = 0
     if not number or len(stated) > 64:
-        log.warning("%s: checksum %.80r of the CDS is of an unknown kind and is not compared", where, stated)
+        log.warning("%s: checksum %.80r of the CDS is of an unknown kind and is not compared", label, stated)
         return False
     if len(stated) > 32:
         digests = [hashlib.sha256(data).hexdigest()]
@@ -70,7 +70,7 @@ def assert_checksum(data: bytes, stated: str, where: str) -> bool:
                 digests.append(hashlib.md5(joined, usedforsecurity=False).hexdigest())
     if number not in [int(d, 16) for d in digests]:
         raise IncompleteDownload(
-            f"{where}: {len(data)} bytes with checksum {digests[0]}, the CDS says {stated} (cds_checksum: false "
+            f"{label}: {len(data)} bytes with checksum {digests[0]}, the CDS says {stated} (cds_checksum: false "
             "under acquire: in the region's YAML leaves this comparison out)"
         )
     return True
@@ -168,8 +168,8 @@ class _Fetch:
             raise
         file = self.raw.put(self.name, data, str(self.cycle), mirror="cds", expver=expver)
         self.job_file.unlink(missing_ok=True)
-        said = ", ".join(f"{len(hours)} h of {VERSIONS.get(e, 'expver ' + e)}" for e, hours in expver.items())
-        log.info("%s: %.1f kB from the CDS, proved: %s", self.cycle, len(data) / 1e3, said)
+        versions = ", ".join(f"{len(hours)} h of {VERSIONS.get(e, 'expver ' + e)}" for e, hours in expver.items())
+        log.info("%s: %.1f kB from the CDS, proved: %s", self.cycle, len(data) / 1e3, versions)
         return file
 
     def _stored(self) -> str | None:

@@ -20,12 +20,12 @@ from tasks.variables import Variable
 MILLIDEGREE = 1.1e-3  # GRIB 1 writes coordinates in 0.001 degree
 
 
-def _assert_covers(grid: Grid, area: Box, where: str) -> None:
+def _assert_covers(grid: Grid, area: Box, label: str) -> None:
     """The message's grid is ERA5's and holds every point that was asked for."""
     on_grid = all(abs(v / SPACING - round(v / SPACING)) * SPACING < MILLIDEGREE for v in (grid.north, grid.west))
     if not on_grid or any(abs(s - SPACING) > MILLIDEGREE for s in (grid.dlat, grid.dlon)):
         raise IncompleteDownload(
-            f"{where}: {grid.rows}x{grid.cols} points are not those of the {SPACING:g} degree grid"
+            f"{label}: {grid.rows}x{grid.cols} points are not those of the {SPACING:g} degree grid"
         )
     offset = (area.west - grid.west + MILLIDEGREE) % 360.0 - MILLIDEGREE
     width = (grid.cols - 1) * grid.dlon
@@ -35,31 +35,31 @@ def _assert_covers(grid: Grid, area: Box, where: str) -> None:
         or not (grid.wraps or offset + area.east - area.west <= width + MILLIDEGREE)
     ):
         raise IncompleteDownload(
-            f"{where}: {grid.south:g}..{grid.north:g}N {grid.west:g}..{grid.east:g}E does not hold the area asked for, "
+            f"{label}: {grid.south:g}..{grid.north:g}N {grid.west:g}..{grid.east:g}E does not hold the area asked for, "
             f"{area.south:g}..{area.north:g}N {area.west:g}..{area.east:g}E"
         )
 
 
-def _identify(message: GRIBMessage, asked: Asked, where: str, values: bool) -> tuple[Variable, int, str]:
+def _identify(message: GRIBMessage, asked: Asked, label: str, values: bool) -> tuple[Variable, int, str]:
     """(variable, hour of the day, expver) of a message; IncompleteDownload if it is none of those asked for."""
-    header = read_header(message, IncompleteDownload, where, AGAIN)
+    header = read_header(message, IncompleteDownload, label, AGAIN)
     variable = header.variable
     if variable not in asked.variables:
-        raise IncompleteDownload(f"{where}: {header.short_name} (paramId {header.param_id}) was not asked for")
+        raise IncompleteDownload(f"{label}: {header.short_name} (paramId {header.param_id}) was not asked for")
     assert variable is not None
-    where = f"{where} ({variable.name})"
+    label = f"{label} ({variable.name})"
     if header.grib_class != "ea":
-        raise IncompleteDownload(f"{where}: of class {header.grib_class}, not of ERA5 (ea)")
+        raise IncompleteDownload(f"{label}: of class {header.grib_class}, not of ERA5 (ea)")
     hour = (header.valid - asked.day) / timedelta(hours=1)
     if hour not in HOURS:
-        raise IncompleteDownload(f"{where}: valid at {header.valid:%Y-%m-%dT%H:%M}, not on {asked.day:%Y-%m-%d}")
+        raise IncompleteDownload(f"{label}: valid at {header.valid:%Y-%m-%dT%H:%M}, not on {asked.day:%Y-%m-%d}")
     try:
-        layout = read_layout(message, where)
+        layout = read_layout(message, label)
     except BadInput as error:
         raise IncompleteDownload(str(error)) from None
-    _assert_covers(layout.grid, asked.area, where)
-    if values and not np.isfinite(read_values(message, layout, where)).all():
-        raise IncompleteDownload(f"{where}: some values are missing")
+    _assert_covers(layout.grid, asked.area, label)
+    if values and not np.isfinite(read_values(message, layout, label)).all():
+        raise IncompleteDownload(f"{label}: some values are missing")
     return variable, int(hour), header.expver
 
 
@@ -89,13 +89,13 @@ def prove(path: Path, asked: Asked, cycle: object, *, values: bool = True) -> di
             raise IncompleteDownload(f"{cycle}: the CDS sent {path.stat().st_size} bytes that begin {head!r}, not GRIB")
     found: dict[tuple[str, int], str] = {}
     for placed in walk(path, IncompleteDownload, str(cycle)):
-        where = f"{cycle} message {placed.number}"
+        label = f"{cycle} message {placed.number}"
         try:
-            variable, hour, expver = _identify(placed.message, asked, where, values)
+            variable, hour, expver = _identify(placed.message, asked, label, values)
         except CorruptField as error:
             raise IncompleteDownload(str(error)) from None
         if (variable.name, hour) in found:
-            raise IncompleteDownload(f"{where}: {variable.name} at {hour:02d} UTC a second time")
+            raise IncompleteDownload(f"{label}: {variable.name} at {hour:02d} UTC a second time")
         found[variable.name, hour] = expver
     _assert_whole(found, asked, cycle)
     out: dict[str, list[int]] = {}

@@ -244,14 +244,14 @@ class _Fetch:
         self, mirror: Mirror, step: int, variables: list[Variable], proved: dict[str, set[str]]
     ) -> list[tuple[Variable, str, bytes]]:
         """What one mirror has of a lead time with its sha-256, proved unless it was before; the rest is noted."""
-        where = f"{self.cycle} +{step} h"
+        label = f"{self.cycle} +{step} h"
         try:
             base = mirror.file(self.cycle.time, step)
             listed = by_param(mirror.index(base))
             here = [v for v in variables if v.param in listed]
             absent = [v for v in variables if v.param not in listed]
             if absent:
-                log.info("acquire: %s: %s not in the index of %s", where, _params(absent), mirror.name)
+                log.info("acquire: %s: %s not in the index of %s", label, _params(absent), mirror.name)
                 self._note(step, absent, mirror, "not in the index", late=True)
             data = mirror.messages(base, [listed[v.param] for v in here]) if here else {}
         except MirrorFailure as failure:
@@ -264,7 +264,7 @@ class _Fetch:
             try:
                 if digest not in proved[variable.param]:
                     length = listed[variable.param].length
-                    assert_is_message(message, variable, self.cycle, step, length, f"{where} {variable.param}")
+                    assert_is_message(message, variable, self.cycle, step, length, f"{label} {variable.param}")
                 good.append((variable, digest, message))
             except IncompleteDownload as error:
                 self._refuse(step, variable, mirror, error)

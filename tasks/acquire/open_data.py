@@ -54,26 +54,26 @@ def needed(variables: list[Variable], step: int) -> list[Variable]:
     return [v for v in variables if not (v.amount and step == 0)]
 
 
-def assert_is_message(data: bytes, variable: Variable, cycle: Cycle, step: int, length: int, where: str) -> None:
+def assert_is_message(data: bytes, variable: Variable, cycle: Cycle, step: int, length: int, label: str) -> None:
     """The bytes are a whole message of this parameter, level, cycle and lead time; IncompleteDownload otherwise.
 
     By its header: values are decoded by `assert_decodes`.
     """
-    message = message_of(data, length, IncompleteDownload, where, REMEDY)
-    header = read_header(message, IncompleteDownload, where, REMEDY)
+    message = message_of(data, length, IncompleteDownload, label, REMEDY)
+    header = read_header(message, IncompleteDownload, label, REMEDY)
     height = HEIGHTS.get(variable.param)
     level = header.of_surface and (height is None or header.level == height)
     if (header.variable, level, header.init, header.lead_hours) != (variable, True, cycle.time, step):
         raise IncompleteDownload(
-            f"{where}: the index is wrong, the message there is {header.short_name} of {header.init:%Y-%m-%dT%H} "
+            f"{label}: the index is wrong, the message there is {header.short_name} of {header.init:%Y-%m-%dT%H} "
             f"+{header.lead_hours:g} h at {header.level_type} {header.level}; {REMEDY}"
         )
 
 
-def assert_decodes(data: bytes, where: str) -> None:
+def assert_decodes(data: bytes, label: str) -> None:
     """A whole message's values decode; IncompleteDownload otherwise."""
-    message = message_of(data, len(data), IncompleteDownload, where, REMEDY)
-    decode_values(message, IncompleteDownload, where, REMEDY)
+    message = message_of(data, len(data), IncompleteDownload, label, REMEDY)
+    decode_values(message, IncompleteDownload, label, REMEDY)
 
 
 def fetch_lead_time(
@@ -84,27 +84,27 @@ def fetch_lead_time(
     `decode`: prove their values too, where no checksum has proved the files.
     """
     base = file_uri(root, cycle.time, step)
-    where = f"{cycle} +{step} h"
+    label = f"{cycle} +{step} h"
     try:
         entries = by_param(read_index(read_bytes(f"{base}.index").decode()))
     except FileNotFoundError:
-        raise IncompleteDownload(f"{where}: no index at {base}.index; wait for the cycle to be complete") from None
+        raise IncompleteDownload(f"{label}: no index at {base}.index; wait for the cycle to be complete") from None
     except (ValueError, KeyError, TypeError) as error:  # not text, not JSON, not these keys
-        raise IncompleteDownload(f"{where}: {base}.index is cut or no index ({error}); {REMEDY}") from None
+        raise IncompleteDownload(f"{label}: {base}.index is cut or no index ({error}); {REMEDY}") from None
     messages = []
     for variable in needed(variables, step):
         entry = entries.get(variable.param)
         if entry is None:
-            raise IncompleteDownload(f"{where}: {variable.param} is not in the index; wait for it, or another mirror")
+            raise IncompleteDownload(f"{label}: {variable.param} is not in the index; wait for it, or another mirror")
         try:
             data = read_bytes(f"{base}.grib2", entry.offset, entry.offset + entry.length)
         except FileNotFoundError:
             raise IncompleteDownload(
-                f"{where}: no file at {base}.grib2, though there is an index; wait for it"
+                f"{label}: no file at {base}.grib2, though there is an index; wait for it"
             ) from None
-        assert_is_message(data, variable, cycle, step, entry.length, f"{where} {variable.param}")
+        assert_is_message(data, variable, cycle, step, entry.length, f"{label} {variable.param}")
         if decode:
-            assert_decodes(data, f"{where} {variable.param}")
+            assert_decodes(data, f"{label} {variable.param}")
         messages.append(data)
     whole = b"".join(messages)
     uri = join(folder, f"{cycle.stamp}-{step}h.grib2")

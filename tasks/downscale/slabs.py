@@ -35,7 +35,7 @@ log = logging.getLogger(__name__)
 
 OUT_OF_MEMORY = ("can't allocate memory", "out of memory", "ALLOC_FAILED", "unable to find an engine")
 SMALLEST_TILE = 40  # queries a side; below that the halo costs more than the tile
-NEWS_EVERY = 5.0  # seconds
+PROGRESS_EVERY = 5.0  # seconds
 
 
 def choose_device(wanted: str) -> str:
@@ -130,7 +130,12 @@ def _write(product: str, arrays: dict[str, Array], steps: slice, block: Block, f
 
 
 def _stacked(
-    work: _Blocks, names: list[str], steps: slice, block: Block, told: Callable[[], None], tick: Callable[[], None]
+    work: _Blocks,
+    names: list[str],
+    steps: slice,
+    block: Block,
+    on_lead_time: Callable[[], None],
+    tick: Callable[[], None],
 ) -> Fields:
     """A block's fields (steps, rows, cols) at some lead times, rounded."""
     shape = (steps.stop - steps.start, block.rows.stop - block.rows.start, block.cols.stop - block.cols.start)
@@ -139,21 +144,21 @@ def _stacked(
     for i in range(shape[0]):
         for name, field in work.lead_time({n: c[i : i + 1] for n, c in coarse.items()}).items():
             out[name][i] = round_field(name, field[0])
-        told()
+        on_lead_time()
         tick()
     return out
 
 
-class _News:
+class _Progress:
     """Tells now and then how far a slab is."""
 
     def __init__(self, slab: Slab, blocks: int) -> None:
-        self.slab, self.blocks, self.done, self.said = slab, blocks, 0, time.monotonic()
+        self.slab, self.blocks, self.done, self.written = slab, blocks, 0, time.monotonic()
 
     def __call__(self) -> None:
         self.done += 1
-        if time.monotonic() - self.said > NEWS_EVERY:
-            self.said = time.monotonic()
+        if time.monotonic() - self.written > PROGRESS_EVERY:
+            self.written = time.monotonic()
             write_json(self.slab.progress, {"done": round(self.done / self.blocks, 2)})
 
 
@@ -194,7 +199,7 @@ def compute(slab: Slab) -> SlabReport:
         package.model_id, device, slab.part, len(todo), *side, torch.get_num_threads(),
     )  # fmt: skip
     write_json(slab.progress, {"done": 0})
-    told = _News(slab, len(todo))
+    on_lead_time = _Progress(slab, len(todo))
     digests: dict[str, list[list[str]]] = {n: [[] for _ in range(slab.start, slab.stop)] for n in names}
 
     def note(steps: slice, written: Future[dict[str, list[str]]]) -> None:
@@ -208,7 +213,7 @@ def compute(slab: Slab) -> SlabReport:
             work.begin(block)
             for start in range(slab.start, slab.stop, depth):
                 steps = slice(start, min(start + depth, slab.stop))
-                fields = _stacked(work, names, steps, block, told, tick)
+                fields = _stacked(work, names, steps, block, on_lead_time, tick)
                 if before is not None:
                     note(*before)
                 before = steps, writer.submit(_write, slab.product, arrays, steps, block, fields)

@@ -47,7 +47,7 @@ class Header:
         return self.level_type in SURFACE_LEVELS
 
 
-def read_header(message: GRIBMessage, fault: type[FinescaleError], where: str, remedy: str) -> Header:
+def read_header(message: GRIBMessage, fault: type[FinescaleError], label: str, remedy: str) -> Header:
     """The header of a message; `fault` where a key does not decode or times contradict each other."""
     try:
         param_id = int(message["paramId"])
@@ -64,10 +64,10 @@ def read_header(message: GRIBMessage, fault: type[FinescaleError], where: str, r
             expver=_text(message, "expver"), member=int(message.get("perturbationNumber", 0)),
         )  # fmt: skip
     except (eccodes.CodesInternalError, KeyError, ValueError) as error:
-        raise fault(f"{where}: header does not decode ({error}); {remedy}") from None
+        raise fault(f"{label}: header does not decode ({error}); {remedy}") from None
     if not init <= start <= valid:
         raise fault(
-            f"{where}: valid from {start:%Y-%m-%dT%H} to {valid:%Y-%m-%dT%H}, initial time {init:%Y-%m-%dT%H}; {remedy}"
+            f"{label}: valid from {start:%Y-%m-%dT%H} to {valid:%Y-%m-%dT%H}, initial time {init:%Y-%m-%dT%H}; {remedy}"
         )
     return header
 

@@ -32,7 +32,7 @@ def _canonical(
     return canonical(np.linspace(first, last, nj), longitude[::-1] if east_to_west else longitude, "GRIB grid")
 
 
-def _assert_increments(message: GRIBMessage, where: str) -> None:
+def _assert_increments(message: GRIBMessage, label: str) -> None:
     """First point, last point and increment agree: a wrong byte in one of them would move the field."""
     unit = 1e-3 if message["edition"] == 1 else 1e-6  # degree, in which the edition writes coordinates
     for axis, n, which in (("i", "Ni", "longitude"), ("j", "Nj", "latitude")):
@@ -44,11 +44,11 @@ def _assert_increments(message: GRIBMessage, where: str) -> None:
         extents = [extent, 360.0 - extent] if axis == "i" else [extent]
         if all(abs(e / (message[n] - 1) - step) > 2 * unit for e in extents):
             raise CorruptField(
-                f"{where}: {message[n]} points of {step:g} degree do not fit {which}s {first:g} to {last:g}; {AGAIN}"
+                f"{label}: {message[n]} points of {step:g} degree do not fit {which}s {first:g} to {last:g}; {AGAIN}"
             )
 
 
-def read_layout(message: GRIBMessage, where: str) -> Canonical:
+def read_layout(message: GRIBMessage, label: str) -> Canonical:
     """How to bring a message's values into canonical order.
 
     UnreadableFile for a grid that is not regular in latitude and longitude; CorruptField for one that contradicts
@@ -56,25 +56,25 @@ def read_layout(message: GRIBMessage, where: str) -> Canonical:
     """
     try:
         if message["gridType"] != "regular_ll":
-            raise UnreadableFile(f"{where}: grid {message['gridType']}; only regular latitude-longitude grids are read")
+            raise UnreadableFile(f"{label}: grid {message['gridType']}; only regular latitude-longitude grids are read")
         if message["alternativeRowScanning"]:
-            raise UnreadableFile(f"{where}: rows scanned in alternating directions are not read")
+            raise UnreadableFile(f"{label}: rows scanned in alternating directions are not read")
         ni, nj, points = message["Ni"], message["Nj"], message["numberOfDataPoints"]
         if ni * nj != points:  # before coordinates are made: one wrong byte in Ni asks for gigabytes of them
-            raise CorruptField(f"{where}: {points} points for a grid of {nj}x{ni}; {AGAIN}")
-        _assert_increments(message, where)
+            raise CorruptField(f"{label}: {points} points for a grid of {nj}x{ni}; {AGAIN}")
+        _assert_increments(message, label)
         return _canonical(
             message["latitudeOfFirstGridPointInDegrees"], message["latitudeOfLastGridPointInDegrees"], nj,
             message["longitudeOfFirstGridPointInDegrees"], message["longitudeOfLastGridPointInDegrees"], ni,
             message["jScansPositively"], message["iScansNegatively"],
         )  # fmt: skip
     except (eccodes.CodesInternalError, KeyError, ValueError) as error:
-        raise CorruptField(f"{where}: header does not decode ({error}); {AGAIN}") from None
+        raise CorruptField(f"{label}: header does not decode ({error}); {AGAIN}") from None
 
 
-def read_values(message: GRIBMessage, layout: Canonical, where: str) -> np.ndarray:
+def read_values(message: GRIBMessage, layout: Canonical, label: str) -> np.ndarray:
     """A message's values (rows, cols) float32 in the table's unit, NaN where missing; CorruptField if undecodable."""
-    flat, shape = decode_values(message, CorruptField, where, AGAIN)
+    flat, shape = decode_values(message, CorruptField, label, AGAIN)
     consecutive = message["jPointsAreConsecutive"]
     values = layout(flat.reshape(shape[::-1]).T if consecutive else flat.reshape(shape))
     values[values >= MISSING] = np.nan
@@ -84,7 +84,7 @@ def read_values(message: GRIBMessage, layout: Canonical, where: str) -> np.ndarr
 
 
 def decode_values(
-    message: GRIBMessage, fault: type[FinescaleError], where: str, remedy: str
+    message: GRIBMessage, fault: type[FinescaleError], label: str, remedy: str
 ) -> tuple[np.ndarray, tuple[int, int]]:
     """(all values in file order, (rows, columns) of the grid); `fault` if the data section does not decode to that."""
     try:
@@ -92,7 +92,7 @@ def decode_values(
         ni, nj = int(message["Ni"]), int(message["Nj"])
         count = message.get_size("values")
         if count != ni * nj:  # before memory is taken for them
-            raise fault(f"{where}: {count} values for a grid of {nj}x{ni}; {remedy}")
+            raise fault(f"{label}: {count} values for a grid of {nj}x{ni}; {remedy}")
         return message.get_array("values"), (nj, ni)
     except (eccodes.CodesInternalError, KeyError) as error:
-        raise fault(f"{where}: data section does not decode ({error}); {remedy}") from None
+        raise fault(f"{label}: data section does not decode ({error}); {remedy}") from None

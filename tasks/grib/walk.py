@@ -78,15 +78,15 @@ def message_at(path: Path, offset: int, length: int) -> GRIBMessage:
         return GRIBMessage(eccodes.codes_new_from_message(file.read(length)))
 
 
-def message_of(data: bytes, length: int, fault: type[FinescaleError], where: str, remedy: str) -> GRIBMessage:
+def message_of(data: bytes, length: int, fault: type[FinescaleError], label: str, remedy: str) -> GRIBMessage:
     """The message that bytes are; `fault` if they are not one whole message of this length."""
     if len(data) != length or not data.startswith(BEGIN) or not data.endswith(END):
-        raise fault(f"{where}: {len(data)} of {length} bytes, or not a whole GRIB message; {remedy}")
+        raise fault(f"{label}: {len(data)} of {length} bytes, or not a whole GRIB message; {remedy}")
     try:
         message = GRIBMessage(eccodes.codes_new_from_message(data))
         stated = int(message["totalLength"])
     except eccodes.CodesInternalError as error:
-        raise fault(f"{where}: does not decode ({error}); {remedy}") from None
+        raise fault(f"{label}: does not decode ({error}); {remedy}") from None
     if stated != length:
-        raise fault(f"{where}: the message says {stated} bytes, not {length}; {remedy}")
+        raise fault(f"{label}: the message says {stated} bytes, not {length}; {remedy}")
     return message

@@ -112,7 +112,7 @@ def _on_grid(headers: list[FieldHeader], grid: Grid) -> np.ndarray:
     for header, values in zip(headers[1:], others, strict=True):
         if not np.array_equal(values, first):
             raise MixedCycles(
-                f"{header.where} and {headers[0].where}: two different {header.variable.name} fields valid at "
+                f"{header.label} and {headers[0].label}: two different {header.variable.name} fields valid at "
                 f"{header.valid:%Y-%m-%dT%H}; hand in one"
             )
     return first
@@ -163,7 +163,7 @@ def _amounts(name: str, messages: Messages, fields: Iterable[np.ndarray], analys
             values = accumulated - before[1]
             if float(values.min()) < AMOUNT_NOISE:
                 raise CorruptField(
-                    f"{messages[valid][0].where}: {name} accumulated to {valid:%Y-%m-%dT%H} is "
+                    f"{messages[valid][0].label}: {name} accumulated to {valid:%Y-%m-%dT%H} is "
                     f"{-float(values.min()):.3g} m below that to {before[0]:%Y-%m-%dT%H}; one of the two messages is "
                     "wrong: fetch them again"
                 )
@@ -207,7 +207,7 @@ def _target(headers: list[FieldHeader], target_of: Callable[[Grid], Grid]) -> Gr
         if header.grid not in targets:
             targets[header.grid] = target_of(header.grid)
         if targets[header.grid] != targets[headers[0].grid]:
-            raise BadInput(f"{header.where}: on {header.grid}, unlike the fields before it; hand in fields of one area")
+            raise BadInput(f"{header.label}: on {header.grid}, unlike the fields before it; hand in fields of one area")
     return targets[headers[0].grid]
 
 
@@ -234,7 +234,7 @@ def assemble(
     inits: dict[datetime, str] = {}
     for header in headers:
         if not header.analysis:
-            inits.setdefault(header.init, header.where)
+            inits.setdefault(header.init, header.label)
     _check_cycle(inits, analysis)
     states = [v for n, by_time in messages.items() if not VARIABLES[n].amount for v in by_time]
     init = min(inits) if inits else min(states or [v for by_time in messages.values() for v in by_time])

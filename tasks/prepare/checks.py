@@ -18,7 +18,7 @@ def _when(field: DecodedField) -> str:
         if field.header.analysis
         else f"{field.header.init:%Y-%m-%dT%H} +{hours:g} h"
     )
-    return f"{field.header.where}, {when}"
+    return f"{field.header.label}, {when}"
 
 
 def _hint(field: DecodedField, low: float, high: float) -> str:

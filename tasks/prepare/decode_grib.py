@@ -26,10 +26,10 @@ def first_grid(path: Path) -> Grid:
 def scan_grib(path: Path, wanted: set[str]) -> Iterator[FieldHeader]:
     """The header of every wanted surface field of a file; no data section is decoded."""
     for placed in walk(path, UnreadableFile):
-        where = f"{path.name} message {placed.number}"
-        header = read_header(placed.message, CorruptField, where, AGAIN)
+        label = f"{path.name} message {placed.number}"
+        header = read_header(placed.message, CorruptField, label, AGAIN)
         if header.variable is not None and _is_wanted(header, wanted):
-            yield _field(path, placed, header, f"{where} ({header.variable.name})")
+            yield _field(path, placed, header, f"{label} ({header.variable.name})")
 
 
 def _is_wanted(header: Header, wanted: set[str]) -> bool:
@@ -37,16 +37,16 @@ def _is_wanted(header: Header, wanted: set[str]) -> bool:
     return header.variable.name in wanted and header.of_surface and header.member == 0
 
 
-def _field(path: Path, placed: Placed, header: Header, where: str) -> FieldHeader:
+def _field(path: Path, placed: Placed, header: Header, label: str) -> FieldHeader:
     assert header.variable is not None
     return FieldHeader(
         variable=header.variable, init=header.init, start=header.start, valid=header.valid,
         analysis=header.grib_class == "ea" or header.grib_type == "an",
         origin=ORIGINS.get(header.grib_class, "unknown"), expver=header.expver,
-        layout=read_layout(placed.message, where), where=where,
-        read=partial(_values, path, placed.offset, placed.length, where),
+        layout=read_layout(placed.message, label), label=label,
+        read=partial(_values, path, placed.offset, placed.length, label),
     )  # fmt: skip
 
 
-def _values(path: Path, offset: int, length: int, where: str, layout: Canonical) -> np.ndarray:
-    return read_values(message_at(path, offset, length), layout, where)
+def _values(path: Path, offset: int, length: int, label: str, layout: Canonical) -> np.ndarray:
+    return read_values(message_at(path, offset, length), layout, label)

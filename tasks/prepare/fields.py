@@ -18,7 +18,7 @@ class FieldHeader:
 
     `init`: start of the forecast. `start`..`valid`: interval of an amount; both equal for an instant. `analysis`: the
     field belongs to a time series (reanalysis), so that different `init` do not mean different forecasts.
-    `layout`: its whole grid, and how its values come into canonical order. `where` names file and message for errors.
+    `layout`: its whole grid, and how its values come into canonical order. `label` names file and message for errors.
     `read` gives the values of the layout that it is handed: (rows, cols) float32 in SI units, NaN where missing.
     """
 
@@ -30,7 +30,7 @@ class FieldHeader:
     origin: str  # ifs, era5 or unknown: whose licence applies
     expver: str  # 0001 final, 0005 ERA5T; empty if the file does not say
     layout: Canonical
-    where: str
+    label: str
     read: Callable[[Canonical], np.ndarray]
     dated: bool = True  # False: the file does not say when, and the times above mean nothing
 

@@ -36,7 +36,7 @@ def verify_product(store: str, entry: LedgerEntry) -> list[str]:
         product = open_zarr(uri)
         wrong = _axes(product, entry)
     except damage as error:
-        return [f"{entry.product} cannot be opened: {_said(error)}"]
+        return [f"{entry.product} cannot be opened: {_in_a_line(error)}"]
     for name in entry.variables:
         if name not in product:
             wrong.append(f"{name} is missing")
@@ -62,7 +62,7 @@ def _read(array: xr.DataArray, damage: tuple[type[Exception], ...]) -> Iterator[
             try:
                 yield i, rest[i - done - 1].values
             except damage as error:
-                yield i, f"cannot be read: {_said(error)}"
+                yield i, f"cannot be read: {_in_a_line(error)}"
 
 
 def _axes(product: xr.Dataset, entry: LedgerEntry) -> list[str]:
@@ -102,7 +102,7 @@ def _span(hours: list[float]) -> str:
     return f"{len(hours)}, +{min(hours):g} to +{max(hours):g} h" if hours else "none"
 
 
-def _said(error: Exception) -> str:
+def _in_a_line(error: Exception) -> str:
     return f"{type(error).__name__}: {error}".splitlines()[0]
 
 

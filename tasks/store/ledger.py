@@ -166,11 +166,11 @@ def entries(store: str, region: str) -> list[LedgerEntry]:
     return [_parse(text, file) for file, text in zip(files, read_all(files), strict=True)]
 
 
-def _parse(text: bytes, where: str) -> LedgerEntry:
+def _parse(text: bytes, label: str) -> LedgerEntry:
     try:
         return LedgerEntry.model_validate_json(text)
     except ValidationError as error:
         raise DamagedLedger(
-            f"{where}: not a ledger entry ({error.error_count()} errors, first: {error.errors()[0]['msg']}); "
+            f"{label}: not a ledger entry ({error.error_count()} errors, first: {error.errors()[0]['msg']}); "
             "restore it, or remove it and make the cycle again"
         ) from None

@@ -116,8 +116,8 @@ def reject_doubtful_elevations(observations: pd.DataFrame) -> pd.DataFrame:
     disagreeing = (by_station.mean().abs() >= MOST_REPORTS_SHARE) & (by_station.size() >= FEWEST_REPORTS)
 
     stations = [*doubtful.index[doubtful], *disagreeing.index[disagreeing]]
-    where = observations["station"].isin(stations) & observations["variable"].isin(["t2m", "sp"])
-    return reject(observations, where, ELEVATION)
+    doubtful = observations["station"].isin(stations) & observations["variable"].isin(["t2m", "sp"])
+    return reject(observations, doubtful, ELEVATION)
 
 
 def reject_pressure_against_elevation(observations: pd.DataFrame) -> pd.DataFrame:

@@ -81,8 +81,8 @@ def verdict(quality: Quality) -> Verdict:
 
 def standing(entry: LedgerEntry) -> str:
     """A sentence on a product that is no longer to be used, else nothing."""
-    said = entry.state == State.QUARANTINED and entry.quality == Quality.QUARANTINED  # by the verdict
-    if entry.good or said:
+    in_verdict = entry.state == State.QUARANTINED and entry.quality == Quality.QUARANTINED  # by the verdict
+    if entry.good or in_verdict:
         return ""
     return f"This product is {entry.state}: {entry.why or 'no reason is given'}."
 

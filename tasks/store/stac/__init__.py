@@ -153,9 +153,9 @@ def _regional(store: str, region: str) -> Document | None:
 
 def _root(store: str) -> Document | None:
     regions = [n for n in names_in(store) if n[0] not in "._" and exists(join(store, n, CATALOG))]
-    said = "High-resolution weather fields, a catalogue a region"
+    description = "High-resolution weather fields, a catalogue a region"
     return (
-        catalogue("finescale", "finescale", said, {f"./{n}/{CATALOG}": n for n in regions}, root=True)
+        catalogue("finescale", "finescale", description, {f"./{n}/{CATALOG}": n for n in regions}, root=True)
         if regions
         else None
     )

@@ -106,8 +106,8 @@ class Http:
             raise ObservationsMissing(f"{url}: not there ({answer.status_code})")
         if is_busy(answer.status_code):
             raise NotYet(f"HTTP {answer.status_code}", retry_after(answer.headers))
-        said = bytes(answer.content[:200]).decode(errors="replace").strip()
-        raise RequestRefused(f"{answer.url}: refused (HTTP {answer.status_code}): {said or 'no reason given'}")
+        reason = bytes(answer.content[:200]).decode(errors="replace").strip()
+        raise RequestRefused(f"{answer.url}: refused (HTTP {answer.status_code}): {reason or 'no reason given'}")
 
     def get_all(self, urls: Iterable[str]) -> dict[str, bytes]:
         """Bodies by URL, as `get`; what is not there is left out and logged. ObservationsMissing if nothing is."""

@@ -51,7 +51,7 @@ def read_history(source: str | Path | bytes) -> pd.DataFrame:
     Positions and elevations that are not known are NaN. UnreadableFile if it is no such file.
     """
     data = source if isinstance(source, bytes) else anywhere.read(str(source))
-    where = "isd-history.csv" if isinstance(source, bytes) else str(source)
+    label = "isd-history.csv" if isinstance(source, bytes) else str(source)
     try:
         raw = pd.read_csv(io.BytesIO(data), dtype=str, keep_default_na=False)
         history = pd.DataFrame(
@@ -67,7 +67,7 @@ def read_history(source: str | Path | bytes) -> pd.DataFrame:
         )
     except (KeyError, ValueError) as error:
         raise UnreadableFile(
-            f"{where}: is no isd-history.csv ({error}); get it from {BASE_URL}/isd-history.csv"
+            f"{label}: is no isd-history.csv ({error}); get it from {BASE_URL}/isd-history.csv"
         ) from None
     history.index = pd.Index(raw["USAF"] + "-" + raw["WBAN"], name="station")
     history["elevation"] = history["elevation"].mask(history["elevation"] <= -999)  # -0999.0: not known

@@ -88,8 +88,8 @@ def read_iem(data: bytes) -> pd.DataFrame:
         reports = raw.rename(columns={"valid": "time", "lat": "latitude", "lon": "longitude"})
         reports = reports.assign(network="metar", time=pd.to_datetime(reports["time"]), station=reports["station"])
     except (ValueError, KeyError, pd.errors.ParserError) as error:
-        said = data[:80].decode(errors="replace")
-        raise UnreadableFile(f"IEM: its answer is no table of METARs ({error}): {said!r}") from None
+        beginning = data[:80].decode(errors="replace")
+        raise UnreadableFile(f"IEM: its answer is no table of METARs ({error}): {beginning!r}") from None
     return _table(reports, IEM_COLUMNS, "drct", "sknt", pd.Series(False, index=reports.index))
 
 
