@@ -128,12 +128,12 @@ describe("choosers", () => {
 
   test("the verdict is of what is chosen, not of what was read before", async () => {
     await twoRegions();
-    const { chooser } = await chosen("region=hubei&source=ifs");
-    await write("hubei/ifs/latest.json", { product: "p.zarr", cycle: "ifs/2026-11-22T00", quality: "verified", why: [] });
-    chooser.latest = await catalogue.latest("hubei", "ifs");
+    const { chooser } = await chosen("region=hubei&source=era5");
+    await write("hubei/era5/latest.json", { product: "p.zarr", cycle: "era5/2026-11-22T00", quality: "verified", why: [] });
+    chooser.latest = await catalogue.latest("hubei", "era5");
     chooser.draw("en");
     expect(textOf("quality")).toBe("Verified");
-    await chooser.choose("fiji");
+    await chooser.choose("fiji"); // of the same source
     chooser.draw("en");
     expect(document.getElementById("status")?.hidden).toBe(true);
   });
