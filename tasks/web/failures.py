@@ -16,14 +16,12 @@ import urllib3
 from tasks.web.answers import TooSlow, is_busy, retry_after
 from tasks.web.patience import NotYet
 
-# OSError: of disks, most errors of `requests`, and what s3fs makes of S3's codes.
+# OSError: of disks, most errors of `requests`, and what tasks/objects.py makes of obstore's.
 TRANSIENT = (OSError, httpx.TransportError, urllib3.exceptions.HTTPError)
-# Of optional packages, by the module that holds them: s3fs passes these on as they are.
+# Of packages that not everybody has loaded, by the module that holds them: zarr passes obstore's on as they are, fsspec
+# those of aiohttp.
 TRANSIENT_IF_LOADED = (
-    ("botocore.exceptions", "HTTPClientError"),
-    ("botocore.exceptions", "ConnectionError"),
-    ("botocore.exceptions", "IncompleteReadError"),
-    ("botocore.parsers", "ResponseParserError"),
+    ("obstore.exceptions", "BaseError"),
     ("aiohttp.client_exceptions", "ClientError"),
 )
 # Among the families above: addresses, headers and documents that are wrong and stay so.
@@ -63,7 +61,7 @@ def is_transient(error: BaseException) -> bool:
 
 
 def _loaded() -> list[type[Exception]]:
-    """Those of optional packages; who has not loaded one has no error of it."""
+    """Of packages that are loaded; who has not loaded one has no error of it."""
     modules = ((sys.modules.get(module), name) for module, name in TRANSIENT_IF_LOADED)
     return [getattr(module, name) for module, name in modules if module is not None]
 

@@ -4,22 +4,38 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
+from typing import Any
 
 import fsspec
 import numpy as np
 import pytest
+import xarray as xr
 import zarr
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from tasks import objects
-from tasks.arrays import zarr_store
+from tasks.arrays import open_zarr, write_zarr, zarr_store
 from tasks.errors import StoreNotReadable, StoreNotWritable
-from tasks.storage import assert_readable, assert_writable, exists, join, names_in, read_bytes, write_bytes
+from tasks.storage import (
+    assert_readable,
+    assert_writable,
+    create_bytes,
+    exists,
+    files_in,
+    join,
+    names_in,
+    put_in_place,
+    read_bytes,
+    remove,
+    write_bytes,
+)
+from tasks.web.failures import is_transient
 from tests.servers.s3 import KEY, SECRET, S3Server, free_ports, s3_server
 
 KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
@@ -103,6 +119,34 @@ def test_a_server_that_is_away_is_one_line(s3_store: str, monkeypatch: pytest.Mo
     assert "\n" not in str(raised.value)
     with pytest.raises(OSError, match=r"after 1 retries"):
         zarr.open_group(zarr_store(s3_store), mode="r")
+
+
+def test_what_a_server_that_is_away_causes_can_pass(s3_store: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever asked: a step is tried again for all of it."""
+    fields, uri = xr.Dataset({"t2m": ("step", np.zeros(3))}), join(s3_store, "a.zarr")
+    write_zarr(fields, uri)
+    group = zarr.open_group(zarr_store(uri), mode="r+")
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
+    away = zarr_store(uri)
+    asked: list[Callable[[], Any]] = [
+        lambda: write_zarr(fields, uri),
+        lambda: open_zarr(uri),
+        lambda: list(zarr.Group.open(away).keys()),
+        lambda: zarr.create_array(away, name="u10", shape=(3,), dtype="f4"),
+        lambda: write_bytes(join(uri, "a"), b""),
+        lambda: read_bytes(join(uri, "a")),
+        lambda: create_bytes(join(uri, "a"), b""),
+        lambda: names_in(uri),
+        lambda: files_in(uri),
+        lambda: remove(uri),
+        lambda: put_in_place(uri, join(s3_store, "b.zarr")),
+    ]
+    assert list(group) == ["t2m"]  # of the server that is there
+    for ask in asked:
+        with pytest.raises(Exception, match="error sending request") as raised:
+            ask()
+        assert is_transient(raised.value)
 
 
 def test_refused_keys_are_one_line_without_them(s3_store: str, monkeypatch: pytest.MonkeyPatch) -> None:
