@@ -1,4 +1,4 @@
-"""Scores of pairs: pooled with intervals, by lead time, by station; skill; contingency tables; case studies.
+"""Scores of pairs: pooled with intervals, by lead time, by station; skill; case studies. Events: events.py.
 
 Method: WMO-No. 485, Appendix 2.2.34. All candidates of a variable are scored on one and the same sample.
 """
@@ -10,71 +10,16 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-import xarray as xr
-from scores.categorical import BasicContingencyManager
 
-from tasks.handover.candidates import ALL, APART, CASES, FAR, HEADLINE, NEAR, Candidate, baselines, candidates, headline
+from tasks.handover.candidates import ALL, APART, CASES, HEADLINE, Candidate, baselines, headline
 from tasks.handover.scorecard import CaseStudy, EventScore, Skill, StationScore
-from tasks.validate.moments import Moments, errors, interval, moments, resampled_rmse
+from tasks.validate.events import contingency_scores
+from tasks.validate.moments import errors, interval, resampled_rmse
+from tasks.validate.scored import UNITS, Sample, samples
 
-UNITS = {
-    "t2m": "K", "d2m": "K", "sp": "Pa", "msl": "Pa", "tp": "m", "wind_speed": "m s-1", "wind_vector": "m s-1",
-    "wind_direction": "degree",
-}  # fmt: skip
 ENOUGH = 0.9  # of a station's reports: with fewer it does not count (WMO-No. 485)
 BOX = 2.0  # degrees: a day's errors in one box are one block of the bootstrap
 FEWEST_BLOCKS = 10  # with fewer, a station's day is a block
-MM = 1e-3
-# (variable, period) -> thresholds in SI
-EVENTS = {
-    ("wind_speed", 0.0): (5.0, 10.0, 15.0),
-    ("tp", 6.0): (1 * MM, 5 * MM, 25 * MM),
-    ("tp", 24.0): (1 * MM, 10 * MM, 50 * MM),
-}
-
-
-@dataclass(frozen=True)
-class Sample:
-    """Pairs of one variable and period without missing values, and the forecasts that are scored on them."""
-
-    variable: str
-    period: float
-    pairs: pd.DataFrame
-    candidates: list[Candidate]
-
-    @property
-    def angular(self) -> bool:
-        """Whether errors wrap at 180 degrees."""
-        return self.variable == "wind_direction"
-
-    @property
-    def correlated(self) -> bool:
-        """Whether a correlation means anything."""
-        return self.variable not in ("wind_direction", "wind_vector")
-
-    def of_group(self, group: str) -> Sample:
-        """The pairs of a group of heights; of stations without a known height there are only those of ALL."""
-        here = in_group(self.pairs["above"], group)
-        return self if here.all() else Sample(self.variable, self.period, self.pairs[here], self.candidates)
-
-    def moments(self, candidate: Candidate, groups: np.ndarray, size: int) -> Moments:
-        """Sums of a candidate's errors by group."""
-        forecast, observed = self.pairs[candidate.name].to_numpy(), self.pairs["observed"].to_numpy()
-        return moments(forecast, observed, groups, size, self.angular)
-
-
-def in_group(above: pd.Series, group: str) -> np.ndarray:
-    """Which stations belong to a group by their height above the product's terrain."""
-    away = np.abs(above.to_numpy())
-    match group:
-        case "all":
-            return np.ones(len(away), dtype=bool)
-        case "within 100 m":
-            return away <= NEAR
-        case "100 to 300 m":
-            return (away > NEAR) & (away <= FAR)
-        case _:
-            return away > FAR
 
 
 def reporting(pairs: pd.DataFrame, complete: bool = True) -> np.ndarray:
@@ -105,16 +50,6 @@ def _faithful(found: pd.DataFrame, complete: bool) -> pd.Index:
         owed = owed[owed["time"] <= owed["station"].map(last)]
     share = reports.groupby("station", observed=True).size() / owed.groupby("station", observed=True).size()
     return share.index[share >= ENOUGH]
-
-
-def samples(pairs: pd.DataFrame) -> Iterator[Sample]:
-    """One a variable and period. Candidates without any value are left out, rows without all others too."""
-    for (variable, period), found in pairs.groupby(["variable", "period"], sort=False):
-        named = [c for c in candidates(str(variable)) if c.name in found and found[c.name].notna().any()]
-        there = np.logical_and.reduce([found[c.name].notna().to_numpy() for c in named] or [[False]])
-        if there.any():
-            whole = found if there.all() else found[there]
-            yield Sample(str(variable), float(str(period)), whole, named)
 
 
 def blocks(pairs: pd.DataFrame) -> tuple[np.ndarray, int]:
@@ -216,51 +151,9 @@ def score(pairs: pd.DataFrame) -> Scores:
             reference = Candidate("input", ours.method, ours.height)
             if (judged := skill(rows, drawn, ours, [reference])) is not None:
                 out.judged.append(judged)
-        out.events.extend(_events(sample, [ours, *baselines(sample.variable)]))
+        out.events.extend(contingency_scores(sample, [ours, *baselines(sample.variable)]))
         out.cases.extend(_cases(sample.of_group(CASES), ours))
     return out
-
-
-def _finite(value: xr.DataArray) -> float | None:
-    number = float(value)
-    return number if np.isfinite(number) else None
-
-
-def contingency(forecast: np.ndarray, observed: np.ndarray, threshold: float) -> BasicContingencyManager:
-    """Contingency table of the event "at or above the threshold"; its methods are the scores of library `scores`.
-
-    forecast, observed (n,) in the threshold's unit. With hits a, false alarms b, misses c, and hits by chance
-    r = (a + b)(a + c) / n: probability of detection a / (a + c), false alarm ratio b / (a + b), frequency bias
-    (a + b) / (a + c), equitable threat score (a - r) / (a + b + c - r); not finite where a denominator is 0. NaN is no
-    event on either side: leave missing pairs out first, as `samples` does. ValueError where lengths differ.
-
-    Wilks 2019, chapter 9, doi:10.1016/C2017-0-03921-6; the equitable threat score: Schaefer 1990,
-    doi:10.1175/1520-0434(1990)005<0570:TCSIAA>2.0.CO;2; thresholds: WMO-No. 485, Appendix 2.2.34.
-    """
-    predicted, happened = forecast >= threshold, observed >= threshold
-    counts = {
-        "tp_count": (predicted & happened).sum(), "tn_count": (~predicted & ~happened).sum(),
-        "fp_count": (predicted & ~happened).sum(), "fn_count": (~predicted & happened).sum(),
-        "total_count": len(predicted),
-    }  # fmt: skip
-    return BasicContingencyManager({k: xr.DataArray(float(v)) for k, v in counts.items()})
-
-
-def _events(sample: Sample, shown: list[Candidate]) -> Iterator[EventScore]:
-    observed = sample.pairs["observed"].to_numpy()
-    for threshold in EVENTS.get((sample.variable, sample.period), ()):
-        for candidate in (c for c in shown if c in sample.candidates):
-            # float32 forecasts, and observations in tenths: just below a threshold by rounding is at it
-            edge = threshold * (1 - 1e-6)
-            table = contingency(sample.pairs[candidate.name].to_numpy(), observed, edge)
-            counts = {k: int(v) for k, v in table.get_counts().items()}
-            yield EventScore(
-                variable=sample.variable, period=sample.period, units=UNITS[sample.variable], threshold=threshold,
-                candidate=candidate.name, hits=counts["tp_count"], misses=counts["fn_count"],
-                false_alarms=counts["fp_count"], correct_negatives=counts["tn_count"],
-                pod=_finite(table.probability_of_detection()), far=_finite(table.false_alarm_ratio()),
-                ets=_finite(table.equitable_threat_score()), frequency_bias=_finite(table.frequency_bias()),
-            )  # fmt: skip
 
 
 def _cases(sample: Sample, ours: Candidate) -> Iterator[CaseStudy]:
