@@ -112,7 +112,7 @@ def _read(path: str, variables: list[str] | None) -> Iterator[tuple[Assembled, x
     local_files([path])
     with TemporaryDirectory(prefix="finescale-") as folder, scanned([Path(path)], set(wanted)) as headers:
         assembled = assemble(headers, lambda grid: grid, wanted, variables or [])
-        yield assembled, keep(assembled.coordinates(), assembled.variables, assembled.series(), f"{folder}/fields.zarr")
+        yield assembled, keep(assembled.coordinates(), assembled.variables, assembled.series(), f"{folder}/input.zarr")
 
 
 def _describe(ds: xr.Dataset, assembled: Assembled, made_with: str, method: str) -> xr.Dataset:
