@@ -24,7 +24,8 @@ import yaml
 from tasks.grids.grid import Grid
 from tasks.grids.regrid import regrid
 from tasks.region.search import SHIPPED
-from tests.servers.opendata import DEMO_GRIB, messages, param_of, relabelled
+from tests.grib import messages
+from tests.servers.opendata import DEMO_GRIB, param_of, relabelled
 
 TIME = datetime(2026, 11, 20, tzinfo=UTC)
 LEAD_HOURS = list(range(0, 145, 3))

@@ -17,7 +17,8 @@ import yaml
 from benchmarks.stages.inference import RESULTS, processor
 from tasks.region.search import SHIPPED
 from tasks.store.ledger import entries
-from tests.servers.opendata import DEMO_GRIB, messages, param_of, relabelled
+from tests.grib import messages
+from tests.servers.opendata import DEMO_GRIB, param_of, relabelled
 from tests.servers.prefect import Prefect, prefect
 
 FILE = RESULTS / "pool.json"

@@ -28,7 +28,7 @@ from benchmarks.stages.inference import OURS as NETWORK
 from benchmarks.stages.inference import RESULTS
 from flows.server.runtime import ENVIRONMENT
 from tasks.region import search as regions
-from tests.servers.opendata import messages
+from tests.grib import messages
 
 FILE = RESULTS / "whole.json"
 LEAD_TIMES = {"hubei": len(LEAD_HOURS), "china": len(LEAD_HOURS), "globe": 1}

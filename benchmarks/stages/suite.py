@@ -22,7 +22,7 @@ from benchmarks.stages.inference import RESULTS
 from tasks.downscale.packages import open_package
 from tasks.prepare import prepare
 from tasks.region import search as regions
-from tests.servers.opendata import messages
+from tests.grib import messages
 
 FILE = RESULTS / "stages.json"
 ROUNDS = 3

@@ -16,7 +16,7 @@ from flows.products.status import region_status
 from tasks.errors import BadInput
 from tests.conftest import RegionMaker
 from tests.flows.conftest import CommandLine
-from tests.servers import opendata
+from tests.servers.http import cut
 from tests.servers.opendata import OpenData, open_data
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
@@ -60,7 +60,7 @@ def test_every_cycle_is_made_and_the_next_time_none(
 def test_a_failed_day_is_listed_and_is_all_that_is_left(
     region: str, mirror: OpenData, tmp_path: Path, workspace: Path, finescale: CommandLine
 ) -> None:
-    mirror.on("20261118.*grib2", opendata.cut(50))
+    mirror.on("20261118.*grib2", cut(50))
     command = [
         "backfill",
         region,

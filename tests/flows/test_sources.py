@@ -22,6 +22,7 @@ from tasks.region.document import Region
 from tests.conftest import RegionMaker
 from tests.flows.conftest import CommandLine
 from tests.servers import opendata
+from tests.servers.http import cut
 from tests.servers.opendata import OpenData, open_data
 
 QUICK = {"timeout_seconds": 5, "pause_seconds": 0.5, "poll_seconds": 0.5, "wait_minutes": 0.1}
@@ -85,7 +86,7 @@ def test_a_cycle_that_is_not_complete_ends_with_exit_3(tmp_path: Path, mirror: O
 
 @pytest.mark.fault("a message that cannot be had in time", "nothing published; what was published before stays")
 def test_a_fault_that_does_not_end_publishes_nothing(tmp_path: Path, mirror: OpenData, run: Run) -> None:
-    mirror.on("-3h-.*grib2", opendata.cut(100))
+    mirror.on("-3h-.*grib2", cut(100))
     result = run(mirrors=["ecmwf"], wait_minutes=0.02)
     assert result.exit_code == 1
     last = result.stderr.strip().splitlines()[-1]

@@ -17,10 +17,12 @@ from tasks.prepare.decode import decode
 from tasks.prepare.fields import DecodedField
 from tasks.variables import VARIABLES
 from tests.conftest import DEMO_GRIB
+from tests.grib import messages
 
 NAMES = list(VARIABLES)
 INIT, VALID = datetime(2021, 12, 10, 12, tzinfo=UTC), datetime(2021, 12, 10, 20, tzinfo=UTC)
 PACKING = {"t2m": 5e-3, "d2m": 5e-3, "u10": 5e-3, "v10": 5e-3, "sp": 1.0, "msl": 1.0, "tp": 1e-6}  # 16 bits of range
+MESSAGES = messages(DEMO_GRIB)
 
 
 def same(values: np.ndarray) -> np.ndarray:
@@ -33,16 +35,6 @@ class Change:
 
     keys: dict[str, str | int | float]
     values: Callable[[np.ndarray], np.ndarray] = same
-
-
-def messages() -> list[bytes]:
-    """The demo's messages as they are shipped."""
-    out = []
-    with DEMO_GRIB.open("rb") as file:
-        while (handle := eccodes.codes_grib_new_from_file(file)) is not None:
-            out.append(eccodes.codes_get_message(handle))
-            eccodes.codes_release(handle)
-    return out
 
 
 def changed(message: bytes, *changes: Change) -> bytes:
@@ -61,7 +53,7 @@ def changed(message: bytes, *changes: Change) -> bytes:
 
 def rewritten(*changes: Change) -> list[bytes]:
     """The demo's messages after the same changes to each."""
-    return [changed(message, *changes) for message in messages()]
+    return [changed(message, *changes) for message in MESSAGES]
 
 
 def read(path: Path, wanted: set[str] | None = None) -> dict[str, DecodedField]:
@@ -150,7 +142,7 @@ def test_grib_written_another_way_decodes_to_the_same_fields(
 def test_messages_of_both_editions_in_any_order_decode_to_the_same_fields(
     tmp_path: Path, demo: dict[str, DecodedField]
 ) -> None:
-    mixed = rewritten(SIMPLE, EDITION_1)[:3] + messages()[3:]
+    mixed = rewritten(SIMPLE, EDITION_1)[:3] + MESSAGES[3:]
     np.random.default_rng(8).shuffle(mixed)
     assert_equal(read(write(tmp_path, mixed)), demo)
 
@@ -161,8 +153,8 @@ def test_other_parameters_levels_and_members_are_skipped(tmp_path: Path, demo: d
         {"paramId": 130, "typeOfLevel": "isobaricInhPa", "level": 850},
         {"productDefinitionTemplateNumber": 1, "type": "pf", "number": 7, "numberOfForecastsInEnsemble": 50},
     ]
-    extra = [changed(messages()[0], Change(keys)) for keys in kinds]
-    assert_equal(read(write(tmp_path, [extra[0], *messages()[:4], extra[1], *messages()[4:], extra[2]])), demo)
+    extra = [changed(MESSAGES[0], Change(keys)) for keys in kinds]
+    assert_equal(read(write(tmp_path, [extra[0], *MESSAGES[:4], extra[1], *MESSAGES[4:], extra[2]])), demo)
 
 
 def test_only_wanted_variables_are_decoded(demo: dict[str, DecodedField]) -> None:
@@ -202,7 +194,7 @@ def test_globe_that_starts_at_180_is_turned_with_its_values(tmp_path: Path) -> N
         "longitudeOfFirstGridPointInDegrees": 180.0, "longitudeOfLastGridPointInDegrees": 177.5,
     }  # fmt: skip
     globe = Change(keys, lambda _: 280.0 + 10 * np.sin(np.deg2rad(longitude))[None, :] * np.ones((73, 1)))
-    path = write(tmp_path, [changed(messages()[0], globe)])
+    path = write(tmp_path, [changed(MESSAGES[0], globe)])
     field = read(path)["t2m"]
     assert (field.grid.west, field.grid.cols, field.grid.wraps) == (-180.0, 144, True)
     expected = 280.0 + 10 * np.sin(np.deg2rad(field.grid.longitude))
@@ -210,7 +202,7 @@ def test_globe_that_starts_at_180_is_turned_with_its_values(tmp_path: Path) -> N
 
 
 def test_precipitation_in_kg_per_square_metre_becomes_metres(tmp_path: Path, demo: dict[str, DecodedField]) -> None:
-    path = write(tmp_path, [changed(messages()[-1], Change({"paramId": 228228}, lambda v: v * 1000.0))])
+    path = write(tmp_path, [changed(MESSAGES[-1], Change({"paramId": 228228}, lambda v: v * 1000.0))])
     assert_equal(read(path), {"tp": demo["tp"]})
 
 
@@ -235,7 +227,7 @@ def test_reanalysis_in_grib_1_with_padded_messages_is_read(tmp_path: Path) -> No
     parts = []
     for hour in range(3):
         keys = Change({"marsClass": "ea", "marsType": "an", "dataTime": 100 * hour, "startStep": 0, "endStep": 0})
-        message = changed(messages()[0], SIMPLE, EDITION_1, keys)
+        message = changed(MESSAGES[0], SIMPLE, EDITION_1, keys)
         padding = -len(message) % 120
         assert padding > 0
         parts.append(message + bytes(padding))
@@ -253,7 +245,7 @@ def test_download_of_a_month_of_era5_is_read_whole(shared_data: Path) -> None:
     )
 
 
-STARTS = np.cumsum([0, *(len(m) for m in messages())])
+STARTS = np.cumsum([0, *(len(m) for m in MESSAGES)])
 
 
 @pytest.mark.parametrize("number", [1, 4, 7])
@@ -277,7 +269,7 @@ def test_a_truncated_message_that_nobody_wants_is_refused_as_well(demo_grib: Pat
 @pytest.mark.parametrize("junk", [b"<html>502 Bad Gateway</html>", b"\x00\x00junk", b"7777", b"GRI"])
 @pytest.mark.parametrize("where", [1, 3, 7])
 def test_junk_between_or_after_messages_is_refused_with_its_place(junk: bytes, where: int, tmp_path: Path) -> None:
-    parts = messages()
+    parts = MESSAGES
     path = write(tmp_path, [*parts[:where], junk, *parts[where:]])
     with pytest.raises(UnreadableFile, match=rf"rewritten\.grib2: .*\b({STARTS[where]}|{STARTS[where] + 2})\b"):
         list(decode(path, set(NAMES)))

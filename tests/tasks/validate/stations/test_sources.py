@@ -17,7 +17,8 @@ from tasks.grids.box import Box
 from tasks.validate.stations.http import Http
 from tasks.validate.stations.place import within
 from tasks.validate.stations.sources import SOURCES, fetch
-from tests.servers.stations import Stations, station_services, status
+from tests.servers.http import status
+from tests.servers.stations import Stations, station_services
 from tests.tasks.validate.stations.made_up import GHCNH_LIST, HISTORY, metar, psv, three_hourly
 
 BOX = Box(north=33.5, south=28.5, west=108.0, east=117.0)  # Hubei
