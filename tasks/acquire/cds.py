@@ -48,7 +48,6 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 REQUESTS_PAGE = "https://cds.climate.copernicus.eu/requests"
-STATUS_PAGE = "https://status.ecmwf.int"
 GONE = (403, 404, 410)  # of a result's address: object stores answer 403 to what is not there any more
 SUBMISSIONS = 3  # of one request: one that got no answer may have been queued all the same
 CHUNK = 1 << 16  # bytes: the client loses what it has of a chunk when it is cut; its own MiB is a whole day of Hubei
@@ -243,8 +242,8 @@ class Cds:
             came = self.in_a_line(Exception(f"{self._answer.url} sent {self._answer.text}"))
             raise AnswerNotUnderstood(
                 f"{self.cycle}: an answer of the CDS is not what its client knows ({type(error).__name__}: "
-                f"{self.in_a_line(error)}): {came}; look at {STATUS_PAGE} for work on the service, else update "
-                "ecmwf-datastores-client, and run again"
+                f"{self.in_a_line(error)}): {came}; look at {REQUESTS_PAGE} whether work on the service is "
+                "announced, else update ecmwf-datastores-client, and run again"
             ) from error
 
     def _worth_waiting(self, error: Exception, job: str) -> float | None:

@@ -126,9 +126,9 @@ class Mirror:
         """Entries of a lead time's index; MirrorFailure if there is none, or it is cut or no index."""
         text = self._read(f"{base}.index", None, 1 << 20)
         try:
-            return read_index(text.decode())
-        except (ValueError, KeyError, TypeError):
-            raise MirrorFailure(f"{base.rsplit('/', 1)[-1]}.index is cut or no index", sick=False) from None
+            return read_index(text)
+        except ValueError as error:
+            raise MirrorFailure(f"{base.rsplit('/', 1)[-1]}.index is cut or no index ({error})", sick=False) from None
 
     def messages(self, base: str, entries: list[IndexEntry]) -> dict[str, bytes]:
         """Bytes by parameter, neighbours in one range, all ranges in one request where the mirror serves that."""

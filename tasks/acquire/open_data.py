@@ -6,8 +6,9 @@ Works on any root that is laid out so. The demo cycle ships in this layout.
 from __future__ import annotations
 
 import hashlib
-import json
-from dataclasses import dataclass
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from tasks.acquire.layout import file_uri
 from tasks.errors import IncompleteDownload
@@ -22,25 +23,29 @@ REMEDY = "fetch it again, or from another mirror"
 HEIGHTS = {"2t": 2, "2d": 2, "10u": 10, "10v": 10}  # m
 
 
-@dataclass(frozen=True)
-class IndexEntry:
-    """One message as the index lists it."""
+class IndexEntry(BaseModel):
+    """One message as a line of the index has it."""
+
+    model_config = ConfigDict(frozen=True, coerce_numbers_to_str=True)
 
     param: str
     levtype: str
     step: str
-    offset: int
-    length: int
+    offset: Annotated[int, Field(alias="_offset", ge=0)]  # bytes
+    length: Annotated[int, Field(alias="_length", gt=0)]
 
 
-def read_index(text: str) -> list[IndexEntry]:
-    """Entries of an `.index` file; ValueError, KeyError or TypeError if it is none."""
-    lines = [json.loads(line) for line in text.splitlines() if line.strip()]
-    entries = [
-        IndexEntry(e["param"], e["levtype"], str(e["step"]), int(e["_offset"]), int(e["_length"])) for e in lines
-    ]
-    if any(e.offset < 0 or e.length <= 0 for e in entries):
-        raise ValueError("an offset or length that cannot be")
+def read_index(text: bytes) -> list[IndexEntry]:
+    """Entries of an `.index` file; ValueError that says in a line what is wrong if it is none."""
+    entries = []
+    for number, line in enumerate(text.splitlines(), 1):
+        if line.strip():
+            try:
+                entries.append(IndexEntry.model_validate_json(line))
+            except ValidationError as error:
+                first = error.errors()[0]
+                where = " ".join(map(str, (f"line {number}", *first["loc"])))
+                raise ValueError(f"{where}: {first['msg']}") from None
     return entries
 
 
@@ -86,10 +91,10 @@ def fetch_lead_time(
     base = file_uri(root, cycle.time, step)
     label = f"{cycle} +{step} h"
     try:
-        entries = by_param(read_index(read_bytes(f"{base}.index").decode()))
+        entries = by_param(read_index(read_bytes(f"{base}.index")))
     except FileNotFoundError:
         raise IncompleteDownload(f"{label}: no index at {base}.index; wait for the cycle to be complete") from None
-    except (ValueError, KeyError, TypeError) as error:  # not text, not JSON, not these keys
+    except ValueError as error:
         raise IncompleteDownload(f"{label}: {base}.index is cut or no index ({error}); {REMEDY}") from None
     messages = []
     for variable in needed(variables, step):

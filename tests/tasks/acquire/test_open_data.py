@@ -61,9 +61,30 @@ def test_names_follow_ecmwfs_layout() -> None:
 
 
 def test_index_lines_are_read_with_blank_lines_between() -> None:
-    text = '\n{"param": "2t", "levtype": "sfc", "step": "8", "_offset": 5, "_length": 7, "other": 1}\n\n'
+    text = b'\n{"param": "2t", "levtype": "sfc", "step": "8", "_offset": 5, "_length": 7, "other": 1}\n\n'
     (entry,) = read_index(text)
     assert (entry.param, entry.levtype, entry.step, entry.offset, entry.length) == ("2t", "sfc", "8", 5, 7)
+
+
+@pytest.mark.parametrize(
+    ("line", "why"),
+    [
+        (b'{"param": "2t", "lev', "line 2: Invalid JSON: EOF"),
+        (b"<html>", "line 2: Invalid JSON: expected value"),
+        (b"\xff\xfe", "line 2: Invalid JSON"),
+        (b"[5]", "line 2: Input should be an object"),
+        (b'{"param": "2t", "levtype": "sfc", "step": "8", "_offset": 5}', "line 2 _length: Field required"),
+        (b'{"param": "2t", "levtype": "sfc", "step": "8", "_offset": -5, "_length": 7}', "line 2 _offset: .* 0"),
+        (b'{"param": "2t", "levtype": "sfc", "step": "8", "_offset": 5, "_length": 0}', "line 2 _length: .* 0"),
+        (b'{"param": null, "levtype": "sfc", "step": 8, "_offset": "5", "_length": "7"}', "line 2 param: .* string"),
+    ],
+)
+def test_an_index_that_is_none_says_in_which_line_and_why(line: bytes, why: str) -> None:
+    good = b'{"param": "2t", "levtype": "sfc", "step": 8, "_offset": "5", "_length": "7"}'
+    assert read_index(good)[0].step == "8"
+    with pytest.raises(ValueError, match=f"^{why}") as caught:
+        read_index(good + b"\n" + line)
+    assert "\n" not in str(caught.value)
 
 
 def test_fetched_file_decodes_to_all_variables(root: Path) -> None:
