@@ -33,9 +33,9 @@ def repeat_edges(name: str, gap: np.ndarray) -> np.ndarray:  # noqa: ARG001  as 
     return np.pad(gap, around, mode="edge")
 
 
-def tolerances(inputs: Mapping[str, np.ndarray]) -> dict[str, float]:
-    """What the RMS of each variable's gap may be, in its unit; of the whole input, of which a block sees a part."""
-    return {name: TOLERANCE * float(field.std()) for name, field in inputs.items()}
+def deviations(inputs: Mapping[str, np.ndarray]) -> dict[str, float]:
+    """Standard deviation of each variable's input over all of it, in its unit; what tolerances are a share of."""
+    return {name: float(field.std()) for name, field in inputs.items()}
 
 
 class Limits:
@@ -51,16 +51,18 @@ class Limits:
         self._rows = means.rows.shifted(top - INTERPOLATION_HALO)
         self._cols = means.cols.shifted(left - INTERPOLATION_HALO)
 
-    def hold(self, fine: Fields, coarse: Fields, tolerance: Mapping[str, float]) -> None:
+    def hold(self, fine: Fields, coarse: Fields, deviations: Mapping[str, float]) -> None:
         """Change fine fields (lead times, rows, cols), float32, in place, so that they are within the limits.
 
-        coarse: the same on the input's cells, (lead times, height, width). `tolerance`: as `tolerances` has it.
+        coarse: the same on the input's cells, (lead times, height, width). `deviations`: of the whole input, of which a
+        block sees a part: in a dry or calm one its own would ask for digits that float32 does not have.
 
         1. Each field gets the smooth correction that gives its cells the input's means, again until they are.
         2. An amount is then multiplied instead, which keeps it from falling below zero and dry cells dry.
         3. Dew points above the temperature are cut to it and their means restored, some times; a last cut stands, so
            that where the input itself is saturated a mean may stay a little low.
         """
+        tolerance = {name: TOLERANCE * deviations[name] for name in fine}
         for name, field in fine.items():
             self._restore_means(name, field, coarse[name], tolerance[name])
             if name in self.amounts:

@@ -24,7 +24,7 @@ from models.baselines.published import Published
 from models.baselines.regression import NeighbourhoodRegression, StaticsOnly
 from models.cell_means import CellMeans
 from models.interpolation import Bicubic, ConservativeBicubic
-from models.limits import SETTINGS, Limits, tolerances
+from models.limits import SETTINGS, Limits, deviations
 from models.package import ModelPackage
 from models.statistics import Statistics
 from models.training import metrics, spectra
@@ -139,7 +139,7 @@ def forecast(
     fine = {n: raw[:, i].numpy().copy() for i, n in here}
     gaps = {n: means.gap(f, coarse[n]) for n, f in fine.items()}
     if method.product:  # beyond the covered cells x only repeats its edge
-        Limits(means, amounts).hold(fine, coarse, tolerances({n: means.select(c) for n, c in coarse.items()}))
+        Limits(means, amounts).hold(fine, coarse, deviations({n: means.select(c) for n, c in coarse.items()}))
     else:
         fine |= {n: fine[n].clip(min=0) for n in fine if n in amounts}
     return fine, gaps

@@ -7,7 +7,7 @@ from functools import partial
 import numpy as np
 
 from models.interpolation import INTERPOLATION_HALO
-from models.limits import Fields, Limits, tolerances
+from models.limits import Fields, Limits
 from tasks.downscale.predict import Plan
 from tasks.grids.cell_means import cell_means
 from tasks.grids.grid import Grid, pad
@@ -45,8 +45,11 @@ class PlanLimits:
         """Field on the input grid -> on the part of it around the work, which `means` sees."""
         return coarse[..., self._near_rows, :][..., self._near_cols]
 
-    def hold(self, fine: Fields, coarse: Fields) -> Fields:
-        """Fields on `plan.work`, changed in place, -> on `plan.target` within the limits; `coarse`: the input's."""
+    def hold(self, fine: Fields, coarse: Fields, deviations: dict[str, float]) -> Fields:
+        """Fields on `plan.work`, changed in place, -> on `plan.target` within the limits.
+
+        coarse: the input's fields on `plan.coarse`. `deviations`: of the whole input's, at these lead times.
+        """
         near = {n: self.near(coarse[n]) for n in fine}
-        self._limits.hold(fine, near, tolerances({n: coarse[n] for n in fine}))
+        self._limits.hold(fine, near, deviations)
         return crop(fine, self.plan)

@@ -84,8 +84,11 @@ class _Blocks:
         self.tile_rows |= {n for r in (*rows, plan.edges[0]) if 0 < (n := r + top) < target.rows}
         self.tile_cols |= {n for c in (*cols, plan.edges[2]) if 0 < (n := c + left) < target.cols}
 
-    def lead_time(self, coarse: Fields) -> Fields:
-        """The block's fields (1, rows, cols) at a lead time (1, rows, cols), within the physical limits."""
+    def lead_time(self, coarse: Fields, deviations: dict[str, float]) -> Fields:
+        """The block's fields (1, rows, cols) at a lead time (1, rows, cols), within the physical limits.
+
+        `deviations`: of the whole input at this lead time.
+        """
         names = self.package.variables
         while True:
             try:
@@ -95,7 +98,7 @@ class _Blocks:
                     raise
                 self._shrink()
             else:
-                return self.limits.hold(fine, coarse)
+                return self.limits.hold(fine, coarse, deviations)
 
     def _shrink(self) -> None:
         if self.tile <= SMALLEST_TILE:
@@ -142,7 +145,8 @@ def _stacked(
     out = {n: np.empty(shape, dtype=np.float32) for n in names}
     coarse = coarse_fields(work.prepared, names, steps, work.limits.plan)
     for i in range(shape[0]):
-        for name, field in work.lead_time({n: c[i : i + 1] for n, c in coarse.items()}).items():
+        deviations = {n: work.slab.deviations[n][steps.start - work.slab.start + i] for n in names}
+        for name, field in work.lead_time({n: c[i : i + 1] for n, c in coarse.items()}, deviations).items():
             out[name][i] = round_field(name, field[0])
         on_lead_time()
         tick()

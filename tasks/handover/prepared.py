@@ -37,6 +37,7 @@ class PreparedInfo(BaseModel):
     init: str  # UTC
     lead_hours: list[float]
     variables: list[str]
+    deviations: dict[str, list[float]]  # variable -> standard deviation of its field at each lead time
     absent: list[str]
     origin: str
     expver: str
@@ -134,14 +135,22 @@ def create_fields(
         )  # fmt: skip
 
 
-def fill_fields(group: zarr.Group, series: Series) -> None:
-    """Write every variable's fields, as many lead times at a time as a chunk holds: each chunk is written once."""
+def fill_fields(group: zarr.Group, series: Series) -> dict[str, list[float]]:
+    """Write every variable's fields, as many lead times at a time as a chunk holds: each chunk is written once.
+
+    Returns the standard deviation of each field, variable -> by lead time: whoever reads a part of a field does not
+    know it, and nobody should read all of it again to know.
+    """
+    found: dict[str, list[float]] = {}
     for name, fields in series:
-        array = cast("zarr.Array[Any]", group[name])
+        array, found[name] = cast("zarr.Array[Any]", group[name]), []
         depth, start = array.chunks[0], 0
         for block in _blocks(fields, depth):
-            array[start : start + len(block)] = np.stack(block)
+            values = np.ascontiguousarray(np.stack(block), dtype=np.float32)  # in the order that readers sum in
+            array[start : start + len(block)] = values
+            found[name] += [float(field.std()) for field in values]
             start += len(block)
+    return found
 
 
 def _blocks(fields: Iterator[np.ndarray], depth: int) -> Iterator[list[np.ndarray]]:

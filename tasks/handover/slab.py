@@ -31,6 +31,7 @@ class Slab(BaseModel):
     report: str  # URI of the JSON to leave behind: a SlabReport
     start: int
     stop: int
+    deviations: dict[str, list[float]]  # variable -> of the whole input at each of these lead times
     model: str  # name of the package, or path of its folder
     model_sha256: str
     target: Grid
@@ -98,7 +99,8 @@ def slabs_of(info: PreparedInfo, region: Region, package: ModelPackage, model: s
     return [
         Slab(
             product=info.product, terrain=info.terrain, coarse=info.grid, report=join(folder, f"{start}-{first}.json"),
-            start=start, stop=stop, model=str(package.folder) if os.sep in model else model,
+            start=start, stop=stop, deviations={n: d[start:stop] for n, d in info.deviations.items()},
+            model=str(package.folder) if os.sep in model else model,
             model_sha256=package.digest, target=target, device=settings.device, first=first,
             last=last if len(groups) > 1 else None,
         )

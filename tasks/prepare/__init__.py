@@ -118,15 +118,15 @@ def prepare(
         try:
             block = region.inference.block
             create(uri, assembled.coordinates(), region.target, assembled.variables, statics, block)
-            fill_input(uri, assembled.series())
+            deviations = fill_input(uri, assembled.series())
         except BaseException:
             remove(uri)
             raise
         info = PreparedInfo(
             product=uri, terrain=statics.save(join(workspace, "terrain.zarr")) if statics is not None else None,
             grid=assembled.grid, init=f"{assembled.init:%Y-%m-%dT%H}", lead_hours=assembled.lead_hours,
-            variables=assembled.variables, absent=assembled.absent, origin=assembled.origin, expver=assembled.expver,
-            halo=available,
+            variables=assembled.variables, deviations=deviations, absent=assembled.absent, origin=assembled.origin,
+            expver=assembled.expver, halo=available,
         )  # fmt: skip
     count = len(info.variables), len(info.lead_hours)
     log.info("prepare: variables: %d, lead times: %d, on %s", *count, assembled.grid)

@@ -137,10 +137,10 @@ def _input(uri: str) -> zarr.Group:
     return zarr.open_group(zarr_store(uri), path=INPUT, mode="r+", use_consolidated=False)
 
 
-def fill_input(uri: str, series: Series) -> None:
-    """Write the fields that the product is made from, each once."""
+def fill_input(uri: str, series: Series) -> dict[str, list[float]]:
+    """Write the fields that the product is made from, each once; returns their deviations, as `fill_fields` does."""
     with room_for(uri):
-        fill_fields(_input(uri), series)
+        return fill_fields(_input(uri), series)
 
 
 def seal(uri: str, attributes: dict[str, str]) -> None:

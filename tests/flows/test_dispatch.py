@@ -58,8 +58,9 @@ def slab(tmp_path: Path) -> Callable[[int, int], Slab]:
 
     def make(start: int, stop: int) -> Slab:
         return Slab(
-            fields="fields", product="hubei-ifs-2026-11-20T00-abcd", report=str(tmp_path / f"slabs/{start}.json"),
-            start=start, stop=stop, model="inr-hres", model_sha256="0" * 64, target=Grid(33.0, 110.0, 0.25, 0.25, 8, 8),
+            product="hubei-ifs-2026-11-20T00-abcd", terrain=None, coarse=Grid(33.0, 110.0, 0.5, 0.5, 4, 4),
+            report=str(tmp_path / f"slabs/{start}.json"), start=start, stop=stop, deviations={}, model="inr-hres",
+            model_sha256="0" * 64, target=Grid(33.0, 110.0, 0.25, 0.25, 8, 8),
         )  # fmt: skip
 
     return make

@@ -8,7 +8,7 @@ import pytest
 from models.cell_means import CellMeans
 from models.geometry import subdivide
 from models.interpolation import INTERPOLATION_HALO
-from models.limits import TOLERANCE, Limits, repeat_edges, tolerances
+from models.limits import TOLERANCE, Limits, deviations, repeat_edges
 
 EDGE = 4  # cells around, of which nothing is known
 
@@ -23,7 +23,7 @@ def rain(*shape: int, seed: int = 0) -> np.ndarray:
 
 
 def hold(means: CellMeans, fine: dict[str, np.ndarray], coarse: dict[str, np.ndarray]) -> None:
-    Limits(means, {"tp"}).hold(fine, coarse, tolerances(coarse))
+    Limits(means, {"tp"}).hold(fine, coarse, deviations(coarse))
 
 
 @pytest.mark.parametrize("scale", [1, 2, 5])
@@ -73,9 +73,9 @@ def test_cells_that_are_not_covered_whole_are_not_asked() -> None:
     x = np.full((1, 12, 12), 9999.0, np.float32)
     x[:, 1:-1, :-1] = means(fine)
     held = {"t2m": fine.copy()}
-    Limits(means, ()).hold(held, {"t2m": x}, {"t2m": 1e-3})
+    Limits(means, ()).hold(held, {"t2m": x}, {"t2m": 10.0})
     assert np.array_equal(held["t2m"], fine)
-    Limits(means, ()).hold(held, {"t2m": x + 5}, {"t2m": 1e-3})
+    Limits(means, ()).hold(held, {"t2m": x + 5}, {"t2m": 10.0})
     assert (held["t2m"] - fine).min() > 4
 
 
@@ -137,7 +137,7 @@ def test_what_lies_beyond_is_asked_for_by_variable() -> None:
     held = []
     for name, pad in (("u10", repeat_edges), ("u10", turned), ("t2m", turned)):
         held.append({name: fine.copy()})
-        Limits(means, (), pad).hold(held[-1], {name: x}, {name: TOLERANCE * float(x.std())})
+        Limits(means, (), pad).hold(held[-1], {name: x}, deviations({name: x}))
     (plain,), (wind,), (state,) = (h.values() for h in held)
     assert np.array_equal(plain, state)
     assert np.abs(wind - plain)[:, :2].max() > 0.1

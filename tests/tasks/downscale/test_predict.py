@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from models.downscaler import Downscaler
 from models.geometry import subdivide
+from models.limits import deviations
 from models.statistics import Statistics, VariableStatistics
 from models.training.methods import build
 from tasks.downscale.fields import coarse_fields, downscale_fields, interpolate_fields
@@ -185,7 +186,7 @@ def test_limits_hold_and_the_product_averages_to_its_input(spacing: float) -> No
     assert (fine["d2m"] > fine["t2m"]).any(), "the raw network breaks a limit, or this test shows nothing"
     assert (fine["tp"] < 0).any()
     limits = PlanLimits(plan)
-    held = limits.hold(fine, coarse)
+    held = limits.hold(fine, coarse, deviations(coarse))
     assert (held["d2m"] <= held["t2m"]).all()
     assert (held["tp"] >= 0).all()
     for name, field in fine.items():  # `hold` works on the whole cells of plan.work in place
