@@ -19,7 +19,8 @@ from prefect.deployments import run_deployment
 from prefect.states import Cancelling, Completed, Crashed, Pending, Running
 
 from flows import dispatch
-from flows.dispatch import DEPLOYMENT, PAUSE, Dispatch, ask, run_slabs
+from flows.dispatch import PAUSE, Dispatch, ask, run_slabs
+from flows.server.names import LIVE_QUEUE, SLAB_DEPLOYMENT
 from tasks.errors import ModelMismatch, SlabFailed
 from tasks.grids.grid import Grid
 from tasks.handover.slab import Slab, SlabReport
@@ -219,7 +220,7 @@ def test_what_no_worker_begins_is_cancelled_and_computed_here(dispatched: Callab
     job = dispatched(nobody)
     reports = job(device="cpu")
     assert [r.where for r in reports] == ["in process"] * 2
-    assert {r.note for r in reports} == {f"no worker of {DEPLOYMENT} began within 1 min"}
+    assert {r.note for r in reports} == {f"no worker of {SLAB_DEPLOYMENT} began within 1 min"}
     assert states(job.pool) == [StateType.CANCELLED] * 2
     assert [slab.device for _, slab in job.here] == ["auto"] * 2
     assert all(WAIT < at - job.pool.runs[0].submitted <= WAIT + 2 for at, _ in job.here)
@@ -373,7 +374,7 @@ def server(request: pytest.FixtureRequest) -> Iterator[StandIn | Server]:
     with get_client(sync_client=True) as client:
         client.create_work_pool(WorkPoolCreate(name="gpu", type="process"))
         flow_id = client.create_flow(super_resolve)
-        client.create_deployment(flow_id, "gpu", work_pool_name="gpu", work_queue_name="live")
+        client.create_deployment(flow_id, "gpu", work_pool_name="gpu", work_queue_name=LIVE_QUEUE)
         yield Server(client)
         client.delete_work_pool("gpu")
 
@@ -382,7 +383,7 @@ def test_the_stand_in_answers_as_the_server_does(server: StandIn | Server, slab:
     def send(key: str) -> UUID:
         parameters = {"slab": slab(0, 8).model_dump()}
         sent = server.run_deployment(
-            DEPLOYMENT, parameters=parameters, timeout=0, idempotency_key=key, work_queue_name="live"
+            SLAB_DEPLOYMENT, parameters=parameters, timeout=0, idempotency_key=key, work_queue_name=LIVE_QUEUE
         )
         found: UUID = sent.id
         return found
