@@ -17,6 +17,7 @@ from prefect.client.schemas.actions import WorkPoolCreate
 from prefect.client.schemas.objects import State, StateType
 from prefect.deployments import run_deployment
 from prefect.states import Cancelling, Completed, Crashed, Pending, Running
+from tenacity import nap
 
 from flows import dispatch
 from flows.dispatch import PAUSE, Dispatch, ask, run_slabs
@@ -25,6 +26,7 @@ from tasks.errors import ModelMismatch, SlabFailed
 from tasks.grids.grid import Grid
 from tasks.handover.slab import Slab, SlabReport
 from tasks.region.settings import InferenceSettings
+from tasks.web import patience as patience_of_the_web
 from tests.flows.pool import Play, Pool, Run, computes, nobody, report_of
 
 WAIT = SILENT = 60.0  # seconds: see `settings`
@@ -278,7 +280,12 @@ def test_a_run_that_leaves_no_report_is_sent_again_and_named_at_last(dispatched:
 @pytest.fixture
 def patience(monkeypatch: pytest.MonkeyPatch) -> Callable[[Pool], None]:
     """Whoever waits for a server that is away waits by the pool's clock."""
-    return lambda pool: monkeypatch.setattr(dispatch, "time", pool)
+
+    def wait_by(pool: Pool) -> None:
+        for module in (nap, patience_of_the_web):  # what sleeps, and what looks at the clock
+            monkeypatch.setattr(module, "time", pool)
+
+    return wait_by
 
 
 def test_a_server_that_is_away_for_a_while_costs_nothing_but_time(
