@@ -48,7 +48,7 @@ def walk(path: Path, fault: type[FinescaleError], what: str = "") -> Iterator[Pl
                     _assert_padding(path, expected, size, fault, what)
                     return
                 offset, length = int(message["offset"]), int(message["totalLength"])
-            except eccodes.CodesInternalError as error:
+            except (eccodes.CodesInternalError, KeyError) as error:
                 raise fault(
                     f"{what}: message {number} at byte {expected} of {size} is truncated or broken ({error}); "
                     "fetch the file again"
@@ -85,7 +85,7 @@ def message_of(data: bytes, length: int, fault: type[FinescaleError], label: str
     try:
         message = GRIBMessage(eccodes.codes_new_from_message(data))
         stated = int(message["totalLength"])
-    except eccodes.CodesInternalError as error:
+    except (eccodes.CodesInternalError, KeyError) as error:
         raise fault(f"{label}: does not decode ({error}); {remedy}") from None
     if stated != length:
         raise fault(f"{label}: the message says {stated} bytes, not {length}; {remedy}")
