@@ -44,8 +44,8 @@ def read_index(text: bytes) -> list[IndexEntry]:
                 entries.append(IndexEntry.model_validate_json(line))
             except ValidationError as error:
                 first = error.errors()[0]
-                where = " ".join(map(str, (f"line {number}", *first["loc"])))
-                raise ValueError(f"{where}: {first['msg']}") from None
+                label = " ".join(map(str, (f"line {number}", *first["loc"])))
+                raise ValueError(f"{label}: {first['msg']}") from None
     return entries
 
 
