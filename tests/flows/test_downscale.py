@@ -220,5 +220,6 @@ def test_product_on_s3_is_the_same_by_the_same_code(
     assert read_json(f"{s3_store}/hubei/demo/latest.json")["product"] == f"{CYCLE}.zarr"  # type: ignore[index]
     assert not downscale("hubei", source="demo", store=s3_store).made
     left = s3fs.S3FileSystem(use_listings_cache=False, skip_instance_cache=True)
-    for emptied in (f"{s3_store}/_staging", scratch):  # whose own name find gives while the store still shows the folder
+    for emptied in (f"{s3_store}/_staging", scratch):
+        # find gives a folder's own name while the store still shows it empty
         assert {emptied.removeprefix("s3://")}.issuperset(left.find(emptied)), "what a run needs is gone after success"
