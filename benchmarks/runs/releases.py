@@ -51,11 +51,9 @@ class Checkout:
 def run(checkout: Checkout, region: str, files: list[Path], folder: Path) -> dict[str, Any]:
     """One run in a process of its own: seconds of each step and of all, and the peak of memory."""
     home = {"PREFECT_HOME": str(folder / "prefect"), "FINESCALE_WORKSPACE": str(folder / "workspace")}
-    home |= {"PYTHONPATH": str(checkout.folder)}
     log, store = folder / "log", folder / "store"
-    usage = run_measured(
-        [checkout.python, "-m", checkout.job, "--job", region, str(store), *map(str, files)], log, QUIET | home
-    )
+    command = [checkout.python, "-m", checkout.job, "--job", region, str(store), *map(str, files)]
+    usage = run_measured(command, log, QUIET | home, cwd=checkout.folder)
     timings = json.loads(log.read_text().splitlines()[-1])["timings"]
     return {"seconds": round(sum(timings.values()), 3), "timings": timings, "pss": usage.job, "wall": usage.seconds}
 
