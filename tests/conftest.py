@@ -87,19 +87,19 @@ def demo_grib(tmp_path: Path) -> Path:
 RegionMaker = Callable[..., Path]
 
 
+def write_region(folder: Path, **changes: object) -> Path:
+    """Hubei's region folder with some keys changed (None removes one) and no services of observations."""
+    shutil.copytree(HUBEI, folder, dirs_exist_ok=True)
+    data = yaml.safe_load((folder / "region.yaml").read_text()) | {"observations": {"sources": []}} | changes
+    data = {k: v for k, v in data.items() if v is not None}
+    (folder / "region.yaml").write_text(yaml.safe_dump(data))
+    return folder
+
+
 @pytest.fixture
 def make_region(tmp_path: Path) -> RegionMaker:
-    """Hubei's region folder with some keys changed (None removes one) and no services of observations; the folder."""
-
-    def make(**changes: object) -> Path:
-        folder = tmp_path / "regions" / str(changes.get("name", "hubei"))
-        shutil.copytree(HUBEI, folder, dirs_exist_ok=True)
-        data = yaml.safe_load((folder / "region.yaml").read_text()) | {"observations": {"sources": []}} | changes
-        data = {k: v for k, v in data.items() if v is not None}
-        (folder / "region.yaml").write_text(yaml.safe_dump(data))
-        return folder
-
-    return make
+    """`write_region` in a folder of the test, by the region's name; the folder."""
+    return lambda **changes: write_region(tmp_path / "regions" / str(changes.get("name", "hubei")), **changes)
 
 
 @pytest.fixture

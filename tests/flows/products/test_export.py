@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import resource
 import shutil
-import subprocess
-import sys
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -104,20 +102,28 @@ def test_a_place_on_an_edge_lies_in_one_cell_and_the_outermost_edges_are_the_pro
             cell_at(product, lat, lon, "x")
 
 
+@pytest.fixture
+def no_file_grows_beyond() -> Iterator[Callable[[int], None]]:
+    """A limit in bytes, as on a full disk; the process has its own again after the test."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    yield lambda size: resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
 @pytest.mark.parametrize(("format", "kilobytes"), [("netcdf", 10), ("geotiff", 20)])
 def test_files_that_find_no_room_are_one_line_and_nothing_is_left(
-    tmp_path: Path, made: tuple, format: str, kilobytes: int
-) -> None:
-    """The system lets no file grow, as on a full disk: HDF5 and GDAL have words of their own for it."""
-    limit = lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (kilobytes * 1000,) * 2)  # noqa: E731
-    done = subprocess.run(
-        [sys.executable, "-m", "flows.commands.app", "export", "hubei", "--format", format, "--store", made[0]],
-        cwd=tmp_path, env=os.environ | {"PYTHONPATH": str(ROOT)}, capture_output=True, text=True, preexec_fn=limit,
-        timeout=120,
-    )  # fmt: skip
-    assert done.returncode == StoreNotWritable.exit_code, done.stderr
+    tmp_path: Path, made: tuple, format: str, kilobytes: int, finescale: CommandLine,
+    monkeypatch: pytest.MonkeyPatch, no_file_grows_beyond: Callable[[int], None],
+) -> None:  # fmt: skip
+    """HDF5 and GDAL have words of their own for it."""
+    out = tmp_path / "out"
+    out.mkdir()
+    monkeypatch.chdir(out)
+    no_file_grows_beyond(kilobytes * 1000)
+    done = finescale("export", "hubei", "--format", format, "--store", made[0])
+    assert done.exit_code == StoreNotWritable.exit_code, done.stderr
     assert "MB free" in done.stderr.splitlines()[-1]
-    assert list(tmp_path.iterdir()) == []
+    assert list(out.iterdir()) == []
 
 
 def test_files_are_not_replaced_unasked(tmp_path: Path, made: tuple) -> None:
