@@ -114,6 +114,7 @@ def prepare(
         statics = terrain_of(region, assembled.grid)
         available = _halo_of(assembled.grid, region, halo)
         _warn(region, assembled, available, halo)
+        terrain = statics.save(join(workspace, "terrain.zarr")) if statics is not None else None
         uri = new_staged_uri(store, region.name, cycle)
         try:
             block = region.inference.block
@@ -123,10 +124,9 @@ def prepare(
             remove(uri)
             raise
         info = PreparedInfo(
-            product=uri, terrain=statics.save(join(workspace, "terrain.zarr")) if statics is not None else None,
-            grid=assembled.grid, init=f"{assembled.init:%Y-%m-%dT%H}", lead_hours=assembled.lead_hours,
-            variables=assembled.variables, deviations=deviations, absent=assembled.absent, origin=assembled.origin,
-            expver=assembled.expver, halo=available,
+            product=uri, terrain=terrain, grid=assembled.grid, init=f"{assembled.init:%Y-%m-%dT%H}",
+            lead_hours=assembled.lead_hours, variables=assembled.variables, deviations=deviations,
+            absent=assembled.absent, origin=assembled.origin, expver=assembled.expver, halo=available,
         )  # fmt: skip
     count = len(info.variables), len(info.lead_hours)
     log.info("prepare: variables: %d, lead times: %d, on %s", *count, assembled.grid)
