@@ -26,6 +26,6 @@ def test_a_failure_leaves_nothing_in_the_store(
         workspace.write_text("a file, so nothing can be written below")
     else:
         monkeypatch.setattr("tasks.prepare.fill_input", no_room)
-    with pytest.raises(OSError, match="no room|Not a directory|exists"):
+    with pytest.raises(OSError, match=r"no room|Not a directory|exists"):
         prepare([str(demo_grib)], load("hubei"), None, str(store), str(workspace), halo=0)
     assert files_in(str(store)) == []
