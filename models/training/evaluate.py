@@ -31,7 +31,7 @@ from models.training import metrics, spectra
 from models.training.batches import Batch
 from models.training.data import Box, Dataset, load
 from models.training.experiment import Experiment
-from models.training.scenes import EDGE, box_scene
+from models.training.scenes import EDGE, box_scene, with_edges
 from models.training.train import Trainer
 
 EVERYWHERE = Box(90, -90, -180, 180)
@@ -131,15 +131,22 @@ def forecast(
     """A scene's variables as a user would get them, and by how much the method misses its input's means by itself.
 
     Variable -> (1, Qy, Qx) float32 and (1, covered rows, covered cols) float64; `names` as the method orders them.
+    As for a product, one input cell more around is computed: so a cell that the scene's end cuts is held whole too.
     """
-    raw = method.model(scene.x, scene.present, scene.statics, scene.rows, scene.cols)
-    means = CellMeans(scene.rows, scene.cols, *scene.x.shape[-2:])
+    work, (top, left) = with_edges(scene)
+    raw = method.model(work.x, work.present, work.statics, work.rows, work.cols)
+    inner = slice(top, top + len(scene.rows)), slice(left, left + len(scene.cols))
+    known = scene.x[..., EDGE:-EDGE, EDGE:-EDGE]  # around it x repeats its edge
     here = [(i, n) for i, n in enumerate(names) if scene.present[0, i]]
-    coarse = {n: scene.x[:, i].numpy() for i, n in here}
-    fine = {n: raw[:, i].numpy().copy() for i, n in here}
+    coarse = {n: known[:, i].numpy() for i, n in here}
+    whole = {n: raw[:, i].numpy().copy() for i, n in here}
+    fine = {n: f[:, *inner] for n, f in whole.items()}
+    means, means_of_work = (
+        CellMeans(s.rows.shifted(EDGE), s.cols.shifted(EDGE), *known.shape[-2:]) for s in (scene, work)
+    )
     gaps = {n: means.gap(f, coarse[n]) for n, f in fine.items()}
-    if method.product:  # beyond the covered cells x only repeats its edge
-        Limits(means, amounts).hold(fine, coarse, deviations({n: means.select(c) for n, c in coarse.items()}))
+    if method.product:
+        Limits(means_of_work, amounts).hold(whole, coarse, deviations(coarse))  # `fine` is part of it
     else:
         fine |= {n: fine[n].clip(min=0) for n in fine if n in amounts}
     return fine, gaps

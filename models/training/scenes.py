@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import replace
+
 import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 from models.cell_means import area_mean
+from models.geometry import with_margin
 from models.statics import FINE_MARGIN, Statics, cell_sizes
 from models.training.batches import Batch, fine_axis
 from models.training.data import STATIC_FIELDS, Box, Dataset
@@ -46,6 +50,17 @@ def box_scene(
     present = torch.tensor([known], dtype=torch.float32)
     x = _edged(x, EDGE) * present[:, :, None, None]
     return Batch(x, present, statics, rows.shifted(-EDGE), cols.shifted(-EDGE), y)
+
+
+def with_edges(scene: Batch) -> tuple[Batch, tuple[int, int]]:
+    """The scene with an input cell of queries more on every side, terrain repeating its edge, and where its own begin.
+
+    What a product is computed with, and cut to its target afterwards; `target` stays that of the scene.
+    """
+    more = [math.ceil(axis.scale) for axis in (scene.rows, scene.cols)]
+    fine = F.pad(scene.statics.fine, (more[1],) * 2 + (more[0],) * 2, mode="replicate")
+    rows, cols = (with_margin(axis, n) for axis, n in zip((scene.rows, scene.cols), more, strict=True))
+    return replace(scene, statics=replace(scene.statics, fine=fine), rows=rows, cols=cols), (more[0], more[1])
 
 
 def _edged(x: Tensor, cells: int) -> Tensor:

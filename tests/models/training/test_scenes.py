@@ -12,7 +12,7 @@ from torch import Tensor
 from models.statics import FINE_MARGIN, cell_sizes
 from models.training.batches import Batch
 from models.training.data import STATIC_FIELDS, Box, Dataset, load
-from models.training.scenes import EDGE, box_scene
+from models.training.scenes import EDGE, box_scene, with_edges
 from tests.models.training.test_train import write_pack
 
 BOX = Box(50.0, 40.0, 60.0, 72.0)  # 41 x 49 pixels
@@ -119,3 +119,15 @@ def test_a_variable_that_the_data_lack_is_absent(degraded: bool, dataset: Datase
     assert scene.x[:, 1].abs().max() == 0
     assert scene.target[:, 1].abs().max() == 0
     assert scene.x[:, 0].abs().max() > 0
+
+
+def test_edges_are_an_input_cell_of_queries_more_and_their_terrain_is_that_of_the_edge(dataset: Dataset) -> None:
+    scene = box_scene(dataset, BOX, 0, NAMES, 2.5, 4.0)
+    work, (top, left) = with_edges(scene)
+    assert (top, left) == (3, 4)
+    np.testing.assert_allclose(work.rows.centres[top:-top], scene.rows.centres)
+    np.testing.assert_allclose(np.diff(work.cols.centres), scene.cols.width)
+    assert work.statics.fine.shape[-2:] == (len(work.rows) + 2 * FINE_MARGIN, len(work.cols) + 2 * FINE_MARGIN)
+    assert torch.equal(work.statics.fine[..., top:-top, left:-left], scene.statics.fine)
+    assert torch.equal(work.statics.fine[..., 0, left:-left], scene.statics.fine[..., 0, :])
+    assert torch.equal(work.x, scene.x)

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
+import xarray as xr
 
 from flows.products.field import subdivided
-from models.cell_means import CellMeans
-from models.geometry import subdivide
-from models.limits import ROUNDS, Limits, deviations
+from models.interpolation import INTERPOLATION_HALO, ConservativeBicubic
+from models.limits import ROUNDS, deviations
+from models.training.data import Box, load
+from models.training.evaluate import Method, forecast
+from models.training.scenes import EDGE, box_scene
+from tasks.downscale.fields import downscale_fields
 from tasks.downscale.limits import AMOUNTS, PlanLimits
 from tasks.downscale.predict import Plan, make_plan
 from tasks.grids.grid import Grid
-from tests.models.test_limits import EDGE
+from tasks.handover.prepared import Prepared
+from tests.models.training.test_train import write_pack
 
 NAMES = ("t2m", "d2m", "u10", "tp")
 
@@ -29,23 +36,26 @@ def fields(*shape: int, seed: int = 0) -> dict[str, np.ndarray]:
     return {n: f.astype(np.float32) for n, f in found.items()}
 
 
-@pytest.mark.parametrize("scale", [2.0, 2.5, 4.0])
-def test_a_product_is_held_as_a_scored_field_is(scale: float) -> None:
-    """`models.training.evaluate` sees cells with EDGE around them, a product its grid and more of its own cells."""
-    grid = Grid(40.0, 100.0, 0.25, 0.25, 20, 24)
-    plan, coarse = plan_of(grid, scale), fields(20, 24)
-    coarse["tp"] = np.maximum(coarse["tp"], 0)
-    fine = fields(plan.work.rows, plan.work.cols, seed=1)
-    top, bottom, left, right = plan.edges
-    scored = {n: f[:, top : plan.work.rows - bottom, left : plan.work.cols - right].copy() for n, f in fine.items()}
-    product = PlanLimits(plan).hold(fine, coarse, deviations(coarse))
-    rows, cols = subdivide(20, scale).shifted(-EDGE), subdivide(24, scale).shifted(-EDGE)
-    seen = {n: np.pad(c, ((0, 0), (EDGE, EDGE), (EDGE, EDGE)), mode="edge") for n, c in coarse.items()}
-    Limits(CellMeans(rows, cols, 20 + 2 * EDGE, 24 + 2 * EDGE), AMOUNTS).hold(scored, seen, deviations(coarse))
+@pytest.mark.parametrize(("sy", "sx"), [(2.0, 2.0), (4.0, 2.0), (2.5, 3.5), (3.1, 1.7)])
+def test_a_field_is_scored_as_a_user_would_get_it(sy: float, sx: float, tmp_path: Path) -> None:
+    """Input, cells and all: what `finescale field` makes of a file is what `models.training.evaluate` scores.
+
+    At fractional scales queries end amid an input cell, and cells straddle each other.
+    """
+    dataset = load(write_pack(tmp_path / "pack.npz"), ())["hres"]
+    scene = box_scene(dataset, Box(50.0, 40.0, 60.0, 72.0), 0, list(NAMES), sy, sx)
+    scored, _ = forecast(Method(ConservativeBicubic()), scene, list(NAMES), AMOUNTS)
+    known = scene.x[0, :, EDGE:-EDGE, EDGE:-EDGE].numpy()
+    grid = Grid(50.0, 60.0, 0.1 * sy, 0.1 * sx, *known.shape[1:])
+    target = Grid(50.0 + 0.05 * (sy - 1), 60.0 - 0.05 * (sx - 1), 0.1, 0.1, len(scene.rows), len(scene.cols))
+    coordinates = {"step": [np.timedelta64(1, "h")], "latitude": grid.latitude, "longitude": grid.longitude}
+    file = xr.Dataset({n: (tuple(coordinates), known[None, i]) for i, n in enumerate(NAMES)}, coordinates)
+    plan = make_plan(grid, target, halo=INTERPOLATION_HALO, reach=INTERPOLATION_HALO)
+    product = downscale_fields(Prepared(file, grid, None), plan, ConservativeBicubic(), list(NAMES))
     assert sorted(AMOUNTS) == ["tp"]
-    for name in NAMES:
-        assert product[name].shape == scored[name].shape
-        np.testing.assert_allclose(product[name], scored[name], rtol=1e-5, atol=1e-6, err_msg=name)
+    for i, name in enumerate(NAMES):
+        gap = np.abs(product[name].values - scored[name]).max()
+        assert gap < 1e-4 * known[i].std(), (name, gap)
 
 
 def test_over_the_pole_a_correction_turns_with_the_wind() -> None:
