@@ -27,7 +27,8 @@ A fine field is made coarse, every method makes it fine again, and the result is
 cells are plain area means. *Degraded*: blur, resizing, noise and a lighter blur come before the mean, light noise
 after it (`models/training/degradation.py`), the same for every method. Beyond a box its edge is repeated for {edge}
 input cells.
-ERA5 holds little at the scale of its own 0.25 degree grid, so x2 is easier there than on HRES.
+ERA5 holds little at the scale of its own 0.25 degree grid, so x2 is easier there than on HRES. At x2.5 the ERA5 boxes
+end amid an input cell, and terrain beyond them repeats that of the edge: surface pressure is off in the last two rows.
 
 - *finescale* is the shipped package. *finescale, equal* is the same network, trained as its peers were: same data,
   steps and queries. Peers are compared with the latter.
