@@ -6,7 +6,8 @@ import json
 import re
 import resource
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -102,25 +103,27 @@ def test_a_place_on_an_edge_lies_in_one_cell_and_the_outermost_edges_are_the_pro
             cell_at(product, lat, lon, "x")
 
 
-@pytest.fixture
-def no_file_grows_beyond() -> Iterator[Callable[[int], None]]:
-    """A limit in bytes, as on a full disk; the process has its own again after the test."""
+@contextmanager
+def no_file_grows_beyond(size: int) -> Iterator[None]:
+    """As on a full disk, for this process; no longer than needed, for it holds for pytest's own files too."""
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    yield lambda size: resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 @pytest.mark.parametrize(("format", "kilobytes"), [("netcdf", 10), ("geotiff", 20)])
 def test_files_that_find_no_room_are_one_line_and_nothing_is_left(
-    tmp_path: Path, made: tuple, format: str, kilobytes: int, finescale: CommandLine,
-    monkeypatch: pytest.MonkeyPatch, no_file_grows_beyond: Callable[[int], None],
-) -> None:  # fmt: skip
+    tmp_path: Path, made: tuple, format: str, kilobytes: int, finescale: CommandLine, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """HDF5 and GDAL have words of their own for it."""
     out = tmp_path / "out"
     out.mkdir()
     monkeypatch.chdir(out)
-    no_file_grows_beyond(kilobytes * 1000)
-    done = finescale("export", "hubei", "--format", format, "--store", made[0])
+    with no_file_grows_beyond(kilobytes * 1000):
+        done = finescale("export", "hubei", "--format", format, "--store", made[0])
     assert done.exit_code == StoreNotWritable.exit_code, done.stderr
     assert "MB free" in done.stderr.splitlines()[-1]
     assert list(out.iterdir()) == []
