@@ -1,5 +1,5 @@
 # make run: set up and make the demo product. make lint: style, types, layers.
-# make test: set up and test, five minutes on two cores. make test-all: also operation, the stack, memory, and what is slow.
+# make test: set up and test, seven minutes on two cores. make test-all: also operation, the stack, memory, and what is slow.
 # make up: set up and start the whole stack (server, S3, workers), see docs/operate.md. make down: end it, data stays.
 # make status: its parts, pools and logs.
 # make clients: the JavaScript packages that tests open products with; needs npm.
@@ -82,7 +82,7 @@ tests/clients/node/node_modules/.package-lock.json: tests/clients/node/package-l
 test: $(STAMP) page-if-npm
 	@command -v npm >/dev/null && $(MAKE) --silent clients || echo "no npm: tests with JavaScript are skipped"
 	@if $(NODE); then $(MAKE) --no-print-directory page-test; else echo "no Node.js 20.19 with npm: the page's own tests are skipped"; fi
-	@$(BIN)/pytest --numprocesses logical --maxprocesses 8 --dist loadfile --no-loadscope-reorder -m '$(QUICK)'
+	@$(BIN)/pytest --numprocesses 4 --dist loadfile --no-loadscope-reorder -m '$(QUICK)'
 
 # one after the other: they kill what others would use, and measure
 test-all: test
