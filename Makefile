@@ -1,8 +1,9 @@
-# make run: set up and make the demo product. make test: set up and test. make lint: style, types, layers.
+# make run: set up and make the demo product. make lint: style, types, layers.
+# make test: set up and test, seven minutes on two cores. make test-all: also operation, the stack, memory, and what is slow.
 # make up: set up and start the whole stack (server, S3, workers), see docs/operate.md. make down: end it, data stays.
 # make status: its parts, pools and logs.
 # make clients: the JavaScript packages that tests open products with; needs npm.
-# make page: build the page that shows products (Node.js); `finescale serve` serves it.
+# make page: build the page that shows products (Node.js); `finescale serve` serves it. make page-test, page-lint: its own.
 # make accuracy: docs/accuracy.md from results. make bench: speed beside other methods, 25 minutes.
 # make bench-compare: what has become slower since the last kept result, three minutes.
 PYTHON ?= python3
@@ -13,8 +14,11 @@ BENCH := $(VENV)/.installed-bench
 PAGE := tasks/page/web
 PAGE_SOURCES := $(wildcard $(PAGE)/src/*) $(addprefix $(PAGE)/,index.html package.json package-lock.json tsconfig.json vite.config.js)
 PAGE_BUILT := $(PAGE)/dist/index.html
+PAGE_PACKAGES := $(PAGE)/node_modules/.package-lock.json
+NODE := node -e 'const [a, b] = process.versions.node.split("."); process.exit(a > 20 || (a == 20 && b >= 19) ? 0 : 1)' 2>/dev/null && command -v npm >/dev/null
+QUICK := not slow and not integration and not live
 
-.PHONY: run page page-if-npm clients up down status test lint format accuracy bench bench-compare clean
+.PHONY: run page page-if-npm page-test page-lint clients up down status test test-all lint format accuracy bench bench-compare clean
 
 $(STAMP): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -36,11 +40,23 @@ run: $(STAMP) page-if-npm
 page: $(PAGE_BUILT)
 	@:
 
-$(PAGE_BUILT): $(PAGE_SOURCES)
-	@node -e 'const [a, b] = process.versions.node.split("."); process.exit(a > 20 || (a == 20 && b >= 19) ? 0 : 1)' 2>/dev/null \
-		&& command -v npm >/dev/null || { echo "the page needs Node.js 20.19 or newer with npm: https://nodejs.org"; exit 1; }
-	@echo "page: installing pinned packages and building, half a minute"
-	@cd $(PAGE) && npm ci --loglevel=error && npm run --silent build -- --logLevel warn
+$(PAGE_PACKAGES): $(addprefix $(PAGE)/,package.json package-lock.json .npmrc)
+	@$(NODE) || { echo "the page needs Node.js 20.19 or newer with npm: https://nodejs.org"; exit 1; }
+	@echo "page: installing pinned packages"
+	@cd $(PAGE) && npm ci --loglevel=error
+	@touch $@
+
+$(PAGE_BUILT): $(PAGE_SOURCES) $(PAGE_PACKAGES)
+	@echo "page: building"
+	@cd $(PAGE) && npm run --silent build -- --logLevel warn
+
+# its own tests and checks, which need neither Python nor a browser
+page-test: $(PAGE_PACKAGES)
+	@npm --prefix $(PAGE) run --silent test
+
+page-lint: $(PAGE_PACKAGES)
+	@npm --prefix $(PAGE) run --silent typecheck
+	@npm --prefix $(PAGE) run --silent lint
 
 # for those who have no Node.js: everything but the page works without
 page-if-npm:
@@ -65,13 +81,19 @@ tests/clients/node/node_modules/.package-lock.json: tests/clients/node/package-l
 
 test: $(STAMP) page-if-npm
 	@command -v npm >/dev/null && $(MAKE) --silent clients || echo "no npm: tests with JavaScript are skipped"
-	@$(BIN)/pytest
+	@if $(NODE); then $(MAKE) --no-print-directory page-test; else echo "no Node.js 20.19 with npm: the page's own tests are skipped"; fi
+	@$(BIN)/pytest --numprocesses 4 --dist loadfile --no-loadscope-reorder -m '$(QUICK)'
+
+# one after the other: they kill what others would use, and measure
+test-all: test
+	@$(BIN)/pytest -m '(slow or integration) and not live'
 
 lint: $(STAMP)
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+	@if $(NODE); then $(MAKE) --no-print-directory page-lint; else echo "no Node.js 20.19 with npm: the page's TypeScript is not checked"; fi
 
 format: $(STAMP)
 	@$(BIN)/ruff check --fix .

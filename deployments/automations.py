@@ -22,14 +22,11 @@ from prefect.events.schemas.events import ResourceSpecification
 from prefect.server.schemas.schedules import CronSchedule
 from pydantic import SecretStr
 
-from deployments.generate import GPU
-from flows.verify import DRIFT
+from flows.server import names
 from tasks.errors import BadInput
 from tasks.region.document import Region
 
-BLOCK = "finescale"
-PREFIX = "finescale: "  # of the automations that are ours to change and remove
-WATCHED = ["downscale", "backfill", "maintain", "verify"]  # super-resolve: its downscale run says it
+WATCHED = [names.DOWNSCALE, names.BACKFILL, names.MAINTAIN, names.VERIFY]  # super-resolve: its downscale run says it
 Match = ResourceSpecification | dict[str, str | list[str]]
 SILENT_RUN = timedelta(minutes=5)  # ten heartbeats; longer than the server takes to start again
 EVENT = "prefect.flow-run."
@@ -52,7 +49,7 @@ def save_block(url: str) -> UUID:
     """The notification block; returns its id."""
     # the block of Prefect's that hands any URL to apprise; its general one cannot be saved
     block = SlackWebhook(url=SecretStr(notification_url(url)))
-    return UUID(str(block.save(BLOCK, overwrite=True, _sync=True)))  # type: ignore[call-arg]
+    return UUID(str(block.save(names.NOTIFICATION_BLOCK, overwrite=True, _sync=True)))  # type: ignore[call-arg]
 
 
 def longest_pause(cron: str) -> timedelta:
@@ -61,8 +58,8 @@ def longest_pause(cron: str) -> timedelta:
     return max(later - earlier for earlier, later in pairwise(dates))
 
 
-def _related(role: str, *names: str) -> ResourceSpecification:
-    return ResourceSpecification({"prefect.resource.role": role, "prefect.resource.name": list(names)})
+def _related(role: str, *called: str) -> ResourceSpecification:
+    return ResourceSpecification({"prefect.resource.role": role, "prefect.resource.name": list(called)})
 
 
 RUNS = ResourceSpecification({"prefect.resource.id": f"{EVENT}*"})
@@ -101,28 +98,29 @@ def of_region(region: Region) -> list[Alarm]:
     cron = region.schedule.ifs
     if cron is None:
         return []
-    mine: list[Match] = [_related("flow", "downscale"), _related("deployment", region.name)]
+    mine: list[Match] = [_related("flow", names.DOWNSCALE), _related("deployment", region.name)]
     deadline = timedelta(minutes=region.schedule.deadline_minutes)
     silence = longest_pause(cron) + deadline
     due = {f"{EVENT}Late", f"{EVENT}Pending"}  # whether or not a worker takes it
-    look = f"Look: finescale status {region.name}"
+    job, look = names.deployment(names.DOWNSCALE, region.name), f"Look: finescale status {region.name}"
     return [
         Alarm(
             f"{region.name}: no product in time",
             _absence(deadline, match_related=mine, each_run=True, after=due),
-            f"A run of downscale/{region.name} was due {deadline} ago and has not succeeded. {look}",
+            f"A run of {job} was due {deadline} ago and has not succeeded. {look}",
         ),
         Alarm(
             f"{region.name}: no product at all",
             _absence(silence, match_related=mine, each_run=False, after=set()),
-            f"No run of downscale/{region.name} has succeeded for {silence}: is its schedule on? {look}",
+            f"No run of {job} has succeeded for {silence}: is its schedule on? {look}",
         ),
     ]
 
 
 def drifted() -> Alarm:
     """A region's scores that are above their own range; the flow `verify` sends the event."""
-    trigger = EventTrigger(match=ResourceSpecification({"prefect.resource.id": "finescale.region.*"}), expect={DRIFT})
+    any_region = ResourceSpecification({"prefect.resource.id": f"{names.REGION_RESOURCE}*"})
+    trigger = EventTrigger(match=any_region, expect={names.DRIFT})
     return Alarm(
         "drift",
         trigger,
@@ -143,15 +141,14 @@ def vanished() -> Alarm:
         posture=Posture.Proactive,
         within=SILENT_RUN,
     )
-    told = f"no sign of life for {SILENT_RUN}: its process or machine is gone"
-    return Alarm(
-        "run vanished", trigger, told, ChangeFlowRunState(name=None, state=StateType.CRASHED, message=told, force=False)
-    )
+    message = f"no sign of life for {SILENT_RUN}: its process or machine is gone"
+    crash = ChangeFlowRunState(name=None, state=StateType.CRASHED, message=message, force=False)
+    return Alarm("run vanished", trigger, message, crash)
 
 
 def wanted(found: list[Region]) -> list[Alarm]:
     """Every alarm."""
-    pool = ResourceSpecification({"prefect.resource.name": GPU})
+    pool = ResourceSpecification({"prefect.resource.name": names.GPU})
     no_gpu = EventTrigger(match=pool, expect={"prefect.work-pool.not-ready"})
     return [
         Alarm("run crashed", _run_trigger("Crashed"), f"{RUN}. {DETAIL}"),
@@ -170,10 +167,10 @@ def _content(automation: AutomationCore) -> dict[str, Any]:
 
 def create(client: SyncPrefectClient, found: list[Region], block: UUID | None) -> int:
     """Make the automations as they should be; one that a person switched off stays off. Returns how many."""
-    existing = {a.name: a for a in client.read_automations() if a.name.startswith(PREFIX)}
+    existing = {a.name: a for a in client.read_automations() if a.name.startswith(names.ALARM_PREFIX)}
     alarms = wanted(found)
     for alarm in alarms:
-        name = PREFIX + alarm.name
+        name = names.ALARM_PREFIX + alarm.name
         tell: ActionTypes = DoNothing()
         if block is not None:
             tell = SendNotification(block_document_id=block, subject=name, body=alarm.message)
@@ -192,6 +189,6 @@ def create(client: SyncPrefectClient, found: list[Region], block: UUID | None) -
             client.update_automation(
                 old.id, AutomationCore.model_validate(automation.model_dump(exclude={"owner_resource"}))
             )
-    for left in existing.values():
-        client.delete_automation(left.id)
+    for forgotten in existing.values():
+        client.delete_automation(forgotten.id)
     return len(alarms)

@@ -11,19 +11,19 @@ import tempfile
 from pathlib import Path
 
 import typer
+from botocore.exceptions import ClientError
+from botocore.session import get_session
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.actions import WorkPoolCreate
 from prefect.exceptions import ObjectAlreadyExists, ObjectNotFound
 
 from deployments import automations
 from deployments.errors import StackFault
-from deployments.generate import BACKFILL, CPU, GPU, LIVE, build, found_regions, render
+from deployments.generate import deployed, found_regions, render
 from deployments.parts import program
 from deployments.settings import ROOT
-from tasks.storage import filesystem, is_remote
-
-POOLS = {CPU: "acquire, prepare, validate, publish", GPU: "inference; one run a GPU"}
-QUEUES = {LIVE: 1, BACKFILL: 2}  # lower goes first
+from flows.server.names import BACKFILL_QUEUE, CPU, POOLS, QUEUES
+from tasks.storage import is_remote
 
 
 def client() -> SyncPrefectClient:
@@ -36,11 +36,15 @@ def create_bucket(store: str) -> None:
     if not is_remote(store):
         Path(store).mkdir(parents=True, exist_ok=True)
         return
+    bucket = store.partition("://")[2].split("/")[0]
     try:
-        fs, path = filesystem(store)
-        bucket = path.split("/")[0]
-        if not fs.exists(bucket):
-            fs.mkdir(bucket)
+        s3 = get_session().create_client("s3")  # obstore makes no buckets
+        try:
+            s3.head_bucket(Bucket=bucket)
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "404":
+                raise
+            s3.create_bucket(Bucket=bucket)
     except Exception as error:
         raise StackFault(f"store {store}: {type(error).__name__}: {error}") from None
 
@@ -55,7 +59,7 @@ def create_pools(backfill_runs: int) -> None:
                 continue
         for pool in POOLS:
             for queue, priority in QUEUES.items():
-                limit = backfill_runs if (pool, queue) == (CPU, BACKFILL) else None
+                limit = backfill_runs if (pool, queue) == (CPU, BACKFILL_QUEUE) else None
                 _queue(api, pool, queue, priority, limit)
 
 
@@ -84,9 +88,9 @@ def deploy(folder: Path) -> list[str]:
         cwd=ROOT, env=environment, capture_output=True, text=True, check=False,
     )  # fmt: skip
     if done.returncode != 0:
-        said = "\n".join((done.stdout + done.stderr).strip().splitlines()[-15:])
-        raise StackFault(f"prefect deploy failed:\n{said}")
-    return [f"{d['entrypoint'].split(':')[1]}/{d['name']}".replace("_", "-") for d in build(found)["deployments"]]
+        end = "\n".join((done.stdout + done.stderr).strip().splitlines()[-15:])
+        raise StackFault(f"prefect deploy failed:\n{end}")
+    return deployed(found)
 
 
 def online_workers() -> dict[str, int]:
@@ -105,8 +109,8 @@ def main() -> None:
     create_pools(backfill_runs=1)
     alarms = create_automations(os.environ.get("FINESCALE_NOTIFY_URL") or None)
     with tempfile.TemporaryDirectory() as folder:
-        deployed = deploy(Path(folder))
-    typer.echo(f"store {store}, {alarms} alarms, deployments: {', '.join(deployed)}")
+        names = deploy(Path(folder))
+    typer.echo(f"store {store}, {alarms} alarms, deployments: {', '.join(names)}")
 
 
 if __name__ == "__main__":

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import typer
 import yaml
 
+from flows.server import names
 from tasks.region import search as regions
 from tasks.region.document import Region
 
@@ -17,106 +19,88 @@ HEADER = """\
 # From the project's root, with a server: prefect deploy --all --prefect-file deployments/prefect.yaml
 """
 
-CPU, GPU = "cpu", "gpu"
-LIVE, BACKFILL = "live", "backfill"
-
-# Left as it is when deployed and filled in by the worker's process: each machine has its own checkout.
+# Left as it is when deployed and filled in by the worker's process: each machine has its own checkout. Prefect imports
+# the flow from there: the folder is on sys.path for as long as that takes.
 PULL = [{"prefect.deployments.steps.set_working_directory": {"directory": "{{ $FINESCALE_HOME }}"}}]
 
-Deployment = dict[str, Any]
+Content = dict[str, Any]  # as YAML has it
 
 
-def _deployment(
-    flow: str,
-    name: str,
-    description: str,
-    *,
-    parameters: dict[str, Any],
-    tags: list[str],
-    cron: str | None = None,
-    pool: str = CPU,
-    queue: str = LIVE,
-    one_at_a_time: bool = True,
-) -> Deployment:
-    """One entry of prefect.yaml; `flow` is both the module under flows/ and the function in it."""
-    entry: Deployment = {
-        "name": name,
-        "description": description,
-        "entrypoint": f"flows/{flow}.py:{flow}",
-        "tags": tags,
-        "parameters": parameters,
-        "work_pool": {"name": pool, "work_queue_name": queue},
+@dataclass(frozen=True)
+class Deployment:
+    """A row of the table below: one flow as it is deployed."""
+
+    flow: str
+    description: str  # after the region's title
+    tag: str  # beside those of all, and the region's
+    parameters: dict[str, str] = field(default_factory=dict)  # beside the region
+    schedule: str | None = None  # key of region.yaml's `schedule`
+    suffix: str = ""  # of the name, where a flow is deployed twice
+    pool: str = names.CPU
+    queue: str = names.LIVE_QUEUE
+    one_at_a_time: bool = True  # runs after an outage wait their turn, none is dropped
+
+
+OF_A_REGION = [
+    Deployment(
+        names.DOWNSCALE, "one IFS cycle from ECMWF open data to a published product.", "ifs",
+        parameters={"source": "ifs"}, schedule="ifs",
+    ),
+    Deployment(
+        names.DOWNSCALE, "the newest day of ERA5 to a published product.", "era5",
+        parameters={"source": "era5"}, schedule="era5", suffix="-era5",
+    ),
+    Deployment(
+        names.BACKFILL, "every cycle from `start` to `end` that is not published yet.", "backfill",
+        queue=names.BACKFILL_QUEUE,
+    ),
+    Deployment(
+        names.VERIFY, "scores what is published against stations, as observations arrive.", "verify",
+        schedule="verify",
+    ),
+    Deployment(
+        names.MAINTAIN, "removes what is older than is kept, and reads products again by value.", "maintain",
+        schedule="maintain",
+    ),
+]  # fmt: skip
+OF_ALL_REGIONS = Deployment(
+    names.SUPER_RESOLVE, "Inference of one slab of lead times, started by downscale.", "inference",
+    pool=names.GPU, one_at_a_time=False,  # the GPU worker's --limit holds: one run a GPU
+)  # fmt: skip
+
+
+def entry(row: Deployment, region: Region | None) -> Content:
+    """A row's entry in prefect.yaml, for a region or for all."""
+    cron = getattr(region.schedule, row.schedule) if region is not None and row.schedule else None
+    # a region goes by the folder that it is found by, its deployments by its name
+    given = {} if region is None else {"region": region.folder.name}
+    found: Content = {
+        "name": row.pool if region is None else f"{region.name}{row.suffix}",
+        "description": row.description if region is None else f"{region.title}: {row.description}",
+        "entrypoint": names.entrypoint(row.flow),
+        "tags": [names.TAG, *([] if region is None else [region.name]), row.tag],
+        "parameters": given | row.parameters,
+        "work_pool": {"name": row.pool, "work_queue_name": row.queue},
         "schedules": [{"cron": cron, "timezone": "UTC"}] if cron else [],
     }
-    if one_at_a_time:  # runs after an outage wait their turn, none is dropped
-        entry["concurrency_limit"] = {"limit": 1, "collision_strategy": "ENQUEUE"}
-    return entry
+    if row.one_at_a_time:
+        found["concurrency_limit"] = {"limit": 1, "collision_strategy": "ENQUEUE"}
+    return found
 
 
-def of_region(region: Region) -> list[Deployment]:
-    """The deployments of one region."""
-    name, title, schedule = region.name, region.title, region.schedule
-    place = region.folder.name  # what it is found by
-    return [
-        _deployment(
-            "downscale",
-            name,
-            f"{title}: one IFS cycle from ECMWF open data to a published product.",
-            parameters={"region": place, "source": "ifs"},
-            tags=["finescale", name, "ifs"],
-            cron=schedule.ifs,
-        ),
-        _deployment(
-            "downscale",
-            f"{name}-era5",
-            f"{title}: the newest day of ERA5 to a published product.",
-            parameters={"region": place, "source": "era5"},
-            tags=["finescale", name, "era5"],
-            cron=schedule.era5,
-        ),
-        _deployment(
-            "backfill",
-            name,
-            f"{title}: every cycle from `start` to `end` that is not published yet.",
-            parameters={"region": place},
-            tags=["finescale", name, "backfill"],
-            queue=BACKFILL,
-        ),
-        _deployment(
-            "verify",
-            name,
-            f"{title}: scores what is published against stations, as observations arrive.",
-            parameters={"region": place},
-            tags=["finescale", name, "verify"],
-            cron=schedule.verify,
-        ),
-        _deployment(
-            "maintain",
-            name,
-            f"{title}: removes what is older than is kept, and reads products again by value.",
-            parameters={"region": place},
-            tags=["finescale", name, "maintain"],
-            cron=schedule.maintain,
-        ),
-    ]
+def rows(found: list[Region]) -> list[tuple[Deployment, Region | None]]:
+    """What is deployed for these regions, in the file's order."""
+    return [*((row, region) for region in found for row in OF_A_REGION), (OF_ALL_REGIONS, None)]
 
 
-def build(found: list[Region]) -> dict[str, Any]:
+def build(found: list[Region]) -> Content:
     """Content of prefect.yaml for these regions."""
-    shared = _deployment(
-        "super_resolve",
-        GPU,
-        "Inference of one slab of lead times, started by downscale.",
-        parameters={},
-        tags=["finescale", "inference"],
-        pool=GPU,
-        one_at_a_time=False,  # the GPU worker's --limit holds: one run a GPU
-    )
-    return {
-        "name": "finescale",
-        "pull": PULL,
-        "deployments": [entry for region in found for entry in of_region(region)] + [shared],
-    }
+    return {"name": names.PROJECT, "pull": PULL, "deployments": [entry(row, region) for row, region in rows(found)]}
+
+
+def deployed(found: list[Region]) -> list[str]:
+    """What the server will call the deployments: `downscale/hubei`."""
+    return [names.deployment(row.flow, entry(row, region)["name"]) for row, region in rows(found)]
 
 
 def render(found: list[Region]) -> str:
@@ -131,8 +115,9 @@ def found_regions() -> list[Region]:
 
 def main(output: Path = COMMITTED) -> None:
     """Write prefect.yaml for the regions found."""
-    output.write_text(render(found_regions()), encoding="utf-8")
-    typer.echo(f"{output}: {len(build(found_regions())['deployments'])} deployments")
+    found = found_regions()
+    output.write_text(render(found), encoding="utf-8")
+    typer.echo(f"{output}: {len(rows(found))} deployments")
 
 
 if __name__ == "__main__":

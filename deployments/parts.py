@@ -16,6 +16,7 @@ from pathlib import Path
 
 from deployments import postgres
 from deployments.settings import ROOT, Secrets, Settings, write_private
+from flows.server.names import CPU, GPU
 
 
 @dataclass(frozen=True)
@@ -87,10 +88,10 @@ def _workers(settings: Settings) -> list[Part]:
     """One for the cpu pool; one a GPU for the gpu pool, which runs on the CPU where there is none."""
     cards = gpus()
     count = settings.gpu_workers or max(len(cards), 1)
-    found = [_worker("worker-cpu", "cpu", settings.cpu_runs, {})]
+    found = [_worker(f"worker-{CPU}", CPU, settings.cpu_runs, {})]
     for i in range(count):
-        where = {"CUDA_VISIBLE_DEVICES": cards[i % len(cards)]} if cards else {}
-        found.append(_worker(f"worker-gpu-{i}", "gpu", 1, where))
+        card = {"CUDA_VISIBLE_DEVICES": cards[i % len(cards)]} if cards else {}
+        found.append(_worker(f"worker-{GPU}-{i}", GPU, 1, card))
     return found
 
 

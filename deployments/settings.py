@@ -10,6 +10,10 @@ import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
+
+from pydantic import AliasChoices, BeforeValidator, Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from tasks.errors import BadInput
 
@@ -17,6 +21,11 @@ ROOT = Path(__file__).parents[1]
 BUCKET = "finescale"
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 GRPC_OFFSET = 10_000  # weed opens this much above each of its ports too
+OWN_STORE = f"s3://{BUCKET}/products"
+# In stack/env: the endpoint that is the stack's own S3 server, and not another's, whatever address it has next.
+OWN_S3 = "FINESCALE_OWN_S3"
+# In the environment of every process that a stack started, and of theirs: `down` leaves none of them behind.
+MARK = "FINESCALE_STACK_PROCESS"
 
 
 @dataclass(frozen=True)
@@ -45,13 +54,68 @@ def write_private(file: Path, text: str) -> None:
         out.write(text)
 
 
-def _number(environ: Mapping[str, str], name: str, default: int, highest: int) -> int:
-    text = environ.get(name, "")
-    if not text:
-        return default
-    if not text.isdigit() or not 0 < int(text) <= highest:
-        raise BadInput(f"{name}={text}: give a whole number from 1 to {highest}")
-    return int(text)
+def _up_to(highest: int) -> BeforeValidator:
+    def whole(value: object) -> object:
+        if isinstance(value, str) and not (value.isdecimal() and 0 < int(value) <= highest):
+            raise ValueError(f"give a whole number from 1 to {highest}")
+        return value
+
+    return BeforeValidator(whole)
+
+
+Port = Annotated[int, _up_to(65535)]
+
+
+class Environment(BaseSettings):
+    """The variables that `make up` reads (docs/operate.md), as they are set; one that is empty is not set."""
+
+    model_config = SettingsConfigDict(case_sensitive=True, env_ignore_empty=True, extra="ignore", frozen=True)
+
+    stack: Path = Field(default=ROOT / "stack", validation_alias="FINESCALE_STACK")
+    host: str = Field(default="127.0.0.1", validation_alias="FINESCALE_HOST")
+    ui_port: Port = Field(default=4200, validation_alias="FINESCALE_UI_PORT")
+    postgres_port: Port = Field(default=15432, validation_alias="FINESCALE_POSTGRES_PORT")
+    s3_port: Annotated[int, _up_to(65535 - GRPC_OFFSET - 3)] = Field(default=8333, validation_alias="FINESCALE_S3_PORT")
+    cpu_runs: Annotated[int, _up_to(1000)] = Field(default=2, validation_alias="FINESCALE_CPU_RUNS")
+    gpu_workers: Annotated[int | None, _up_to(64)] = Field(default=None, validation_alias="FINESCALE_GPU_WORKERS")
+    database: str | None = Field(
+        default=None,
+        validation_alias=AliasChoices("PREFECT_API_DATABASE_CONNECTION_URL", "PREFECT_SERVER_DATABASE_CONNECTION_URL"),
+    )
+    endpoint: str | None = Field(default=None, validation_alias=AliasChoices("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3"))
+    own_endpoint: str | None = Field(default=None, validation_alias=OWN_S3)
+    store: str = Field(default=OWN_STORE, validation_alias="FINESCALE_STORE")
+    workspace: str | None = Field(default=None, validation_alias="FINESCALE_WORKSPACE")
+    auth: str | None = Field(default=None, validation_alias="PREFECT_SERVER_API_AUTH_STRING")
+    notify_url: str | None = Field(default=None, validation_alias="FINESCALE_NOTIFY_URL")
+    regions: str | None = Field(default=None, validation_alias="FINESCALE_REGIONS")
+
+    @classmethod
+    def read(cls) -> Environment:
+        """Of this process; BadInput, one line, for a value that cannot be."""
+        try:
+            return cls()
+        except ValidationError as error:
+            wrong = error.errors()[0]
+            remedy = wrong.get("ctx", {}).get("error", wrong["msg"])
+            raise BadInput(f"{wrong['loc'][0]}={wrong['input']}: {remedy}") from None
+
+    def assert_safe(self) -> None:
+        """BadInput for a host that would let anybody in, or that nobody can reach."""
+        if self.host not in LOOPBACK and self.auth is None:
+            raise BadInput(
+                f"FINESCALE_HOST={self.host} opens the Prefect API to other machines: "
+                "set PREFECT_SERVER_API_AUTH_STRING=user:password too (docs/operate.md, Secrets)"
+            )
+        if self.host in ("0.0.0.0", "::"):  # noqa: S104
+            raise BadInput(f"FINESCALE_HOST={self.host}: give the address at which other machines reach this one")
+
+    @property
+    def own_s3(self) -> bool:
+        """Whether the stack's own S3 server is meant: what `stack/env` says of it is no other server."""
+        # where it listens now, and where it did when env was made
+        mine = {f"http://{self.host}:{self.s3_port}", self.own_endpoint}
+        return self.endpoint in mine if self.endpoint else self.store == OWN_STORE
 
 
 @dataclass(frozen=True)
@@ -74,45 +138,27 @@ class Settings:
     regions: str | None
 
     @classmethod
-    def read(cls, environ: Mapping[str, str]) -> Settings:
-        """From environment variables; BadInput for a value that cannot be."""
-        folder = Path(environ.get("FINESCALE_STACK") or ROOT / "stack").absolute()
-        host = environ.get("FINESCALE_HOST") or "127.0.0.1"
-        auth = environ.get("PREFECT_SERVER_API_AUTH_STRING") or None
-        if host not in LOOPBACK and auth is None:
-            raise BadInput(
-                f"FINESCALE_HOST={host} opens the Prefect API to other machines: "
-                "set PREFECT_SERVER_API_AUTH_STRING=user:password too (docs/operate.md, Secrets)"
-            )
-        if host in ("0.0.0.0", "::"):  # noqa: S104
-            raise BadInput(f"FINESCALE_HOST={host}: give the address at which other machines reach this one")
-        s3_port = _number(environ, "FINESCALE_S3_PORT", 8333, 65535 - GRPC_OFFSET - 3)
-        own_store = f"s3://{BUCKET}/products"
-        # what `stack/env` says of the stack's own S3 server is no other server
-        endpoint = environ.get("AWS_ENDPOINT_URL") or environ.get("AWS_ENDPOINT_URL_S3")
-        store = environ.get("FINESCALE_STORE") or own_store
-        mine = {f"http://{host}:{s3_port}", environ.get(OWN_S3)}  # where it listens now, where it did when env was made
-        own_s3 = endpoint in mine if endpoint else store == own_store
-        regions = environ.get("FINESCALE_REGIONS") or None
+    def read(cls) -> Settings:
+        """From this process's environment; BadInput for a value that cannot be."""
+        given = Environment.read()
+        given.assert_safe()
+        folder = given.stack.absolute()
+        paths = [str(Path(p).absolute()) for p in (given.regions or "").split(os.pathsep) if p]
         return cls(
             folder=folder,
-            host=host,
-            ui_port=_number(environ, "FINESCALE_UI_PORT", 4200, 65535),
-            postgres_port=_number(environ, "FINESCALE_POSTGRES_PORT", 15432, 65535),
-            s3_port=s3_port,
-            cpu_runs=_number(environ, "FINESCALE_CPU_RUNS", 2, 1000),
-            gpu_workers=_number(environ, "FINESCALE_GPU_WORKERS", 0, 64) or None,
-            database=environ.get("PREFECT_API_DATABASE_CONNECTION_URL")
-            or environ.get("PREFECT_SERVER_DATABASE_CONNECTION_URL")
-            or None,
-            own_s3=own_s3,
-            store=store,
-            workspace=environ.get("FINESCALE_WORKSPACE") or str(folder / "workspace"),
-            auth=auth,
-            notify_url=environ.get("FINESCALE_NOTIFY_URL") or None,
-            regions=os.pathsep.join(str(Path(p).absolute()) for p in regions.split(os.pathsep) if p)
-            if regions
-            else None,
+            host=given.host,
+            ui_port=given.ui_port,
+            postgres_port=given.postgres_port,
+            s3_port=given.s3_port,
+            cpu_runs=given.cpu_runs,
+            gpu_workers=given.gpu_workers,
+            database=given.database,
+            own_s3=given.own_s3,
+            store=given.store,
+            workspace=given.workspace or str(folder / "workspace"),
+            auth=given.auth,
+            notify_url=given.notify_url,
+            regions=os.pathsep.join(paths) or None,
         )
 
     @property
@@ -191,12 +237,6 @@ class Settings:
         lines = [f"export {k}={shlex.quote(v)}\n" for k, v in self.client_environment(known).items()]
         write_private(file, "# Made by make up: what reaches this stack. Holds secrets.\n" + "".join(lines))
         return file
-
-
-# In stack/env: the endpoint that is the stack's own S3 server, and not another's, whatever address it has next.
-OWN_S3 = "FINESCALE_OWN_S3"
-# In the environment of every process that a stack started, and of theirs: `down` leaves none of them behind.
-MARK = "FINESCALE_STACK_PROCESS"
 
 
 def taken(host: str, port: int) -> bool:

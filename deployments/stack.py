@@ -18,6 +18,7 @@ from deployments.errors import PartFault, StackFault
 from deployments.parts import Part, parts, write_files
 from deployments.settings import Secrets, Settings, taken
 from deployments.supervision import RUNNING, Supervisor, end, listeners, strays
+from flows.server.names import DOWNSCALE, deployment
 from tasks.errors import FinescaleError
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None, help=__doc__)
@@ -31,12 +32,12 @@ class Stack:
 
     def __init__(self) -> None:
         inherited = dict(os.environ)
-        self.settings = Settings.read(inherited)
+        self.settings = Settings.read()
         self.supervisor = Supervisor(self.settings.folder)
         self.settings.folder.mkdir(parents=True, exist_ok=True)
         self.known = Secrets.of(self.settings.folder)
         self.parts = parts(self.settings, self.known)
-        # Prefect and s3fs read the environment of this process too; before either is imported
+        # Prefect, obstore and botocore read the environment of this process too; before either is imported
         os.environ.update(self.settings.process_environment(self.known, inherited))
         self.ready_mark = self.settings.folder / "ready"  # written when `up` has come to its end
 
@@ -180,14 +181,14 @@ def _assert_all_run(stack: Stack) -> None:
         raise PartFault(name, f"does not run ({state}), `make down up` starts everything anew", log)
 
 
-def _tell(stack: Stack) -> None:
+def _show_addresses(stack: Stack) -> None:
     settings = stack.settings
     typer.echo(f"UI      {settings.ui_url}")
     typer.echo(f"store   {settings.store}" + (f" at {settings.endpoint}" if stack.part("s3") else ""))
     typer.echo(f"logs    {settings.logs}")
     typer.echo(
         f"next    source {settings.folder}/env\n"
-        "        prefect deployment run downscale/hubei --param source=demo --watch"
+        f"        prefect deployment run {deployment(DOWNSCALE, 'hubei')} --param source=demo --watch"
     )
 
 
@@ -205,14 +206,14 @@ def up() -> None:
             else:
                 _bring_up(stack)
                 typer.echo(f"up in {time.monotonic() - began:.0f} s")
-        _tell(stack)
+        _show_addresses(stack)
 
 
 @app.command()
 def down() -> None:
     """End everything, and what a killed supervisord may have left; data stays."""
     with _one_line_errors():
-        began, settings = time.monotonic(), Settings.read(os.environ)
+        began, settings = time.monotonic(), Settings.read()
         with _alone(settings.folder):
             (settings.folder / "ready").unlink(missing_ok=True)
             supervisor = Supervisor(settings.folder)

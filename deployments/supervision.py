@@ -51,8 +51,8 @@ class Supervisor:
         deadline = time.monotonic() + 15
         while not self.answers():
             if done.returncode != 0 or time.monotonic() > deadline:
-                said = (done.stdout + done.stderr).strip().replace("\n", " ")
-                raise PartFault("supervisord", said or "does not answer", self.folder / "logs" / "supervisord.log")
+                output = (done.stdout + done.stderr).strip().replace("\n", " ")
+                raise PartFault("supervisord", output or "does not answer", self.folder / "logs" / "supervisord.log")
             time.sleep(0.1)
 
     def states(self) -> dict[str, dict[str, Any]]:

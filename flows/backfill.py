@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextvars
 import logging
 import sys
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from datetime import UTC, date, datetime, timedelta
 
@@ -14,8 +15,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from flows.downscale import downscale, resolve
 from flows.products.preliminary import preliminary_cycles
+from flows.server import names
+from flows.server.endings import EndedBadly, failed
 from tasks.acquire import open_source
-from tasks.errors import BackfillIncomplete, BadInput, CycleNotReady, FinescaleError
+from tasks.errors import BadInput, CycleNotReady, FinescaleError
 from tasks.handover.cycle import Cycle
 from tasks.locations import default_store
 from tasks.region import search as regions
@@ -32,6 +35,18 @@ class BackfillReport(BaseModel):
     failed: dict[str, str] = {}  # cycle -> why
     not_ready: dict[str, str] = {}
 
+    def __str__(self) -> str:
+        return f"{len(self.made)} made, {len(self.there)} were there"
+
+
+class BackfillIncomplete(EndedBadly[BackfillReport]):
+    """Some cycles of a backfill were not made; exit code 3 if all of them are only not ready yet."""
+
+    def __init__(self, message: str, report: BackfillReport) -> None:
+        super().__init__(message, report)
+        if not report.failed:
+            self.exit_code = CycleNotReady.exit_code
+
 
 def cycles_between(source: str, start: date, end: date, hours: list[int]) -> list[Cycle]:
     """Cycles of every day from start to end, both included."""
@@ -44,7 +59,7 @@ def cycles_between(source: str, start: date, end: date, hours: list[int]) -> lis
     return [Cycle(source=source, time=t) for t in times]
 
 
-def _days(
+def _cycles(
     region: str, source: str, start: date | None, end: date | None, hours: list[int], store: str, refresh: bool
 ) -> list[Cycle]:
     """The cycles that are asked for."""
@@ -57,7 +72,7 @@ def _days(
     return cycles_between(source, start, end or start, hours)
 
 
-@flow(name="backfill", flow_run_name="{region} {source} {start} to {end}", validate_parameters=True)
+@flow(name=names.BACKFILL, flow_run_name="{region} {source} {start} to {end}", validate_parameters=True)
 def backfill(
     region: str,
     source: str = "era5",
@@ -71,28 +86,37 @@ def backfill(
 ) -> BackfillReport:
     """Make every cycle from start to end that is not published yet; go on past those that fail.
 
-    BackfillIncomplete at the end lists them. `refresh_preliminary`: redo what was made of ERA5T and is final by now.
+    BackfillIncomplete at the end lists them, and has the report. `refresh_preliminary`: redo what was made of ERA5T and
+    is final by now.
     """
-    place, where, name = regions.load(region), join(store or default_store()), open_source(source).name
-    cycles = _days(place.name, name, start, end, hours or [0], where, refresh_preliminary)
+    name, uri, service = regions.load(region).name, join(store or default_store()), open_source(source).name
+    cycles = _cycles(name, service, start, end, hours or [0], uri, refresh_preliminary)
     if not cycles:
-        log.info("backfill: %s %s: nothing to do", place.name, name)
+        log.info("backfill: %s %s: nothing to do", name, service)
         return BackfillReport()
     resolve(region, source, cycles[0].stamp, None, model, None)  # a wrong name should not fail once a day
-    report = BackfillReport()
 
     def one(cycle: Cycle) -> bool:
         outcome = downscale(
             region,
             source=source,
             cycle=cycle.stamp,
-            store=where,
+            store=uri,
             model=model,
             refetch=refresh_preliminary,
-            queue="backfill",
+            queue=names.BACKFILL_QUEUE,
         )
         return outcome.made
 
+    report = _make(cycles, one, in_flight)
+    if report.failed or report.not_ready:
+        return failed(BackfillIncomplete(_left(name, len(cycles), report), report))
+    return report
+
+
+def _make(cycles: list[Cycle], one: Callable[[Cycle], bool], in_flight: int) -> BackfillReport:
+    """So many at a time; `one` makes a cycle, and returns False where it was there."""
+    report = BackfillReport()
     columns = (
         TextColumn("backfill"),
         BarColumn(),
@@ -109,14 +133,12 @@ def backfill(
         futures = {pool.submit(contextvars.copy_context().run, one, cycle): str(cycle) for cycle in cycles}
         try:
             for done, future in enumerate(as_completed(futures), 1):
-                said = _note(report, futures[future], future.exception(), not future.exception() and future.result())
-                progress.update(bar, advance=1, last=said)
-                log.info("backfill: %d of %d: %s", done, len(cycles), said)
+                became = _note(report, futures[future], future.exception(), not future.exception() and future.result())
+                progress.update(bar, advance=1, last=became)
+                log.info("backfill: %d of %d: %s", done, len(cycles), became)
         except BaseException:  # interrupted: the cycles in flight are finished, no other is begun
             pool.shutdown(wait=False, cancel_futures=True)
             raise
-    if report.failed or report.not_ready:
-        raise BackfillIncomplete(_tell(place.name, len(cycles), report), only_waiting=not report.failed)
     return report
 
 
@@ -130,11 +152,11 @@ def _note(report: BackfillReport, cycle: str, error: BaseException | None, made:
     return f"{cycle} {'not ready' if isinstance(error, CycleNotReady) else 'FAILED'}: {why}"
 
 
-def _tell(region: str, count: int, report: BackfillReport) -> str:
+def _left(region: str, count: int, report: BackfillReport) -> str:
     """One line with every cycle that was not made."""
     bad = dict(sorted((report.failed | report.not_ready).items()))
     listed = "; ".join(why if why.startswith(cycle) else f"{cycle}: {why}" for cycle, why in bad.items())
     return (
-        f"backfill {region}: {len(report.made)} made, {len(report.there)} were there, {len(bad)} of {count} failed "
+        f"backfill {region}: {report}, {len(bad)} of {count} failed "
         f"({listed}); mend that and run the same command again: only these are left"
     )

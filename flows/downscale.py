@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -16,7 +15,7 @@ from prefect.states import Completed
 from pydantic import BaseModel
 
 from flows.dispatch import run_slabs
-from flows.server import artifacts
+from flows.server import artifacts, names
 from flows.server.orchestrator import assert_clock
 from models.package import ModelPackage
 from tasks.acquire import ALIASES, SOURCES, Source, acquire, acquire_files, choose_cycle, forget, open_source
@@ -25,17 +24,18 @@ from tasks.downscale.packages import open_package
 from tasks.errors import BadInput, GateRefused, ModelMismatch
 from tasks.handover.cycle import Cycle, RawFile
 from tasks.handover.prepared import PreparedInfo
-from tasks.handover.scorecard import QUARANTINED
-from tasks.handover.shards import blocks, shapes, shares, spans
-from tasks.handover.slab import Slab, merged
+from tasks.handover.scorecard import Quality
+from tasks.handover.slab import slabs_of
 from tasks.locations import default_store, default_workspace, raw_folder
 from tasks.prepare import prepare
-from tasks.publish import publish, quarantine, stage
+from tasks.publish import publish, quarantine
+from tasks.publish.already import same_inputs, same_recipe
 from tasks.publish.draft import draft
 from tasks.region import search as regions
 from tasks.region.document import Region
 from tasks.storage import assert_writable, exists, join, remove
-from tasks.store.ledger import LedgerEntry, fingerprint, read_entry
+from tasks.store.ledger import LedgerEntry, fingerprint
+from tasks.store.paths import in_store
 from tasks.store.withdrawal import point_to_good
 from tasks.validate import validate
 from tasks.validate.arrivals import look
@@ -56,17 +56,17 @@ class Outcome(BaseModel):
     @property
     def product(self) -> str:
         """URI of the product."""
-        return join(self.store, *self.entry.product.split("/"))
+        return in_store(self.store, self.entry.product)
 
     @property
     def quicklook(self) -> str:
         """URI of the picture."""
-        return join(self.store, *self.entry.quicklook.split("/"))
+        return in_store(self.store, self.entry.quicklook)
 
     @property
     def report(self) -> str:
         """URI of the report."""
-        return join(self.store, *self.entry.report.split("/"))
+        return in_store(self.store, self.entry.report)
 
 
 @dataclass(frozen=True)
@@ -75,6 +75,7 @@ class Request:
 
     region: Region
     package: ModelPackage
+    model: str  # as it was named: the package's name, or the path of its folder
     source: Source | None  # None: files are handed in
     cycle: Cycle | None  # None: the files say which
 
@@ -89,23 +90,23 @@ def resolve(
     scheduled: datetime | None = None,
 ) -> Request:
     """Look up every name and file; the first that is wrong is an error, before anything is started."""
-    place = regions.load(region)
+    wanted = regions.load(region)
     if spacing is not None:
-        place = place.with_spacing(spacing)
-    package = open_package(model or place.model)
-    unknown = [v for v in place.variables if v not in package.variables]
+        wanted = wanted.with_spacing(spacing)
+    package = open_package(model or wanted.model)
+    unknown = [v for v in wanted.variables if v not in package.variables]
     if unknown:
         raise ModelMismatch(
-            f"model {package.model_id} does not know {', '.join(unknown)} of region {place.name}; "
+            f"model {package.model_id} does not know {', '.join(unknown)} of region {wanted.name}; "
             f"it knows {', '.join(package.variables)}"
         )
     if inputs:
         if cycle is not None:
             raise BadInput("--cycle and --input exclude each other: a file says itself which cycle it is")
         assert_present(inputs)
-        return Request(place, package, None, None)
+        return Request(wanted, package, model or wanted.model, None, None)
     service = open_source(source)
-    return Request(place, package, service, choose_cycle(service, place, cycle, scheduled))
+    return Request(wanted, package, model or wanted.model, service, choose_cycle(service, wanted, cycle, scheduled))
 
 
 class Stopwatch:
@@ -139,44 +140,91 @@ def _run_name() -> str:
     return f"{given.get('region', '')} {source} {cycle or 'latest'}"
 
 
-def _input_cycle(info: PreparedInfo) -> Cycle:
-    return Cycle(source="file", time=datetime.fromisoformat(f"{info.init}:00+00:00"))
+@dataclass(frozen=True)
+class Run:
+    """A run on its way: what was asked for, and where it keeps what; see `downscale` for the rest."""
+
+    request: Request
+    store: str
+    workspace: str
+    force: bool
+    refetch: bool
+    queue: str
+    observations: str | None
+    watch: Stopwatch
+
+    def found(self, cycle: Cycle | None, fingerprint: str) -> Outcome | None:
+        """What is published already, of these very inputs."""
+        if cycle is None or self.force:
+            return None
+        entry = same_inputs(self.store, self.request.region, cycle, fingerprint)
+        return Outcome(store=self.store, entry=entry, made=False) if entry is not None else None
 
 
-def _published(store: str, entry: LedgerEntry | None) -> LedgerEntry | None:
-    """An entry whose product is good and still there."""
-    there = entry is not None and entry.good and exists(join(store, *entry.product.split("/")))
-    return entry if there else None
+def _published_or_made(run: Run, inputs: list[str]) -> Outcome:
+    """The product that is there and made alike, or a new one."""
+    region, package, cycle = run.request.region, run.request.package, run.request.cycle
+    if cycle is not None and not run.force and not run.refetch:
+        entry = same_recipe(run.store, region, cycle, package)
+        if entry is not None:
+            return Outcome(store=run.store, entry=entry, made=False)
+    if cycle is not None and run.refetch:
+        forget(cycle, raw_folder())
+    files: list[RawFile] = acquire(cycle, region, raw_folder()) if cycle else acquire_files(inputs)
+    run.watch.lap("acquire")
+    mark = fingerprint(files, package.digest, region.fingerprint, VERSION)
+    if (found := run.found(cycle, mark)) is not None:
+        return found
+    info: PreparedInfo = prepare([f.uri for f in files], region, cycle, run.store, run.workspace, package.halo)
+    run.watch.lap("prepare")
+    try:
+        if cycle is not None:
+            return _made(run, cycle, files, mark, info)
+        cycle = Cycle(source="file", time=datetime.fromisoformat(f"{info.init}:00+00:00"))  # files say it only now
+        return run.found(cycle, mark) or _made(run, cycle, files, mark, info)
+    finally:
+        _discard(info.product)
 
 
-def _assert_not_refused(entry: LedgerEntry | None) -> None:
-    """GateRefused for what is in quarantine and would be made just so again."""
-    if entry is not None and entry.state == QUARANTINED:
+def _made(run: Run, cycle: Cycle, files: list[RawFile], mark: str, info: PreparedInfo) -> Outcome:
+    """From a staged product with its input to a published one; GateRefused if the gate puts it into quarantine."""
+    region, package, store = run.request.region, run.request.package, run.store
+    artifacts.input_table(region.name, cycle, files)
+    slabs = slabs_of(info, region, package, run.request.model, join(run.workspace, "slabs"))
+    progress = artifacts.progress_bar(region.name, cycle, len(info.lead_hours))
+    reports = run_slabs(slabs, region.inference, progress, run.queue)
+    run.watch.lap("downscale")
+    seen = look(region, store, cycle, info, run.workspace, run.observations)
+    truth = run.request.source.truth if run.request.source else None
+    found = validate(cycle, region, info, reports, seen, run.workspace, truth)
+    run.watch.lap("validate")
+    entry = draft(region, cycle, info, reports, files, package, mark, found.scorecard, run.watch.seconds)
+    if found.scorecard.quality == Quality.QUARANTINED:
+        refused = quarantine(store, region, cycle, info.product, entry, found)
+        artifacts.scores(refused)
         raise GateRefused(
-            f"{entry.cycle}: is in quarantine: {entry.why}; the same would be made again, --force does so"
+            f"{cycle}: {refused.why}; it is in quarantine ({in_store(store, refused.product)}), the last "
+            "good product stays"
         )
+    published = publish(store, region, cycle, info.product, entry, found, again=run.force)
+    run.watch.lap("publish")
+    outcome = Outcome(store=store, entry=published.entry, made=published.made)
+    if outcome.made:
+        outcome.entry.timings.update(run.watch.seconds)
+        _show(outcome)
+    return outcome
 
 
-def _done(store: str, region: Region, cycle: Cycle, mark: str) -> LedgerEntry | None:
-    """The ledger entry of an identical product that is still there; GateRefused if that is in quarantine."""
-    entry = read_entry(store, region.name, cycle)
-    if entry is None or entry.fingerprint != mark:
-        return None
-    _assert_not_refused(entry)
-    return _published(store, entry)
+def _show(outcome: Outcome) -> None:
+    """What the UI shows of a new product."""
+    artifacts.scores(outcome.entry)
+    if outcome.entry.scorecard.verification is not None:
+        artifacts.verification(outcome.entry)
+    artifacts.picture(outcome.entry, outcome.quicklook)
+    artifacts.product_link(outcome.entry, outcome.product)
 
 
-def _made_so(store: str, region: Region, cycle: Cycle, package: ModelPackage) -> LedgerEntry | None:
-    """As `_done`, of a product made as it would be now, before anything is fetched: a cycle's fields are final."""
-    entry = read_entry(store, region.name, cycle)
-    now = (package.digest, region.fingerprint, VERSION)
-    if entry is None or (entry.model_sha256, entry.region_fingerprint, entry.code_version) != now:
-        return None
-    _assert_not_refused(entry)
-    return _published(store, entry)
-
-
-def _ended(outcome: Outcome) -> Any:
+def _state(outcome: Outcome) -> Any:
     """The run's last state, whose message is the one line that people see of it; Prefect hands its data to callers."""
     entry = outcome.entry
     if not outcome.made:
@@ -190,15 +238,7 @@ def _ended(outcome: Outcome) -> Any:
     return Completed(data=outcome, message=message)
 
 
-def _already(store: str, entry: LedgerEntry, workspace: str) -> Any:
-    """What a run gives back that finds its product there."""
-    log.info("%s %s is published already: nothing to do", entry.region, entry.cycle)
-    point_to_good(store, entry)  # the run that published it may have been killed just before
-    _discard(workspace)
-    return _ended(Outcome(store=store, entry=entry, made=False))
-
-
-@flow(name="downscale", flow_run_name=_run_name, timeout_seconds=16 * 3600, validate_parameters=True)
+@flow(name=names.DOWNSCALE, flow_run_name=_run_name, timeout_seconds=16 * 3600, validate_parameters=True)
 def downscale(
     region: str,
     source: str = "ifs",
@@ -209,7 +249,7 @@ def downscale(
     spacing: float | None = None,
     force: bool = False,
     refetch: bool = False,
-    queue: str = "live",
+    queue: str = names.LIVE_QUEUE,
     observations: str | None = None,
 ) -> Outcome:
     """Make and publish one cycle's product; one that is published already and made alike is left as it is.
@@ -218,74 +258,21 @@ def downscale(
     have changed there, as preliminary ERA5 does. `queue`: of the GPU pool, in which its slabs wait.
     """
     assert_clock()
-    watch = Stopwatch()
     store = join(store or default_store())
     if observations is not None and not exists(observations):
         raise BadInput(f"{observations}: no such file of observations")
     request = resolve(region, source, cycle, inputs, model, spacing, scheduled_for())
-    place, package, chosen = request.region, request.package, request.cycle
     assert_writable(store)
     # a folder of its own for every run: two of one cycle must not read each other's fields
-    run = f"{chosen.source}-{chosen.stamp}" if chosen else "file"
-    workspace = join(default_workspace(), place.name, f"{run}-{uuid4().hex[:8]}")
-
-    if chosen is not None and not force and not refetch and (entry := _made_so(store, place, chosen, package)):
-        return _already(store, entry, workspace)
-    if chosen is not None and refetch:
-        forget(chosen, raw_folder())
-    files: list[RawFile] = acquire(chosen, place, raw_folder()) if chosen else acquire_files(inputs or [])
-    watch.lap("acquire")
-    mark = fingerprint(files, package.digest, place.fingerprint, VERSION)
-    if chosen is not None and not force and (entry := _done(store, place, chosen, mark)):
-        return _already(store, entry, workspace)
-
-    info = prepare([f.uri for f in files], place, workspace, package.halo)
-    watch.lap("prepare")
-    if chosen is None:
-        chosen = _input_cycle(info)
-        if not force and (entry := _done(store, place, chosen, mark)):
-            return _already(store, entry, workspace)
-    artifacts.input_table(place.name, chosen, files)
-    staged = stage(store, place, chosen, info)
-    try:
-        slabs = _slabs(info, staged, workspace, model or place.model, package, place)
-        told = artifacts.progress_bar(place.name, chosen, len(info.lead_hours))
-        reports = run_slabs(slabs, place.inference, told, queue)
-        watch.lap("downscale")
-        truth = request.source.truth if request.source else None
-        borders = sorted({b for r in reports for b in r.tile_rows}), sorted({b for r in reports for b in r.tile_cols})
-        seen = look(place, store, chosen, info, workspace, observations)
-        found = validate(
-            str(chosen), staged, info.uri, place.target, place.gate, workspace, borders, merged(reports), truth,
-            seen.observed, seen.complete, seen.history,
-        )  # fmt: skip
-        watch.lap("validate")
-        made = draft(
-            place, chosen, info, reports, files, package.model_id, package.digest, mark, found.scorecard,
-            watch.seconds,
-        )  # fmt: skip
-        if found.scorecard.quality == QUARANTINED:
-            refused = quarantine(store, place, chosen, staged, made, found.pairs)
-            artifacts.scores(refused)
-            raise GateRefused(
-                f"{chosen}: {refused.why}; it is in quarantine ({join(store, *refused.product.split('/'))}), the last "
-                "good product stays"
-            )
-        published = publish(store, place, chosen, staged, made, found.pairs, found.table, again=force)
-    finally:
-        _discard(staged)
-    watch.lap("publish")
-    entry = published.entry
-    outcome = Outcome(store=store, entry=entry, made=published.made)
-    if published.made:
-        entry.timings.update(watch.seconds)
-        artifacts.scores(entry)
-        if entry.scorecard.verification is not None:
-            artifacts.verification(entry)
-        artifacts.picture(entry, outcome.quicklook)
-        artifacts.product_link(entry, outcome.product)
+    name = f"{request.cycle.source}-{request.cycle.stamp}" if request.cycle else "file"
+    workspace = join(default_workspace(), request.region.name, f"{name}-{uuid4().hex[:8]}")
+    run = Run(request, store, workspace, force, refetch, queue, observations, Stopwatch())
+    outcome = _published_or_made(run, inputs or [])
+    if not outcome.made:
+        log.info("%s %s is published already: nothing to do", outcome.entry.region, outcome.entry.cycle)
+        point_to_good(store, outcome.entry)  # the run that published it may have been killed just before
     _discard(workspace)
-    return _ended(outcome)
+    return _state(outcome)
 
 
 def _discard(uri: str) -> None:
@@ -294,21 +281,3 @@ def _discard(uri: str) -> None:
         remove(uri)
     except Exception as error:
         log.warning("%s stays (%s); `finescale maintain` removes it after a day", uri, error)
-
-
-def _slabs(
-    info: PreparedInfo, staged: str, workspace: str, model: str, package: ModelPackage, place: Region
-) -> list[Slab]:
-    """The product's slabs; a package named by its folder goes by its absolute path, for another process's sake."""
-    target, settings = place.target, place.inference
-    _, (_, *sides) = shapes(len(info.lead_hours), target.rows, target.cols, settings.block)
-    groups = list(shares(len(blocks(target.rows, target.cols, *sides)), settings.slab_blocks))
-    return [
-        Slab(
-            fields=info.uri, product=staged, report=join(workspace, "slabs", f"{start}-{first}.json"), start=start,
-            stop=stop, model=str(package.folder) if os.sep in model else model, model_sha256=package.digest,
-            target=target, device=settings.device, first=first, last=last if len(groups) > 1 else None,
-        )
-        for start, stop in spans(len(info.lead_hours), settings.slab_steps)
-        for first, last in groups
-    ]  # fmt: skip

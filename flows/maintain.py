@@ -7,15 +7,15 @@ from __future__ import annotations
 
 import logging
 from datetime import UTC, datetime
-from typing import Any
 
 from prefect import flow
-from prefect.states import Completed
 from pydantic import BaseModel
 
-from tasks.errors import FinescaleError
+from flows.server import names
+from flows.server.endings import EndedBadly, completed, failed
 from tasks.locations import default_store, default_workspace
 from tasks.region import search as regions
+from tasks.region.document import Region
 from tasks.storage import join, remove
 from tasks.store.integrity import check_product, due_for_check, summary
 from tasks.store.ledger import LedgerEntry, entries
@@ -34,10 +34,6 @@ from tasks.store.withdrawal import point_to_newest_good
 log = logging.getLogger(__name__)
 
 
-class ProductDamaged(FinescaleError):
-    """Published products that are no longer what was published."""
-
-
 class MaintainReport(BaseModel):
     """What was removed, or would be in a dry run, and what was found."""
 
@@ -48,15 +44,23 @@ class MaintainReport(BaseModel):
     checked: list[str] = []  # cycles read by value
     damaged: dict[str, list[str]] = {}  # cycle -> what is wrong with its product
 
+    @property
+    def verb(self) -> str:
+        """What was done with what is listed."""
+        return "would remove" if self.dry_run else "removed"
+
     def __str__(self) -> str:
-        did = "would remove" if self.dry_run else "removed"
         return (
-            f"{did} {len(self.expired)} cycles, {len(self.unknown)} products and pictures without an entry, "
+            f"{self.verb} {len(self.expired)} cycles, {len(self.unknown)} products and pictures without an entry, "
             f"{len(self.leftovers)} left-overs; read {len(self.checked)} products, {len(self.damaged)} damaged"
         )
 
 
-@flow(name="maintain", flow_run_name="{region}", timeout_seconds=6 * 3600, validate_parameters=True)
+class ProductDamaged(EndedBadly[MaintainReport]):
+    """Published products that are no longer what was published."""
+
+
+@flow(name=names.MAINTAIN, flow_run_name="{region}", timeout_seconds=6 * 3600, validate_parameters=True)
 def maintain(
     region: str,
     store: str | None = None,
@@ -67,44 +71,48 @@ def maintain(
     """Remove what is too old or left over, and read again what was published within `check_days`.
 
     `keep_days`: instead of the region's `keep: days`. ProductDamaged, at the end, names the products that are not what
-    was published; by then `latest.json` names good ones.
+    was published, and has the report; by then `latest.json` names good ones.
     """
-    place = regions.load(region)
-    where, now = join(store or default_store()), datetime.now(UTC)
-    days = keep_days if keep_days is not None else place.keep.days
-    report = MaintainReport(dry_run=dry_run)
+    found, uri = regions.load(region), join(store or default_store())
+    days = keep_days if keep_days is not None else found.keep.days
+    report = _maintain(found, uri, days, check_days, dry_run)
+    log.info("maintain: %s: %s", found.name, report)
+    if report.damaged:
+        return failed(ProductDamaged(_damage(region, entries(uri, found.name), report), report))
+    return completed(report, f"{found.name}: {report}")
+
+
+def _maintain(region: Region, store: str, keep_days: int | None, check_days: int, dry_run: bool) -> MaintainReport:
+    """Check, then remove; in a dry run only list."""
+    now, report = datetime.now(UTC), MaintainReport(dry_run=dry_run)
 
     # first of all, so that the last good product of a source is one that was read where there are such
-    for entry in due_for_check(entries(where, place.name), now, check_days):
+    for entry in due_for_check(entries(store, region.name), now, check_days):
         report.checked.append(entry.cycle)
-        if wrong := check_product(where, entry, dry_run):
+        if wrong := check_product(store, entry, dry_run):
             report.damaged[entry.cycle] = wrong
             log.error("maintain: %s %s is damaged: %s", entry.region, entry.cycle, summary(wrong))
-    _lead_readers(where, place.name, dry_run)
-    for entry in expired(where, place.name, entries(where, place.name), now, days):
+    _lead_readers(store, region.name, dry_run)
+    for entry in expired(store, region.name, entries(store, region.name), now, keep_days):
         report.expired.append(entry.cycle)
         if not dry_run:
-            remove_cycle(where, entry)
-    for item in unknown_products(where, place.name, entries(where, place.name), now):
+            remove_cycle(store, entry)
+    for item in unknown_products(store, region.name, entries(store, region.name), now):
         report.unknown.append(item.uri)
         if not dry_run:
             remove_product(item.uri)
     workspace = join(default_workspace())
-    refused = old_refusals(where, place.name, entries(where, place.name), now)
-    for item in [*staging_leftovers(where, now), *refused, *scratch_leftovers(workspace, place.name, now)]:
+    refused = old_refusals(store, region.name, entries(store, region.name), now)
+    for item in [*staging_leftovers(store, now), *refused, *scratch_leftovers(workspace, region.name, now)]:
         report.leftovers.append(item.uri)
         if not dry_run:
             remove(item.uri)
-    _lead_readers(where, place.name, dry_run)
+    _lead_readers(store, region.name, dry_run)
 
     for what, gone in (("cycle", report.expired), ("", report.unknown), ("left-over", report.leftovers)):
         for name in gone:
-            log.info("maintain: %s %s %s", "would remove" if dry_run else "removed", what, name)
-    log.info("maintain: %s: %s", place.name, report)
-    if report.damaged:
-        raise ProductDamaged(_tell(region, entries(where, place.name), report))
-    ended: Any = Completed(data=report, message=f"{place.name}: {report}")
-    return ended
+            log.info("maintain: %s %s %s", report.verb, what, name)
+    return report
 
 
 def _lead_readers(store: str, region: str, dry_run: bool) -> None:
@@ -117,7 +125,7 @@ def _lead_readers(store: str, region: str, dry_run: bool) -> None:
     settle_region(store, region, found)
 
 
-def _tell(region: str, found: list[LedgerEntry], report: MaintainReport) -> str:
+def _damage(region: str, found: list[LedgerEntry], report: MaintainReport) -> str:
     """One line: which products, what is wrong, what to type."""
     parts = []
     for cycle, wrong in report.damaged.items():

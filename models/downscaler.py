@@ -14,18 +14,19 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from models.constants import DRY_AIR, GRAVITY, SCALE_HEIGHT, STANDARD_LAPSE_RATE, STANDARD_TEMPERATURE
 from models.geometry import Axis, with_margin
 from models.interpolation import INTERPOLATION_HALO, Interpolant, bilinear, interpolant
 from models.operator import Sampling, Seen
-from models.regression import StaticRegression
+from models.regression import PREDICTORS, StaticRegression
 from models.statics import (
     COARSE_CHANNELS,
     FINE_CHANNELS,
     FINE_MARGIN,
-    GRAVITY,
     HEIGHT,
     UNIT,
     Statics,
+    detail,
     own_rates,
     per_static,
     slopes,
@@ -33,11 +34,10 @@ from models.statics import (
 from models.statistics import Statistics
 
 RATE_LIMIT = 30.0  # residual sigmas at x4 per km or from sea to land; 20 K/km for temperature: steeper is noise
-GAS_CONSTANT = 287.05  # J kg-1 K-1, dry air
+RATE_PRIOR = {"t2m": STANDARD_LAPSE_RATE, "d2m": -0.003}  # K/m, where flat land says nothing; dew point's in free air
 WIND = ("u10", "v10")
 SLOPE_UNIT = 0.01  # m/m: a steep one at 10 km
 AT_SAMPLE = 0.02  # of the residual's variance: samples come through a blur or noise now and then
-SCALE_HEIGHT = 8000.0  # m, of pressure at 273 K
 DECODE_BLOCK = 128  # queries a side decoded at once in inference: what a core's cache holds
 
 
@@ -75,9 +75,8 @@ class Encoded:
     interpolant: Interpolant  # of the fields (B, V, H, W), physical units
     statics: Interpolant  # of the coarse statics (B or 1, S, H, W)
     rates: Tensor  # (B, S, V, H, W) the fields' own rates of change, physical units per km and from sea to land
-    wind: Tensor  # (B, 2, H, W) u10 and v10 in m/s, zero where absent
-    detail: Tensor  # (B, V, H, W) what each cell differs by from those around it, in residual sigmas
-    present: Tensor  # (B, V) 1 or 0
+    x: Tensor  # (B, V, H, W) the fields, physical units
+    detail: Tensor  # (B, V, H, W) its detail, in residual sigmas
     seen: Seen  # what the input's values are
     near: Tensor  # (B, V, H, W) largest value of the 3x3 neighbourhood
 
@@ -100,7 +99,7 @@ class Downscaler(nn.Module):
         # what the regression leaves, of the residual's sigma: of pressure on the ground a twentieth, which the network
         # would neither see nor be asked to learn beside wind, of which it leaves nearly all
         self.unexplained: Tensor
-        self.register_buffer("unexplained", torch.ones(2, v))
+        self.register_buffer("unexplained", torch.ones(v))
 
     @property
     def _net(self) -> Network:
@@ -118,26 +117,21 @@ class Downscaler(nn.Module):
         fields = torch.stack(normalised, dim=1) * present[:, :, None, None]
         masks = present[:, :, None, None].expand_as(fields)
         coarse = statics.coarse_channels().expand(x.shape[0], -1, -1, -1)
-        detail = self._detail(x, present, seen, mean_scale(rows, cols))
-        inputs = torch.cat([fields, detail, masks, coarse], dim=1).contiguous(memory_format=torch.channels_last)
+        sharpness = self._detail(x, present, seen, mean_scale(rows, cols))
+        inputs = torch.cat([fields, sharpness, masks, coarse], dim=1).contiguous(memory_format=torch.channels_last)
         features = self._net.encode(inputs, rows, cols, seen)
         near = F.max_pool2d(x, 3, stride=1, padding=1)
         rates = self._rates(x, fields, present, statics)
         interpolants = interpolant(x, seen), interpolant(statics.coarse, seen)
-        names = self.statistics.names
-        wind = torch.zeros_like(x[:, :2])
-        for i, name in enumerate(WIND):
-            if name in names:
-                wind[:, i] = x[:, names.index(name)] * present[:, names.index(name), None, None]
-        return Encoded(features, *interpolants, rates, wind, detail, present, seen, near)
+        return Encoded(features, *interpolants, rates, x, sharpness, seen, near)
 
     def decode(self, encoded: Encoded, statics: Statics, rows: Axis, cols: Axis) -> Tensor:
         """Fine fields of any query cells inside the encoded window; shapes as in `forward`."""
         base = encoded.interpolant(rows, cols)
-        fine, said = self.at_queries(encoded, statics, rows, cols)
+        fine, regressed = self.at_queries(encoded, statics, rows, cols)
         learned = self._net.decode(encoded.features, fine, rows, cols, encoded.seen).float()
         residual = torch.addcmul(
-            said, learned, self.left(encoded.present, statics) * away(rows, cols, encoded.seen).to(learned)
+            regressed, learned, self.left(statics) * away(rows, cols, encoded.seen).to(learned)
         )
         return base + self.sigma(encoded, rows, cols) * residual
 
@@ -146,41 +140,36 @@ class Downscaler(nn.Module):
         wide = with_margin(rows, FINE_MARGIN), with_margin(cols, FINE_MARGIN)
         predictors, difference = self.predictors(encoded, statics, *wide)
         with torch.autocast(predictors.device.type, enabled=False):  # tens of sigmas on a peak: bf16 would lose a tenth
-            whole = encoded.present.amin(dim=1)
-            said = self.regression(predictors.float(), whole, encoded.seen, mean_scale(rows, cols))
-        b, m = said.shape[0], FINE_MARGIN
+            regressed = self.regression(predictors.float(), encoded.seen, mean_scale(rows, cols))
+        b, m = regressed.shape[0], FINE_MARGIN
         # how the detail changes inside the cell: what sharpening would add
         sharper = bilinear(encoded.detail, *wide) - nearest(encoded.detail, *wide)
         octaves, _ = encoded.seen.detail(mean_scale(rows, cols))
         statics_there = statics.fine_channels(difference, 2.0**octaves).expand(b, -1, -1, -1)
-        fine = torch.cat([statics_there, sharper, said], dim=1)
-        return fine, said[:, :, m:-m, m:-m]
+        fine = torch.cat([statics_there, sharper, regressed], dim=1)
+        return fine, regressed[:, :, m:-m, m:-m]
 
     def predictors(self, encoded: Encoded, statics: Statics, rows: Axis, cols: Axis) -> tuple[Tensor, Tensor]:
-        """The regression's predictors (B, P, Qy, Qx), and fine minus coarse statics (B or 1, S, Qy, Qx).
+        """The regression's predictors (B, V, P, Qy, Qx) in sigmas, and fine minus coarse statics (B or 1, S, Qy, Qx).
 
         A static field that is not known differs by zero.
         """
         difference = statics.fine - encoded.statics(rows, cols)
-        scaled = difference / per_static(UNIT, difference)
-        stats = self.statistics.variables.values()
-        scale = mean_scale(rows, cols)
-        sigma = x_like(scaled, [s.sigma(encoded.seen, scale) for s in stats])
         b, s, v, h, w = encoded.rates.shape
         rates = bilinear(encoded.rates.view(b, s * v, h, w), rows, cols).view(b, s, v, len(rows), len(cols))
-        products = rates * scaled[:, :, None] / sigma[:, None]
-        ground = [i for i, s in enumerate(stats) if s.hydrostatic]
+        products = rates * (difference / per_static(UNIT, difference))[:, :, None]
+        stats = self.statistics.variables
+        ground = [i for i, s in enumerate(stats.values()) if s.hydrostatic]
         products[:, HEIGHT, ground] *= barometric(difference[:, HEIGHT])[:, None]
-        wind = self._wind_predictors(encoded, statics, difference[:, HEIGHT : HEIGHT + 1], rows, cols)
-        return torch.cat([scaled.expand(b, -1, -1, -1), products.flatten(1, 2), wind], dim=1), difference
-
-    def _wind_predictors(self, encoded: Encoded, statics: Statics, height: Tensor, rows: Axis, cols: Axis) -> Tensor:
-        """The slope that the coarse terrain lacks, and height above it times the wind: (B, WIND_PREDICTORS, Qy, Qx)."""
-        stats, scale = self.statistics.variables, mean_scale(rows, cols)
-        sigma = x_like(height, [stats[n].sigma(encoded.seen, scale) if n in stats else 1.0 for n in WIND])
-        slope = slopes(height, statics.spacing, rows, cols) / SLOPE_UNIT / sigma
-        speed_up = bilinear(encoded.wind, rows, cols) * height / UNIT[HEIGHT] / sigma
-        return torch.cat([slope.expand(len(speed_up), -1, -1, -1), speed_up], dim=1)
+        out = products.new_zeros(b, v, PREDICTORS, len(rows), len(cols))
+        out[:, :, :2] = products.transpose(1, 2)
+        out[:, :, 2] = encoded.interpolant(rows, cols) - bilinear(encoded.x, rows, cols)
+        slope = slopes(difference[:, HEIGHT : HEIGHT + 1], statics.spacing, rows, cols) / SLOPE_UNIT
+        for i, name in ((i, n) for i, n in enumerate(stats) if n in WIND):
+            out[:, i, 3:5] = slope
+            speed = bilinear(encoded.x[:, i : i + 1], rows, cols)[:, 0]
+            out[:, i, 5] = speed * difference[:, HEIGHT] / UNIT[HEIGHT]
+        return out / self.sigma(encoded, rows, cols)[:, :, None].clamp(min=1e-9), difference
 
     def forward(self, x: Tensor, present: Tensor, statics: Statics, rows: Axis, cols: Axis, seen: Seen) -> Tensor:
         """Fine fields in physical units, before physical limits.
@@ -202,12 +191,10 @@ class Downscaler(nn.Module):
                 out[..., top:bottom, left:right] = fine
         return out
 
-    def left(self, present: Tensor, statics: Statics) -> Tensor:
+    def left(self, statics: Statics) -> Tensor:
         """What the regression leaves of the residual's sigma, (B, V, 1, 1): all where statics are unknown."""
         known = statics.known.amin(dim=1).view(-1, 1, 1, 1)
-        alone, together = self.unexplained[:, None]
-        there = torch.lerp(alone, together, present.amin(dim=1)[:, None])[:, :, None, None]
-        return torch.lerp(torch.ones_like(known), there, known)
+        return torch.lerp(torch.ones_like(known), self.unexplained[:, None, None], known)
 
     def sigma(self, encoded: Encoded, rows: Axis, cols: Axis) -> Tensor:
         """Standard deviation of the residual, (1 or B, V, Qy or 1, Qx or 1)."""
@@ -221,14 +208,13 @@ class Downscaler(nn.Module):
         return sigma
 
     def _detail(self, x: Tensor, present: Tensor, seen: Seen, scale: float) -> Tensor:
-        """What each cell differs by from the 3x3 around it, in residual sigmas.
+        """The fields' detail in residual sigmas.
 
         Beside a continent's contrasts the fields' finest structure, which the residual continues, is hard to see. Of
         a smooth field the residual is next to nothing, its detail is not.
         """
-        around = F.avg_pool2d(F.pad(x, (1,) * 4, mode="replicate"), 3, stride=1)
         sigma = x_like(x, [math.hypot(s.sigma(seen, scale), s.typical / 4) for s in self.statistics.variables.values()])
-        return torch.clamp((x - around) / sigma, -10, 10) * present[:, :, None, None]
+        return torch.clamp(detail(x) / sigma, -10, 10) * present[:, :, None, None]
 
     def _rates(self, x: Tensor, fields: Tensor, present: Tensor, statics: Statics) -> Tensor:
         """Own rates of change in physical units, (B, S, V, H, W); none for amounts.
@@ -238,9 +224,11 @@ class Downscaler(nn.Module):
         stats = self.statistics.variables.values()
         limit = x_like(fields, [RATE_LIMIT * s.typical for s in stats])
         std = x_like(fields, [0.0 if s.amount else s.std for s in stats])
-        rates = torch.clamp(own_rates(fields, statics.coarse) * std, -limit, limit)
+        prior = x_like(fields, [RATE_PRIOR.get(n, 0.0) * UNIT[HEIGHT] / s.std for n, s in self.statistics.variables.items()])
+        rates = torch.clamp(own_rates(fields, statics.coarse, prior) * std, -limit, limit)
+        rates *= present[:, None, :, None, None]
         names, height = self.statistics.names, statics.coarse[:, HEIGHT]
-        standard = 288.15 - 0.0065 * height  # K; where there is no t2m
+        standard = STANDARD_TEMPERATURE + STANDARD_LAPSE_RATE * height  # K; where there is no t2m
         temperature = standard.expand(len(x), -1, -1)
         if "t2m" in names:
             there = present[:, names.index("t2m"), None, None]
@@ -248,7 +236,7 @@ class Downscaler(nn.Module):
         for i in (i for i, s in enumerate(stats) if s.hydrostatic):
             rates[:, :, i] = 0  # a coast is no step of pressure
             known = present[:, i, None, None] * statics.known[:, HEIGHT, None, None]
-            rates[:, HEIGHT, i] = -UNIT[HEIGHT] * GRAVITY / GAS_CONSTANT * x[:, i] / temperature * known
+            rates[:, HEIGHT, i] = -UNIT[HEIGHT] * GRAVITY / DRY_AIR * x[:, i] / temperature * known
         return rates
 
 

@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from models.cell_means import overlap_weights
 from models.geometry import Axis
 from models.operator import Sampling, Seen
 from models.statics import Statics
@@ -177,25 +178,12 @@ def conservative_bicubic(x: Tensor, rows: Axis, cols: Axis) -> Tensor:
     return ConservativeInterpolant(x)(rows, cols)
 
 
-def overlap_lengths(source: Axis, cells: np.ndarray) -> np.ndarray:
-    """Length, in input cells, that each cell of `source` (Q) shares with input cells of these indices: (cells, Q)."""
-    low, high = source.centres - source.width / 2, source.centres + source.width / 2
-    edges = cells[:, None]
-    return np.asarray(np.clip(np.minimum(edges + 0.5, high) - np.maximum(edges - 0.5, low), 0.0, None))
-
-
-def overlap_weights(source: Axis, count: int) -> np.ndarray:
-    """Area mean from cells of `source` to input cells 0..count-1: (count, Q), rows sum to 1 where covered, else 0."""
-    overlap = overlap_lengths(source, np.arange(count))
-    total = overlap.sum(axis=1, keepdims=True)
-    return np.asarray(np.divide(overlap, total, out=np.zeros_like(overlap), where=total > 1e-9))
-
-
 def continuous_weights(source: Axis, count: int) -> np.ndarray:
     """Mean over input cells 0..count-1 of the cubic interpolant whose means over cells of `source` (Q) are its values.
 
-    (count, Q), rows sum to 1. Where cells nest this is `overlap_weights`; elsewhere that one takes a field for constant
-    inside each cell that is cut, and so blurs it. Mirrored beyond its edge, which keeps the mean of the whole.
+    (count, Q), rows sum to 1. Where cells nest these are `cell_means.overlap_weights`; elsewhere those take a field
+    for constant inside each cell that is cut, and so blur it. Mirrored beyond its edge, which keeps the mean of the
+    whole.
     """
     cells = Axis((np.arange(count) - source.centres[0]) / source.width, 1 / source.width)
     n = len(source)
@@ -207,31 +195,6 @@ def continuous_weights(source: Axis, count: int) -> np.ndarray:
     index, weights = cell_weights(cells)
     np.add.at(mean, (np.arange(count)[:, None], inside(index)), weights)
     return np.asarray(mean @ prefilter)
-
-
-def covered(source: Axis, count: int) -> np.ndarray:
-    """Which input cells are covered whole by cells of `source`, (count,) bool."""
-    low, high = source.centres[0] - source.width / 2, source.centres[-1] + source.width / 2
-    edges = np.arange(count)
-    return np.asarray((edges - 0.5 >= low - 1e-6) & (edges + 0.5 <= high + 1e-6))
-
-
-def area_mean(y: Tensor, rows: Axis, cols: Axis, height: int, width: int) -> Tensor:
-    """Mean of query cells over input cells: (..., len(rows), len(cols)) -> (..., height, width)."""
-    wr = torch.from_numpy(overlap_weights(rows, height)).to(y)
-    wc = torch.from_numpy(overlap_weights(cols, width)).to(y)
-    return wr @ y @ wc.T
-
-
-def conserved(fine: Tensor, x: Tensor, rows: Axis, cols: Axis) -> Tensor:
-    """Fine fields (..., len(rows), len(cols)) with a smooth correction that gives whole cells the input's means.
-
-    x (..., H, W); exact where query cells tile the input's. Input cells that are not covered whole are left alone.
-    """
-    h, w = x.shape[-2:]
-    whole = np.outer(covered(rows, h), covered(cols, w))
-    gap = (x - area_mean(fine, rows, cols, h, w)) * torch.from_numpy(whole).to(x)
-    return fine + conservative_bicubic(gap, rows, cols)
 
 
 def observe(sampling: Sampling, source: Axis, count: int) -> np.ndarray:

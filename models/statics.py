@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from models.constants import DEGREE
 from models.geometry import Axis
 
-GRAVITY = 9.80665  # m s-2, WMO's standard: surface geopotential -> height
 STATICS = ("height", "land")  # m; fraction 0..1
 HEIGHT, LAND = 0, 1  # places in STATICS
 FINE_MARGIN = 5  # query cells of static fields needed beyond each edge
@@ -20,9 +20,10 @@ DIFFERENCE_UNIT = (200.0, 1.0)  # the same for fine minus coarse, at x4
 # how it grows with the scale: terrain's height differences do as fields' residuals, a coast's do not
 DIFFERENCE_POWER = (0.8, 0.0)
 SPACING_UNIT = 27.8  # km: 0.25 degree
-WINDOW = 5  # input cells a side, over which a field's own rate of change is regressed
-# variance added in the window: flat land (relief below 50 m) has no lapse rate of its own, nor open sea a contrast
-SHRINKAGE = (0.05**2, 0.05**2)
+DETAIL = 3  # input cells a side: a field's detail is what it differs by from the mean over these
+WINDOW = 4  # input cells in every direction, with weights that fall to 0 there: where own rates are regressed
+# variance added there: flat land (detail below 30 m) has the prior's rate, and open sea no contrast
+SHRINKAGE = (0.03**2, 0.1**2)
 COARSE_CHANNELS, FINE_CHANNELS = 2 * len(STATICS) + 2, 3 * len(STATICS)
 
 
@@ -94,28 +95,38 @@ def per_static(values: tuple[float, ...], like: Tensor) -> Tensor:
 
 def cell_sizes(latitudes: np.ndarray, dlat: float, dlon: float) -> Tensor:
     """Height and width in km of cells at these latitudes (H,) or (B, H) on a regular grid: (1 or B, 2, H)."""
-    degree = 111.195  # km on the sphere of 6371 km
     # at the poles a cell has no width; the last row of a 0.25 degree grid has 0.1 km
-    width = dlon * degree * np.cos(np.deg2rad(np.clip(np.abs(latitudes), 0, 89.9)))
-    sizes = np.stack([np.full_like(width, dlat * degree), width], axis=-2)
+    width = dlon * DEGREE * np.cos(np.deg2rad(np.clip(np.abs(latitudes), 0, 89.9)))
+    sizes = np.stack([np.full_like(width, dlat * DEGREE), width], axis=-2)
     return torch.from_numpy(sizes.reshape(-1, *sizes.shape[-2:]).astype(np.float32))
 
 
-def own_rates(fields: Tensor, coarse: Tensor) -> Tensor:
-    """How the fields (B, V, H, W) change with each static (B or 1, S, H, W), regressed in a window: (B, S, V, H, W).
+def detail(fields: Tensor) -> Tensor:
+    """What fields (..., C, H, W) differ by from the mean over DETAIL cells a side; edges repeat."""
+    return fields - F.avg_pool2d(F.pad(fields, (DETAIL // 2,) * 4, mode="replicate"), DETAIL, stride=1)
 
-    Per km of height and from sea (0) to land (1); each static on its own.
+
+def own_rates(fields: Tensor, coarse: Tensor, prior: Tensor) -> Tensor:
+    """How the detail of fields (B, V, H, W) changes with that of statics (B or 1, S, H, W) around: (B, S, V, H, W).
+
+    Per km of height and from sea (0) to land (1), both at once; the rate with height is drawn to `prior` (V,) where
+    there is little height. Detail, and not the field: what a mountain range differs by from the plain is weather too.
+    Of what was tried on training data (detail of 3 and 5 cells, windows of 2 to 8, shrinkage of 20 to 60 m), read at
+    every second and fourth point, all are within 2 %.
     """
-    pad = (WINDOW // 2,) * 4
-    mean = lambda t: F.avg_pool2d(F.pad(t, pad, mode="replicate"), WINDOW, stride=1)  # noqa: E731
-    field_mean = mean(fields)
-    out = []
-    for i, (unit, shrinkage) in enumerate(zip(UNIT, SHRINKAGE, strict=True)):
-        static = coarse[:, i : i + 1] / unit
-        static_mean = mean(static)
-        variance = (mean(static * static) - static_mean**2).clamp(min=0)
-        out.append((mean(fields * static) - field_mean * static_mean) / (variance + shrinkage))
-    return torch.stack(out, dim=1)
+    anomaly = detail(fields)
+    height, land = (detail(coarse[:, i : i + 1] / unit) for i, unit in enumerate(UNIT))
+    weights = F.pad(torch.arange(1.0, WINDOW + 1), (0, WINDOW - 1), mode="constant")
+    weights[WINDOW:] = weights[: WINDOW - 1].flip(0)
+    weights = (weights / weights.sum()).to(fields)
+
+    def around(t: Tensor) -> Tensor:
+        flat = F.pad(t.flatten(0, 1)[:, None], (WINDOW - 1,) * 4, mode="replicate")
+        return F.conv2d(F.conv2d(flat, weights.view(1, 1, -1, 1)), weights.view(1, 1, 1, -1)).view_as(t)
+
+    hh, ll, hl = around(height * height) + SHRINKAGE[0], around(land * land) + SHRINKAGE[1], around(height * land)
+    hf, lf = around(height * anomaly) + SHRINKAGE[0] * prior.view(1, -1, 1, 1), around(land * anomaly)
+    return torch.stack([ll * hf - hl * lf, hh * lf - hl * hf], dim=1) / (hh * ll - hl * hl)[:, None]
 
 
 def slopes(difference: Tensor, spacing: Tensor, rows: Axis, cols: Axis) -> Tensor:

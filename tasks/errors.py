@@ -63,6 +63,10 @@ class RequestRefused(BadInput):
     """A service that does not take the request, its key or its user's licences."""
 
 
+class AnswerNotUnderstood(FinescaleError):
+    """A service's answer is not the document that its client knows: either of them has changed."""
+
+
 class OrchestratorUnavailable(FinescaleError):
     """Prefect's server or folder cannot be used."""
 
@@ -79,14 +83,6 @@ class CycleNotReady(FinescaleError):
 
 class IncompleteDownload(FinescaleError):
     """Fetched bytes are not what the index or the checksum promised."""
-
-
-class BackfillIncomplete(FinescaleError):
-    """Some cycles of a backfill were not made; exit code 3 if all of them are only not ready yet."""
-
-    def __init__(self, message: str, only_waiting: bool = False) -> None:
-        super().__init__(message)
-        self.exit_code = CycleNotReady.exit_code if only_waiting else FinescaleError.exit_code
 
 
 class WorkspaceFull(FinescaleError):

@@ -1,4 +1,7 @@
-"""Local folders and object stores through one door: fsspec URIs, Zarr in and out, atomic small files."""
+"""Files of a store, in local folders and in object stores, through one door: a URI opened, conditional writes, folders.
+
+Arrays are in tasks/arrays.py.
+"""
 
 from __future__ import annotations
 
@@ -6,30 +9,23 @@ import errno
 import hashlib
 import io
 import json
-import mimetypes
 import os
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
+import shutil
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-import fsspec
 import pandas as pd
-import xarray as xr
-import zarr
 from filelock import FileLock
 
+from tasks import objects
 from tasks.errors import StoreNotReadable, StoreNotWritable, WorkspaceFull
 
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-
-# What zarr and its codecs raise for bytes that are wrong or gone. Not among them: a store that does not answer.
-DAMAGE = (FileNotFoundError, KeyError, ValueError, TypeError, RuntimeError)
-
-# Said at every write, of what xarray and zarrita both read; it would bury the steps on standard error.
-warnings.filterwarnings("ignore", message="Consolidated metadata is currently not part", category=UserWarning)
 
 
 def is_remote(uri: str) -> bool:
@@ -40,29 +36,12 @@ def is_remote(uri: str) -> bool:
 def join(base: str, *parts: str) -> str:
     """URI of something under a base; local bases become absolute."""
     if not is_remote(base):
-        return str(Path(base.removeprefix("file://")).expanduser().absolute().joinpath(*parts))
+        return str(_local(base).joinpath(*parts))
     return "/".join([base.rstrip("/"), *parts])
 
 
-def filesystem(uri: str) -> tuple[fsspec.AbstractFileSystem, str]:
-    """(file system, path in it) of a URI."""
-    fs, path = fsspec.core.url_to_fs(uri)
-    return fs, path
-
-
-def zarr_store(uri: str) -> Any:
-    """What zarr and xarray take as a store."""
-    if not is_remote(uri):
-        return uri
-    return zarr.storage.FsspecStore.from_url(uri)
-
-
-def fast_codecs(uri: str) -> Any:
-    """Arrays of a store that are opened in this context are coded by zarrs, three times as fast as by zarr's Python.
-
-    In folders; it knows no S3.
-    """
-    return zarr.config.set({} if is_remote(uri) else {"codec_pipeline.path": "zarrs.ZarrsCodecPipeline"})
+def _local(uri: str) -> Path:
+    return Path(uri.removeprefix("file://")).expanduser().absolute()
 
 
 def is_full(error: BaseException) -> bool:
@@ -87,55 +66,79 @@ def room_for(what: str) -> Iterator[None]:
         ) from None
 
 
-def write_zarr(ds: xr.Dataset, uri: str, **options: Any) -> None:
-    """Write a data set whole, replacing what is there."""
-    with room_for(uri):
-        ds.to_zarr(zarr_store(uri), mode="w", zarr_format=3, consolidated=True, **options)
-
-
-def open_zarr(uri: str, group: str | None = None) -> xr.Dataset:
-    """Open a store, or a group in it, lazily, without dask."""
-    return xr.open_zarr(zarr_store(uri), group=group, chunks=None, consolidated=True)
-
-
 def exists(uri: str) -> bool:
     """True if there is a file or folder."""
-    fs, path = filesystem(uri)
-    return bool(fs.exists(path))
+    return objects.exists(uri) if is_remote(uri) else _local(uri).exists()
 
 
 def names_in(uri: str) -> list[str]:
     """Names of the files and folders in a folder, in order; none if there is no such folder."""
-    fs, path = filesystem(uri)
-    fs.invalidate_cache()  # s3fs remembers listings, and others write too
+    if is_remote(uri):
+        return objects.names(uri)
     try:
-        found = fs.ls(path, detail=False)
+        return sorted(os.listdir(_local(uri)))
     except (FileNotFoundError, NotADirectoryError):
         return []
-    names = (str(f).rstrip("/").removeprefix(path.rstrip("/")).strip("/") for f in found)
-    return sorted(n for n in names if n)
+
+
+def matching(uri: str, pattern: str) -> list[str]:
+    """URIs of the files and folders below a folder that match, in order: `*/[0-9][0-9]/*.json`, a part a level."""
+    found = [join(uri)]
+    for part in pattern.split("/"):
+        found = [join(folder, name) for folder in found for name in names_in(folder) if fnmatchcase(name, part)]
+    return sorted(found)
+
+
+def _written(uri: str) -> dict[str, datetime]:
+    """Files at any depth below a folder, by their path from there, and when each was written."""
+    if is_remote(uri):
+        return objects.below(uri)
+    root = _local(uri)
+    found = {}
+    for folder, _, names in os.walk(root):
+        for file in (Path(folder, name) for name in names):
+            with suppress(FileNotFoundError):  # others remove, too
+                found[file.relative_to(root).as_posix()] = datetime.fromtimestamp(file.stat().st_mtime, UTC)
+    return found
 
 
 def files_in(uri: str) -> list[str]:
     """Paths below a folder of all files in it, in order."""
-    fs, path = filesystem(uri)
-    fs.invalidate_cache()
-    return sorted(str(f).removeprefix(path.rstrip("/")).lstrip("/") for f in fs.find(path))
+    return sorted(_written(uri))
+
+
+def last_written(uri: str) -> datetime | None:
+    """When a file, or the latest one in a folder, was written, UTC; None if there is no file."""
+    if found := _written(uri):
+        return max(found.values())
+    if is_remote(uri):
+        about = objects.about(uri)
+        return about.modified if about else None
+    path = _local(uri)
+    return datetime.fromtimestamp(path.stat().st_mtime, UTC) if path.is_file() else None
 
 
 def read_json(uri: str) -> Any | None:
     """Parsed content of a JSON file, None if there is none."""
-    fs, path = filesystem(uri)
     try:
-        return json.loads(fs.cat_file(path))
+        return json.loads(read_bytes(uri))
     except FileNotFoundError:
         return None
 
 
-def read_bytes(uri: str) -> bytes:
-    """Content of a small file."""
-    fs, path = filesystem(uri)
-    return bytes(fs.cat_file(path))
+def read_bytes(uri: str, start: int = 0, stop: int | None = None) -> bytes:
+    """Content of a small file, or its bytes from start up to stop."""
+    if is_remote(uri):
+        return objects.read(uri, start, stop)
+    with _local(uri).open("rb") as file:
+        file.seek(start)
+        return file.read(-1 if stop is None else stop - start)
+
+
+def read_all(uris: Iterable[str]) -> list[bytes]:
+    """Content of many small files, in their order; from an object store several at a time."""
+    uris = list(uris)
+    return objects.read_all(uris) if uris and is_remote(uris[0]) else [read_bytes(uri) for uri in uris]
 
 
 @contextmanager
@@ -150,47 +153,22 @@ def _partial(target: Path, data: bytes) -> Iterator[Path]:
         partial.unlink(missing_ok=True)
 
 
-def _put(fs: fsspec.AbstractFileSystem, path: str, data: bytes, **condition: str) -> None:
-    """One PUT: atomic at object stores.
-
-    With the type that its name says: S3 would call it octet-stream, which browsers save instead of showing it.
-    """
-    kind, _ = mimetypes.guess_type(path)
-    if kind and "s3" in fs.protocol:
-        condition["ContentType"] = f"{kind}; charset=utf-8" if kind.startswith("text/") else kind
-    fs.pipe_file(path, data, **condition)
-
-
 def write_bytes(uri: str, data: bytes) -> None:
     """Write a small file so that a reader sees the old one or the new one, never a part."""
-    fs, path = filesystem(uri)
     if is_remote(uri):
-        _put(fs, path, data)
+        objects.write(uri, data)
         return
-    with _partial(Path(path), data) as partial:
+    path = _local(uri)
+    with _partial(path, data) as partial:
         os.replace(partial, path)
-
-
-def _conditionally(fs: fsspec.AbstractFileSystem, path: str, data: bytes, **condition: str) -> bool:
-    """PUT that the server makes only if the condition holds; False if it does not (412), or another came between (409).
-
-    s3fs turns both into an OSError with the server's words.
-    """
-    try:
-        _put(fs, path, data, **condition)
-    except OSError as error:
-        if any(sign in str(error) for sign in ("pre-condition", "PreconditionFailed", "ConditionalRequestConflict")):
-            return False
-        raise
-    return True
 
 
 def create_bytes(uri: str, data: bytes) -> bool:
     """Write a small file unless there is one already: of two writers one wins. False: there was one."""
-    fs, path = filesystem(uri)
     if is_remote(uri):
-        return _conditionally(fs, path, data, mode="create")
-    with _partial(Path(path), data) as partial:
+        return objects.create(uri, data)
+    path = _local(uri)
+    with _partial(path, data) as partial:
         try:
             os.link(partial, path)
         except FileExistsError:
@@ -200,29 +178,21 @@ def create_bytes(uri: str, data: bytes) -> bool:
 
 def read_tagged(uri: str) -> tuple[bytes, str] | None:
     """A small file and the tag of this content; None if there is none."""
-    fs, path = filesystem(uri)
     try:
-        if not is_remote(uri):
-            data = Path(path).read_bytes()
-            return data, hashlib.sha256(data).hexdigest()
-        while True:
-            before = fs.info(path, refresh=True)["ETag"]
-            data = fs.cat_file(path)
-            if fs.info(path, refresh=True)["ETag"] == before:
-                return data, before
+        if is_remote(uri):
+            return objects.read_tagged(uri)
+        data = read_bytes(uri)
     except FileNotFoundError:
         return None
+    return data, hashlib.sha256(data).hexdigest()
 
 
 def replace_bytes(uri: str, data: bytes, tag: str) -> bool:
     """Write a small file in the place of the content that the tag was of; False if that has changed meanwhile."""
-    fs, path = filesystem(uri)
     if is_remote(uri):
-        try:
-            return _conditionally(fs, path, data, IfMatch=tag)
-        except FileNotFoundError:  # removed meanwhile
-            return False
-    with FileLock(Path(path).with_name(f".{Path(path).name}.lock")):
+        return objects.replace(uri, data, tag)
+    path = _local(uri)
+    with FileLock(path.with_name(f".{path.name}.lock")):
         now = read_tagged(uri)
         if now is None or now[1] != tag:
             return False
@@ -248,31 +218,36 @@ def read_parquet(uri: str) -> pd.DataFrame:
 
 
 def put_in_place(source: str, target: str) -> None:
-    """Bring a folder into place: a rename locally, a copy at object stores, where the source stays."""
-    fs, source_path = filesystem(source)
-    _, target_path = filesystem(target)
+    """Bring a folder into place in its store: a rename locally, a copy at object stores, where the source stays."""
     if not is_remote(target):
-        Path(target_path).parent.mkdir(parents=True, exist_ok=True)
-        os.rename(source_path, target_path)
+        _local(target).parent.mkdir(parents=True, exist_ok=True)
+        os.rename(_local(source), _local(target))
         return
-    files = sorted(fs.find(source_path), key=lambda f: (f.endswith("/zarr.json"), -f.count("/")))
-    for file in files:  # metadata last, and the root's last of all: without it, no reader opens it
-        fs.copy(file, target_path + file[len(source_path) :])
+    metadata: list[str] = []
+    values: list[str] = []
+    for path in files_in(source):
+        (metadata if path.rsplit("/", 1)[-1] == "zarr.json" else values).append(path)
+    objects.copy(source, target, values)
+    for path in sorted(metadata, key=lambda p: -p.count("/")):  # the root's last of all: without it, no reader opens it
+        objects.copy(source, target, [path])
 
 
 def remove(uri: str) -> None:
     """Remove a file or folder if it is there."""
-    fs, path = filesystem(uri)
-    if fs.exists(path):
-        fs.rm(path, recursive=True)
+    if is_remote(uri):
+        objects.remove(uri)
+        return
+    path = _local(uri)
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def assert_readable(store: str) -> None:
     """StoreNotReadable if the store does not answer, or refuses; one that is not there yet is an empty one."""
-    fs, path = filesystem(store)
-    fs.invalidate_cache()
     try:
-        fs.exists(path)
+        exists(store)
     except Exception as error:
         raise StoreNotReadable(
             f"store {store}: cannot be read ({type(error).__name__}: {error}); is its server up, and are the "

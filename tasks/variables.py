@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from models.constants import KELVIN
 from tasks.errors import UnknownVariable
 
 
@@ -76,10 +77,10 @@ _BY_NAME = {n: v for v in VARIABLES.values() for n in (v.name, *v.aliases)}
 CONVERSIONS: dict[str, tuple[str, float, float]] = {
     "K": ("K", 1.0, 0.0),
     "kelvin": ("K", 1.0, 0.0),
-    "degC": ("K", 1.0, 273.15),
-    "celsius": ("K", 1.0, 273.15),
-    "°C": ("K", 1.0, 273.15),
-    "C": ("K", 1.0, 273.15),
+    "degC": ("K", 1.0, KELVIN),
+    "celsius": ("K", 1.0, KELVIN),
+    "°C": ("K", 1.0, KELVIN),
+    "C": ("K", 1.0, KELVIN),
     "Pa": ("Pa", 1.0, 0.0),
     "hPa": ("Pa", 100.0, 0.0),
     "mbar": ("Pa", 100.0, 0.0),

@@ -13,8 +13,10 @@ import yaml
 
 os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
 os.environ.setdefault("DO_NOT_TRACK", "1")
+if "PYTEST_XDIST_WORKER" in os.environ:  # processes that share the cores: torch would take all of them in each
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-pytest_plugins = ["tests.fault_table", "tests.published", "tests.clients.stac"]
+pytest_plugins = ["tests.fault_table", "tests.golden", "tests.published", "tests.clients.stac"]
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -26,11 +28,16 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ["no_proxy"] = os.environ["NO_PROXY"] = "127.0.0.1,localhost,::1"
 
 
+LONG = {"prefect_server", "browser", "s3"}  # what tests use that take longest
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Live tests may leave loopback."""
+    """Live tests may leave loopback. Files with long tests come first: of several processes none is left with one."""
     for item in items:
         if item.get_closest_marker("live"):
             item.add_marker("enable_socket")
+    long = {item.path for item in items if LONG & set(getattr(item, "fixturenames", ()))}
+    items.sort(key=lambda item: item.path not in long)
 
 
 # The same examples on every machine and in every run: CI must not fail by chance. `pytest --hypothesis-profile=default`
@@ -47,10 +54,24 @@ HUBEI = ROOT / "deployments/regions/hubei"
 @pytest.fixture(scope="session")
 def prefect_server() -> Iterator[None]:
     """A real Prefect server in a temporary home, once a session."""
+    from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
     from prefect.testing.utilities import prefect_test_harness
 
-    with prefect_test_harness(server_startup_timeout=120):
+    # at its end a flow waits a second for the thread that sends its heartbeats; alarms are tested with their own server
+    with (
+        prefect_test_harness(server_startup_timeout=120),
+        temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}),
+    ):
         yield
+
+
+def prefect_environment() -> dict[str, str]:
+    """For processes that tests start: the session's server, where they would start one each; see `prefect_server`."""
+    from prefect.settings import get_current_settings
+
+    url = get_current_settings().api.url
+    assert url is not None, "needs the fixture prefect_server"
+    return {"PREFECT_API_URL": str(url)}
 
 
 @pytest.fixture(scope="session")
@@ -71,19 +92,19 @@ def demo_grib(tmp_path: Path) -> Path:
 RegionMaker = Callable[..., Path]
 
 
+def write_region(folder: Path, **changes: object) -> Path:
+    """Hubei's region folder with some keys changed (None removes one) and no services of observations."""
+    shutil.copytree(HUBEI, folder, dirs_exist_ok=True)
+    data = yaml.safe_load((folder / "region.yaml").read_text()) | {"observations": {"sources": []}} | changes
+    data = {k: v for k, v in data.items() if v is not None}
+    (folder / "region.yaml").write_text(yaml.safe_dump(data))
+    return folder
+
+
 @pytest.fixture
 def make_region(tmp_path: Path) -> RegionMaker:
-    """Hubei's region folder with some keys changed (None removes one) and no services of observations; the folder."""
-
-    def make(**changes: object) -> Path:
-        folder = tmp_path / "regions" / str(changes.get("name", "hubei"))
-        shutil.copytree(HUBEI, folder, dirs_exist_ok=True)
-        data = yaml.safe_load((folder / "region.yaml").read_text()) | {"observations": {"sources": []}} | changes
-        data = {k: v for k, v in data.items() if v is not None}
-        (folder / "region.yaml").write_text(yaml.safe_dump(data))
-        return folder
-
-    return make
+    """`write_region` in a folder of the test, by the region's name; the folder."""
+    return lambda **changes: write_region(tmp_path / "regions" / str(changes.get("name", "hubei")), **changes)
 
 
 @pytest.fixture

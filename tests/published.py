@@ -11,15 +11,18 @@ import numpy as np
 import pytest
 import xarray as xr
 import zarr
+from fsspec.core import url_to_fs
 
+from tasks.arrays import open_zarr, zarr_store
 from tasks.grids.grid import Grid
 from tasks.handover.cycle import Cycle
 from tasks.handover.prepared import Prepared, StaticFields
 from tasks.handover.scorecard import Scorecard
 from tasks.handover.shards import digest
-from tasks.storage import filesystem, join, open_zarr, read_json, write_bytes, zarr_store
+from tasks.storage import join, read_json, write_bytes
 from tasks.store.ledger import LedgerEntry, point_to, read_tagged_entry, write_entry
-from tasks.store.product import create, seal
+from tasks.store.paths import in_store
+from tasks.store.product import create, fill_input, seal
 from tasks.variables import VARIABLES
 from tests.servers.s3 import BUCKET, S3Server, s3_server
 
@@ -32,6 +35,21 @@ def digests_of(product: xr.Dataset) -> dict[str, list[str]]:
     """sha-256 of each lead time's values, float32 little-endian row by row, for each variable."""
     names = [str(n) for n in product.data_vars if n in VARIABLES]
     return {name: [digest(product[name][i].values) for i in range(product.sizes["step"])] for name in names}
+
+
+DEMO_PRODUCT = "hubei/demo/2021/12/2021-12-10T12"  # without .zarr, .json, .png and .html
+
+
+@pytest.fixture(scope="session")
+def demo_store(tmp_path_factory: pytest.TempPathFactory, prefect_server: None) -> Path:
+    """A store with the demo product of Hubei, as the daily job publishes it. To be read only."""
+    from flows.downscale import downscale
+
+    folder = tmp_path_factory.mktemp("demo")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("FINESCALE_WORKSPACE", str(folder / "workspace"))
+        assert downscale("hubei", source="demo", store=str(folder / "store")).made
+    return folder / "store"
 
 
 @pytest.fixture(scope="session")
@@ -87,10 +105,10 @@ def put_product(store: str, cycle: Cycle, *, revision: int = 1, seed: int = 0) -
     """A product without a ledger entry; returns its path in the store."""
     stamp = cycle.stamp + (f"-r{revision}" if revision > 1 else "")
     name = f"hubei/{cycle.source}/{cycle.time:%Y}/{cycle.time:%m}/{stamp}.zarr"
-    uri, folder = join(store, *name.split("/")), join(store, f"fields-{next(_numbers)}")
-    create(_fields(cycle, seed).save(folder), GRID, ["t2m", "tp"], uri)
-    fs, path = filesystem(folder)
-    fs.rm(path, recursive=True)
+    uri, made_from = in_store(store, name), _fields(cycle, seed)
+    names = ["t2m", "tp"]
+    create(uri, made_from.fields.drop_vars(names), GRID, names, made_from.statics)
+    fill_input(uri, ((n, iter(made_from.fields[n].values)) for n in names))
     group = zarr.open_group(zarr_store(uri), mode="r+", use_consolidated=False)
     rng = np.random.default_rng(seed)
     group["t2m"][:] = rng.normal(285, 5, (3, GRID.rows, GRID.cols)).astype("f4")
@@ -114,7 +132,7 @@ def publish(
         inputs=[], origin="ifs", expver="0001", model="m", model_sha256="s", code_version="1",
         region_fingerprint="r", spacing=GRID.dlat, timings={"downscale": 1.0},
         scorecard=Scorecard(quality="unverified", checks=[]),
-        digests=digests_of(open_zarr(join(store, *name.split("/")))),
+        digests=digests_of(open_zarr(in_store(store, name))),
     )  # fmt: skip
     found = read_tagged_entry(store, "hubei", cycle)
     assert write_entry(store, cycle, entry, found[1] if found else None)
@@ -134,7 +152,7 @@ def latest(store: str, source: str = "ifs") -> str | None:
 
 def content(store: str) -> set[str]:
     """Paths of all files in the store."""
-    fs, path = filesystem(store)
+    fs, path = url_to_fs(store)
     fs.invalidate_cache()
     return {f.removeprefix(path.rstrip("/") + "/") for f in fs.find(path) if not f.endswith(".lock")}
 
@@ -146,7 +164,7 @@ def products(store: str) -> set[str]:
 
 def spoil(store: str, entry: LedgerEntry, file: str = "t2m/c/0/0/0", at: int = 400) -> None:
     """Flip every bit of one byte of a product's file."""
-    fs, path = filesystem(join(store, *entry.product.split("/"), *file.split("/")))
+    fs, path = url_to_fs(join(store, *entry.product.split("/"), *file.split("/")))
     data = bytearray(fs.cat_file(path))
     data[at] ^= 0xFF
     fs.pipe_file(path, bytes(data))

@@ -10,7 +10,8 @@ import eccodes
 import numpy as np
 import pandas as pd
 
-from tests.servers.opendata import DEMO_GRIB, messages
+from tests.grib import messages
+from tests.servers.opendata import DEMO_GRIB
 from tests.truth_stations import truth_at_stations
 
 START = datetime(2021, 12, 10, 12)

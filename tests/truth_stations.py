@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from models.statics import GRAVITY
+from models.constants import GRAVITY
 from tests.conftest import HUBEI, TRUTH
 
 DEMO = "2021-12-10T12"

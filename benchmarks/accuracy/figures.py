@@ -10,12 +10,14 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import Colormap
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
 from benchmarks.accuracy.results import EQUAL, FRAMING, RATIO, SHIPPED, Case, Results, label, unit
 from benchmarks.accuracy.tables import FINE, X4
-from tasks.present.quicklook import SHOWN
+from tasks.present import display
+from tasks.present.quicklook import colour_map
 
 NORTH, WEST, SPACING = 40.0, 100.0, 0.1  # of the test box, degrees
 KM = 111.2  # a degree of latitude
@@ -84,7 +86,7 @@ def spectra(results: Results, path: Path) -> Path | None:
         for ax in (above, below):
             ax.axvline(2 * case.scale[0] * SPACING * KM, color="#999999", linewidth=0.8, linestyle=":")
             ax.grid(alpha=0.25, linewidth=0.5)
-        above.set_title(f"{SHOWN[case.variable].title}, {unit(case.variable)}", fontsize=10)
+        above.set_title(f"{display.of(case.variable).title}, {unit(case.variable)}", fontsize=10)
         above.legend(fontsize=8, loc="lower left", framealpha=0.9)
         above.set_ylim(bottom=truth.min() / 1e3)
         low, high = below.get_ylim()
@@ -100,14 +102,14 @@ def spectra(results: Results, path: Path) -> Path | None:
 
 def _fields(folder: Path, name: str, variable: str) -> np.ndarray | None:
     """A method's example map in the unit of pictures."""
-    path, how = folder / f"{name}.npz", SHOWN[variable]
+    path, how = folder / f"{name}.npz", display.of(variable)
     if not path.exists():
         return None
     with np.load(path) as archive:
-        return archive[variable].astype(np.float64) * how.scale + how.offset if variable in archive else None
+        return how.shown(archive[variable].astype(np.float64)) if variable in archive else None
 
 
-def _panel(ax: Axes, values: np.ndarray, extent: Extent, colours: str, limits: tuple[float, float]) -> Any:
+def _panel(ax: Axes, values: np.ndarray, extent: Extent, colours: Colormap, limits: tuple[float, float]) -> Any:
     middle = np.deg2rad((extent[2] + extent[3]) / 2)
     image = ax.imshow(values, extent=extent, cmap=colours, vmin=limits[0], vmax=limits[1], interpolation="nearest")
     ax.set_aspect(1 / math.cos(middle))
@@ -120,13 +122,12 @@ def _panel(ax: Axes, values: np.ndarray, extent: Extent, colours: str, limits: t
 
 
 def maps(results: Results, folder: Path, variable: str, rows: Crop, cols: Crop, path: Path) -> Path | None:
-    """Truth and methods above, the input and the methods' errors below."""
-    case, how = Case(FINE, variable, X4), SHOWN[variable]
+    """Truth and methods above, the input and the methods' errors below; None unless the fields of all are there."""
+    case, how = Case(FINE, variable, X4), display.of(variable)
     truth, ratio = _fields(folder, "truth", variable), int(X4[0])
-    peers = [p for p in results.peers() if (folder / f"{p}.npz").exists()]
-    names = ["back-projection", results.best(peers, case), results.equal]
-    shown = {n: f for n in names if n is not None and (f := _fields(folder, n, variable)) is not None}
-    if truth is None or not shown:
+    names = [n for n in ("back-projection", results.best(results.peers(), case), results.equal) if n is not None]
+    shown = {n: f for n in names if (f := _fields(folder, n, variable)) is not None}
+    if truth is None or len(shown) < len(names):
         return None
     h, w = (side // ratio for side in truth.shape)
     means = truth[: h * ratio, : w * ratio].reshape(h, ratio, w, ratio).mean(axis=(1, 3))
@@ -142,16 +143,16 @@ def maps(results: Results, folder: Path, variable: str, rows: Crop, cols: Crop, 
     grid = figure.subplots(2, 1 + len(shown), sharex=True, sharey=True)
     panels = [("truth", truth), *((label(n), f) for n, f in shown.items())]
     for ax, (title, values) in zip(grid[0], panels, strict=True):
-        fields = _panel(ax, values, extent, how.colours, (low, high))
+        fields = _panel(ax, values, extent, colour_map(how.colours), (low, high))
         ax.set_title(title, fontsize=9)
-    _panel(grid[1, 0], means, extent, how.colours, (low, high))
+    _panel(grid[1, 0], means, extent, colour_map(how.colours), (low, high))
     grid[1, 0].set_title(f"input, {ratio * SPACING:g}°", fontsize=9)
     for ax, (name, values) in zip(grid[1, 1:], shown.items(), strict=True):
         error = values - truth
-        errors = _panel(ax, error, extent, "RdBu_r", (-most, most))
+        errors = _panel(ax, error, extent, colour_map(display.ERRORS), (-most, most))
         ax.set_title(f"{label(name)}: error, RMSE {np.sqrt((error**2).mean()):.3g}", fontsize=8)
     for image, row, text, extend in (
-        (fields, grid[0], how.units, "neither"),
+        (fields, grid[0], how.unit, "neither"),
         (errors, grid[1], f"error, {unit(variable)}", "both"),
     ):
         bar = figure.colorbar(image, ax=row.tolist(), pad=0.01, aspect=22, extend=extend)

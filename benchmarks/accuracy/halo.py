@@ -1,7 +1,7 @@
 """How the product converges with the halo: Hubei from the demo cycle, against the halo of the receptive field.
 
-python -m benchmarks.accuracy.halo: RMSE of the difference over the RMSE of the model's own error (product against truth), by
-halo. A model package's `halo` is the smallest whose worst ratio is below 0.002.
+python -m benchmarks.accuracy.halo: RMSE of the difference over the RMSE of the model's own error (product against
+truth), by halo. A model package's `halo` is the smallest whose worst ratio is below 0.002.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The files that `python -m models.training.evaluate` writes, one a method, and questions to them. No page, no figures."""
+"""The files that `python -m models.training.evaluate` writes, one a method, and questions to them; no page."""
 
 from __future__ import annotations
 
@@ -13,16 +13,18 @@ from typing import Any
 import numpy as np
 
 from models.training import metrics
+from tasks.present import display
 from tasks.variables import VARIABLES
 
 EQUAL, SHIPPED = "inr-equal", "inr-hres"  # ours: trained as its peers were, and as users get it
-BASELINES = ("bicubic", "back-projection", "terrain-regression", "neighbourhood-regression")
+PLAIN = "bicubic"  # nothing is restored
+BASELINES = (PLAIN, "back-projection", "terrain-regression", "neighbourhood-regression")
 ABLATION = "ablation-"
 WHOLE = ABLATION + "full"  # what the ablations are seen beside
 SEED = re.compile(r"-seed(\d+)$")
 FRAMING = re.compile(r"-(equal|published)$")
 RATIO = re.compile(r"-x(\d+)")
-DISPLAY = {"tp": ("mm", 1000.0)}  # instead of the unit of the results
+AS_SHOWN = {"tp"}  # in the unit people use; all else in that of the results, SI
 NAMES = {
     EQUAL: "finescale, equal",
     SHIPPED: "finescale",
@@ -50,12 +52,12 @@ class Case:
 
 def unit(variable: str) -> str:
     """Of a variable as the page shows it."""
-    return DISPLAY.get(variable, (VARIABLES[variable].units,))[0].replace("m s-1", "m/s")
+    return display.of(variable).unit if variable in AS_SHOWN else VARIABLES[variable].units.replace("m s-1", "m/s")
 
 
 def factor(variable: str) -> float:
     """From the unit of the results to that of the page."""
-    return DISPLAY.get(variable, ("", 1.0))[1]
+    return display.of(variable).scale if variable in AS_SHOWN else 1.0
 
 
 def label(name: str, framing: bool = True) -> str:
@@ -130,6 +132,18 @@ class Results:
         """Networks of others in one framing (both if empty), of fixed ratio or not (both if None)."""
         peers = [n for n in self.compared if n != EQUAL and (m := FRAMING.search(n)) and framing in ("", m[1])]
         return [n for n in peers if fixed is None or fixed == bool(RATIO.search(n))]
+
+    @property
+    def held(self) -> list[str]:
+        """Methods that were scored within the limits of `models/limits.py`, as products are."""
+        return [n for n, about in self.methods.items() if about.get("limits")]
+
+    @property
+    def held_before(self) -> list[str]:
+        """Methods that were scored within an older form of the limits: their files are older than those of `held`."""
+        framing = {n: m[1] if (m := FRAMING.search(SEED.sub("", n))) else "" for n in self.methods}
+        free = [n for n in self.methods if n == PLAIN or framing[n] == "published"]
+        return [n for n, about in self.methods.items() if "limits" not in about and n not in free]
 
     def get(self, method: str, case: Case) -> Record | None:
         """A method's record, if it was scored on this."""

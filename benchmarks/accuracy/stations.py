@@ -1,6 +1,6 @@
 """Products beside interpolation of the same input, against real observations of the same time.
 
-    python -m benchmarks.accuracy.stations DATA         # writes benchmarks/results/stations.json and the table of docs/verify.md
+    python -m benchmarks.accuracy.stations DATA     # writes results/stations.json and the table of docs/verify.md
 
 DATA: folder with stations/matched_*.csv and the fields that belong to them. Nothing is fitted here.
 """
@@ -25,6 +25,7 @@ from tasks.errors import BadInput
 from tasks.grids.gridded import Gridded
 from tasks.handover.candidates import ALL, APART, CASES, HEADLINE, Candidate
 from tasks.prepare import prepare_files
+from tasks.present import display
 from tasks.region import search as regions
 from tasks.validate.matching import pairs
 from tasks.validate.quality import quality_control
@@ -35,9 +36,7 @@ from tasks.validate.stations.table import rejected, usable
 RESULTS = Path(__file__).parents[1] / "results" / "stations.json"
 PAGE = Path(__file__).parents[2] / "docs" / "verify.md"
 MARK = "<!-- stations: written by `python -m benchmarks.accuracy.stations DATA` -->"
-# variable -> (factor, unit that people use, digits)
-PRINTED = {"t2m": (1.0, "K", 2), "d2m": (1.0, "K", 2), "msl": (0.01, "hPa", 2), "sp": (0.01, "hPa", 2),
-           "wind_speed": (1.0, "m/s", 2), "wind_vector": (1.0, "m/s", 2)}  # fmt: skip
+PRINTED = ("t2m", "d2m", "msl", "sp", "wind_speed", "wind_vector")
 TERRAIN = ("static", "hres_0p1_orography.nc")
 Box = tuple[float, float, float, float]  # north, south, west, east
 MARGIN = 0.5  # degrees around the stations of a tile
@@ -149,7 +148,8 @@ def section(results: dict[str, dict]) -> str:
     titles = {c.name: c.title for c in SHOWN}
     lines = [
         "RMSE [95 % interval] and bias, with the number of stations, of `inr-hres` at 0.05 degree from the fields'",
-        "own grid, terrain from the HRES's 0.1 degree orography; written by `python -m benchmarks.accuracy.stations DATA`.",
+        "own grid, terrain from the HRES's 0.1 degree orography; written by",
+        "`python -m benchmarks.accuracy.stations DATA`.",
         "Nothing was fitted or chosen on these sets. Bold: the lowest RMSE of a column.",
         "",
     ]
@@ -161,7 +161,8 @@ def section(results: dict[str, dict]) -> str:
 
 
 def _table(name: str, variable: str, scores: list[dict], titles: dict[str, str]) -> list[str]:
-    factor, unit, digits = PRINTED[variable]
+    how = display.of(variable)
+    unit = how.unit.replace("°C", "K")  # of differences
     groups = [g for g in (HEADLINE, APART, ALL) if any(s["group"] == g for s in scores)]
     by = {(s["candidate"], s["group"]): s for s in scores}
     best = {g: min((s for s in scores if s["group"] == g), key=lambda s: s["rmse"])["candidate"] for g in groups}
@@ -175,7 +176,9 @@ def _table(name: str, variable: str, scores: list[dict], titles: dict[str, str])
             if s is None:
                 cells.append("–")
                 continue
-            rmse, low, high, bias = (f"{s[k] * factor:.{digits}f}" for k in ("rmse", "low", "high", "bias"))
+            rmse, low, high, bias = (
+                f"{s[k] * how.scale:.{how.score_decimals}f}" for k in ("rmse", "low", "high", "bias")
+            )
             rmse = f"**{rmse}**" if best[g] == candidate else rmse
             cells.append(f"{rmse} [{low}, {high}], {bias}")
         if any(c != "–" for c in cells):

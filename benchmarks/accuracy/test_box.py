@@ -1,7 +1,7 @@
 """Accuracy on the test box: the demo cycle at 0.25 degree against the 0.1 degree forecast that it was averaged from.
 
-`python -m benchmarks.accuracy.test_box` runs every method of `finescale field` over 20-40N 100-125E at scale 2.5, all points
-counted alike, and prints RMSE. `benchmarks.accuracy.page` puts the same table on docs/accuracy.md.
+`python -m benchmarks.accuracy.test_box` runs every method of `finescale field` over 20-40N 100-125E at scale 2.5, all
+points counted alike, and prints RMSE. `benchmarks.accuracy.page` puts the same table on docs/accuracy.md.
 """
 
 from __future__ import annotations

@@ -117,13 +117,13 @@ def _shapes(found: list[dict[str, Any]], shape: tuple[int, int]) -> str:
 def page() -> str:
     """docs/packing.md."""
     result = json.loads(FILE.read_text())
-    codecs = result["codecs"]
-    exact = ", ".join(f"{k} 1/{codecs['raw'] / v:.2f}" for k, v in codecs["exact"].items())
-    wind = {n: codecs["by_variable"][n] / ratio - 1 for n, ratio in codecs["wind_in_multiples"].items()}
+    sizes = result["codecs"]
+    exact = ", ".join(f"{k} 1/{sizes['raw'] / v:.2f}" for k, v in sizes["exact"].items())
+    wind = {n: sizes["by_variable"][n] / ratio - 1 for n, ratio in sizes["wind_in_multiples"].items()}
     return f"""# How products are packed
 
-Written by `python -m benchmarks.packing.suite` from `benchmarks/results/packing.json`; do not edit. {result["device"]}, two
-cores. `tasks/store/packing.py` holds what follows from it.
+Written by `python -m benchmarks.packing.suite` from `benchmarks/results/packing.json`; do not edit. {result["device"]},
+two cores. `tasks/store/packing.py` holds what follows from it.
 
 ## Bits
 
@@ -153,10 +153,10 @@ for it, and one rule is simpler.
 
 MB/s of a product of 8 x 720 x 1240 x 7 values on the local disk, fastest of {codecs.ROUNDS} rounds in
 turn, through zarr-python's own pipeline and through `zarrs`; zarrita.js reads all of these as it is. Sizes of exact
-values: {exact}; of `to_zarr` as it is, 1/{codecs["raw"] / codecs["to_zarr_exact"]:.2f}, and of rounded values
-1/{codecs["raw"] / codecs["to_zarr_rounded"]:.2f}.
+values: {exact}; of `to_zarr` as it is, 1/{sizes["raw"] / sizes["to_zarr_exact"]:.2f}, and of rounded values
+1/{sizes["raw"] / sizes["to_zarr_rounded"]:.2f}.
 
-{_codecs(codecs)}
+{_codecs(sizes)}
 Chosen: **blosc zstd 1, bitshuffle**. Bitshuffle, which loses on exact values, gains on rounded ones: each cut bit
 is a run of zeros.
 

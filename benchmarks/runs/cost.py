@@ -18,10 +18,10 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullFormatter
 
-from benchmarks.stages import suite as stages
-from benchmarks.stages import (inference, infer)
-from benchmarks.runs import whole
 from benchmarks.accuracy.figures import COLOURS, OURS, PLAIN
+from benchmarks.runs import whole
+from benchmarks.stages import infer, inference
+from benchmarks.stages import suite as stages
 
 PICTURE = Path(__file__).parents[2] / "docs" / "performance" / "cost.svg"
 SIZE = 8.6, 5.2  # inches

@@ -2,7 +2,8 @@
 
 `write_cycle` makes one file a lead time, seven parameters on the global 0.25 degree grid, GRIB 2 with CCSDS packing.
 Fields are noise with the spectrum, mean and spread of the variable, and move and change from lead time to lead time,
-so that decoding, compressing and computing cost what real ones cost. By hand: `python -m benchmarks.runs.cycles FOLDER`.
+so that decoding, compressing and computing cost what real ones cost. By hand: `python -m benchmarks.runs.cycles
+FOLDER`.
 """
 
 from __future__ import annotations
@@ -23,7 +24,8 @@ import yaml
 from tasks.grids.grid import Grid
 from tasks.grids.regrid import regrid
 from tasks.region.search import SHIPPED
-from tests.servers.opendata import DEMO_GRIB, messages, param_of, relabelled
+from tests.grib import messages
+from tests.servers.opendata import DEMO_GRIB, param_of, relabelled
 
 TIME = datetime(2026, 11, 20, tzinfo=UTC)
 LEAD_HOURS = list(range(0, 145, 3))

@@ -1,4 +1,6 @@
-"""docs/page/*.png: the page in Chromium on a product made for it. After `make page`: python -m benchmarks.runs.map_pictures.
+"""docs/page/*.png: the page in Chromium on a product made for it (python -m benchmarks.runs.map_pictures).
+
+After `make page`.
 
 The weather is the demo's, made into several lead times; its stations never were (tests/several_leads.py).
 """
@@ -17,8 +19,8 @@ from PIL import Image
 from playwright.sync_api import Browser, sync_playwright
 
 from flows.downscale import downscale
-from tasks.page.serve import listen, url_of
 from tasks.page import built
+from tasks.page.serve import listen, url_of
 from tasks.page.server import application
 from tests.several_leads import START, write_grib, write_stations
 

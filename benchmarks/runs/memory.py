@@ -87,12 +87,14 @@ class _Sampler(threading.Thread):
         return self._servers[process.pid]
 
 
-def run_measured(command: list[str], log: Path, environment: dict[str, str] | None = None) -> Usage:
+def run_measured(
+    command: list[str], log: Path, environment: dict[str, str] | None = None, cwd: Path | None = None
+) -> Usage:
     """Run a program to its end; Linux. RuntimeError with the end of its log if it fails."""
     began = time.monotonic()
     with log.open("wb") as out:
         process = subprocess.Popen(  # noqa: S603
-            command, stdout=out, stderr=out, env=os.environ | (environment or {}), start_new_session=True
+            command, stdout=out, stderr=out, cwd=cwd, env=os.environ | (environment or {}), start_new_session=True
         )
         sampler = _Sampler(process.pid)
         sampler.start()

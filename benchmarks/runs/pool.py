@@ -15,9 +15,10 @@ from typing import Any
 import yaml
 
 from benchmarks.stages.inference import RESULTS, processor
-from tasks.store.ledger import entries
 from tasks.region.search import SHIPPED
-from tests.servers.opendata import DEMO_GRIB, messages, param_of, relabelled
+from tasks.store.ledger import entries
+from tests.grib import messages
+from tests.servers.opendata import DEMO_GRIB, param_of, relabelled
 from tests.servers.prefect import Prefect, prefect
 
 FILE = RESULTS / "pool.json"
@@ -89,9 +90,9 @@ def section() -> str:
     cost = (one["downscale"] - one["computing"]) / one["slabs"]
     return f"""## Workers of the GPU pool
 
-Written from `benchmarks/results/pool.json` (`python -m benchmarks.runs.pool`), {result["device"]}, two cores and no GPU, a
-worker on each: {one["slabs"]} slabs of {SLAB} lead times of Hubei at {SPACING} degree, each slab a process of its
-own, real server and workers.
+Written from `benchmarks/results/pool.json` (`python -m benchmarks.runs.pool`), {result["device"]}, two cores and no
+GPU, a worker on each: {one["slabs"]} slabs of {SLAB} lead times of Hubei at {SPACING} degree, each slab a process of
+its own, real server and workers.
 
 | workers | s, all slabs | s, of these computing | s, whole run |
 |---:|---:|---:|---:|

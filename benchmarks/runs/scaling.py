@@ -1,9 +1,9 @@
 """How long large jobs take with more workers: a model of measured parts (python -m benchmarks.runs.scaling).
 
-From results of benchmarks.runs.whole (seconds of each stage, bytes), benchmarks.runs.pool (what starting a slab costs) and the
-limits measured there. One worker is a machine like the one measured, in both pools. What is the run's own (acquire,
-prepare, validate, publish) is one process; computing is shared by the workers in slabs of lead times; all bytes go to
-one S3 server.
+From results of benchmarks.runs.whole (seconds of each stage, bytes), benchmarks.runs.pool (what starting a slab costs)
+and the limits measured there. One worker is a machine like the one measured, in both pools. What is the run's own
+(acquire, prepare, validate, publish) is one process; computing is shared by the workers in slabs of lead times; all
+bytes go to one S3 server.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from benchmarks.runs import (pool, whole)
+from benchmarks.runs import pool, whole
 from benchmarks.runs.cycles import LEAD_HOURS
 
 NEWLINE = "\n"
@@ -146,8 +146,8 @@ publish) and {duration(globe.computing)} {each.format(globe.pieces, globe.size /
 (`slab_steps: {SLAB_STEPS}`); starting one costs {startup:.1f} s. S3 takes {s3 / 1e6:.0f} MB/s, measured on one machine
 that did everything else too. Of a year at most {IN_FLIGHT} cycles are made at once, as `finescale backfill` allows.
 
-Checked against `python -m benchmarks.runs.pool`, whose slabs real workers computed; what starting a slab costs is from the
-run with one: {checks}.
+Checked against `python -m benchmarks.runs.pool`, whose slabs real workers computed; what starting a slab costs is from
+the run with one: {checks}.
 """
 
 
@@ -159,7 +159,7 @@ def main() -> None:
     missing = [f for f in (whole.FILE, pool.FILE) if not Path(f).exists()]
     if missing:
         parser.error(
-            f"{', '.join(map(str, missing))}: not there; run python -m benchmarks.runs.whole, benchmarks.runs.pool first"
+            f"{', '.join(map(str, missing))}: not there; run benchmarks.runs.whole and benchmarks.runs.pool first"
         )
     print(section())
 

@@ -20,24 +20,22 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from benchmarks.stages import (limits, infer)
 from benchmarks.runs.cycles import DOMAINS, LEAD_HOURS, PARAMETERS, write_cycle, write_region
-from benchmarks.stages.inference import OURS as NETWORK
-from benchmarks.stages.inference import RESULTS
 from benchmarks.runs.memory import Usage, run_measured
 from benchmarks.shared.rounds import about, keep, say
+from benchmarks.stages import infer, limits
+from benchmarks.stages.inference import OURS as NETWORK
+from benchmarks.stages.inference import RESULTS
+from flows.server.runtime import ENVIRONMENT
 from tasks.region import search as regions
-from tests.servers.opendata import messages
+from tests.grib import messages
 
 FILE = RESULTS / "whole.json"
 LEAD_TIMES = {"hubei": len(LEAD_HOURS), "china": len(LEAD_HOURS), "globe": 1}
 ROUNDS = {"hubei": 2, "china": 1, "globe": 1}  # what takes long is little disturbed
 SCALE = 5.0  # of these domains
 OURS, PLAIN = "finescale", "plain script"
-QUIET = {  # as the command line sets it, see flows/commands/app.py
-    "PREFECT_SERVER_ANALYTICS_ENABLED": "false", "DO_NOT_TRACK": "1", "PREFECT_LOGGING_LEVEL": "CRITICAL",
-    "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120", "PREFECT_API_URL": "",
-}  # fmt: skip
+QUIET = ENVIRONMENT | {"PREFECT_API_URL": ""}  # as the command line runs, without a server
 
 
 def job(region: str, store: str, files: list[str]) -> None:
@@ -199,11 +197,12 @@ def section() -> str:
     found = json.loads(FILE.read_text())
     machine = found["about"]
     return f"""{machine["device"]}, {machine["cores"]} cores, {machine["threads"]} threads; written from
-`benchmarks/results/whole.json` (`python -m benchmarks.runs.whole`). Made-up forecasts of {len(PARAMETERS)} variables, global
-GRIB files of {mean_size(found) / 1e6:.1f} MB a lead time, to a product at 0.05 degree on a local disk. *Job*: the sum
-of the ledger's timings, for the script without its imports; *wall* has imports and, for ours, Prefect's own server,
-started for this one run. *Memory*: the peak over all processes but that server's, shared pages counted once. The plain
-script (`benchmarks/runs/plain.py`) interpolates bilinearly: no network, no terrain, no checks, nothing published safely.
+`benchmarks/results/whole.json` (`python -m benchmarks.runs.whole`). Made-up forecasts of {len(PARAMETERS)} variables,
+global GRIB files of {mean_size(found) / 1e6:.1f} MB a lead time, to a product at 0.05 degree on a local disk. *Job*:
+the sum of the ledger's timings, for the script without its imports; *wall* has imports and, for ours, Prefect's own
+server, started for this one run. *Memory*: the peak over all processes but that server's, shared pages counted once.
+The plain script (`benchmarks/runs/plain.py`) interpolates bilinearly: no network, no terrain, no checks, nothing
+published safely.
 
 {table(found)}
 Seconds by stage:

@@ -38,9 +38,9 @@ from benchmarks.stages.inference import OURS, RESULTS
 from benchmarks.stages.limits import values_of
 from benchmarks.stages.suite import prepare_run
 from benchmarks.stages.write import like_product
+from tasks.arrays import open_zarr
 from tasks.grids.regrid import regrid
-from tasks.storage import open_zarr
-from tests.servers.opendata import messages
+from tests.grib import messages
 
 FILE = RESULTS / "short.json"
 ROUNDS, LEAD_TIMES = 3, 8

@@ -1,4 +1,4 @@
-"""docs/benchmarks.md and the generated parts of docs/performance.md, from the results (python -m benchmarks.shared.page)."""
+"""docs/benchmarks.md and generated parts of docs/performance.md, from results (python -m benchmarks.shared.page)."""
 
 from __future__ import annotations
 

@@ -34,7 +34,8 @@ from tasks.acquire.ifs import IfsSource
 from tasks.handover.cycle import Cycle
 from tasks.region import search as regions
 from tasks.region.document import Region
-from tests.servers.opendata import DEMO_GRIB, OpenData, index_of, messages, open_data, param_of, relabelled
+from tests.grib import messages
+from tests.servers.opendata import DEMO_GRIB, OpenData, index_of, open_data, param_of, relabelled
 
 TIME = datetime(2026, 11, 20, tzinfo=UTC)
 STEPS = list(range(0, 145, 3))

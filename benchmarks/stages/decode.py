@@ -17,7 +17,7 @@ from benchmarks.runs.cycles import PARAMETERS, WORLD
 from benchmarks.shared.rounds import interleaved
 from benchmarks.stages.limits import values_of
 from tasks.prepare.decode import decode
-from tests.servers.opendata import messages
+from tests.grib import messages
 
 OURS, ECCODES, PARALLEL = "finescale, `decode`", "ecCodes, one process", "ecCodes, a process a core"
 CFGRIB, GRIBBERISH = "cfgrib, `xr.open_dataset(...).load()`", "gribberish, one process"

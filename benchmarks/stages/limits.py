@@ -26,7 +26,7 @@ import torch
 from benchmarks.runs.cycles import WORLD, write_cycle
 from benchmarks.shared.rounds import about, keep, say
 from benchmarks.stages.inference import RESULTS, matmul_peak
-from tests.servers.opendata import messages
+from tests.grib import messages
 from tests.servers.s3 import BUCKET, KEY, SECRET, s3_server
 
 FILE = RESULTS / "limits.json"
@@ -163,7 +163,8 @@ def section() -> str:
     machine = found["about"]
     head = (
         f"{machine['device']}, {machine['cores']} cores, {machine['threads']} threads, torch {machine['torch']}; "
-        "written from `benchmarks/results/limits.json` (`python -m benchmarks.stages.limits`). The fastest of some rounds.\n\n"
+        "written from `benchmarks/results/limits.json` (`python -m benchmarks.stages.limits`). "
+        "The fastest of some rounds.\n\n"
     )
     lines = [
         "| what | at best | |",

@@ -22,7 +22,7 @@ from benchmarks.stages.inference import RESULTS
 from tasks.downscale.packages import open_package
 from tasks.prepare import prepare
 from tasks.region import search as regions
-from tests.servers.opendata import messages
+from tests.grib import messages
 
 FILE = RESULTS / "stages.json"
 ROUNDS = 3
@@ -92,7 +92,8 @@ def section() -> str:
     machine = found["about"]
     return (
         f"{machine['device']}, {machine['cores']} cores, {machine['threads']} threads; written from "
-        "`benchmarks/results/stages.json` (`python -m benchmarks.stages.suite`). All ways of a stage have their turn in "
+        "`benchmarks/results/stages.json` (`python -m benchmarks.stages.suite`). "
+        "All ways of a stage have their turn in "
         "every round, and the fastest round counts; a first round that does not count makes weights and caches. "
         f"Inference at one size in depth: [benchmarks.md](benchmarks.md).\n\n{tables(found)}"
     )

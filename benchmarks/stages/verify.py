@@ -1,6 +1,6 @@
 """Scoring many stations and lead times: time and memory, beside plain loops over library `scores`.
 
-    python -m benchmarks.stages.verify            # 10,000 stations x 240 lead times; writes benchmarks/results/verify.json
+    python -m benchmarks.stages.verify     # 10,000 stations x 240 lead times; writes benchmarks/results/verify.json
 
 Both give the same numbers (asserted): bias, MAE, RMSE and correlation of 18 ways to read t2m, pooled, by lead time and
 by station. A loop over stations and lead times is timed on a part of them and scaled up; all else runs whole.

@@ -18,7 +18,7 @@ import zarr
 from benchmarks.runs.cycles import LEAD_HOURS, PARAMETERS, write_cycle, write_region
 from benchmarks.runs.whole import product_of, size_of
 from benchmarks.shared.rounds import interleaved
-from tasks.storage import fast_codecs, open_zarr
+from tasks.arrays import fast_codecs, open_zarr
 
 OURS, OURS_PYTHON = "the product's settings, as slabs write them", "the same, zarr's Python codecs, as on S3"
 DEFAULT, DEFAULT_ZARRS = "`to_zarr` as it comes", "the same, zarrs codecs"

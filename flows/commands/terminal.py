@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import logging
+import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING
 
 import typer
 
 if TYPE_CHECKING:
     from tasks.handover.scorecard import Verification
 
-Region = Annotated[str, typer.Argument(help="Name of a region (`finescale regions list`), or path of its folder.")]
+NUMBER = re.compile(r"[-+]?\d+(\.\d+)?(e[-+]?\d+)?")
+WIDEST = 100_000  # characters: no row is cut or folded, whatever the terminal; it can be copied and piped
 
 
 def show_steps() -> None:
@@ -43,47 +45,31 @@ def one_line_errors() -> Iterator[None]:
         raise typer.Exit(130) from None
 
 
-def table(header: list[str], rows: list[list[str]]) -> None:
-    """Plain columns, those of numbers to the right."""
-    columns = list(zip(*[header, *rows], strict=True))
-    shown = []
-    for cells in columns:
-        width = max(map(len, cells))
-        numbers = bool(cells[1:]) and all(c.replace(".", "").replace("e-", "").isdigit() for c in cells[1:])
-        shown.append([c.rjust(width) if numbers else c.ljust(width) for c in cells])
-    for row in zip(*shown, strict=True):
-        typer.echo("  " + "  ".join(row).rstrip())
+def show_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Plain columns, those of numbers to the right; as wide as they are, without frames or trailing blanks."""
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=None, padding=(0, 0, 0, 2), header_style="bold")
+    for title, cells in zip(header, zip(*rows, strict=True) if rows else [()] * len(header), strict=True):
+        filled = [c for c in cells if c]
+        numbers = bool(filled) and all(NUMBER.fullmatch(c) for c in filled)
+        table.add_column(title, justify="right" if numbers else "left", no_wrap=True)
+    for row in rows:
+        table.add_row(*row)
+    # bold on a terminal; nothing in a cell is markup, an emoji or to be coloured
+    console = Console(width=WIDEST, highlight=False, markup=False, emoji=False)
+    with console.capture() as captured:
+        console.print(table)
+    for line in captured.get().splitlines():
+        typer.echo(line.rstrip())
 
 
-def show_scores(found: Verification, as_json: bool) -> None:
+def show_scores(found: Verification) -> None:
     """Table of a verification."""
-    if as_json:
-        typer.echo(found.model_dump_json(indent=2))
-        return
-    typer.echo(f"{found.count} pairs at {found.stations} stations, {found.first} to {found.last}")
-    lost = ", ".join(f"{n} {why}" for why, n in found.rejected.items())
-    typer.echo(f"rejected    {lost or 'none'}")
     from tasks.present.score_rows import COLUMNS, rows
 
-    table(COLUMNS, rows(found))
-
-
-def show_cycles(region: str, found: dict[str, Any]) -> None:
-    """Table of the cycles in the ledger."""
-    if not found["cycles"]:
-        typer.echo(f"{region}: nothing published in {found['store']}")
-        return
-    rows = [
-        [c["cycle"], c["state"], c["quality"], f"{c['lead_times']}", c["age"], c["model"], c["product"]]
-        for c in found["cycles"]
-    ]
-    table(["cycle", "state", "quality", "lead times", "published", "model", "product"], rows)
-    for c in found["cycles"]:
-        if c["why"]:
-            typer.echo(f"{c['cycle']} is {c['state']}: {c['why']}")
-    early = [c["cycle"] for c in found["cycles"] if c["preliminary"]]
-    due = [c["cycle"] for c in found["cycles"] if c["final_due"]]
-    if early:
-        typer.echo(f"preliminary (ERA5T): {len(early)}, of these final by now: {', '.join(due) or 'none'}")
-    if due:
-        typer.echo(f"make them anew: finescale backfill {region} --source era5 --refresh-preliminary")
+    typer.echo(f"{found.count} pairs at {found.stations} stations, {found.first} to {found.last}")
+    rejected = ", ".join(f"{n} {why}" for why, n in found.rejected.items())
+    typer.echo(f"rejected    {rejected or 'none'}")
+    show_table(COLUMNS, rows(found))

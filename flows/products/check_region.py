@@ -6,13 +6,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tasks.region import search as regions
 from tasks.downscale.packages import open_package
 from tasks.errors import FinescaleError, InvalidRegion
 from tasks.grids.grid import Grid
 from tasks.grids.regrid import covers
 from tasks.prepare.terrain import read_statics
 from tasks.present.quicklook import outline
+from tasks.region import search as regions
 from tasks.region.document import Region
 
 MARGIN = 1.5  # degrees around the box: the model's halo of five cells of 0.25 degree, and the cell that the box cuts
@@ -76,8 +76,8 @@ def _boundary(region: Region) -> Row:
     box = region.box
     inside = box.west <= west and box.south <= south and box.east >= east and box.north >= north
     seen = box.west < east and box.south < north and box.east > west and box.north > south
-    where = "inside the box" if inside else "reaches beyond the box, is cut there" if seen else "nowhere near the box"
-    return Row("boundary", f"{south:g}..{north:g}N {west:g}..{east:g}E, {where}", bool(seen))
+    extent = "inside the box" if inside else "reaches beyond the box, is cut there" if seen else "nowhere near the box"
+    return Row("boundary", f"{south:g}..{north:g}N {west:g}..{east:g}E, {extent}", bool(seen))
 
 
 def _model(region: Region) -> list[Row]:

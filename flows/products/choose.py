@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from tasks.acquire import ALIASES
+from tasks.errors import BadInput, MissingField, NothingPublished
+from tasks.handover.cycle import Cycle
 from tasks.locations import default_store
 from tasks.region import search as regions
-from tasks.acquire import ALIASES
-from tasks.handover.cycle import Cycle
-from tasks.errors import BadInput, MissingField, NothingPublished
-from tasks.store.ledger import LedgerEntry, entries, latest_uri, read_entry
-from tasks.store.withdrawal import newest_good
 from tasks.storage import assert_readable, join, read_json
+from tasks.store.ledger import LedgerEntry, entries, read_entry
+from tasks.store.paths import in_store, latest_uri
+from tasks.store.withdrawal import newest_good
 from tasks.variables import known
 
 
@@ -38,16 +39,16 @@ def choose(region: str, source: str, cycle: str | None, store: str | None) -> Ch
 
     NothingPublished if there is none yet; BadInput if the cycle's is not there or not good.
     """
-    name, where = ALIASES.get(source, source), join(store or default_store())
-    place = regions.load(region).name
-    assert_readable(where)
+    name, uri = regions.load(region).name, join(store or default_store())
+    service = ALIASES.get(source, source)
+    assert_readable(uri)
     if cycle is None:
-        entry = _latest(where, place, name)
+        entry = _latest(uri, name, service)
         if entry is None:
-            raise NothingPublished(_nothing(region, where, place, name))
+            raise NothingPublished(_nothing(region, uri, name, service))
     else:
-        entry = _of(where, place, Cycle.parse(cycle, name))
-    return Chosen(entry, join(where, *entry.product.split("/")))
+        entry = _of(uri, name, Cycle.parse(cycle, service))
+    return Chosen(entry, in_store(uri, entry.product))
 
 
 def _latest(store: str, region: str, source: str) -> LedgerEntry | None:
@@ -61,13 +62,11 @@ def _latest(store: str, region: str, source: str) -> LedgerEntry | None:
 def _nothing(typed: str, store: str, region: str, source: str) -> str:
     """Why there is none, with commands that name the region as it was typed: by its folder, perhaps."""
     others = sorted({e.source for e in entries(store, region) if e.good})
-    told = f"{region}: no good product of {source} in {store}"
-    if others:
-        told += f"; there is one of {' and '.join(others)}: --source {others[0]}"
-    how = "--input FILE" if source == "file" else f"--source {source}"
+    beside = f"; there is one of {' and '.join(others)}: --source {others[0]}" if others else ""
+    option = "--input FILE" if source == "file" else f"--source {source}"
     return (
-        f"{told}; `finescale status {typed}` lists what there is, "
-        f"`finescale run {typed} {how}` makes one, --store names another place"
+        f"{region}: no good product of {source} in {store}{beside}; `finescale status {typed}` lists what there is, "
+        f"`finescale run {typed} {option}` makes one, --store names another place"
     )
 
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from uuid import uuid4
 
 import numpy as np
@@ -13,17 +16,17 @@ import xarray as xr
 
 from models.geometry import subdivide
 from tasks.acquire.files import local_files
-from tasks.handover.cycle import ATTRIBUTION
 from tasks.downscale.fields import check_scale, downscale_fields, interpolate_fields
 from tasks.downscale.packages import interpolation, open_package
 from tasks.downscale.predict import make_plan
 from tasks.errors import BadInput, ModelMismatch, RegionOutsideInput, StoreNotWritable
 from tasks.grids.grid import Grid, lattice
-from tasks.prepare.assemble import Assembled, assemble
-from tasks.prepare.decode import decode, grid_of
 from tasks.grids.regrid import covers
+from tasks.handover.cycle import ATTRIBUTION
+from tasks.handover.prepared import Prepared, keep
+from tasks.prepare.assemble import Assembled, assemble
+from tasks.prepare.decode import grid_of, scanned
 from tasks.prepare.terrain import static_fields
-from tasks.handover.prepared import Prepared
 from tasks.store.product import describe
 from tasks.variables import VARIABLES, known
 from tasks.version import VERSION
@@ -101,12 +104,15 @@ def target_grid(coarse: Grid, scale: str | None, spacing: float | None, like: st
     return target
 
 
-def _read(path: str, variables: list[str] | None) -> Assembled:
+@contextmanager
+def _read(path: str, variables: list[str] | None) -> Iterator[tuple[Assembled, xr.Dataset]]:
+    """What a file holds, and its fields, which lie in a scratch store in $TMPDIR meanwhile."""
     wanted = variables or list(VARIABLES)
     known(wanted)
     local_files([path])
-
-    return assemble(decode(Path(path), set(wanted)), lambda grid: grid, wanted, variables or [])
+    with TemporaryDirectory(prefix="finescale-") as folder, scanned([Path(path)], set(wanted)) as headers:
+        assembled = assemble(headers, lambda grid: grid, wanted, variables or [])
+        yield assembled, keep(assembled.coordinates(), assembled.variables, assembled.series(), f"{folder}/input.zarr")
 
 
 def _describe(ds: xr.Dataset, assembled: Assembled, made_with: str, method: str) -> xr.Dataset:
@@ -182,26 +188,26 @@ def super_resolve_file(
         parse_scale(scale)  # before anything is read
     package = open_package(model) if method == "inr" else None
     interpolator = None if package is not None else interpolation(method)
-    assembled = _read(source, variables)
-    target = target_grid(assembled.grid, scale, spacing, like)
-    relief = static_fields(Path(terrain), assembled.grid, target, target) if terrain else None
-    prepared = Prepared(assembled.fields, assembled.grid, relief)
-    if package is not None:
-        network = package.load()
-        if not any(n in package.variables for n in assembled.fields.data_vars):
-            raise ModelMismatch(f"{source}: none of {package.model_id}'s variables: {', '.join(package.variables)}")
-        halo = network.reach if assembled.grid.wraps else package.halo
-        plan = make_plan(assembled.grid, target, halo=halo, reach=network.reach)
-        check_scale(plan, package.scale_range, package.model_id)
-        ds = downscale_fields(prepared, plan, network, package.variables)
-        made_with = f"finescale {VERSION}, model {package.model_id} ({package.digest[:16]})"
-    else:
-        assert interpolator is not None
-        plan = make_plan(assembled.grid, target, halo=interpolator.reach, reach=interpolator.reach)
-        check_scale(plan, (1.0, 1e9), method)
-        ds = interpolate_fields(prepared, plan, interpolator)
-        made_with = f"finescale {VERSION}, {method}"
-    ds.attrs = {}
-    _write(_describe(ds, assembled, made_with, method), Path(output))
-    names = [str(n) for n in ds.data_vars if n in VARIABLES]
-    return FieldReport(output, assembled.grid, target, names, ds.sizes["step"], plan.scale)
+    with _read(source, variables) as (assembled, fields):
+        target = target_grid(assembled.grid, scale, spacing, like)
+        relief = static_fields(Path(terrain), assembled.grid, target, target) if terrain else None
+        prepared = Prepared(fields, assembled.grid, relief)
+        if package is not None:
+            network = package.load()
+            if not any(n in package.variables for n in assembled.variables):
+                raise ModelMismatch(f"{source}: none of {package.model_id}'s variables: {', '.join(package.variables)}")
+            halo = network.reach if assembled.grid.wraps else package.halo
+            plan = make_plan(assembled.grid, target, halo=halo, reach=network.reach)
+            check_scale(plan, package.scale_range, package.model_id)
+            ds = downscale_fields(prepared, plan, network, package.variables)
+            made_with = f"finescale {VERSION}, model {package.model_id} ({package.digest[:16]})"
+        else:
+            assert interpolator is not None
+            plan = make_plan(assembled.grid, target, halo=interpolator.reach, reach=interpolator.reach)
+            check_scale(plan, (1.0, 1e9), method)
+            ds = interpolate_fields(prepared, plan, interpolator)
+            made_with = f"finescale {VERSION}, {method}"
+        ds.attrs = {}
+        _write(_describe(ds, assembled, made_with, method), Path(output))
+        names = [str(n) for n in ds.data_vars if n in VARIABLES]
+        return FieldReport(output, assembled.grid, target, names, ds.sizes["step"], plan.scale)

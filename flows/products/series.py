@@ -11,12 +11,12 @@ import pandas as pd
 import xarray as xr
 
 from flows.products.choose import Chosen
+from models.constants import KELVIN, STANDARD_LAPSE_RATE
+from tasks.arrays import open_zarr
 from tasks.errors import BadInput
 from tasks.grids.grid import canonical
 from tasks.grids.gridded import ALTITUDE, LAND
-from tasks.present.report.words import unit
-from tasks.storage import open_zarr
-from tasks.grids.samples import STANDARD
+from tasks.present import display
 
 EDGE = 1e-6  # of a cell: what places and coordinates are off by as they are written
 CALM = 0.2  # m/s, half a knot: below it WMO's codes give no direction
@@ -104,16 +104,16 @@ def read_series(
     if elevation is not None and "t2m" in columns:
         if cell.height is None:
             raise BadInput(f"--elevation: {chosen.entry.product} does not know the height of its terrain; leave it out")
-        columns["t2m"] = columns["t2m"] + STANDARD * (elevation - cell.height)
-    units = {n: "%" if n == "rh" else unit(n, "m/s").name for n in columns}
-    shown = {n: v * unit(n).scale + unit(n).offset for n, v in columns.items()}
+        columns["t2m"] = columns["t2m"] + STANDARD_LAPSE_RATE * (elevation - cell.height)
+    units = {n: display.of(n).unit for n in columns}
+    shown = {n: display.of(n).shown(v) for n, v in columns.items()}
     times = [chosen.cycle.time + timedelta(hours=h) for h in hours]
     return Series(cell, times, pd.DataFrame({"lead_hours": hours} | shown), units)
 
 
 def relative_humidity(temperature: np.ndarray, dew_point: np.ndarray) -> np.ndarray:
     """Over water, in %, of temperatures in K. Magnus formula of WMO-No. 8 (2018), Annex 4.B."""
-    pressure = [np.exp(17.62 * t / (243.12 + t)) for t in (dew_point - 273.15, temperature - 273.15)]
+    pressure = [np.exp(17.62 * t / (243.12 + t)) for t in (dew_point - KELVIN, temperature - KELVIN)]
     return 100.0 * pressure[0] / pressure[1]
 
 

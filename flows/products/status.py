@@ -1,4 +1,4 @@
-"""What the ledger knows of a region, for people and programs."""
+"""What ledger, scores and server know of a region, for people and programs."""
 
 from __future__ import annotations
 
@@ -6,22 +6,22 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pandas as pd
-from pydantic import BaseModel
+from pydantic import BaseModel, computed_field, field_serializer
 
 from flows.products.preliminary import preliminary_cycles
 from flows.server.health import PrefectHealth, prefect_health
-from tasks.locations import default_store
-from tasks.region import search as regions
-from tasks.acquire import ALIASES, SOURCES
+from tasks.acquire import SOURCES
 from tasks.handover.candidates import Candidate
 from tasks.handover.cycle import Cycle
-from tasks.store.ledger import DAMAGED, QUARANTINED, WITHDRAWN, LedgerEntry, entries, latest_uri
-from tasks.present.report import words
-from tasks.store.withdrawal import withdraw as take_back
+from tasks.handover.scorecard import Quality
+from tasks.locations import default_store
+from tasks.present import display
+from tasks.region import search as regions
 from tasks.region.document import Region
-from tasks.store.scores import drift, read_scores, summary
-from tasks.handover.scorecard import DEGRADED
 from tasks.storage import assert_readable, exists, join, read_json
+from tasks.store.ledger import LedgerEntry, State, entries
+from tasks.store.paths import in_store, latest_uri
+from tasks.store.scores import Recent, drift, read_scores, summary
 
 # Since the newest good cycle began. IFS: the next two, 12 h apart and complete 7 h 40 min after they begin, are missing
 # or late; ERA5: five or six days behind, a day each.
@@ -51,6 +51,7 @@ class SourceHealth(BaseModel):
     quarantined: int = 0
     degraded: int = 0
 
+    @computed_field  # type: ignore[prop-decorator]
     @property
     def ok(self) -> bool:
         """Whether there is nothing to look after; what a person has withdrawn was looked after."""
@@ -81,109 +82,163 @@ def source_health(region: Region, store: str, found: list[LedgerEntry], now: dat
     rows = []
     for source in sorted({e.source for e in found} | scheduled):
         mine = [e for e in found if e.source == source]
-        damaged, withdrawn, refused = (sum(e.state == s for e in mine) for s in (DAMAGED, WITHDRAWN, QUARANTINED))
-        good = [e for e in mine if e.good and exists(join(store, *e.product.split("/"), "zarr.json"))]
+        damaged, withdrawn, refused = (
+            sum(e.state == s for e in mine) for s in (State.DAMAGED, State.WITHDRAWN, State.QUARANTINED)
+        )
+        good = [e for e in mine if e.good and exists(join(in_store(store, e.product), "zarr.json"))]
         row = SourceHealth(
             source=source, verdict="none", damaged=damaged, withdrawn=withdrawn, quarantined=refused,
-            degraded=sum(e.quality == DEGRADED for e in good),
+            degraded=sum(e.quality == Quality.DEGRADED for e in good),
         )  # fmt: skip
         if good:
             best = max(good, key=lambda e: e.cycle)
             age = (now - Cycle.parse(best.cycle, source).time).total_seconds() / 3600
             limit = OLD.get(source)
-            row.cycle, row.product, row.age_hours = best.cycle, join(store, *best.product.split("/")), round(age, 2)
+            row.cycle, row.product, row.age_hours = best.cycle, in_store(store, best.product), round(age, 2)
             row.limit_hours = limit.total_seconds() / 3600 if limit else None
             row.verdict = "old" if row.limit_hours is not None and age > row.limit_hours else "ok"
         rows.append(row)
     return rows
 
 
-def region_status(name: str, store: str | None, *, ask_prefect: bool = True) -> dict[str, Any]:
-    """Health, latest product of each source, and every cycle in the ledger, newest first."""
-    region = regions.load(name)
-    place = join(store or default_store())
-    assert_readable(place)
-    found = sorted(entries(place, region.name), key=lambda e: (e.cycle.split("/")[1], e.cycle), reverse=True)
+class SourceScores(BaseModel):
+    """A source's last days against stations, and what has drifted, in words."""
+
+    days: int = MONTH.days
+    variables: list[Recent] = []
+    drift: list[str] = []
+
+
+class CycleStatus(BaseModel):
+    """A cycle in the ledger, whatever became of it."""
+
+    cycle: str
+    state: State
+    why: str
+    quality: Quality
+    product: str  # its URI
+    published_at: datetime
+    age: str  # since then, in words
+    lead_times: int
+    variables: list[str]
+    absent: list[str]
+    preliminary: bool  # made of ERA5T
+    final_due: bool  # and its final fields should be there
+    model: str
+    seconds: float  # that the job took
+
+    @field_serializer("published_at")
+    def _iso(self, value: datetime) -> str:
+        return value.isoformat()
+
+
+class RegionStatus(BaseModel):
+    """What `finescale status --json` prints."""
+
+    region: str
+    store: str  # its URI
+    ok: bool  # whether there is nothing to look after
+    sources: list[SourceHealth]
+    prefect: PrefectHealth
+    latest: dict[str, dict[str, Any] | None]  # source -> its latest.json as it is (docs/latest.schema.json)
+    scores: dict[str, SourceScores]  # by source
+    cycles: list[CycleStatus]  # the newest first
+
+
+def region_status(name: str, store: str | None, *, ask_prefect: bool = True) -> RegionStatus:
+    """Health, latest product of each source, and every cycle in the ledger; StoreNotReadable if that is away."""
+    region, uri = regions.load(name), join(store or default_store())
+    assert_readable(uri)
+    found = sorted(entries(uri, region.name), key=lambda e: (e.cycle.split("/")[1], e.cycle), reverse=True)
     sources = sorted({e.source for e in found})
     now = datetime.now(UTC)
-    due = {str(c) for s in sources if s in SOURCES for c in preliminary_cycles(place, region.name, s, now)}
-    health = source_health(region, place, found, now)
+    due = {str(c) for s in sources if s in SOURCES for c in preliminary_cycles(uri, region.name, s, now)}
+    health = source_health(region, uri, found, now)
     prefect = prefect_health(region, now) if ask_prefect else PrefectHealth(api=None)
-    return {
-        "region": region.name,
-        "store": place,
-        "ok": all(h.ok for h in health) and prefect.ok,
-        "sources": [h.model_dump(mode="json") | {"ok": h.ok} for h in health],
-        "prefect": prefect.model_dump(mode="json") | {"ok": prefect.ok},
-        "latest": {s: read_json(latest_uri(place, region.name, s)) for s in sources},
-        "scores": {s: _recent(place, region.name, s, now) for s in sources},
-        "cycles": [
-            {
-                "cycle": e.cycle,
-                "state": e.state,
-                "why": e.why or "; ".join(e.scorecard.why),
-                "quality": e.quality,
-                "product": join(place, *e.product.split("/")),
-                "published_at": e.published_at.isoformat(),
-                "age": _age(now - e.published_at),
-                "lead_times": len(e.lead_hours),
-                "variables": e.variables,
-                "absent": e.absent,
-                "preliminary": e.preliminary,
-                "final_due": e.preliminary and e.cycle in due,
-                "model": e.model,
-                "seconds": round(sum(e.timings.values()), 3),
-            }
-            for e in found
-        ],
-    }
+    return RegionStatus(
+        region=region.name,
+        store=uri,
+        ok=all(h.ok for h in health) and prefect.ok,
+        sources=health,
+        prefect=prefect,
+        latest={s: read_json(latest_uri(uri, region.name, s)) for s in sources},
+        scores={s: _recent(uri, region.name, s, now) for s in sources},
+        cycles=[_cycle(uri, e, now, e.cycle in due) for e in found],
+    )
 
 
-def _recent(store: str, region: str, source: str, now: datetime) -> dict[str, Any]:
+def _cycle(store: str, entry: LedgerEntry, now: datetime, due: bool) -> CycleStatus:
+    """An entry of the ledger; `due`: its final fields should be there."""
+    return CycleStatus(
+        cycle=entry.cycle,
+        state=entry.state,
+        why=entry.why or "; ".join(entry.scorecard.why),
+        quality=entry.quality,
+        product=in_store(store, entry.product),
+        published_at=entry.published_at,
+        age=_age(now - entry.published_at),
+        lead_times=len(entry.lead_hours),
+        variables=entry.variables,
+        absent=entry.absent,
+        preliminary=entry.preliminary,
+        final_due=entry.preliminary and due,
+        model=entry.model,
+        seconds=round(sum(entry.timings.values()), 3),
+    )
+
+
+def _recent(store: str, region: str, source: str, now: datetime) -> SourceScores:
     """The last 30 days against stations, and what has drifted."""
     history = read_scores(store, region, source, now)
     if history.empty:
-        return {"days": MONTH.days, "variables": [], "drift": []}
+        return SourceScores()
     recent = history[history["cycle"] >= pd.Timestamp((now - MONTH).replace(tzinfo=None))]
-    found = [r.model_dump() for r in summary(recent)] if len(recent) else []
-    return {"days": MONTH.days, "variables": found, "drift": drift(history, now)}
+    return SourceScores(variables=summary(recent) if len(recent) else [], drift=drift(history, now))
 
 
-def score_rows(status: dict[str, Any]) -> list[list[str]]:
+def score_rows(status: RegionStatus) -> list[list[str]]:
     """The last 30 days for people: a row a source and variable."""
     rows = []
-    for source, found in status["scores"].items():
-        for v in found["variables"]:
-            how = words.unit(v["variable"], v["units"])
-            factor, unit = how.scale, how.name
-            name = f"{v['variable']} {v['period']:g} h" if v["period"] else v["variable"]
-            best = Candidate.parse(v["best"]).title if v["best"] else ""
-            against = f"{v['baseline'] * factor:.3g}" if v["best"] else ""
-            numbers = [f"{v['cycles']}", f"{v['count']}", f"{v['bias'] * factor:.3g}", f"{v['rmse'] * factor:.3g}"]
-            rows.append([source, name, *numbers, against, unit, best])
+    for source, found in status.scores.items():
+        for v in found.variables:
+            shown = display.of(v.variable, v.units)
+            name = f"{v.variable} {v.period:g} h" if v.period else v.variable
+            best = Candidate.parse(v.best).title if v.best else ""
+            against = f"{v.baseline * shown.scale:.3g}" if v.baseline is not None else ""
+            numbers = [f"{v.cycles}", f"{v.count}", f"{v.bias * shown.scale:.3g}", f"{v.rmse * shown.scale:.3g}"]
+            rows.append([source, name, *numbers, against, shown.unit, best])
     return rows
 
 
-def health_lines(status: dict[str, Any]) -> list[str]:
+def health_lines(status: RegionStatus) -> list[str]:
     """Health for people: a line a source, a deployment, a pool."""
-    lines = [str(SourceHealth.model_validate({k: v for k, v in s.items() if k != "ok"})) for s in status["sources"]]
-    for source, found in status["scores"].items():
-        lines += [f"{source:5} drift  {d}" for d in found["drift"]]
-    prefect = status["prefect"]
-    if prefect["problem"]:
-        lines.append(prefect["problem"])
-    for d in prefect["deployments"]:
-        when = d["when"][:16].replace("T", " ") if d["when"] else ""
-        said = f"{d['state'] or 'never ran'}{', paused' if d['paused'] else ''}"
-        lines.append(f"{d['name']:24} {said}  {when}  {d['message']}".rstrip())
+    lines = [str(source) for source in status.sources]
+    for source, found in status.scores.items():
+        lines += [f"{source:5} drift  {d}" for d in found.drift]
+    if status.prefect.problem:
+        lines.append(status.prefect.problem)
+    for d in status.prefect.deployments:
+        when = f"{d.when:%Y-%m-%d %H:%M}" if d.when else ""
+        state = f"{d.state or 'never ran'}{', paused' if d.paused else ''}"
+        lines.append(f"{d.name:24} {state}  {when}  {d.message}".rstrip())
     lines += [
-        f"pool {p['name']:6} {p['status']}, {p['workers']} workers online, {p['queued']} runs waiting"
-        for p in prefect["pools"]
+        f"pool {p.name:6} {p.status}, {p.workers} workers online, {p.queued} runs waiting" for p in status.prefect.pools
     ]
     return lines
 
 
-def withdraw(name: str, source: str, cycle: str, store: str | None, why: str) -> LedgerEntry | None:
-    """Take a cycle's product back; the entry that readers are led to now."""
-    chosen = Cycle.parse(cycle, ALIASES.get(source, source))
-    return take_back(join(store or default_store()), regions.load(name).name, chosen, why)
+def cycle_rows(status: RegionStatus) -> list[list[str]]:
+    """The cycles in the ledger for people."""
+    return [[c.cycle, c.state, c.quality, f"{c.lead_times}", c.age, c.model, c.product] for c in status.cycles]
+
+
+def cycle_notes(status: RegionStatus, region: str) -> list[str]:
+    """What is to be said of single cycles; `region` as it was typed, for commands to type next."""
+    notes = [f"{c.cycle} is {c.state}: {c.why}" for c in status.cycles if c.why]
+    early = [c.cycle for c in status.cycles if c.preliminary]
+    due = [c.cycle for c in status.cycles if c.final_due]
+    if early:
+        notes.append(f"preliminary (ERA5T): {len(early)}, of these final by now: {', '.join(due) or 'none'}")
+    if due:
+        notes.append(f"make them anew: finescale backfill {region} --source era5 --refresh-preliminary")
+    return notes

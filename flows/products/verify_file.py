@@ -5,14 +5,15 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 
+from tasks.arrays import open_zarr
 from tasks.errors import BadInput
 from tasks.grids.gridded import Gridded
-from tasks.store.product import (open_input, open_product)
-from tasks.prepare.assemble import assemble
-from tasks.prepare.decode import decode
-from tasks.prepare.terrain import static_fields
 from tasks.handover.scorecard import Verification
-from tasks.storage import exists, is_remote, join, open_zarr
+from tasks.prepare.assemble import assemble
+from tasks.prepare.decode import scanned
+from tasks.prepare.terrain import static_fields
+from tasks.storage import exists, is_remote, join
+from tasks.store.product import open_input, open_product
 from tasks.validate import against_stations
 from tasks.validate.quality import quality_control
 from tasks.validate.stations.files import read_observations
@@ -32,10 +33,11 @@ def _is_product(uri: str) -> bool:
 
 def _read(file: str) -> Gridded:
     """Fields of any file that finescale reads, whole."""
-    assembled = assemble(decode(Path(file), set(VARIABLES)), lambda grid: grid, list(VARIABLES), [])
-    if not assembled.dated:
-        raise BadInput(f"{file}: does not say of what time it is; add a coordinate `time`")
-    return Gridded(assembled.fields, assembled.grid)
+    with scanned([Path(file)], set(VARIABLES)) as headers:
+        assembled = assemble(headers, lambda grid: grid, list(VARIABLES), [])
+        if not assembled.dated:
+            raise BadInput(f"{file}: does not say of what time it is; add a coordinate `time`")
+        return Gridded(assembled.load(), assembled.grid)
 
 
 def verify_file(grid: str, stations: str, coarse: str | None = None, terrain: str | None = None) -> Verification:

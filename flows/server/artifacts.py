@@ -68,13 +68,13 @@ def _number(value: float) -> str:
 @_harmless
 def input_table(region: str, cycle: Cycle, files: list[RawFile]) -> UUID:
     """What the cycle was made from: each file's size, hash and where it came from."""
-    said = {None: "nothing to compare with", True: "yes", False: "NO"}
+    answers = {None: "nothing to compare with", True: "yes", False: "NO"}
     rows = [
         {
             "file": f.uri.rsplit("/", 1)[-1],
             "kB": round(f.size / 1e3, 1),
             "mirror": f.mirror or "–",
-            "confirmed by a second mirror": said[f.confirmed],
+            "confirmed by a second mirror": answers[f.confirmed],
             "sha-256": f.sha256[:16],
         }
         for f in files
@@ -85,8 +85,10 @@ def input_table(region: str, cycle: Cycle, files: list[RawFile]) -> UUID:
 
 
 def _checks(checks: list[Check]) -> list[str]:
-    said = {True: "passed", False: "**FAILED**"}
-    rows = [f"| {c.variable} | {c.name} | {_number(c.value)} | {_number(c.limit)} | {said[c.passed]} |" for c in checks]
+    verdicts = {True: "passed", False: "**FAILED**"}
+    rows = [
+        f"| {c.variable} | {c.name} | {_number(c.value)} | {_number(c.limit)} | {verdicts[c.passed]} |" for c in checks
+    ]
     return ["| variable | check | value | limit | |", "|---|---|---:|---:|---|", *rows]
 
 
@@ -187,7 +189,7 @@ def progress(bar: UUID | None, region: str, cycle: Cycle, done: int, total: int)
 
 
 def progress_bar(region: str, cycle: Cycle, total: int) -> Callable[[int], None]:
-    """A bar of so many lead times; what it gives is told how many are done."""
+    """A bar of so many lead times; what it returns is called with how many are done."""
     bar = begin_progress(region, cycle, total)
     return lambda done: progress(bar, region, cycle, done, total)
 

@@ -21,11 +21,11 @@ from prefect.client.schemas.objects import FlowRun, StateType, WorkerStatus, Wor
 from prefect.client.schemas.sorting import FlowRunSort
 from prefect.exceptions import ObjectNotFound
 from prefect.settings import get_current_settings
-from pydantic import BaseModel
+from pydantic import BaseModel, computed_field
 
+from flows.server.names import CPU, GPU, TAG
 from tasks.region.document import Region
 
-TAG = "finescale"  # of our deployments, beside the region's name
 PATIENCE = 5.0  # seconds for a first answer
 BAD = {StateType.FAILED, StateType.CRASHED}
 LATE = timedelta(minutes=15)  # what waits for longer is not being taken
@@ -61,6 +61,7 @@ class PrefectHealth(BaseModel):
     deployments: list[DeploymentHealth] = []
     pools: list[PoolHealth] = []
 
+    @computed_field  # type: ignore[prop-decorator]
     @property
     def ok(self) -> bool:
         """Whether there is nothing to look after; true where no server is configured."""
@@ -82,13 +83,13 @@ def prefect_health(region: Region, now: datetime) -> PrefectHealth:
                 pools=[_pool(client, name, now) for name in _pools(region)],
             )
     except (httpx.HTTPError, OSError) as error:
-        said = str(error).splitlines()[0] if str(error) else type(error).__name__
-        return PrefectHealth(api=api, problem=f"Prefect server {api} does not answer ({said})")
+        why = str(error).splitlines()[0] if str(error) else type(error).__name__
+        return PrefectHealth(api=api, problem=f"Prefect server {api} does not answer ({why})")
 
 
 def _pools(region: Region) -> list[str]:
     """Pools that the region's runs need."""
-    return ["cpu"] if region.inference.where == "here" else ["cpu", "gpu"]
+    return [CPU] if region.inference.where == "here" else [CPU, GPU]
 
 
 def _before(now: datetime) -> FlowRunFilterExpectedStartTime:

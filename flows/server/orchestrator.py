@@ -46,8 +46,8 @@ def assert_clock() -> None:
     if not url:
         return
     try:
-        said = httpx.get(f"{url.rstrip('/')}/health", timeout=10).headers["Date"]
-        drift = (datetime.now(UTC) - parsedate_to_datetime(said)).total_seconds()
+        theirs = httpx.get(f"{url.rstrip('/')}/health", timeout=10).headers["Date"]
+        drift = (datetime.now(UTC) - parsedate_to_datetime(theirs)).total_seconds()
     except (httpx.HTTPError, KeyError, ValueError):
         return  # no answer, or none with a time: the run will say so itself, or does not depend on it
     if abs(drift) > LARGEST_DRIFT:

@@ -96,8 +96,8 @@ def ensemble(
             for j in range(2):
                 seen = table.index_select(1, rows.index[i, y] * len(cols.cells) + cols.index[j, x])
                 offset = torch.stack([rows.offset[i, y], cols.offset[j, x]], dim=-1).expand(b, -1, -1)
-                said = predict(seen, offset, here) * (rows.weight[i, y] * cols.weight[j, x])[:, None]
-                total = said if total is None else total + said
+                predicted = predict(seen, offset, here) * (rows.weight[i, y] * cols.weight[j, x])[:, None]
+                total = predicted if total is None else total + predicted
         assert total is not None
         parts.append(total)
     return torch.cat(parts, dim=1).transpose(1, 2).unflatten(2, (height, width)).float()

@@ -8,13 +8,12 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from models.downscaler import GAS_CONSTANT
+from models.constants import DRY_AIR, GRAVITY, STANDARD_LAPSE_RATE, STANDARD_TEMPERATURE
 from models.interpolation import bicubic, bilinear, conservative_bicubic
 from models.operator import Sampling
-from models.statics import FINE_MARGIN, GRAVITY, HEIGHT, Statics
+from models.statics import FINE_MARGIN, HEIGHT, Statics
 from models.training.batches import Batch
 
-LAPSE_RATE = -6.5e-3  # K/m, WMO-No. 485, Appendix 2.2.34
 TEMPERATURES = ("t2m", "d2m")
 RATES = (-12e-3, 4e-3)  # K/m, beyond which a regressed rate is noise
 
@@ -28,7 +27,7 @@ def simple_ways(scene: Batch, names: list[str]) -> dict[str, Tensor]:
     height = _height_above(scene.statics, scene)
     temperatures = [i for i, n in enumerate(names) if n in TEMPERATURES]
     standard, regional = plain.clone(), plain.clone()
-    standard[:, temperatures] += LAPSE_RATE * height
+    standard[:, temperatures] += STANDARD_LAPSE_RATE * height
     for i in temperatures:
         regional[:, i] += regional_rate(scene.x[:, i], scene.statics.coarse[:, HEIGHT]) * height[:, 0]
     out |= {"6.5 K/km": standard, "regional rate": regional}
@@ -55,11 +54,11 @@ def _height_above(statics: Statics, scene: Batch) -> Tensor:
 def _hypsometric(scene: Batch, names: list[str], plain: Tensor, height: Tensor) -> Tensor:
     """Pressure on the ground moved through the height difference at the layer's temperature."""
     m, out = FINE_MARGIN, plain.clone()
-    temperature = 288.15 + LAPSE_RATE * scene.statics.fine[:, HEIGHT, m:-m, m:-m].expand(len(plain), -1, -1)
+    temperature = STANDARD_TEMPERATURE + STANDARD_LAPSE_RATE * scene.statics.fine[:, HEIGHT, m:-m, m:-m].expand(len(plain), -1, -1)
     if "t2m" in names:
         there = scene.present[:, names.index("t2m"), None, None] > 0
         temperature = torch.where(there, plain[:, names.index("t2m")], temperature)
-    mean = temperature + 0.5 * LAPSE_RATE * height[:, 0]
+    mean = temperature + 0.5 * STANDARD_LAPSE_RATE * height[:, 0]
     i = names.index("sp")
-    out[:, i] = plain[:, i] * torch.exp(-GRAVITY * height[:, 0] / GAS_CONSTANT / mean)
+    out[:, i] = plain[:, i] * torch.exp(-GRAVITY * height[:, 0] / DRY_AIR / mean)
     return out

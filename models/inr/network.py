@@ -116,10 +116,10 @@ class INR(nn.Module):
         seen = [fused, fine[:, :, m:-m, m:-m].permute(0, 2, 3, 1)]
         if self.terrain is not None:
             seen.append(self.terrain(fine[:, :FINE_CHANNELS]).permute(0, 2, 3, 1))
-        said = self.head(torch.cat(seen, dim=-1).permute(0, 3, 1, 2), code)
+        out = self.head(torch.cat(seen, dim=-1).permute(0, 3, 1, 2), code)
         m = FINE_MARGIN
         here = fine[:, :, m:-m, m:-m].float()
-        offset, gradient, sharpening = said.chunk(3, dim=1)
+        offset, gradient, sharpening = out.chunk(3, dim=1)
         detail = here[:, FINE_CHANNELS : FINE_CHANNELS + self.outputs]
         return torch.addcmul(torch.addcmul(offset, gradient, here[:, :1]), sharpening, detail)
 

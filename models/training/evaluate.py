@@ -1,4 +1,4 @@
-"""Evaluation: `python -m models.training.evaluate SUITE.toml [METHOD ...]` scores methods and writes one results file each.
+"""Evaluation: `python -m models.training.evaluate SUITE.toml [METHOD ...]` scores methods, one results file each.
 
 Every method x data set x variable x scale x {clean, degraded}. What is drawn from the results, and docs/accuracy.md,
 lives in `benchmarks.accuracy.page`, which needs more than torch.
@@ -11,26 +11,28 @@ import json
 import math
 import sys
 import tomllib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from models.baselines.published import Published
 from models.baselines.regression import NeighbourhoodRegression, StaticsOnly
-from models.interpolation import Bicubic, ConservativeBicubic, area_mean, conserved, covered
+from models.cell_means import CellMeans
+from models.interpolation import Bicubic, ConservativeBicubic
 from models.operator import Sampling
+from models.limits import SETTINGS, Limits, deviations
 from models.package import ModelPackage
 from models.statistics import Statistics
 from models.training import metrics, spectra
 from models.training.batches import Batch
 from models.training.data import Box, Dataset, load
 from models.training.experiment import Experiment
-from models.training.scenes import EDGE, box_scene
+from models.training.scenes import EDGE, box_scene, with_edges
 from models.training.train import Trainer
 
 EVERYWHERE = Box(90, -90, -180, 180)
@@ -41,6 +43,8 @@ FIT_BOXES = [Box(70, 45, w, w + 30) for w in range(-170, 170, 45)] + [
     Box(42, 8, w, w + 30) for w in range(-170, 90, 45)
 ]
 
+Scale = tuple[float, float]  # in y and x
+
 
 @dataclass(frozen=True)
 class Suite:
@@ -50,7 +54,7 @@ class Suite:
     training: Path  # for what is fitted in closed form
     statistics: Path
     out: Path
-    scales: list[tuple[float, float]]
+    scales: list[Scale]
     methods: dict[str, dict[str, Any]]  # name -> {kind = ..., ...}
     maps: dict[str, Any] = field(default_factory=dict)
 
@@ -70,7 +74,7 @@ class Method:
 
     model: nn.Module
     ratio: int | None = None
-    product: bool = True  # cell means restored and rain kept from falling below zero, as in daily use
+    product: bool = True  # held to the limits that products are held to, see models/limits.py; else rain is cut at zero
     fit: Callable[[float, float], None] | None = None  # before each scale
     training: dict[str, Any] | None = None  # steps and settings, of what was trained
 
@@ -124,14 +128,31 @@ def scenes(dataset: Dataset, names: list[str], sy: float, sx: float, degraded: b
 
 
 @torch.inference_mode()
-def forecast(method: Method, scene: Batch, amounts: list[int]) -> tuple[Tensor, Tensor]:
-    """The method's fields (1, V, Qy, Qx) as a user would get them, and the cell means it had by itself."""
-    raw = method.model(scene.x, scene.present, scene.statics, scene.rows, scene.cols, scene.seen)
-    h, w = scene.x.shape[-2:]
-    means = area_mean(raw, scene.rows, scene.cols, h, w)
-    out = conserved(raw, scene.x, scene.rows, scene.cols) if method.product else raw
-    out[:, amounts] = out[:, amounts].clamp(min=0)
-    return out, means
+def forecast(
+    method: Method, scene: Batch, names: list[str], amounts: Collection[str]
+) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+    """A scene's variables as a user would get them, and by how much the method misses its input's means by itself.
+
+    Variable -> (1, Qy, Qx) float32 and (1, covered rows, covered cols) float64; `names` as the method orders them.
+    As for a product, one input cell more around is computed: so a cell that the scene's end cuts is held whole too.
+    """
+    work, (top, left) = with_edges(scene)
+    raw = method.model(work.x, work.present, work.statics, work.rows, work.cols)
+    inner = slice(top, top + len(scene.rows)), slice(left, left + len(scene.cols))
+    known = scene.x[..., EDGE:-EDGE, EDGE:-EDGE]  # around it x repeats its edge
+    here = [(i, n) for i, n in enumerate(names) if scene.present[0, i]]
+    coarse = {n: known[:, i].numpy() for i, n in here}
+    whole = {n: raw[:, i].numpy().copy() for i, n in here}
+    fine = {n: f[:, *inner] for n, f in whole.items()}
+    means, means_of_work = (
+        CellMeans(s.rows.shifted(EDGE), s.cols.shifted(EDGE), *known.shape[-2:]) for s in (scene, work)
+    )
+    gaps = {n: means.gap(f, coarse[n]) for n, f in fine.items()}
+    if method.product:
+        Limits(means_of_work, amounts).hold(whole, coarse, deviations(coarse))  # `fine` is part of it
+    else:
+        fine |= {n: fine[n].clip(min=0) for n in fine if n in amounts}
+    return fine, gaps
 
 
 def scores(fine: np.ndarray, truth: np.ndarray, value_range: float, amount: bool) -> dict[str, Any]:
@@ -160,10 +181,27 @@ def _short(value: float) -> float:
     return float(f"{value:.6g}")
 
 
+Cases = dict[str, np.ndarray]  # variable -> (N, H, W) float64
+
+
+def forecasts(
+    method: Method, dataset: Dataset, names: list[str], amounts: Collection[str], scale: Scale, degraded: bool
+) -> tuple[Cases, Cases, Cases]:
+    """Of all times of a data set: the method's fields, the truth, and the gaps of its own cell means."""
+    fine, truth, gaps = [], [], []
+    for scene in scenes(dataset, names, *scale, degraded):
+        out, gap = forecast(method, scene, names, amounts)
+        fine.append(out)
+        gaps.append(gap)
+        truth.append({n: scene.target[:, names.index(n)].numpy() for n in out})
+    together = lambda found: {n: np.concatenate([f[n] for f in found]).astype(np.float64) for n in found[0]}  # noqa: E731
+    return together(fine), together(truth), together(gaps)
+
+
 def evaluate(name: str, method: Method, suite: Suite, statistics: Statistics) -> list[dict[str, Any]]:
     """Records of one method over the whole suite."""
     names = statistics.names
-    amounts = [i for i, s in enumerate(statistics.variables.values()) if s.amount]
+    amounts = {n for n, s in statistics.variables.items() if s.amount}
     records = []
     for sy, sx in suite.scales:
         if method.ratio is not None and (sy, sx) != (method.ratio, method.ratio):
@@ -176,36 +214,30 @@ def evaluate(name: str, method: Method, suite: Suite, statistics: Statistics) ->
             for degraded in (False, True):
                 what = f"{name} x{sy:g} x{sx:g} {dataset.name} {'degraded' if degraded else 'clean'}"
                 print(f"\r{what:60}", end="", file=sys.stderr)
-                fine, truth, gaps = [], [], []
-                for scene in scenes(dataset, names, sy, sx, degraded):
-                    out, means = forecast(method, scene, amounts)
-                    h, w = scene.x.shape[-2:]
-                    whole = np.outer(covered(scene.rows, h), covered(scene.cols, w))
-                    fine.append(out[0].double().numpy())
-                    truth.append(scene.target[0].double().numpy())
-                    gaps.append((means - scene.x)[0].double().numpy()[:, whole])
-                f, t, g = np.stack(fine), np.stack(truth), np.stack(gaps)
-                for i, variable in enumerate(names):
-                    if variable in dataset.fields:
-                        s = statistics.variables[variable]
-                        record: dict[str, Any] = {"set": dataset.name, "variable": variable, "scale": [sy, sx]}
-                        record["degraded"] = degraded
-                        record |= scores(f[:, i], t[:, i], s.high - s.low, s.amount)
-                        record["recoarsening"] = _short(float(np.sqrt((g[:, i] ** 2).mean()) / t[:, i].std()))
-                        if dataset.name == suite.maps.get("set") and not degraded:
-                            record["spectrum"] = [_short(v) for v in spectra.radial_spectrum(f[:, i])[1]]
-                            record["truth_spectrum"] = [_short(v) for v in spectra.radial_spectrum(t[:, i])[1]]
-                        records.append(record)
-                wanted = (dataset.name, [sy, sx]) == (suite.maps.get("set"), suite.maps.get("scale"))
-                if wanted and not degraded:
-                    crop = slice(*suite.maps["rows"]), slice(*suite.maps["cols"])
-                    fields = {v: f[0, names.index(v)][crop].astype(np.float32) for v in suite.maps["variables"]}
-                    (suite.out / "maps").mkdir(parents=True, exist_ok=True)
-                    np.savez_compressed(suite.out / "maps" / f"{name}.npz", **fields)
-                    fields = {v: t[0, names.index(v)][crop].astype(np.float32) for v in suite.maps["variables"]}
-                    np.savez_compressed(suite.out / "maps" / "truth.npz", **fields)
+                fine, truth, gaps = forecasts(method, dataset, names, amounts, (sy, sx), degraded)
+                for variable, f in fine.items():
+                    s, t = statistics.variables[variable], truth[variable]
+                    record: dict[str, Any] = {"set": dataset.name, "variable": variable, "scale": [sy, sx]}
+                    record["degraded"] = degraded
+                    record |= scores(f, t, s.high - s.low, s.amount)
+                    record["recoarsening"] = _short(float(np.sqrt((gaps[variable] ** 2).mean()) / t.std()))
+                    if dataset.name == suite.maps.get("set") and not degraded:
+                        record["spectrum"] = [_short(v) for v in spectra.radial_spectrum(f)[1]]
+                        record["truth_spectrum"] = [_short(v) for v in spectra.radial_spectrum(t)[1]]
+                    records.append(record)
+                if (dataset.name, [sy, sx]) == (suite.maps.get("set"), suite.maps.get("scale")) and not degraded:
+                    keep_maps(suite, name, fine)
+                    keep_maps(suite, "truth", truth)
     print(file=sys.stderr)
     return records
+
+
+def keep_maps(suite: Suite, name: str, fields: Cases) -> None:
+    """Part of the first case's fields, for pictures."""
+    crop = slice(*suite.maps["rows"]), slice(*suite.maps["cols"])
+    (suite.out / "maps").mkdir(parents=True, exist_ok=True)
+    wanted = {v: fields[v][0][crop].astype(np.float32) for v in suite.maps["variables"]}
+    np.savez_compressed(suite.out / "maps" / f"{name}.npz", **wanted)
 
 
 def main() -> None:
@@ -228,6 +260,7 @@ def main() -> None:
         parameters = sum(p.numel() for p in method.model.parameters())
         records = evaluate(name, method, suite, statistics)
         result = {"method": name, **settings, "parameters": parameters, "edge": EDGE}
+        result |= {"limits": SETTINGS if method.product else None}
         result |= {"training": method.training} if method.training else {}
         result["records"] = records
         partial = path.with_suffix(".partial")

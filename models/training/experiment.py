@@ -7,6 +7,8 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from models.training.batches import BatchSettings
 
 
@@ -48,6 +50,13 @@ class Experiment:
         if "strides" in batch:
             batch["strides"] = tuple(batch["strides"])
         return cls(**{**config, "batch": BatchSettings(**batch)})
+
+    def drawn(self, sets: list[str], rng: np.random.Generator) -> str:
+        """A data set: the main one, or in `other_share` of all draws one of the others."""
+        others = [n for n in sets if n != self.main_set]
+        if not others or rng.random() >= self.other_share:
+            return self.main_set
+        return others[int(rng.integers(len(others)))]
 
     def seeded(self, seed: int | None) -> Experiment:
         """The same with another seed, in a folder of its own."""

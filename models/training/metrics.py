@@ -21,7 +21,10 @@ Blocks = tuple[np.ndarray, np.ndarray]  # per block: sum of squared errors (bloc
 
 
 def rmse(forecast: Tensor, truth: Tensor) -> Tensor:
-    """Root mean squared error over the last two axes and the batch: (B, V, H, W) twice -> (V,)."""
+    """Root mean squared error, sqrt(mean((f - t)^2)), over the last two axes and the batch: (B, V, H, W) twice -> (V,).
+
+    In each variable's unit; NaN where any is. RuntimeError for shapes that cannot be broadcast.
+    """
     return ((forecast - truth) ** 2).mean(dim=(0, 2, 3)).sqrt()
 
 
@@ -44,7 +47,7 @@ def paired_fields(forecast: np.ndarray, truth: np.ndarray) -> tuple[np.ndarray, 
 
 
 def psnr(mse: float, data_range: float) -> float:
-    """Peak signal-to-noise ratio 10 log10(L^2 / MSE) in dB; infinite for no error.
+    """Peak signal-to-noise ratio 10 log10(L^2 / MSE) in dB; infinite for no error, ValueError unless L is positive.
 
     `data_range` L: maximum minus minimum of the variable over the training set. `mse`: pooled over the test set, so
     that this is a monotone function of the RMSE; a mean of dB over cases would not be.
@@ -56,7 +59,10 @@ def psnr(mse: float, data_range: float) -> float:
 
 
 def bias(forecast: np.ndarray, truth: np.ndarray) -> float:
-    """Mean error, mean(forecast - truth), over all points of all cases: (N, H, W) twice -> units of the field."""
+    """Mean error, mean(forecast - truth), over all points of all cases: (N, H, W) twice -> units of the field.
+
+    NaN where any is; ValueError for other shapes. Wilks 2019, chapter 9, doi:10.1016/C2017-0-03921-6.
+    """
     forecast, truth = paired_fields(forecast, truth)
     return float(np.mean(forecast - truth))
 
@@ -76,7 +82,8 @@ def ssim(forecast: np.ndarray, truth: np.ndarray, data_range: float) -> float:
     (2 m_f m_t + c1) (2 s_ft + c2) / ((m_f^2 + m_t^2 + c1) (s_f^2 + s_t^2 + c2)), c1 = (0.01 L)^2, c2 = (0.03 L)^2,
     with means m and (co)variances s under a gaussian window, sigma 1.5, cut to 11 x 11 and of sum 1.
     Wang et al. 2004, doi:10.1109/TIP.2003.819861. L is as in `psnr`. The first factor depends on the zero of the
-    units (K or °C), the second does not: compare methods at the same units only.
+    units (K or °C), the second does not: compare methods at the same units only. NaN where any is; ValueError for
+    other shapes, fields smaller than the window, and an L that is not positive.
     """
     forecast, truth = paired_fields(forecast, truth)
     if data_range <= 0:
@@ -101,6 +108,7 @@ def tail_error(
 
     Pooled over all points of all cases: (N, H, W) twice -> two numbers in units of the field. Smoothing shows as low
     tail positive, high tail negative. Quantiles interpolate linearly: Hyndman & Fan 1996, doi:10.2307/2684934, type 7.
+    NaN where any is; ValueError for other shapes.
     """
     forecast, truth = paired_fields(forecast, truth)
     low, high = np.quantile(forecast, quantiles) - np.quantile(truth, quantiles)
@@ -119,13 +127,14 @@ def fractions_skill_score(forecast: np.ndarray, truth: np.ndarray, threshold: fl
     """Fractions skill score, 1 - sum (p_f - p_t)^2 / (sum p_f^2 + sum p_t^2): (N, H, W) twice -> [0, 1].
 
     p: share of cells at or above `threshold` among the `window` x `window` (odd) cells around a cell, zero outside
-    the domain; sums over all cells of all cases. NaN where neither field has an event.
+    the domain; sums over all cells of all cases. NaN where neither field has an event, or any value is NaN: a
+    comparison would make "no event" of it. ValueError for other shapes and for a window that is even or not positive.
     Roberts & Lean 2008, doi:10.1175/2007MWR2123.1.
     """
     forecast, truth = paired_fields(forecast, truth)
     if window < 1 or window % 2 == 0:
         raise ValueError(f"window must be odd and positive, not {window}")
-    if np.isnan(forecast).any() or np.isnan(truth).any():  # a comparison would make "no event" of them
+    if np.isnan(forecast).any() or np.isnan(truth).any():
         return float("nan")
     squares, reference = 0.0, 0.0
     for f, t in zip(forecast >= threshold, truth >= threshold, strict=True):
@@ -152,7 +161,10 @@ def block_sums(error: np.ndarray, size: int) -> Blocks:
 
 
 def gain_db(mse_a: np.ndarray, mse_b: np.ndarray) -> np.ndarray:
-    """Gain in PSNR of a over b, 10 log10(mse_b / mse_a) in dB, elementwise; positive where a is the better."""
+    """Gain in PSNR of a over b, 10 log10(mse_b / mse_a) in dB, elementwise; positive where a is the better.
+
+    Mean squared errors of any one shape, in one unit; the range of PSNR cancels. Infinite where one of them is 0.
+    """
     return np.asarray(10.0 * np.log10(np.asarray(mse_b) / np.asarray(mse_a)))
 
 

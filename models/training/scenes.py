@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import replace
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -9,6 +12,7 @@ from torch.nn import functional as F
 
 from models.interpolation import observe
 from models.operator import CELL_MEANS, Operator, Sampling
+from models.geometry import with_margin
 from models.statics import FINE_MARGIN, Statics, cell_sizes
 from models.training.batches import Batch
 from models.training.data import STATIC_FIELDS, Box, Dataset
@@ -65,6 +69,17 @@ def box_scene(
     x = _edged(x, EDGE) * present[:, :, None, None]
     seen = operator.on(dataset.cell * float(np.sqrt(sy * sx)))
     return Batch(x, present, statics, rows.shifted(-EDGE), cols.shifted(-EDGE), seen, y)
+
+
+def with_edges(scene: Batch) -> tuple[Batch, tuple[int, int]]:
+    """The scene with an input cell of queries more on every side, terrain repeating its edge, and where its own begin.
+
+    What a product is computed with, and cut to its target afterwards; `target` stays that of the scene.
+    """
+    more = [math.ceil(axis.scale) for axis in (scene.rows, scene.cols)]
+    fine = F.pad(scene.statics.fine, (more[1],) * 2 + (more[0],) * 2, mode="replicate")
+    rows, cols = (with_margin(axis, n) for axis, n in zip((scene.rows, scene.cols), more, strict=True))
+    return replace(scene, statics=replace(scene.statics, fine=fine), rows=rows, cols=cols), (more[0], more[1])
 
 
 def _edged(x: Tensor, cells: int) -> Tensor:

@@ -55,7 +55,7 @@ def loss_of(model: Downscaler | Published, batch: Batch) -> Tensor:
         return (((forecast - batch.target) / unit).abs().mean(dim=(2, 3)) * weight).sum()
     scale = (batch.rows.scale * batch.cols.scale) ** 0.5
     sigma = torch.tensor([s.sigma(batch.seen, scale) for s in stats], device=forecast.device)
-    error = (forecast - batch.target) / (sigma.view(1, -1, 1, 1) * model.left(batch.present, batch.statics))
+    error = (forecast - batch.target) / (sigma.view(1, -1, 1, 1) * model.left(batch.statics))
     error = bounded(error)
     total = charbonnier(error).mean(dim=(2, 3))
     for dim in (2, 3):
@@ -111,9 +111,11 @@ class Trainer:
         if isinstance(self.model, Downscaler) and e.statics and not self.checkpoint.exists():
             # solved, so it need not depend on the seed; of few windows it would, by several per cent of wind's error
             every = replace(e.batch, clean=1.0, drop_variable=0.0, drop_static=0.0)
-            windows = Batches(self.main, names, every, np.random.default_rng(0), self.device)
+            rng = np.random.default_rng(0)
+            sets = {n: Batches(datasets[n], names, every, rng, self.device) for n in self.batches}
             self.model.to(self.device)
-            fit_regression(self.model, windows, e.regression_windows // windows.at_once)
+            count = e.regression_windows // sets[e.main_set].at_once
+            fit_regression(self.model, (sets[e.drawn(list(sets), rng)].draw() for _ in range(count)))
         self.model = self.model.to(self.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.ranks.same(self.model.state_dict().values())
         self.average = build(e.method, self.statistics, e.network, e.published).to(self.device)
@@ -218,11 +220,7 @@ class Trainer:
     def draw(self) -> Batch:
         """The next part of a step: of the main data set, or now and then of one of the others."""
         e = self.experiment
-        choices = [n for n in self.batches if n != e.main_set]
-        if not choices or self.rng.random() >= e.other_share:
-            choices = [e.main_set]
-        name = choices[int(self.rng.integers(len(choices)))] if len(choices) > 1 else choices[0]
-        batch = self.batches[name].draw()
+        batch = self.batches[e.drawn(list(self.batches), self.rng)].draw()
         if not e.statics:
             nothing = torch.zeros_like(batch.statics.known)
             batch = replace(batch, statics=batch.statics.without(nothing))

@@ -16,7 +16,7 @@ from tasks.acquire.ifs import IfsSource
 from tasks.errors import BadInput
 from tasks.handover.cycle import Cycle, RawFile
 from tasks.region.document import Region
-from tasks.retry import worth_retrying
+from tasks.web.task_retries import retried
 
 log = logging.getLogger(__name__)
 
@@ -71,10 +71,8 @@ def forget(cycle: Cycle, raw: str) -> None:
 @task(
     name="acquire",
     task_run_name="acquire {cycle}",
-    retries=2,
-    retry_delay_seconds=[5, 60],
     timeout_seconds=14 * 3600,  # each source has a deadline of its own, from the region's YAML
-    retry_condition_fn=worth_retrying,
+    **retried(2),
 )
 def acquire(cycle: Cycle, region: Region, raw: str) -> list[RawFile]:
     """A cycle's files in the raw folder, which all runs share."""

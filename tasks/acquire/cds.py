@@ -4,6 +4,7 @@ What is asked for and whether the answer is it: era5_request.py and era5_message
 
 The client repeats a failed question up to 500 times and never looks at Retry-After, so each question here is asked once
 and repeated by `Cds.patiently`, which does. Only a download is repeated by the client, for it goes on where it stopped.
+The client takes any JSON for the one that it expects: what then fails in it is an error at once, see `by_client`.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import threading
 import time
 import warnings
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
@@ -25,11 +26,23 @@ import requests
 from ecmwf.datastores.processing import DownloadError, ProcessingFailedError
 
 from tasks.acquire.cds_credentials import Credentials
-from tasks.acquire.cds_errors import NO_ANSWER, FileUnreachable, JobLost, JobRejected, QueueFull, one_line, refusal
-from tasks.errors import CycleNotReady, IncompleteDownload, RequestRefused, WorkspaceFull
+from tasks.acquire.cds_errors import (
+    NO_ANSWER,
+    FileUnreachable,
+    JobLost,
+    JobRejected,
+    QueueFull,
+    by_client,
+    one_line,
+    refusal,
+)
+from tasks.errors import AnswerNotUnderstood, CycleNotReady, IncompleteDownload, RequestRefused, WorkspaceFull
 from tasks.handover.cycle import Cycle
 from tasks.region.settings import AcquireSettings
 from tasks.storage import NO_ROOM
+from tasks.web.answers import is_busy, retry_after
+from tasks.web.failures import NO_ADDRESS
+from tasks.web.patience import Deadline, NotYet, Patience, PatienceEnded
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -44,45 +57,17 @@ REMINDER = 600.0  # seconds between two lines that say that nothing has changed
 logging.getLogger("multiurl").addHandler(logging.NullHandler())
 
 
-@dataclass(frozen=True)
-class Pace:
-    """How fast questions follow each other, seconds; `longest` is the region's `poll_seconds`.
-
-    Tests hand a faster one to `Era5Source`, or set `poll_seconds`.
-    """
-
-    longest: float
-    first: float = 2.0  # at most `longest`
-    growth: float = 1.5
-
-    def pauses(self) -> Iterator[float]:
-        """One after the other, growing."""
-        pause = self.first
-        while True:
-            yield min(pause, self.longest)
-            pause = min(pause * self.growth, self.longest)
-
-
-class Deadline:
-    """The time that is left for one cycle, by a clock that nobody sets."""
-
-    def __init__(self, seconds: float) -> None:
-        self._end = time.monotonic() + seconds
-
-    @property
-    def left(self) -> float:
-        """Seconds, never below zero."""
-        return max(0.0, self._end - time.monotonic())
-
-
 class Cds:
     """The service as one cycle's fetch sees it."""
 
     def __init__(
-        self, cycle: Cycle, credentials: Credentials, settings: AcquireSettings, pace: Pace, deadline: Deadline
+        self, cycle: Cycle, credentials: Credentials, settings: AcquireSettings, pace: Patience, deadline: Deadline
     ) -> None:
         self.cycle, self.settings, self.pace, self.deadline = cycle, settings, pace, deadline
         self._credentials = credentials
+        self._answer = requests.Response()  # the last one
+        session = requests.Session()
+        session.hooks["response"].append(self._keep)
         ignore = lambda *_args, **_kwargs: None  # noqa: E731  (at debug level the client logs the key)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # a service that is down: the first question says so
@@ -101,6 +86,7 @@ class Cds:
                 info_callback=ignore,
                 warning_callback=self._pass_on,
                 error_callback=self._pass_on,
+                session=session,
             )
 
     def newest(self, dataset: str) -> datetime | None:
@@ -119,21 +105,32 @@ class Cds:
         JobLost if there never will be; JobRejected or QueueFull if the CDS rejects it; CycleNotReady at the deadline.
         """
         remote = self.patiently(lambda: self._client.client.get_remote(job), job)
-        pauses, began, said, last = self.pace.pauses(), time.monotonic(), 0.0, ""
-        while (state := self.patiently(lambda: str(remote.status), job)) in ("accepted", "running"):
+        began, logged, last = time.monotonic(), 0.0, ""
+
+        def look() -> str:
+            nonlocal logged, last
+            state = self.patiently(lambda: str(remote.status), job)
+            if state not in ("accepted", "running"):
+                return state
             now = time.monotonic()
-            if state != last or now - said > REMINDER:
+            if state != last or now - logged > REMINDER:
                 word = "queued" if state == "accepted" else state
                 log.info("%s: CDS request %s is %s, %.0f min so far", self.cycle, job, word, (now - began) / 60)
-                last, said = state, now
-            if self.deadline.left <= 0:
-                raise CycleNotReady(
-                    f"{self.cycle}: CDS request {job} is still {state} after {self.settings.cds_wait_hours:g} h "
-                    "(cds_wait_hours); run again to go on waiting for the same request"
-                )
-            time.sleep(min(next(pauses), self.deadline.left))
+                last, logged = state, now
+            raise NotYet(state)
+
+        try:
+            state = self.pace.ask(look, self.deadline)
+        except PatienceEnded as ended:
+            raise CycleNotReady(
+                f"{self.cycle}: CDS request {job} is still {ended.last.why} after {self.settings.cds_wait_hours:g} h "
+                "(cds_wait_hours); run again to go on waiting for the same request"
+            ) from None
         if state == "successful":
-            return self.patiently(remote.get_results, job)
+            try:
+                return self.patiently(remote.get_results, job)
+            except ProcessingFailedError as error:  # dismissed since
+                raise JobLost(f"{self.cycle}: CDS request {job} gives nothing ({self.in_a_line(error)})") from None
         reason = self._reason(remote)
         if "queued requests" in reason.lower():
             raise QueueFull(
@@ -164,7 +161,7 @@ class Cds:
         def work() -> None:
             try:
                 results.download(str(target))
-            except Exception as error:
+            except Exception as error:  # whatever it is: the one who waits raises it, or says what it means
                 failures.append(error)
 
         # The client gives up on a silent server, never on one that sends a byte now and then.
@@ -203,62 +200,87 @@ class Cds:
             if status in GONE:
                 raise JobLost(f"{ended} has expired (HTTP {status})") from None
             raise FileUnreachable(f"{ended} cannot be had now (HTTP {status or 'no answer'}); {again}") from None
-        if isinstance(error, (DownloadError, AssertionError)):  # of the client: another size
-            raise IncompleteDownload(f"{ended}: {self.said(error)}") from None
+        if isinstance(error, DownloadError) or (isinstance(error, AssertionError) and by_client(error)):  # another size
+            raise IncompleteDownload(f"{ended}: {self.in_a_line(error)}") from None
         if isinstance(error, NO_ANSWER):
-            raise FileUnreachable(f"{ended}: {self.said(error)}; {again}") from None
-        raise error
+            raise FileUnreachable(f"{ended}: {self.in_a_line(error)}; {again}") from None
+        with self._understanding():
+            raise error
 
-    def patiently(self, ask: Callable[[], T], job: str = "", tries: int = 0) -> T:
+    def patiently(self, ask: Callable[[], T], job: str = "", tries: int | None = None) -> T:
         """The answer to a question, about a job or none, asked again while the service is down.
 
         CycleNotReady after the region's `wait_minutes` without an answer, at the deadline, or after so many tries.
         """
-        pauses, began, count = self.pace.pauses(), time.monotonic(), 0
-        while True:
-            try:
-                return ask()
-            except NO_ANSWER as error:
-                wanted = self._worth_waiting(error, job)
-                reason = self.said(error)
-            count += 1
-            left = min(self.deadline.left, began + self.settings.wait_minutes * 60 - time.monotonic())
-            if left <= 0 or count == tries:
-                raise CycleNotReady(
-                    f"{self.cycle}: the CDS does not answer, {count} times in {(time.monotonic() - began) / 60:.0f} "
-                    f"min ({reason}); run again later{f' to go on with request {job}' if job else ''}"
-                )
-            pause = max(next(pauses), min(wanted, self.pace.longest))
-            log.warning("%s: the CDS does not answer (%s); asking again in %.3g s", self.cycle, reason, pause)
-            time.sleep(min(pause, left))
+        try:
+            deadline = self.deadline.within(self.settings.wait_minutes * 60)
+            return self.pace.ask(lambda: self._once(ask, job), deadline, tries=tries, tell=self._tell_pause)
+        except PatienceEnded as ended:
+            raise CycleNotReady(
+                f"{self.cycle}: the CDS does not answer, {ended.tries} times in {ended.seconds / 60:.0f} min "
+                f"({ended.last.why}); run again later{f' to go on with request {job}' if job else ''}"
+            ) from None
 
-    def _worth_waiting(self, error: Exception, job: str) -> float:
+    def _once(self, ask: Callable[[], T], job: str) -> T:
+        """The answer; NotYet if none can come now, AnswerNotUnderstood if it is not what the client knows."""
+        try:
+            with self._understanding():
+                return ask()
+        except NO_ANSWER as error:
+            raise NotYet(self.in_a_line(error), self._worth_waiting(error, job)) from error
+
+    @contextmanager
+    def _understanding(self) -> Iterator[None]:
+        """What the client stumbles over in an answer is AnswerNotUnderstood; its own errors, and ours, go up."""
+        try:
+            yield
+        except (*NO_ANSWER, ProcessingFailedError, DownloadError):
+            raise
+        except Exception as error:
+            if not by_client(error):
+                raise
+            came = self.in_a_line(Exception(f"{self._answer.url} sent {self._answer.text}"))
+            raise AnswerNotUnderstood(
+                f"{self.cycle}: an answer of the CDS is not what its client knows ({type(error).__name__}: "
+                f"{self.in_a_line(error)}): {came}; look at {REQUESTS_PAGE} whether work on the service is "
+                "announced, else update ecmwf-datastores-client, and run again"
+            ) from error
+
+    def _worth_waiting(self, error: Exception, job: str) -> float | None:
         """Seconds that the service wants to be left alone; raises where waiting mends nothing."""
         response = getattr(error, "response", None)
+        if isinstance(error, NO_ADDRESS):
+            raise RequestRefused(
+                f"{self.cycle}: the CDS url from {self._credentials.place} is none ({self.in_a_line(error)})"
+            ) from None
         if response is None:
-            if isinstance(error, (requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema)):
-                raise RequestRefused(
-                    f"{self.cycle}: the CDS url from {self._credentials.place} is none ({self.said(error)})"
-                ) from None
-            return 0.0
-        if response.status_code in (408, 429) or not 400 <= response.status_code < 500:
-            wanted = response.headers.get("Retry-After", "")
-            return float(wanted) if wanted.isdigit() else 0.0
-        raise refusal(self.cycle, self._credentials, response.status_code, self.said(error), job) from None
+            return None
+        if not is_busy(response.status_code):
+            raise refusal(self.cycle, self._credentials, response.status_code, self.in_a_line(error), job) from None
+        wanted = retry_after(response.headers)
+        return None if wanted is None else min(wanted, self.pace.longest)
+
+    def _tell_pause(self, not_yet: NotYet, pause: float) -> None:
+        log.warning("%s: the CDS does not answer (%s); asking again in %.3g s", self.cycle, not_yet.why, pause)
 
     def _reason(self, remote: Any) -> str:
         """Why a job gave nothing: the CDS says it where its results would be."""
         try:
-            remote.results_ready  # noqa: B018  (a property that asks)
+            with self._understanding():
+                remote.results_ready  # noqa: B018  (a property that asks)
         except (*NO_ANSWER, ProcessingFailedError) as error:
-            return self.said(error)
+            return self.in_a_line(error)
         return "no reason given"
 
-    def said(self, error: Exception) -> str:
+    def in_a_line(self, error: Exception) -> str:
         """An error in one line, without the key."""
         return one_line(error, self._credentials)
+
+    def _keep(self, response: requests.Response, *_args: Any, **_kwargs: Any) -> None:
+        """For an error that says what could not be read. Files do not come through this session."""
+        self._answer = response
 
     def _pass_on(self, *args: Any, **_kwargs: Any) -> None:
         """A warning of the service, such as one of maintenance, to our log."""
         text = str(args[0]) % args[1:] if len(args) > 1 else str(args[0])
-        log.warning("%s: the CDS says: %s", self.cycle, self.said(Exception(text)))
+        log.warning("%s: the CDS says: %s", self.cycle, self.in_a_line(Exception(text)))

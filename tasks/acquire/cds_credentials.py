@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import cdsapi.api
+import httpx
 
 from tasks.errors import RequestRefused
 
@@ -38,11 +39,12 @@ def _configured() -> Credentials | None:
 def _secret() -> Credentials | None:
     """From the Secret block, where there is one and a Prefect server that knows it."""
     from prefect.blocks.system import Secret
+    from prefect.exceptions import PrefectException
 
     try:
         value = str(Secret.load(SECRET_BLOCK).get())  # type: ignore[union-attr]
-    except Exception:  # no block, or no server: both mean that there is no key
-        return None
+    except (ValueError, RuntimeError, OSError, httpx.HTTPError, PrefectException):
+        return None  # no block, or no server: both mean that there is no key
     url = os.environ.get("CDSAPI_URL") or DEFAULT_URL
     return Credentials(url, value, True, f"Prefect's Secret block {SECRET_BLOCK}")
 

@@ -41,7 +41,9 @@ class DemoSource:
             file = FOLDER / name
             if not file.is_file() or hashlib.sha256(file.read_bytes()).hexdigest() != expected:
                 raise IncompleteDownload(f"{cycle}: {name} is not the file that was released; reinstall finescale")
-        return [fetch_lead_time(str(FOLDER), cycle, STEP, known(region.variables), join(folder, self.name))]
+        return [
+            fetch_lead_time(str(FOLDER), cycle, STEP, known(region.variables), join(folder, self.name), decode=False)
+        ]
 
     def final_since(self, time: datetime) -> datetime:
         """From the start: a forecast is never replaced."""

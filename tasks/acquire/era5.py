@@ -16,7 +16,7 @@ from uuid import uuid4
 
 from pydantic import AwareDatetime, BaseModel, ValidationError
 
-from tasks.acquire.cds import REQUESTS_PAGE, Cds, Deadline, Pace
+from tasks.acquire.cds import REQUESTS_PAGE, Cds
 from tasks.acquire.cds_credentials import find_credentials
 from tasks.acquire.cds_errors import FileUnreachable, JobLost, JobRejected, QueueFull
 from tasks.acquire.era5_messages import prove
@@ -26,6 +26,7 @@ from tasks.errors import BadInput, CycleNotReady, IncompleteDownload, WorkspaceF
 from tasks.handover.cycle import Cycle, RawFile
 from tasks.region.document import Region
 from tasks.storage import NO_ROOM, write_bytes
+from tasks.web.patience import Deadline, Patience
 
 log = logging.getLogger(__name__)
 
@@ -45,8 +46,8 @@ def final_since(cycle_time: datetime) -> datetime:
     return cycle_time.replace(year=year, month=month, day=min(cycle_time.day, calendar.monthrange(year, month)[1]))
 
 
-def assert_checksum(data: bytes, stated: str, where: str) -> None:
-    """IncompleteDownload if the bytes are not those that the CDS took a checksum of.
+def assert_checksum(data: bytes, stated: str, label: str) -> bool:
+    """Whether a checksum proves the bytes; IncompleteDownload if they are not those that the CDS took it of.
 
     It gives a number in hexadecimal, without leading zeros: the MD5 that its object store keeps, which for a file
     uploaded in parts is the MD5 of the parts' MD5s; a longer one is taken for SHA-256.
@@ -56,8 +57,8 @@ def assert_checksum(data: bytes, stated: str, where: str) -> None:
     except ValueError:
         number = 0
     if not number or len(stated) > 64:
-        log.warning("%s: checksum %.80r of the CDS is of an unknown kind and is not compared", where, stated)
-        return
+        log.warning("%s: checksum %.80r of the CDS is of an unknown kind and is not compared", label, stated)
+        return False
     if len(stated) > 32:
         digests = [hashlib.sha256(data).hexdigest()]
     else:
@@ -69,9 +70,10 @@ def assert_checksum(data: bytes, stated: str, where: str) -> None:
                 digests.append(hashlib.md5(joined, usedforsecurity=False).hexdigest())
     if number not in [int(d, 16) for d in digests]:
         raise IncompleteDownload(
-            f"{where}: {len(data)} bytes with checksum {digests[0]}, the CDS says {stated} (cds_checksum: false "
+            f"{label}: {len(data)} bytes with checksum {digests[0]}, the CDS says {stated} (cds_checksum: false "
             "under acquire: in the region's YAML leaves this comparison out)"
         )
+    return True
 
 
 class _Job(BaseModel):
@@ -89,7 +91,7 @@ class Era5Source:
     name = "era5"
     truth: str | None = None
 
-    def __init__(self, pace: Pace | None = None) -> None:
+    def __init__(self, pace: Patience | None = None) -> None:
         self._pace = pace
 
     def latest(self, region: Region, now: datetime) -> Cycle:
@@ -125,7 +127,7 @@ class Era5Source:
             return [_Fetch(self._open(cycle, region, deadline), asked, raw, name).run()]
 
     def _open(self, cycle: Cycle, region: Region, deadline: Deadline) -> Cds:
-        pace = self._pace or Pace(longest=region.acquire.poll_seconds)
+        pace = self._pace or Patience(first=2.0, longest=region.acquire.poll_seconds, growth=1.5)
         return Cds(cycle, find_credentials(cycle), region.acquire, pace, deadline)
 
 
@@ -166,8 +168,8 @@ class _Fetch:
             raise
         file = self.raw.put(self.name, data, str(self.cycle), mirror="cds", expver=expver)
         self.job_file.unlink(missing_ok=True)
-        said = ", ".join(f"{len(hours)} h of {VERSIONS.get(e, 'expver ' + e)}" for e, hours in expver.items())
-        log.info("%s: %.1f kB from the CDS, proved: %s", self.cycle, len(data) / 1e3, said)
+        versions = ", ".join(f"{len(hours)} h of {VERSIONS.get(e, 'expver ' + e)}" for e, hours in expver.items())
+        log.info("%s: %.1f kB from the CDS, proved: %s", self.cycle, len(data) / 1e3, versions)
         return file
 
     def _stored(self) -> str | None:
@@ -218,10 +220,11 @@ class _Fetch:
             target = folder / self.name
             self.cds.download(results, target, job)
             data = target.read_bytes()
+            whole = False
             if self.cds.settings.cds_checksum:
                 stated = str(results.asset.get("file:checksum", ""))
-                assert_checksum(data, stated, f"{self.cycle}: the file of CDS request {job}")
-            return data, prove(target, self.asked, self.cycle)
+                whole = assert_checksum(data, stated, f"{self.cycle}: the file of CDS request {job}")
+            return data, prove(target, self.asked, self.cycle, values=not whole)
         except CycleNotReady:  # the end of the day is missing: the next run must not find the same file again
             self.job_file.unlink(missing_ok=True)
             raise

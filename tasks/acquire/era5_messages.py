@@ -2,96 +2,65 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
-import eccodes
 import numpy as np
+from eccodes.highlevel.message import GRIBMessage
 
-from tasks.acquire.era5_request import HOURS, SPACING, Area, Asked
-from tasks.errors import CycleNotReady, IncompleteDownload
-from tasks.variables import Variable, by_param_id
+from tasks.acquire.era5_request import HOURS, SPACING, Asked
+from tasks.errors import BadInput, CorruptField, CycleNotReady, IncompleteDownload
+from tasks.grib.header import read_header
+from tasks.grib.layout import AGAIN, read_layout, read_values
+from tasks.grib.walk import BEGIN, walk
+from tasks.grids.box import Box
+from tasks.grids.grid import Grid
+from tasks.variables import Variable
 
 MILLIDEGREE = 1.1e-3  # GRIB 1 writes coordinates in 0.001 degree
-ARCHIVE_BLOCK = 120  # bytes: ECMWF's archive fills each GRIB 1 message with zeros to a multiple of this
 
 
-def _messages(path: Path, cycle: object) -> Iterator[tuple[str, int]]:
-    """(where, eccodes handle) of each; IncompleteDownload where bytes belong to none or a message is cut."""
-    data, position, number = path.read_bytes(), 0, 0
-    if data[:4] != b"GRIB":
-        raise IncompleteDownload(f"{cycle}: the CDS sent {len(data)} bytes that begin {data[:12]!r}, not GRIB")
-    with path.open("rb", buffering=0) as file:  # eccodes reads from the descriptor
-        while position < len(data):
-            begin = data.find(b"GRIB", position, position + ARCHIVE_BLOCK + 3)
-            gap = data[position : begin if begin >= 0 else None]
-            if len(gap) >= ARCHIVE_BLOCK or any(gap):
-                raise IncompleteDownload(f"{cycle}: bytes after message {number}, at {position}, are not GRIB")
-            if begin < 0:
-                return
-            position = begin
-            number += 1
-            where = f"{cycle} message {number}"
-            file.seek(position)
-            try:
-                handle = eccodes.codes_grib_new_from_file(file)
-            except eccodes.CodesInternalError as error:
-                raise IncompleteDownload(f"{where}: cut or broken at byte {position} ({error})") from None
-            try:
-                length = int(eccodes.codes_get(handle, "totalLength"))
-                if data[position + length - 4 : position + length] != b"7777":
-                    raise IncompleteDownload(f"{where}: does not end as a GRIB message does")
-                position += length
-                yield where, handle
-            finally:
-                eccodes.codes_release(handle)
-
-
-def _assert_covers(get: Any, area: Area, where: str) -> None:
+def _assert_covers(grid: Grid, area: Box, label: str) -> None:
     """The message's grid is ERA5's and holds every point that was asked for."""
-    if get("gridType") != "regular_ll" or get("iScansNegatively"):
-        raise IncompleteDownload(f"{where}: grid {get('gridType')}, not the latitude-longitude grid asked for")
-    ni, nj = int(get("Ni")), int(get("Nj"))
-    lats = sorted(float(get(f"latitudeOf{end}GridPointInDegrees")) for end in ("First", "Last"))
-    west, last = (float(get(f"longitudeOf{end}GridPointInDegrees")) for end in ("First", "Last"))
-    width = (last - west) % 360.0
-    on_grid = all(abs(v / SPACING - round(v / SPACING)) * SPACING < MILLIDEGREE for v in (*lats, west))
-    spacings = ((lats[1] - lats[0]) / max(nj - 1, 1), width / max(ni - 1, 1))
-    if not on_grid or any(abs(s - SPACING) > MILLIDEGREE for s in spacings):
-        raise IncompleteDownload(f"{where}: {nj}x{ni} points are not those of the {SPACING:g} degree grid")
-    around = width > 360.0 - SPACING - MILLIDEGREE
-    offset = (area.west - west + MILLIDEGREE) % 360.0 - MILLIDEGREE
+    on_grid = all(abs(v / SPACING - round(v / SPACING)) * SPACING < MILLIDEGREE for v in (grid.north, grid.west))
+    if not on_grid or any(abs(s - SPACING) > MILLIDEGREE for s in (grid.dlat, grid.dlon)):
+        raise IncompleteDownload(
+            f"{label}: {grid.rows}x{grid.cols} points are not those of the {SPACING:g} degree grid"
+        )
+    offset = (area.west - grid.west + MILLIDEGREE) % 360.0 - MILLIDEGREE
+    width = (grid.cols - 1) * grid.dlon
     if (
-        lats[1] < area.north - MILLIDEGREE
-        or lats[0] > area.south + MILLIDEGREE
-        or not (around or offset + area.east - area.west <= width + MILLIDEGREE)
+        grid.north < area.north - MILLIDEGREE
+        or grid.south > area.south + MILLIDEGREE
+        or not (grid.wraps or offset + area.east - area.west <= width + MILLIDEGREE)
     ):
         raise IncompleteDownload(
-            f"{where}: {lats[0]:g}..{lats[1]:g}N {west:g}..{west + width:g}E does not hold the area asked for, "
+            f"{label}: {grid.south:g}..{grid.north:g}N {grid.west:g}..{grid.east:g}E does not hold the area asked for, "
             f"{area.south:g}..{area.north:g}N {area.west:g}..{area.east:g}E"
         )
 
 
-def _identify(handle: int, asked: Asked, where: str) -> tuple[Variable, int, str]:
+def _identify(message: GRIBMessage, asked: Asked, label: str, values: bool) -> tuple[Variable, int, str]:
     """(variable, hour of the day, expver) of a message; IncompleteDownload if it is none of those asked for."""
-    get = lambda key: eccodes.codes_get(handle, key)  # noqa: E731
-    variable = by_param_id(int(get("paramId")))
+    header = read_header(message, IncompleteDownload, label, AGAIN)
+    variable = header.variable
     if variable not in asked.variables:
-        raise IncompleteDownload(f"{where}: {get('shortName')} (paramId {get('paramId')}) was not asked for")
-    where = f"{where} ({variable.name})"
-    if get("class") != "ea":
-        raise IncompleteDownload(f"{where}: of class {get('class')}, not of ERA5 (ea)")
-    valid = datetime.strptime(f"{get('validityDate'):08d}{get('validityTime'):04d}", "%Y%m%d%H%M").replace(tzinfo=UTC)
-    hour = (valid - asked.day) / timedelta(hours=1)
+        raise IncompleteDownload(f"{label}: {header.short_name} (paramId {header.param_id}) was not asked for")
+    assert variable is not None
+    label = f"{label} ({variable.name})"
+    if header.grib_class != "ea":
+        raise IncompleteDownload(f"{label}: of class {header.grib_class}, not of ERA5 (ea)")
+    hour = (header.valid - asked.day) / timedelta(hours=1)
     if hour not in HOURS:
-        raise IncompleteDownload(f"{where}: valid at {valid:%Y-%m-%dT%H:%M}, not on {asked.day:%Y-%m-%d}")
-    _assert_covers(get, asked.area, where)
-    values = eccodes.codes_get_array(handle, "values")
-    if values.size != int(get("Ni")) * int(get("Nj")) or not np.isfinite(values).all():
-        raise IncompleteDownload(f"{where}: {values.size} values for a grid of {get('Nj')}x{get('Ni')}, or not numbers")
-    return variable, int(hour), str(get("expver"))
+        raise IncompleteDownload(f"{label}: valid at {header.valid:%Y-%m-%dT%H:%M}, not on {asked.day:%Y-%m-%d}")
+    try:
+        layout = read_layout(message, label)
+    except BadInput as error:
+        raise IncompleteDownload(str(error)) from None
+    _assert_covers(layout.grid, asked.area, label)
+    if values and not np.isfinite(read_values(message, layout, label)).all():
+        raise IncompleteDownload(f"{label}: some values are missing")
+    return variable, int(hour), header.expver
 
 
 def _assert_whole(found: dict[tuple[str, int], str], asked: Asked, cycle: object) -> None:
@@ -109,20 +78,24 @@ def _assert_whole(found: dict[tuple[str, int], str], asked: Asked, cycle: object
     raise IncompleteDownload(f"{cycle}: {shown} missing from the CDS's file")
 
 
-def prove(path: Path, asked: Asked, cycle: object) -> dict[str, list[int]]:
+def prove(path: Path, asked: Asked, cycle: object, *, values: bool = True) -> dict[str, list[int]]:
     """Hours by expver (0001: ERA5, 0005: ERA5T) of a file that is whole and what was asked for.
 
-    An hour counts as final only if all its variables are. IncompleteDownload for anything wrong; CycleNotReady where
-    the end of the day is missing.
+    An hour counts as final only if all its variables are. `values`: decode them too, where no checksum has proved the
+    bytes. IncompleteDownload for anything wrong; CycleNotReady where the end of the day is missing.
     """
+    with path.open("rb") as file:
+        if (head := file.read(12))[:4] != BEGIN:
+            raise IncompleteDownload(f"{cycle}: the CDS sent {path.stat().st_size} bytes that begin {head!r}, not GRIB")
     found: dict[tuple[str, int], str] = {}
-    for where, handle in _messages(path, cycle):
+    for placed in walk(path, IncompleteDownload, str(cycle)):
+        label = f"{cycle} message {placed.number}"
         try:
-            variable, hour, expver = _identify(handle, asked, where)
-        except (eccodes.CodesInternalError, ValueError) as error:
-            raise IncompleteDownload(f"{where}: does not decode ({error})") from None
+            variable, hour, expver = _identify(placed.message, asked, label, values)
+        except CorruptField as error:
+            raise IncompleteDownload(str(error)) from None
         if (variable.name, hour) in found:
-            raise IncompleteDownload(f"{where}: {variable.name} at {hour:02d} UTC a second time")
+            raise IncompleteDownload(f"{label}: {variable.name} at {hour:02d} UTC a second time")
         found[variable.name, hour] = expver
     _assert_whole(found, asked, cycle)
     out: dict[str, list[int]] = {}

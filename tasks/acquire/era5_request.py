@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from tasks.grids.box import Box
 from tasks.region.document import Region
 from tasks.variables import Variable, known
 
@@ -32,22 +33,12 @@ LONG_NAMES = {
 
 
 @dataclass(frozen=True)
-class Area:
-    """Degrees, on whole multiples of the spacing; west < east, east up to 360."""
-
-    north: float
-    west: float
-    south: float
-    east: float
-
-
-@dataclass(frozen=True)
 class Asked:
     """One day's request."""
 
     day: datetime
     variables: list[Variable]
-    area: Area
+    area: Box
 
     @property
     def inputs(self) -> dict[str, Any]:
@@ -71,7 +62,7 @@ class Asked:
         return hashlib.sha256(json.dumps([DATASET, self.inputs], sort_keys=True).encode()).hexdigest()[:16]
 
 
-def area_around(region: Region) -> Area:
+def area_around(region: Region) -> Box:
     """The region's box with halo, outwards to the grid, cut at the poles; whole circles where it is nearly one.
 
     Across the date line east is above 180, as MARS takes it; what would pass 360 is asked as the whole circle.
@@ -84,7 +75,7 @@ def area_around(region: Region) -> Area:
         west, east = west + 360.0, east + 360.0
     if east > 360.0 or east - west >= 360.0 - SPACING:
         west, east = -180.0, 180.0 - SPACING
-    return Area(north, west, south, east)
+    return Box(north=north, south=south, west=west, east=east)
 
 
 def asked_of(region: Region, day: datetime) -> Asked:

@@ -8,7 +8,6 @@ here.
 from __future__ import annotations
 
 import logging
-import random
 import re
 import threading
 import time
@@ -23,12 +22,15 @@ from urllib3.exceptions import HTTPError as TransportError
 
 from tasks.acquire.layout import file_uri
 from tasks.acquire.open_data import IndexEntry, read_index
+from tasks.errors import BadInput
 from tasks.region.settings import AcquireSettings
+from tasks.web.answers import read_body, retry_after
+from tasks.web.failures import in_short
+from tasks.web.patience import Deadline, spread
 
 log = logging.getLogger(__name__)
 
 SINGLE_RANGES = {"aws", "google", "azure"}  # ignore a second range, or answer 400
-BLOCK = 1 << 16
 PATIENT_FAILURES = 3  # in a row, before a mirror is left alone
 LONGEST_PAUSE = 600.0  # seconds
 SPAN = re.compile(r"content-range:\s*bytes\s+(\d+)-(\d+)/", re.IGNORECASE)
@@ -83,7 +85,7 @@ class Breaker:
             doubled = self.pause * 2 ** max(self.failures - PATIENT_FAILURES, 0)
             pause = min(doubled if retry_after is None else retry_after, LONGEST_PAUSE)
             already = self.wait() > 0
-            self.closed_until = max(self.closed_until, time.monotonic() + pause * random.uniform(1.0, 1.2))  # noqa: S311
+            self.closed_until = max(self.closed_until, time.monotonic() + spread(pause))
             return not already
 
 
@@ -103,8 +105,10 @@ class Mirror:
             if self._client is None:
                 try:
                     self._client = Client(source=self.name, resol=self.settings.resol)
-                except (requests.RequestException, KeyError, ValueError) as error:
-                    raise MirrorFailure(f"no access token ({_short(error)})") from None
+                except (requests.RequestException, KeyError) as error:  # KeyError: JSON without a token
+                    raise MirrorFailure(f"no access token ({in_short(error)})") from None
+                except ValueError as error:
+                    raise BadInput(f"{self.name}: no mirror of that name under `acquire: mirrors:` ({error})") from None
                 for scheme in ("http://", "https://"):
                     self._client.session.mount(scheme, HTTPAdapter(pool_maxsize=self.settings.in_flight))
             return self._client
@@ -122,9 +126,9 @@ class Mirror:
         """Entries of a lead time's index; MirrorFailure if there is none, or it is cut or no index."""
         text = self._read(f"{base}.index", None, 1 << 20)
         try:
-            return read_index(text.decode())
-        except (ValueError, KeyError, TypeError):
-            raise MirrorFailure(f"{base.rsplit('/', 1)[-1]}.index is cut or no index", sick=False) from None
+            return read_index(text)
+        except ValueError as error:
+            raise MirrorFailure(f"{base.rsplit('/', 1)[-1]}.index is cut or no index ({error})", sick=False) from None
 
     def messages(self, base: str, entries: list[IndexEntry]) -> dict[str, bytes]:
         """Bytes by parameter, neighbours in one range, all ranges in one request where the mirror serves that."""
@@ -154,26 +158,17 @@ class Mirror:
     def _read(self, url: str, ranges: str | None, size: int) -> bytes:
         """A body, whole, within the time that `size` bytes may take; MirrorFailure otherwise."""
         limit = self.settings.timeout_seconds
-        until = time.monotonic() + limit + size / self.settings.slowest
+        deadline = Deadline(limit + size / self.settings.slowest)
         name = url.rsplit("/", 1)[-1]
         headers = {"Accept-Encoding": "identity"} | ({"Range": ranges} if ranges else {})
         try:
             with self.client().session.get(url, headers=headers, stream=True, timeout=(limit, limit)) as answer:
                 self._check_status(answer, name, ranges)
-                body = bytearray()
-                while block := answer.raw.read1(BLOCK):  # what is there, so that a drip does not escape the deadline
-                    body += block
-                    if time.monotonic() > until:
-                        raise MirrorFailure(
-                            f"{name}: only {len(body)} bytes in {limit + size / self.settings.slowest:.0f} s"
-                        )
-                promised = answer.headers.get("Content-Length")
+                body = read_body(answer.raw, deadline)
         except (requests.RequestException, TransportError, OSError) as error:
-            raise MirrorFailure(f"{name}: {_short(error)}") from None
-        if promised is not None and len(body) != int(promised):
-            raise MirrorFailure(f"{name}: connection ended after {len(body)} of {promised} bytes")
+            raise MirrorFailure(f"{name}: {in_short(error)}") from None
         self.breaker.worked()
-        return bytes(body)
+        return body
 
     def _check_status(self, answer: requests.Response, name: str, ranges: str | None) -> None:
         code, several = answer.status_code, ranges is not None and "," in ranges
@@ -189,13 +184,7 @@ class Mirror:
             raise MirrorFailure(f"{name}: the index points beyond the file", sick=False)
         if code in (401, 403):
             self._client = None  # a token that has ended: a new one next time
-        raise MirrorFailure(f"{name}: HTTP {code}", _retry_after(answer))
-
-
-def _retry_after(answer: requests.Response) -> float | None:
-    """Seconds that a busy server asks for."""
-    said = answer.headers.get("Retry-After", "")
-    return float(said) if said.isdigit() else None
+        raise MirrorFailure(f"{name}: HTTP {code}", retry_after(answer.headers))
 
 
 def _joined(entries: Iterable[IndexEntry]) -> list[tuple[int, int]]:
@@ -221,20 +210,3 @@ def _parts(body: bytes) -> dict[int, bytes]:
         out[first] = body[end + 4 : end + 4 + last - first + 1]
         at = end + 4 + last - first + 1
     return out
-
-
-def _short(error: Exception) -> str:
-    """What a network error comes down to, without the library's layers."""
-    text = str(error)
-    for sign, meaning in (
-        ("Read timed out", "no answer in time"),
-        ("timed out", "no answer in time"),
-        ("Connection refused", "connection refused"),
-        ("NameResolution", "name does not resolve"),
-        ("Remote end closed", "connection closed"),
-        ("IncompleteRead", "connection cut"),
-        ("Connection reset", "connection reset"),
-    ):
-        if sign in text:
-            return meaning
-    return f"{type(error).__name__}: {text[:120]}"

@@ -6,42 +6,46 @@ Works on any root that is laid out so. The demo cycle ships in this layout.
 from __future__ import annotations
 
 import hashlib
-import json
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from typing import Annotated
 
-import eccodes
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from tasks.acquire.layout import file_uri
 from tasks.errors import IncompleteDownload
+from tasks.grib.header import read_header
+from tasks.grib.layout import decode_values
+from tasks.grib.walk import message_of
 from tasks.handover.cycle import Cycle, RawFile
-from tasks.storage import filesystem, join, write_bytes
+from tasks.storage import join, read_bytes, write_bytes
 from tasks.variables import Variable
 
 REMEDY = "fetch it again, or from another mirror"
-SURFACE = {"surface", "meanSea", "heightAboveGround"}
 HEIGHTS = {"2t": 2, "2d": 2, "10u": 10, "10v": 10}  # m
 
 
-@dataclass(frozen=True)
-class IndexEntry:
-    """One message as the index lists it."""
+class IndexEntry(BaseModel):
+    """One message as a line of the index has it."""
+
+    model_config = ConfigDict(frozen=True, coerce_numbers_to_str=True)
 
     param: str
     levtype: str
     step: str
-    offset: int
-    length: int
+    offset: Annotated[int, Field(alias="_offset", ge=0)]  # bytes
+    length: Annotated[int, Field(alias="_length", gt=0)]
 
 
-def read_index(text: str) -> list[IndexEntry]:
-    """Entries of an `.index` file; ValueError, KeyError or TypeError if it is none."""
-    lines = [json.loads(line) for line in text.splitlines() if line.strip()]
-    entries = [
-        IndexEntry(e["param"], e["levtype"], str(e["step"]), int(e["_offset"]), int(e["_length"])) for e in lines
-    ]
-    if any(e.offset < 0 or e.length <= 0 for e in entries):
-        raise ValueError("an offset or length that cannot be")
+def read_index(text: bytes) -> list[IndexEntry]:
+    """Entries of an `.index` file; ValueError that says in a line what is wrong if it is none."""
+    entries = []
+    for number, line in enumerate(text.splitlines(), 1):
+        if line.strip():
+            try:
+                entries.append(IndexEntry.model_validate_json(line))
+            except ValidationError as error:
+                first = error.errors()[0]
+                label = " ".join(map(str, (f"line {number}", *first["loc"])))
+                raise ValueError(f"{label}: {first['msg']}") from None
     return entries
 
 
@@ -55,59 +59,57 @@ def needed(variables: list[Variable], step: int) -> list[Variable]:
     return [v for v in variables if not (v.amount and step == 0)]
 
 
-def assert_is_message(data: bytes, variable: Variable, cycle: Cycle, step: int, length: int, where: str) -> None:
-    """The bytes are whole, decode, and are this parameter, level, cycle and lead time; IncompleteDownload otherwise."""
-    if len(data) != length or data[:4] != b"GRIB" or data[-4:] != b"7777":
-        raise IncompleteDownload(f"{where}: {len(data)} of {length} bytes, or not a whole GRIB message; {REMEDY}")
-    try:
-        handle = eccodes.codes_new_from_message(data)
-    except eccodes.CodesInternalError as error:
-        raise IncompleteDownload(f"{where}: does not decode ({error}); {REMEDY}") from None
-    try:
-        get = lambda key: eccodes.codes_get(handle, key)  # noqa: E731
-        time = datetime.strptime(f"{get('dataDate'):08d}{get('dataTime'):04d}", "%Y%m%d%H%M").replace(tzinfo=UTC)
-        height = HEIGHTS.get(variable.param)
-        level = get("typeOfLevel") in SURFACE and (height is None or int(get("level")) == height)
-        found = (int(get("paramId")) in variable.param_ids, level, time, int(get("endStep")))
-        if found != (True, True, cycle.time, step):
-            raise IncompleteDownload(
-                f"{where}: the index is wrong, the message there is {get('shortName')} of {time:%Y-%m-%dT%H} "
-                f"+{get('endStep')} h at {get('typeOfLevel')} {get('level')}; {REMEDY}"
-            )
-        if int(get("totalLength")) != length:
-            raise IncompleteDownload(f"{where}: the message says {get('totalLength')} bytes, not {length}; {REMEDY}")
-        values = eccodes.codes_get_array(handle, "values")
-        if len(values) != int(get("numberOfDataPoints")):
-            raise IncompleteDownload(f"{where}: {len(values)} values of {get('numberOfDataPoints')}; {REMEDY}")
-    except (eccodes.CodesInternalError, ValueError) as error:
-        raise IncompleteDownload(f"{where}: does not decode ({error}); {REMEDY}") from None
-    finally:
-        eccodes.codes_release(handle)
+def assert_is_message(data: bytes, variable: Variable, cycle: Cycle, step: int, length: int, label: str) -> None:
+    """The bytes are a whole message of this parameter, level, cycle and lead time; IncompleteDownload otherwise.
+
+    By its header: values are decoded by `assert_decodes`.
+    """
+    message = message_of(data, length, IncompleteDownload, label, REMEDY)
+    header = read_header(message, IncompleteDownload, label, REMEDY)
+    height = HEIGHTS.get(variable.param)
+    level = header.of_surface and (height is None or header.level == height)
+    if (header.variable, level, header.init, header.lead_hours) != (variable, True, cycle.time, step):
+        raise IncompleteDownload(
+            f"{label}: the index is wrong, the message there is {header.short_name} of {header.init:%Y-%m-%dT%H} "
+            f"+{header.lead_hours:g} h at {header.level_type} {header.level}; {REMEDY}"
+        )
 
 
-def fetch_lead_time(root: str, cycle: Cycle, step: int, variables: list[Variable], folder: str) -> RawFile:
-    """Needed messages of one lead time in a folder laid out so, by byte range, proved, as one file in `folder`."""
+def assert_decodes(data: bytes, label: str) -> None:
+    """A whole message's values decode; IncompleteDownload otherwise."""
+    message = message_of(data, len(data), IncompleteDownload, label, REMEDY)
+    decode_values(message, IncompleteDownload, label, REMEDY)
+
+
+def fetch_lead_time(
+    root: str, cycle: Cycle, step: int, variables: list[Variable], folder: str, *, decode: bool = True
+) -> RawFile:
+    """Needed messages of one lead time in a folder laid out so, by byte range, proved, as one file in `folder`.
+
+    `decode`: prove their values too, where no checksum has proved the files.
+    """
     base = file_uri(root, cycle.time, step)
-    fs, path = filesystem(base)
-    where = f"{cycle} +{step} h"
+    label = f"{cycle} +{step} h"
     try:
-        entries = by_param(read_index(fs.cat_file(path + ".index").decode()))
+        entries = by_param(read_index(read_bytes(f"{base}.index")))
     except FileNotFoundError:
-        raise IncompleteDownload(f"{where}: no index at {base}.index; wait for the cycle to be complete") from None
-    except (ValueError, KeyError, TypeError) as error:  # not text, not JSON, not these keys
-        raise IncompleteDownload(f"{where}: {base}.index is cut or no index ({error}); {REMEDY}") from None
+        raise IncompleteDownload(f"{label}: no index at {base}.index; wait for the cycle to be complete") from None
+    except ValueError as error:
+        raise IncompleteDownload(f"{label}: {base}.index is cut or no index ({error}); {REMEDY}") from None
     messages = []
     for variable in needed(variables, step):
         entry = entries.get(variable.param)
         if entry is None:
-            raise IncompleteDownload(f"{where}: {variable.param} is not in the index; wait for it, or another mirror")
+            raise IncompleteDownload(f"{label}: {variable.param} is not in the index; wait for it, or another mirror")
         try:
-            data = fs.cat_file(path + ".grib2", start=entry.offset, end=entry.offset + entry.length)
+            data = read_bytes(f"{base}.grib2", entry.offset, entry.offset + entry.length)
         except FileNotFoundError:
             raise IncompleteDownload(
-                f"{where}: no file at {base}.grib2, though there is an index; wait for it"
+                f"{label}: no file at {base}.grib2, though there is an index; wait for it"
             ) from None
-        assert_is_message(data, variable, cycle, step, entry.length, f"{where} {variable.param}")
+        assert_is_message(data, variable, cycle, step, entry.length, f"{label} {variable.param}")
+        if decode:
+            assert_decodes(data, f"{label} {variable.param}")
         messages.append(data)
     whole = b"".join(messages)
     uri = join(folder, f"{cycle.stamp}-{step}h.grib2")

@@ -1,4 +1,4 @@
-"""Packs what methods are scored on into one array file that `models.training.evaluate` reads, in the form of training data.
+"""Packs what methods are scored on into one array file, as training data, for `models.training.evaluate`.
 
 `python -m tasks.datasets.evaluation FOLDER OUT.npz`, FOLDER holding `test/`, `fixtures/` and `static/`.
 """

@@ -10,7 +10,8 @@ from contextlib import contextmanager
 import numpy as np
 import xarray as xr
 
-from tasks.downscale.limits import Fields, Limits, crop
+from models.limits import Fields, deviations
+from tasks.downscale.limits import PlanLimits, crop
 from tasks.downscale.packages import Method
 from tasks.downscale.predict import Plan, statics_of, super_resolve
 from tasks.errors import BadInput
@@ -45,15 +46,22 @@ def check_scale(plan: Plan, scale_range: tuple[float, float], model: str) -> Non
         log.warning("scale %.3g x %.3g is outside %g..%g, on which %s was trained", *plan.scale, *scale_range, model)
 
 
-def coarse_fields(prepared: Prepared, names: list[str], steps: slice) -> Fields:
-    """Some lead times on the input grid: variable -> (steps, rows, cols)."""
+def coarse_fields(prepared: Prepared, names: list[str], steps: slice, plan: Plan) -> Fields:
+    """Some lead times of what a plan needs of the input: variable -> (steps, rows, cols) on `plan.coarse`."""
     fields = prepared.fields.isel(step=steps)
-    return {n: fields[n].values for n in names if n in fields}
+    return {n: plan.window.of(fields[n]) for n in names if n in fields}
 
 
-def _run(
-    prepared: Prepared, plan: Plan, method: Method, names: list[str], finish: Callable[[Fields, Fields], Fields]
-) -> xr.Dataset:
+def _whole(prepared: Prepared, coarse: Fields, step: slice) -> Fields:
+    """The input's fields at a lead time; read again where a plan needs a part of them only."""
+    shape = prepared.grid.rows, prepared.grid.cols
+    return {n: c if c.shape[1:] == shape else prepared.fields[n][step].values for n, c in coarse.items()}
+
+
+Finish = Callable[[Fields, Fields, dict[str, float]], Fields]  # fine and coarse fields, deviations of the whole input
+
+
+def _run(prepared: Prepared, plan: Plan, method: Method, names: list[str], finish: Finish) -> xr.Dataset:
     """Every lead time through the method and `finish`, on the target grid, in memory."""
     count = prepared.fields.sizes["step"]
     here = [n for n in names if n in prepared.fields]
@@ -61,9 +69,10 @@ def _run(
     statics = statics_of(prepared, plan)
     with progress("downscale", count * len(plan.tiling)) as tick:
         for i in range(count):
-            coarse = coarse_fields(prepared, names, slice(i, i + 1))
+            step = slice(i, i + 1)
+            coarse = coarse_fields(prepared, names, step, plan)
             fine = super_resolve(method, names, coarse, statics, plan, tick)
-            for n, field in finish(fine, coarse).items():
+            for n, field in finish(fine, coarse, deviations(_whole(prepared, coarse, step))).items():
                 out[n][i] = field[0]
     coords = {k: v for k, v in prepared.fields.coords.items() if "latitude" not in v.dims and "longitude" not in v.dims}
     coords |= {"latitude": plan.target.latitude, "longitude": plan.target.longitude}
@@ -75,10 +84,10 @@ def _run(
 
 def downscale_fields(prepared: Prepared, plan: Plan, method: Method, names: list[str]) -> xr.Dataset:
     """Every lead time through the network, held to the physical limits."""
-    return _run(prepared, plan, method, names, Limits(plan).hold)
+    return _run(prepared, plan, method, names, PlanLimits(plan).hold)
 
 
 def interpolate_fields(prepared: Prepared, plan: Plan, method: Method) -> xr.Dataset:
     """Every lead time through an interpolation, as it is: nothing is held to limits."""
     names = [str(n) for n in prepared.fields.data_vars if n in VARIABLES]
-    return _run(prepared, plan, method, names, lambda fine, _: crop(fine, plan))
+    return _run(prepared, plan, method, names, lambda fine, *_: crop(fine, plan))

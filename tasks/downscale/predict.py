@@ -13,7 +13,7 @@ from models.statics import FINE_MARGIN, STATICS, Statics, cell_sizes
 from tasks.downscale.packages import Method
 from tasks.downscale.tiles import Tile, tiles
 from tasks.grids.grid import Grid, pad
-from tasks.handover.prepared import Prepared
+from tasks.handover.prepared import Prepared, Sliceable
 from tasks.handover.shards import Block
 from tasks.variables import VARIABLES
 
@@ -32,10 +32,12 @@ def no_tick() -> None:
 class Plan:
     """A target grid, or a block of it, seen from the padded input: what to compute, tile by tile.
 
-    `work` is the target with `edges` more cells around it, so that the input cells it cuts are whole. `rows` and `cols`
-    are its axes on the padded input grid.
+    `window` is the part of the input that it needs, and `coarse` that part's grid. `work` is the target with `edges`
+    more cells around it, so that the input cells it cuts are whole. `rows` and `cols` are its axes on the padded
+    `coarse`.
     """
 
+    window: Window
     coarse: Grid
     target: Grid
     work: Grid
@@ -50,6 +52,37 @@ class Plan:
     def scale(self) -> tuple[float, float]:
         """Scale factors in y and x."""
         return self.rows.scale, self.cols.scale
+
+
+@dataclass(frozen=True)
+class Window:
+    """Rows and columns of the input grid; columns go on across 180 degrees."""
+
+    rows: slice
+    cols: np.ndarray
+
+    def of(self, field: Sliceable) -> np.ndarray:
+        """This part of a field (..., rows, cols) of the input grid; of a lazy one, no more is read."""
+        first, last = int(self.cols[0]), int(self.cols[-1])
+        if last - first + 1 == len(self.cols):
+            return np.asarray(field[..., self.rows, slice(first, last + 1)])
+        west, east = (slice(first, None), slice(0, last + 1))
+        return np.concatenate([np.asarray(field[..., self.rows, part]) for part in (west, east)], axis=-1)
+
+
+def _window(coarse: Grid, work: Grid, cells: int) -> tuple[Window, Grid]:
+    """The part of the input that holds an area's cells and so many around, and its grid.
+
+    All columns where rows beyond a pole are needed: these are on the other side of the Earth.
+    """
+    rows, cols, part = coarse.around(work, cells)
+    over_pole = (rows.start == 0 and coarse.reaches_north_pole) or (
+        rows.stop == coarse.rows and coarse.reaches_south_pole
+    )
+    if coarse.wraps and over_pole and part.cols < coarse.cols:
+        cols = np.arange(coarse.cols)
+        part = coarse.part(rows, slice(0, coarse.cols))
+    return Window(rows, cols), part
 
 
 def _edges(product: Grid, block: Block, cell: int) -> tuple[int, int, int, int]:
@@ -79,6 +112,7 @@ def make_plan(
     rows, cols = target.axes_in(coarse)
     edges = _edges(product, block, int(np.ceil(max(rows.scale, cols.scale))))
     work = target.extended(*edges)
+    window, coarse = _window(coarse, work, max(halo, reach))
     rows, cols = work.axes_in(coarse)
 
     def lack(axis: Axis, n: int) -> tuple[int, int]:
@@ -91,11 +125,11 @@ def make_plan(
     height, width = coarse.rows + top + bottom, coarse.cols + left + right
     tiling = tiles(rows, cols, height, width, size=tile, halo=reach)
     at = block.rows.start, block.cols.start
-    return Plan(coarse, target, work, edges, at, (top, bottom, left, right), rows, cols, tiling)
+    return Plan(window, coarse, target, work, edges, at, (top, bottom, left, right), rows, cols, tiling)
 
 
 def padded(field: np.ndarray, plan: Plan, component: bool = False) -> np.ndarray:
-    """A field of the input grid on the padded domain."""
+    """A field on `plan.coarse` -> on the padded domain."""
     top, bottom, left, right = plan.padding
     return pad(field, plan.coarse, top=top, bottom=bottom, left=left, right=right, component=component)
 
@@ -113,7 +147,8 @@ def statics_of(prepared: Prepared, plan: Plan) -> Statics:
     rows, cols = slice(top - m, top + plan.work.rows + m), slice(left - m, left + plan.work.cols + m)
     for i, name in enumerate(STATICS):
         if name in prepared.statics.fine:
-            statics.coarse[0, i] = torch.from_numpy(padded(prepared.statics.coarse[name], plan))
+            coarse = plan.window.of(prepared.statics.coarse[name])
+            statics.coarse[0, i] = torch.from_numpy(padded(coarse, plan))
             statics.fine[0, i] = torch.from_numpy(np.ascontiguousarray(prepared.statics.fine[name][rows, cols]))
             statics.known[0, i] = 1.0
     return statics
@@ -130,7 +165,7 @@ def super_resolve(
 ) -> dict[str, np.ndarray]:
     """Fields of some lead times on `plan.work`: variable -> (steps, rows, cols) float32, before physical limits.
 
-    coarse: variable -> (steps, rows, cols) on the input grid. `names` is the order that the method expects; those that
+    coarse: variable -> (steps, rows, cols) on `plan.coarse`. `names` is the order that the method expects; those that
     are absent are zeros for it, and left out of the result.
     """
     here = [n for n in names if n in coarse]

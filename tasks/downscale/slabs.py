@@ -13,9 +13,11 @@ import torch
 import zarr
 
 from models.downscaler import Downscaler
+from models.limits import Fields
 from models.package import ModelPackage
+from tasks.arrays import DAMAGE, fast_codecs, zarr_store
 from tasks.downscale.fields import check_scale, coarse_fields, progress
-from tasks.downscale.limits import Fields, Limits
+from tasks.downscale.limits import PlanLimits
 from tasks.downscale.packages import open_package
 from tasks.downscale.predict import TILE, Plan, make_plan, statics_of, super_resolve
 from tasks.downscale.tiles import borders
@@ -23,7 +25,7 @@ from tasks.errors import DeviceUnavailable, ModelMismatch, OutOfMemory
 from tasks.handover.prepared import Prepared
 from tasks.handover.shards import Block, blocks, digest
 from tasks.handover.slab import Slab, SlabReport
-from tasks.storage import DAMAGE, fast_codecs, is_full, join, remove, room_for, write_json, zarr_store
+from tasks.storage import is_full, join, remove, room_for, write_json
 from tasks.store.packing import round_field
 from tasks.variables import VARIABLES
 
@@ -33,7 +35,7 @@ log = logging.getLogger(__name__)
 
 OUT_OF_MEMORY = ("can't allocate memory", "out of memory", "ALLOC_FAILED", "unable to find an engine")
 SMALLEST_TILE = 40  # queries a side; below that the halo costs more than the tile
-NEWS_EVERY = 5.0  # seconds
+PROGRESS_EVERY = 5.0  # seconds
 
 
 def choose_device(wanted: str) -> str:
@@ -72,7 +74,7 @@ class _Blocks:
     def begin(self, block: Block) -> None:
         """Go on with this block."""
         self.block, plan = block, self.plan(block)
-        self.statics, self.limits = statics_of(self.prepared, plan), Limits(plan)
+        self.statics, self.limits = statics_of(self.prepared, plan), PlanLimits(plan)
         self._borders(plan)
 
     def _borders(self, plan: Plan) -> None:
@@ -82,8 +84,11 @@ class _Blocks:
         self.tile_rows |= {n for r in (*rows, plan.edges[0]) if 0 < (n := r + top) < target.rows}
         self.tile_cols |= {n for c in (*cols, plan.edges[2]) if 0 < (n := c + left) < target.cols}
 
-    def lead_time(self, coarse: Fields) -> Fields:
-        """The block's fields (1, rows, cols) at a lead time (1, rows, cols), within the physical limits."""
+    def lead_time(self, coarse: Fields, deviations: dict[str, float]) -> Fields:
+        """The block's fields (1, rows, cols) at a lead time (1, rows, cols), within the physical limits.
+
+        `deviations`: of the whole input at this lead time.
+        """
         names = self.package.variables
         while True:
             try:
@@ -93,7 +98,7 @@ class _Blocks:
                     raise
                 self._shrink()
             else:
-                return self.limits.hold(fine, coarse)
+                return self.limits.hold(fine, coarse, deviations)
 
     def _shrink(self) -> None:
         if self.tile <= SMALLEST_TILE:
@@ -105,7 +110,7 @@ class _Blocks:
         torch.cuda.empty_cache()
         log.warning("downscale: out of memory, going on with tiles of %d x %d points", self.tile, self.tile)
         plan = self.plan(self.block)
-        self.limits = Limits(plan)
+        self.limits = PlanLimits(plan)
         self._borders(plan)
 
 
@@ -128,31 +133,37 @@ def _write(product: str, arrays: dict[str, Array], steps: slice, block: Block, f
 
 
 def _stacked(
-    work: _Blocks, names: list[str], steps: slice, block: Block, told: Callable[[], None], tick: Callable[[], None]
+    work: _Blocks,
+    names: list[str],
+    steps: slice,
+    block: Block,
+    on_lead_time: Callable[[], None],
+    tick: Callable[[], None],
 ) -> Fields:
     """A block's fields (steps, rows, cols) at some lead times, rounded."""
     shape = (steps.stop - steps.start, block.rows.stop - block.rows.start, block.cols.stop - block.cols.start)
     out = {n: np.empty(shape, dtype=np.float32) for n in names}
-    coarse = coarse_fields(work.prepared, names, steps)
+    coarse = coarse_fields(work.prepared, names, steps, work.limits.plan)
     for i in range(shape[0]):
-        for name, field in work.lead_time({n: c[i : i + 1] for n, c in coarse.items()}).items():
+        deviations = {n: work.slab.deviations[n][steps.start - work.slab.start + i] for n in names}
+        for name, field in work.lead_time({n: c[i : i + 1] for n, c in coarse.items()}, deviations).items():
             out[name][i] = round_field(name, field[0])
-        told()
+        on_lead_time()
         tick()
     return out
 
 
-class _News:
+class _Progress:
     """Tells now and then how far a slab is."""
 
     def __init__(self, slab: Slab, blocks: int) -> None:
-        self.slab, self.blocks, self.done, self.said = slab, blocks, 0, time.monotonic()
+        self.slab, self.blocks, self.done, self.written = slab, blocks, 0, time.monotonic()
 
     def __call__(self) -> None:
         self.done += 1
-        if time.monotonic() - self.said > NEWS_EVERY:
-            self.said = time.monotonic()
-            write_json(self.slab.news, {"done": round(self.done / self.blocks, 2)})
+        if time.monotonic() - self.written > PROGRESS_EVERY:
+            self.written = time.monotonic()
+            write_json(self.slab.progress, {"done": round(self.done / self.blocks, 2)})
 
 
 def _shard(array: Array) -> tuple[int, int, int]:
@@ -174,7 +185,7 @@ def compute(slab: Slab) -> SlabReport:
             f"model {slab.model}: the package here has sha-256 {package.digest[:12]}, the run began with "
             f"{slab.model_sha256[:12]}; bring this machine's models up to date"
         )
-    prepared = Prepared.load(slab.fields)
+    prepared = Prepared.load(slab.product, slab.terrain, slab.coarse)
     names = [str(n) for n in prepared.fields.data_vars if n in VARIABLES]
     unknown = [n for n in names if n not in package.variables]
     if unknown:
@@ -191,8 +202,8 @@ def compute(slab: Slab) -> SlabReport:
         "downscale: %s on %s, %s, blocks: %d of %d x %d points, threads: %d",
         package.model_id, device, slab.part, len(todo), *side, torch.get_num_threads(),
     )  # fmt: skip
-    write_json(slab.news, {"done": 0})
-    told = _News(slab, len(todo))
+    write_json(slab.progress, {"done": 0})
+    on_lead_time = _Progress(slab, len(todo))
     digests: dict[str, list[list[str]]] = {n: [[] for _ in range(slab.start, slab.stop)] for n in names}
 
     def note(steps: slice, written: Future[dict[str, list[str]]]) -> None:
@@ -206,7 +217,7 @@ def compute(slab: Slab) -> SlabReport:
             work.begin(block)
             for start in range(slab.start, slab.stop, depth):
                 steps = slice(start, min(start + depth, slab.stop))
-                fields = _stacked(work, names, steps, block, told, tick)
+                fields = _stacked(work, names, steps, block, on_lead_time, tick)
                 if before is not None:
                     note(*before)
                 before = steps, writer.submit(_write, slab.product, arrays, steps, block, fields)

@@ -148,14 +148,14 @@ class Canonical:
         return Canonical(part, self.flip, self.columns[columns], self.skip + rows.start)
 
 
-def _spacing(values: np.ndarray, what: str, where: str) -> float:
+def _spacing(values: np.ndarray, what: str, label: str) -> float:
     """Common spacing of rising values; UnreadableFile if there is none."""
     if len(values) < 2:
-        raise UnreadableFile(f"{where}: {len(values)} {what}; a grid needs at least 2")
+        raise UnreadableFile(f"{label}: {len(values)} {what}; a grid needs at least 2")
     step = float(values[-1] - values[0]) / (len(values) - 1)
     off = float(np.abs(values - values[0] - step * np.arange(len(values))).max())
     if not (step > 0 and off <= max(step * TOLERANCE, MILLIDEGREE_NOISE)):  # so written, NaN is refused
-        raise UnreadableFile(f"{where}: {what}s are not evenly spaced; only regular latitude-longitude grids are read")
+        raise UnreadableFile(f"{label}: {what}s are not evenly spaced; only regular latitude-longitude grids are read")
     for plain in (round(step, 3), 1.0 / max(1, round(1.0 / step))):  # 0.1, 0.25 or a twelfth, written in few digits
         if abs(plain - step) * (len(values) - 1) < min(step * TOLERANCE, MILLIDEGREE_NOISE):
             return plain
@@ -168,14 +168,14 @@ def _snap(value: float, step: float) -> float:
     return round(snapped if abs(snapped - value) < 1e-4 else value, 6)
 
 
-def canonical(latitude: np.ndarray, longitude: np.ndarray, where: str) -> Canonical:
+def canonical(latitude: np.ndarray, longitude: np.ndarray, label: str) -> Canonical:
     """Canonical form of a file's coordinates: any direction, 0..360 or -180..180, with or without a repeated end."""
     lat = np.asarray(latitude, dtype=np.float64)
     flip = bool(lat[0] < lat[-1])
     falling = lat[::-1] if flip else lat
-    dlat = _spacing(-falling, "latitude", where)
+    dlat = _spacing(-falling, "latitude", label)
     if falling[0] > 90 + 1e-3 or falling[-1] < -90 - 1e-3:
-        raise UnreadableFile(f"{where}: latitudes {falling[-1]:g}..{falling[0]:g} leave the Earth")
+        raise UnreadableFile(f"{label}: latitudes {falling[-1]:g}..{falling[0]:g} leave the Earth")
     east = (np.asarray(longitude, dtype=np.float64) + 180.0) % 360.0 - 180.0
     east = np.where(east > 180.0 - 1e-6, east - 360.0, east)
     _, columns = np.unique(np.round(east, 5), return_index=True)  # sorted, a repeated 0/360 column dropped
@@ -187,7 +187,7 @@ def canonical(latitude: np.ndarray, longitude: np.ndarray, where: str) -> Canoni
             # crosses the date line: start after the gap
             lon = np.concatenate([lon[widest + 1 :], lon[: widest + 1] + 360.0])
             columns = np.concatenate([columns[widest + 1 :], columns[: widest + 1]])
-    dlon = _spacing(lon, "longitude", where)
+    dlon = _spacing(lon, "longitude", label)
     if abs(round(360.0 / dlon) * dlon - 360.0) < 1e-3:
         dlon = 360.0 / round(360.0 / dlon)
     grid = Grid(_snap(float(falling[0]), dlat), _snap(float(lon[0]), dlon), dlat, dlon, len(lat), len(lon))

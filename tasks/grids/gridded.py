@@ -27,9 +27,9 @@ class Gridded:
     land: np.ndarray | None = None
 
 
-def gridded(ds: xr.Dataset, where: str) -> Gridded:
-    """A data set with coordinates as products have them; `where` names it in errors."""
-    grid = canonical(ds["latitude"].values, ds["longitude"].values, where).grid
+def gridded(ds: xr.Dataset, label: str) -> Gridded:
+    """A data set with coordinates as products have them; `label` names it in errors."""
+    grid = canonical(ds["latitude"].values, ds["longitude"].values, label).grid
     height, land = (ds[n].values if n in ds.coords else None for n in (ALTITUDE, LAND))
     return Gridded(ds, grid, height, land)
 

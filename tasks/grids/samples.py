@@ -7,11 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.ndimage import uniform_filter
 
+from models.constants import STANDARD_LAPSE_RATE
 from tasks.grids.grid import Grid
 
 LAND = 0.5  # fraction of a cell from which on it counts as land
 WINDOW_DEGREES = 1.25  # five cells of 0.25 degree a side, in which a field's own lapse rate is regressed
-STANDARD = -6.5e-3  # K/m, WMO-No. 485, Appendix 2.2.34
 LIMITS = (-12e-3, 4e-3)  # K/m: steeper than dry adiabatic or a strong inversion is noise of the regression
 FLAT = 50.0**2  # m2, variance of height added in the window: flat land has no lapse rate of its own
 
@@ -89,7 +89,7 @@ class LapseRate:
         return np.asarray(uniform_filter(values, self._size, mode=self._mode))
 
     def __call__(self, field: np.ndarray) -> np.ndarray:
-        """(rows, cols) in K -> K/m, limited to LIMITS; over flat land near STANDARD. Missing values take no part."""
+        """(rows, cols) in K -> K/m, limited to LIMITS; over flat land near the standard one. NaN takes no part."""
         there = np.isfinite(field) & np.isfinite(self._height)
         share = np.maximum(self._mean(there.astype(np.float64)), 1e-9)
         z0, t0 = (float(v[there].mean()) if there.any() else 0.0 for v in (self._height, field))
@@ -98,4 +98,4 @@ class LapseRate:
         mean_z, mean_t = self._mean(z) / share, self._mean(t) / share
         variance = self._mean(z * z) / share - mean_z**2
         covariance = self._mean(z * t) / share - mean_z * mean_t
-        return np.clip((covariance + FLAT * STANDARD) / (np.maximum(variance, 0.0) + FLAT), *LIMITS)
+        return np.clip((covariance + FLAT * STANDARD_LAPSE_RATE) / (np.maximum(variance, 0.0) + FLAT), *LIMITS)

@@ -1,8 +1,8 @@
-"""What preparation hands on: a cycle's fields on the input grid with the statics, kept as one Zarr store."""
+"""What preparation hands on: a cycle's fields on the input grid, in group `input` of the product, and terrain."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol, cast
 
@@ -13,28 +13,34 @@ from pydantic import BaseModel
 from zarr.codecs import BloscCodec
 
 from models.statics import STATICS
+from tasks.arrays import open_zarr, zarr_store
 from tasks.grids.grid import Grid
 from tasks.grids.gridded import ALTITUDE, LAND, Gridded
-from tasks.storage import join, open_zarr, room_for, write_zarr, zarr_store
+from tasks.storage import room_for
 
+INPUT = "input"  # group of a product: the fields that it is made from
 DIMENSIONS = ("step", "latitude", "longitude")
-FIELD_CHUNK = 4_000_000  # bytes: some lead times of one variable on the input grid, at least one
-STATIC_CHUNK = 512  # points a side
-TARGET = "_target"  # a static field's name on the target grid ends with it
+CHUNK = 1_000_000  # bytes before compression: a province's input is one object a variable
+SIDE = 256  # points a side of a chunk at most: what a block needs of a large domain, and little more
+STATIC_SIDE = 512  # points a side
 COORDINATE = dict(zip(STATICS, (ALTITUDE, LAND), strict=True))  # a static field's name in products
+
+Series = Iterable[tuple[str, Iterator[np.ndarray]]]  # variable, its fields (rows, cols) by lead time
 
 
 class PreparedInfo(BaseModel):
-    """What the fields are, without the fields."""
+    """What the fields are and where, without the fields."""
 
-    uri: str
+    product: str  # URI of the staged product, with the fields in its group `input`
+    terrain: str | None  # URI of the static fields on the target grid with their margin; None: no terrain is known
+    grid: Grid  # of the input
     init: str  # UTC
     lead_hours: list[float]
     variables: list[str]
+    deviations: dict[str, list[float]]  # variable -> standard deviation of its field at each lead time
     absent: list[str]
     origin: str
     expver: str
-    grid: str
     halo: int  # input cells around the region that the input really has; fewer than the model's are repeated edges
 
 
@@ -60,19 +66,32 @@ class StaticFields:
     fine: Mapping[str, Sliceable]
     margin: int
 
+    @property
+    def on_input(self) -> dict[str, np.ndarray]:
+        """(rows, cols) of the input grid, by their names in products."""
+        return {COORDINATE[n]: field for n, field in self.coarse.items()}
 
-def write_steps(
-    group: zarr.Group, field: xr.DataArray, chunk: int, codec: BloscCodec, attributes: dict[str, Any]
-) -> None:
-    """Write a field (step, latitude, longitude) some lead times at a time: chunks of at most so many bytes."""
-    count, rows, cols = field.shape
-    at_once = min(max(chunk // (4 * rows * cols), 1), count)
-    array = group.create_array(
-        str(field.name), shape=field.shape, chunks=(at_once, rows, cols), dtype="float32", fill_value=np.nan,
-        compressors=codec, dimension_names=DIMENSIONS, attributes=attributes,
-    )  # fmt: skip
-    for start in range(0, count, at_once):
-        array[start : start + at_once] = field[start : start + at_once].values
+    @property
+    def on_target(self) -> dict[str, np.ndarray]:
+        """(rows, cols) of the target grid, without the margin, by their names in products."""
+        inner = slice(self.margin, -self.margin or None)
+        return {COORDINATE[n]: field[inner, inner] for n, field in self.fine.items()}
+
+    def save(self, uri: str) -> str:
+        """Write the fine ones, with their margin, as a Zarr store; returns its URI."""
+        with room_for(uri):
+            group = zarr.open_group(zarr_store(uri), mode="w", attributes={"margin": self.margin})
+            for name, field in self.fine.items():
+                chunks = (min(STATIC_SIDE, field.shape[0]), min(STATIC_SIDE, field.shape[1]))
+                group.create_array(name, data=np.ascontiguousarray(field[:]), chunks=chunks)
+        return uri
+
+    @classmethod
+    def load(cls, uri: str, coarse: dict[str, np.ndarray]) -> StaticFields:
+        """What `save` wrote, read by slices when asked for; `coarse` by their names in STATICS."""
+        group = zarr.open_group(zarr_store(uri), mode="r")
+        fine = {n: cast("Sliceable", group[n]) for n in STATICS if n in group}
+        return cls(coarse, fine, int(cast("int", group.attrs["margin"])))
 
 
 @dataclass(frozen=True)
@@ -86,44 +105,14 @@ class Prepared:
     grid: Grid
     statics: StaticFields | None
 
-    def save(self, folder: str) -> str:
-        """Write `fields.zarr` under a workspace folder, some lead times at a time; returns its URI."""
-        names = [str(n) for n, v in self.fields.data_vars.items() if v.dims == DIMENSIONS]
-        ds = self.fields.drop_vars(names)
-        chunks: dict[str, tuple[int, int]] = {}
-        if self.statics is not None:
-            for name, field in self.statics.coarse.items():
-                ds[name] = (("latitude", "longitude"), field)
-                fine = self.statics.fine[name]
-                ds[name + TARGET] = (("target_latitude", "target_longitude"), fine[:])
-                chunks[name + TARGET] = (min(STATIC_CHUNK, fine.shape[0]), min(STATIC_CHUNK, fine.shape[1]))
-            ds.attrs["static_margin"] = self.statics.margin
-        g = self.grid
-        ds.attrs["grid"] = [g.north, g.west, g.dlat, g.dlon, g.rows, g.cols]
-        uri = join(folder, "fields.zarr")
-        write_zarr(ds, uri, encoding={n: {"chunks": c} for n, c in chunks.items()})
-        with room_for(uri):
-            group = zarr.open_group(zarr_store(uri), mode="r+", use_consolidated=False)
-            fast = BloscCodec(cname="lz4", clevel=1, shuffle="shuffle")
-            for name in names:
-                write_steps(group, self.fields[name], FIELD_CHUNK, fast, {"coordinates": "time valid_time"})
-            zarr.consolidate_metadata(zarr_store(uri))
-        return uri
-
     @classmethod
-    def load(cls, uri: str) -> Prepared:
-        """What `save` wrote; fields and the fine statics are read when they are asked for."""
-        ds = open_zarr(uri)
-        north, west, dlat, dlon, rows, cols = ds.attrs.pop("grid")
+    def load(cls, product: str, terrain: str | None, grid: Grid) -> Prepared:
+        """The input of a staged product, lazily; URIs and grid as `PreparedInfo` has them."""
+        ds = open_zarr(product, INPUT)
         statics = None
-        if "static_margin" in ds.attrs:
-            margin = int(ds.attrs.pop("static_margin"))
-            group = zarr.open_group(zarr_store(uri), mode="r")
-            here = [n for n in STATICS if n in ds]
-            fine = {n: cast("Sliceable", group[n + TARGET]) for n in here}
-            statics = StaticFields({n: ds[n].values for n in here}, fine, margin)
-            ds = ds.drop_vars([name for n in here for name in (n, n + TARGET)])
-        return cls(ds, Grid(north, west, dlat, dlon, int(rows), int(cols)), statics)
+        if terrain is not None:
+            statics = StaticFields.load(terrain, {n: ds[c].values for n, c in COORDINATE.items() if c in ds.coords})
+        return cls(ds, grid, statics)
 
     @property
     def gridded(self) -> Gridded:
@@ -132,12 +121,58 @@ class Prepared:
         return Gridded(self.fields, self.grid, statics.get("height"), statics.get("land"))
 
 
-def input_and_statics(uri: str) -> tuple[xr.Dataset, dict[str, np.ndarray], dict[str, np.ndarray]]:
-    """Fields of what `save` wrote, lazily; and its statics by their names in products, on input and target grid."""
-    ds = open_zarr(uri)
-    here = [n for n in STATICS if n in ds]
-    margin = int(ds.attrs.get("static_margin", 0))
-    inner = slice(margin, -margin or None)
-    on_input = {COORDINATE[n]: ds[n].values for n in here}
-    on_target = {COORDINATE[n]: ds[n + TARGET].values[inner, inner] for n in here}
-    return ds.drop_vars([v for n in here for v in (n, n + TARGET)]), on_input, on_target
+def create_fields(
+    group: zarr.Group, shape: tuple[int, int, int], names: dict[str, dict[str, Any]], codec: BloscCodec
+) -> None:
+    """Arrays (step, latitude, longitude) without values yet; `names`: each one's attributes."""
+    count, rows, cols = shape
+    side = min(rows, SIDE), min(cols, SIDE)
+    at_once = min(max(CHUNK // (4 * side[0] * side[1]), 1), count)
+    for name, attributes in names.items():
+        group.create_array(
+            name, shape=shape, chunks=(at_once, *side), dtype="float32", fill_value=np.nan, compressors=codec,
+            dimension_names=DIMENSIONS, attributes=attributes,
+        )  # fmt: skip
+
+
+def fill_fields(group: zarr.Group, series: Series) -> dict[str, list[float]]:
+    """Write every variable's fields, as many lead times at a time as a chunk holds: each chunk is written once.
+
+    Returns the standard deviation of each field, variable -> by lead time: whoever reads a part of a field does not
+    know it, and nobody should read all of it again to know.
+    """
+    found: dict[str, list[float]] = {}
+    for name, fields in series:
+        array, found[name] = cast("zarr.Array[Any]", group[name]), []
+        depth, start = array.chunks[0], 0
+        for block in _blocks(fields, depth):
+            values = np.ascontiguousarray(np.stack(block), dtype=np.float32)  # in the order that readers sum in
+            array[start : start + len(block)] = values
+            found[name] += [float(field.std()) for field in values]
+            start += len(block)
+    return found
+
+
+def _blocks(fields: Iterator[np.ndarray], depth: int) -> Iterator[list[np.ndarray]]:
+    block: list[np.ndarray] = []
+    for field in fields:
+        block.append(field)
+        if len(block) == depth:
+            yield block
+            block = []
+    if block:
+        yield block
+
+
+def keep(coordinates: xr.Dataset, variables: list[str], series: Series, uri: str) -> xr.Dataset:
+    """Fields in a scratch store of their own, lazily: for files that are larger than the memory."""
+    sizes = coordinates.sizes
+    with room_for(uri):
+        coordinates.to_zarr(zarr_store(uri), mode="w", zarr_format=3, consolidated=False)
+        group = zarr.open_group(zarr_store(uri), mode="r+", use_consolidated=False)
+        shape = sizes["step"], sizes["latitude"], sizes["longitude"]
+        attributes = {name: {"coordinates": "time valid_time"} for name in variables}
+        create_fields(group, shape, attributes, BloscCodec(cname="lz4", clevel=1, shuffle="shuffle"))
+        fill_fields(group, series)
+        zarr.consolidate_metadata(zarr_store(uri))
+    return open_zarr(uri)

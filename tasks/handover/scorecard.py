@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 from datetime import datetime
+from enum import StrEnum
 
 from pydantic import BaseModel
 
 from tasks.handover.candidates import ALL, HEADLINE
 
 # quality of a product
-VERIFIED, DEGRADED, UNVERIFIED, QUARANTINED = "verified", "degraded", "unverified", "quarantined"
+
+
+class Quality(StrEnum):
+    """The gate's word for a product."""
+
+    VERIFIED = "verified"  # against stations
+    DEGRADED = "degraded"  # published with a warning
+    UNVERIFIED = "unverified"  # no or too few observations so far
+    QUARANTINED = "quarantined"  # refused
 
 
 class Check(BaseModel):
@@ -49,8 +58,9 @@ class FractionsScore(BaseModel):
 class StationScore(BaseModel):
     """Scores of one field, read at stations in one way, over all pairs of a group. Errors are forecast - observed.
 
-    `period`: hours that an amount is summed over, 0 otherwise. `candidate`: see tasks/handover/candidates.py. `group`: all, or
-    which heights above or below the product's terrain. `low` and `high`: 95 % interval of the RMSE, block bootstrap.
+    `period`: hours that an amount is summed over, 0 otherwise. `candidate`: see tasks/handover/candidates.py. `group`:
+    all, or which heights above or below the product's terrain. `low` and `high`: 95 % interval of the RMSE, block
+    bootstrap.
     """
 
     variable: str
@@ -143,8 +153,7 @@ class Verification(BaseModel):
 class Scorecard(BaseModel):
     """All checks of a product, and its scores where there is something to score against."""
 
-    # verified; degraded: published with a warning; unverified: no or too few observations so far; quarantined: refused
-    quality: str
+    quality: Quality
     why: list[str] = []  # of a quality other than verified
     checks: list[Check]
     truth: list[TruthScore] = []
@@ -155,3 +164,11 @@ class Scorecard(BaseModel):
     def failed(self) -> list[Check]:
         """Checks that keep the product from being published."""
         return [c for c in self.checks if not c.passed]
+
+
+class Validated(BaseModel):
+    """What validation found, and where the pairs and all single scores are; None without observations."""
+
+    scorecard: Scorecard
+    pairs: str | None = None
+    table: str | None = None

@@ -6,25 +6,32 @@ what one process holds in memory, and the unit of parallel writing; a slab is so
 
 from __future__ import annotations
 
+import os
 from collections import defaultdict
 
 from pydantic import BaseModel
 
+from models.package import ModelPackage
 from tasks.grids.grid import Grid
-from tasks.handover.shards import joined
+from tasks.handover.prepared import PreparedInfo
+from tasks.handover.shards import blocks, joined, shapes, shares, spans
+from tasks.region.document import Region
+from tasks.storage import join
 
 
 class Slab(BaseModel):
-    """What to do: lead times start..stop of `fields`, through a model, into the staged `product`.
+    """What to do: lead times start..stop of the staged `product`'s input, through a model, into the product.
 
     Of its blocks those first..last only, all by default.
     """
 
-    fields: str  # URI of fields.zarr
     product: str  # URI of the staged product
+    terrain: str | None  # URI of the static fields on the target grid; None: no terrain is known
+    coarse: Grid  # of the input
     report: str  # URI of the JSON to leave behind: a SlabReport
     start: int
     stop: int
+    deviations: dict[str, list[float]]  # variable -> of the whole input at each of these lead times
     model: str  # name of the package, or path of its folder
     model_sha256: str
     target: Grid
@@ -44,7 +51,7 @@ class Slab(BaseModel):
         return f"{self.product.rsplit('/', 1)[-1].rsplit('-', 1)[0]}, {self.part}"
 
     @property
-    def news(self) -> str:
+    def progress(self) -> str:
         """URI of the file that says how far it is."""
         return f"{self.report}.progress"
 
@@ -73,3 +80,30 @@ def merged(reports: list[SlabReport]) -> dict[str, list[str]]:
             for i, parts in enumerate(by_lead_time, report.start):
                 found[name][i] += parts
     return {name: [joined(parts) for _, parts in sorted(fields.items())] for name, fields in found.items()}
+
+
+def borders(reports: list[SlabReport]) -> tuple[list[int], list[int]]:
+    """Rows and columns of the product at which a tile or block of any slab begins."""
+    rows, cols = {b for r in reports for b in r.tile_rows}, {b for r in reports for b in r.tile_cols}
+    return sorted(rows), sorted(cols)
+
+
+def slabs_of(info: PreparedInfo, region: Region, package: ModelPackage, model: str, folder: str) -> list[Slab]:
+    """The slabs of a staged product; their reports go below `folder`.
+
+    `model`: the package's name, or its folder, which goes by its absolute path for another process's sake.
+    """
+    target, settings = region.target, region.inference
+    _, (_, *sides) = shapes(len(info.lead_hours), target.rows, target.cols, settings.block)
+    groups = list(shares(len(blocks(target.rows, target.cols, *sides)), settings.slab_blocks))
+    return [
+        Slab(
+            product=info.product, terrain=info.terrain, coarse=info.grid, report=join(folder, f"{start}-{first}.json"),
+            start=start, stop=stop, deviations={n: d[start:stop] for n, d in info.deviations.items()},
+            model=str(package.folder) if os.sep in model else model,
+            model_sha256=package.digest, target=target, device=settings.device, first=first,
+            last=last if len(groups) > 1 else None,
+        )
+        for start, stop in spans(len(info.lead_hours), settings.slab_steps)
+        for first, last in groups
+    ]  # fmt: skip

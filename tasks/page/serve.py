@@ -23,8 +23,8 @@ def listen(host: str, port: int) -> socket.socket:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
         return socket.create_server((host, port), family=family)
     except OSError as error:
-        said = error.strerror or error
-        raise PortTaken(f"{host}:{port}: cannot be listened on ({said}); choose another --port or --host") from None
+        reason = error.strerror or error
+        raise PortTaken(f"{host}:{port}: cannot be listened on ({reason}); choose another --port or --host") from None
 
 
 def url_of(listening: socket.socket) -> str:
@@ -38,11 +38,11 @@ def url_of(listening: socket.socket) -> str:
 def checked_store(store: str | None) -> str:
     """The store to serve; BadInput or StoreNotReadable if it cannot be, PageNotBuilt if there is no page to show it."""
     built()
-    where = join(store or default_store())
-    assert_readable(where)
-    if not is_remote(where) and not exists(where):
-        raise BadInput(f"store {where}: no such folder; make a product with `finescale run`, or give another --store")
-    return where
+    uri = join(store or default_store())
+    assert_readable(uri)
+    if not is_remote(uri) and not exists(uri):
+        raise BadInput(f"store {uri}: no such folder; make a product with `finescale run`, or give another --store")
+    return uri
 
 
 def serve(store: str, listening: socket.socket) -> None:

@@ -16,8 +16,9 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
+from tasks import objects
 from tasks.page import PAGE, PARTS
-from tasks.storage import filesystem, is_remote, join
+from tasks.storage import is_remote, join, matching
 
 TYPES = {
     ".geojson": "application/geo+json", ".html": "text/html; charset=utf-8", ".js": "text/javascript",
@@ -60,8 +61,7 @@ class StoreFiles:
     """Answers from one store, a local folder or an object store, and the page from the installed bundle."""
 
     def __init__(self, store: str, bundle: Path) -> None:
-        self.store, self.bundle = store, bundle
-        self.fs, self.root = filesystem(store)
+        self.store, self.bundle = join(store), bundle
 
     async def answer(self, request: Request) -> Response:
         """One file; 404 if there is none, or none that is published."""
@@ -83,21 +83,18 @@ class StoreFiles:
         return _file(request, file, FOR_EVER if path != PAGE else REVALIDATE) if file.is_file() else None
 
     async def _local(self, request: Request, path: str) -> Response | None:
-        root = Path(self.root).resolve()
+        root = Path(self.store).resolve()
         file = (root / path).resolve()  # a link must not lead out
         return _file(request, file, REVALIDATE) if file.is_relative_to(root) and file.is_file() else None
 
     async def _remote(self, request: Request, path: str) -> Response | None:
-        where = f"{self.root.rstrip('/')}/{path}"
-        try:
-            info: dict[str, Any] = await run_in_threadpool(self.fs.info, where, refresh=True)
-        except FileNotFoundError:
+        uri = join(self.store, path)
+        found = await run_in_threadpool(objects.about, uri)
+        if found is None:
             return None
-        if info["type"] != "file":
-            return None
-        tag, size = f'"{str(info.get("ETag", "")).strip(chr(34))}"', int(info["size"])
-        headers = {"etag": tag, "accept-ranges": "bytes", "cache-control": REVALIDATE}
-        if request.headers.get("if-none-match") == tag:
+        size = found.size
+        headers = {"etag": found.tag, "accept-ranges": "bytes", "cache-control": REVALIDATE}
+        if request.headers.get("if-none-match") == found.tag:
             return Response(status_code=304, headers=headers)
         try:
             wanted = span(request.headers.get("range"), size)
@@ -109,7 +106,7 @@ class StoreFiles:
         headers["content-length"] = str(stop - start)
         status, body = (206 if wanted else 200), b""
         if request.method != "HEAD" and size:
-            body = await run_in_threadpool(self.fs.cat_file, where, start=start, end=stop)
+            body = await run_in_threadpool(objects.read, uri, start, stop)
         return Response(body, status, headers, media_type(path))
 
 
@@ -126,9 +123,7 @@ def catalogue(store: str, path: str) -> dict[str, Any] | None:
     """For stores of older versions, which have none: which regions there are, or which sources of a region."""
     if path.rsplit("/", 1)[-1] != "catalog.json" or path.count("/") > 1:
         return None
-    fs, root = filesystem(join(store))
-    fs.invalidate_cache()
-    named = [str(f).split("/")[-3:-1] for f in fs.glob(f"{root.rstrip('/')}/*/*/latest.json")]
+    named = [uri.split("/")[-3:-1] for uri in matching(store, "*/*/latest.json")]
     published = sorted((region, source) for region, source in named if allowed(f"{region}/{source}"))
     match path.split("/"):
         case ["catalog.json"]:

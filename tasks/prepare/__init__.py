@@ -1,11 +1,15 @@
-"""Step 2, prepare: raw files in, checked fields on the region's input grid with halo out.
+"""Step 2, prepare: raw files in, a staged product out that holds checked fields on the region's input grid with halo.
 
-Normalisation is not here: it is part of the model package, so that training and daily use share it.
+Headers first: they tell lead times, variables and grids, and with them the product is staged. Then every message is
+decoded once, into the product's group `input`, which all later steps read. Normalisation is not here: it is part of the
+model package, so that training and daily use share it.
 """
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
@@ -14,11 +18,16 @@ from prefect import task
 from tasks.errors import BadInput, RegionOutsideInput
 from tasks.grids.grid import Grid, lattice
 from tasks.grids.regrid import clip_to, covers
-from tasks.handover.prepared import Prepared, PreparedInfo
+from tasks.handover.cycle import Cycle
+from tasks.handover.prepared import Prepared, PreparedInfo, StaticFields
 from tasks.prepare.assemble import Assembled, assemble
-from tasks.prepare.decode import decode_files
+from tasks.prepare.decode import scanned
 from tasks.prepare.terrain import static_fields
 from tasks.region.document import Region
+from tasks.storage import join, remove
+from tasks.store.paths import new_staged_uri
+from tasks.store.product import create, fill_input
+from tasks.web.task_retries import retried
 
 log = logging.getLogger(__name__)
 
@@ -53,44 +62,72 @@ def _halo_of(grid: Grid, region: Region, wanted: int) -> int:
     return int(min(sides))
 
 
-def prepare_files(files: list[str], region: Region, halo: int) -> tuple[Assembled, Prepared]:
-    """Decode, check and regrid files for a region."""
-    target_of = partial(input_grid, region, halo=halo)
+@contextmanager
+def opened(files: list[str], region: Region, halo: int) -> Iterator[Assembled]:
+    """What is in some files for a region, by their headers; values can be decoded while it is open.
+
+    BadInput where the files do not say of what time.
+    """
     assert region.required is not None
-    decoded = decode_files([Path(file) for file in files], set(region.variables), target_of)
-    assembled = assemble(decoded, target_of, list(region.variables), region.required)
-    if not assembled.dated:
-        raise BadInput(
-            f"{', '.join(Path(f).name for f in files)}: does not say of what time it is; add a scalar coordinate `time`"
-        )
-    terrain = None
-    if region.terrain_file is not None:
-        terrain = static_fields(region.terrain_file, assembled.grid, region.target, region.target)
-    return assembled, Prepared(assembled.fields, assembled.grid, terrain)
+    with scanned([Path(file) for file in files], set(region.variables)) as headers:
+        target_of = partial(input_grid, region, halo=halo)
+        assembled = assemble(headers, target_of, list(region.variables), region.required)
+        if not assembled.dated:
+            names = ", ".join(Path(f).name for f in files)
+            raise BadInput(f"{names}: does not say of what time it is; add a scalar coordinate `time`")
+        yield assembled
 
 
-@task(name="prepare", task_run_name="prepare {region.name}", retries=0, timeout_seconds=3600)
-def prepare(files: list[str], region: Region, workspace: str, halo: int) -> PreparedInfo:
-    """Raw files -> fields.zarr in the workspace."""
-    assembled, prepared = prepare_files(files, region, halo)
-    available = _halo_of(assembled.grid, region, halo)
+def terrain_of(region: Region, grid: Grid) -> StaticFields | None:
+    """The region's terrain on its target grid and on an input grid; None if it names no file."""
+    if region.terrain_file is None:
+        return None
+    return static_fields(region.terrain_file, grid, region.target, region.target)
+
+
+def prepare_files(files: list[str], region: Region, halo: int) -> tuple[Assembled, Prepared]:
+    """Files for a region, in memory: for whoever wants their fields and no product."""
+    with opened(files, region, halo) as assembled:
+        statics = terrain_of(region, assembled.grid)
+        return assembled, Prepared(assembled.load(), assembled.grid, statics)
+
+
+def _warn(region: Region, assembled: Assembled, available: int, halo: int) -> None:
     if available < halo:
         log.warning("input reaches %d of %d cells beyond %s: its edge is repeated", available, halo, region.name)
     if assembled.absent:
         log.warning("not in the input, left out of the product: %s", ", ".join(assembled.absent))
-    if prepared.statics is None:
+    if region.terrain_file is None:
         log.warning("region %s names no terrain file: the product will not know its mountains", region.name)
-    hours = (assembled.fields.step.values / 3.6e12).astype(float).tolist()
-    variables = len(region.variables) - len(assembled.absent)
-    log.info("prepare: variables: %d, lead times: %d, on %s", variables, len(hours), assembled.grid)
-    return PreparedInfo(
-        uri=prepared.save(workspace),
-        init=f"{assembled.init:%Y-%m-%dT%H}",
-        lead_hours=hours,
-        variables=[n for n in region.variables if n not in assembled.absent],
-        absent=assembled.absent,
-        origin=assembled.origin,
-        expver=assembled.expver,
-        grid=str(assembled.grid),
-        halo=available,
-    )
+
+
+@task(name="prepare", task_run_name="prepare {region.name}", timeout_seconds=3600, **retried())
+def prepare(
+    files: list[str], region: Region, cycle: Cycle | None, store: str, workspace: str, halo: int
+) -> PreparedInfo:
+    """Raw files -> a product in the store's _staging that has its input and no values yet. Nobody reads there.
+
+    `cycle`: None for files that were handed in, which say it themselves. A failure leaves nothing in the store.
+    """
+    with opened(files, region, halo) as assembled:
+        cycle = cycle or Cycle(source="file", time=assembled.init)
+        statics = terrain_of(region, assembled.grid)
+        available = _halo_of(assembled.grid, region, halo)
+        _warn(region, assembled, available, halo)
+        terrain = statics.save(join(workspace, "terrain.zarr")) if statics is not None else None
+        uri = new_staged_uri(store, region.name, cycle)
+        try:
+            block = region.inference.block
+            create(uri, assembled.coordinates(), region.target, assembled.variables, statics, block)
+            deviations = fill_input(uri, assembled.series())
+        except BaseException:
+            remove(uri)
+            raise
+        info = PreparedInfo(
+            product=uri, terrain=terrain, grid=assembled.grid, init=f"{assembled.init:%Y-%m-%dT%H}",
+            lead_hours=assembled.lead_hours, variables=assembled.variables, deviations=deviations,
+            absent=assembled.absent, origin=assembled.origin, expver=assembled.expver, halo=available,
+        )  # fmt: skip
+    count = len(info.variables), len(info.lead_hours)
+    log.info("prepare: variables: %d, lead times: %d, on %s", *count, assembled.grid)
+    return info

@@ -12,18 +12,22 @@ AMOUNT_NOISE = -1e-4  # m: packing and differencing leave accumulations below ze
 
 
 def _when(field: DecodedField) -> str:
-    hours = field.lead.total_seconds() / 3600
-    when = f"{field.valid:%Y-%m-%dT%H}" if field.analysis else f"{field.init:%Y-%m-%dT%H} +{hours:g} h"
-    return f"{field.where}, {when}"
+    hours = field.header.lead.total_seconds() / 3600
+    when = (
+        f"{field.header.valid:%Y-%m-%dT%H}"
+        if field.header.analysis
+        else f"{field.header.init:%Y-%m-%dT%H} +{hours:g} h"
+    )
+    return f"{field.header.label}, {when}"
 
 
 def _hint(field: DecodedField, low: float, high: float) -> str:
     """What values outside the range probably are."""
-    if field.variable.units == "K" and low > -100 and high < 70:
+    if field.header.variable.units == "K" and low > -100 and high < 70:
         return "this looks like °C labelled as K"
-    if field.variable.units == "Pa" and low > 300 and high < 1200:
+    if field.header.variable.units == "Pa" and low > 300 and high < 1200:
         return "this looks like hPa labelled as Pa"
-    if field.variable.units == "m" and high > 3:
+    if field.header.variable.units == "m" and high > 3:
         return "this looks like mm labelled as m"
     return "the message is damaged or mislabelled: fetch it again"
 
@@ -33,7 +37,7 @@ def assert_physical(field: DecodedField) -> None:
     known = field.values[np.isfinite(field.values)]
     if known.size == 0:
         raise CorruptField(f"{_when(field)}: every value is missing; fetch the file again")
-    variable, low, high = field.variable, float(known.min()), float(known.max())
+    variable, low, high = field.header.variable, float(known.min()), float(known.max())
     floor = AMOUNT_NOISE if variable.amount else variable.low
     if low < floor or high > variable.high:
         raise CorruptField(
@@ -44,14 +48,14 @@ def assert_physical(field: DecodedField) -> None:
 
 def assert_smooth(field: DecodedField) -> None:
     """No two neighbours differ by more than the atmosphere allows at this spacing."""
-    limit = field.variable.jump * max(1.0, max(field.grid.dlat, field.grid.dlon) / 0.25)
+    limit = field.header.variable.jump * max(1.0, max(field.grid.dlat, field.grid.dlon) / 0.25)
     for axis, name in ((0, "north-south"), (1, "west-east")):
         steps = np.abs(np.diff(field.values, axis=axis))
         if steps.size and np.nanmax(steps) > limit:
             row, col = np.unravel_index(int(np.nanargmax(steps)), steps.shape)
             place = f"{field.grid.latitude[row]:g}N {field.grid.longitude[col]:g}E"
             raise CorruptField(
-                f"{_when(field)}: a {name} jump of {np.nanmax(steps):.4g} {field.variable.units} at {place} "
+                f"{_when(field)}: a {name} jump of {np.nanmax(steps):.4g} {field.header.variable.units} at {place} "
                 f"(at most {limit:g}); the message is damaged: fetch it again"
             )
 

@@ -1,18 +1,20 @@
-"""Any input file -> decoded fields; tells GRIB, NetCDF and Zarr by content, not by name."""
+"""Any input file -> headers of fields; tells GRIB, NetCDF and Zarr by content, not by name."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import groupby
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import xarray as xr
 
 from tasks.errors import UnreadableFile
+from tasks.grib.walk import is_grib
 from tasks.grids.grid import Grid
-from tasks.prepare.decode_grib import Needed, decode_grib, first_grid, is_grib
-from tasks.prepare.decode_xarray import decode_xarray, layout
-from tasks.prepare.fields import DecodedField
+from tasks.parallel import in_order
+from tasks.prepare.decode_grib import first_grid, scan_grib
+from tasks.prepare.decode_xarray import layout, scan_xarray
+from tasks.prepare.fields import DecodedField, FieldHeader
 
 NETCDF_MAGIC = (b"CDF\x01", b"CDF\x02", b"CDF\x05", b"\x89HDF")
 
@@ -46,17 +48,23 @@ def grid_of(path: Path) -> Grid:
         return layout(ds, path.name)[2].grid
 
 
+@contextmanager
+def scanned(paths: list[Path], wanted: set[str]) -> Iterator[list[FieldHeader]]:
+    """The header of every wanted field of some files or Zarr stores, whose values can be decoded meanwhile.
+
+    All files are looked through before anything is decoded: a broken one is found first.
+    """
+    with ExitStack() as opened:
+        headers: list[FieldHeader] = []
+        for path in paths:
+            if path.is_file() and is_grib(path):
+                headers += scan_grib(path, wanted)
+            else:
+                headers += scan_xarray(opened.enter_context(open_dataset(path)), wanted, path.name)
+        yield headers
+
+
 def decode(path: Path, wanted: set[str]) -> Iterator[DecodedField]:
-    """Every wanted field of a file or Zarr store."""
-    yield from decode_files([path], wanted)
-
-
-def decode_files(paths: list[Path], wanted: set[str], needed: Needed = None) -> Iterator[DecodedField]:
-    """Every wanted field of some files, cut to the area that is needed of fields on their grid."""
-    for grib, some in groupby(paths, lambda path: path.is_file() and is_grib(path)):
-        if grib:
-            yield from decode_grib(some, wanted, needed)
-            continue
-        for path in some:
-            with open_dataset(path) as ds:
-                yield from decode_xarray(ds, wanted, path.name, needed)
+    """Every wanted field of a file or Zarr store, whole, several decoded at a time."""
+    with scanned([path], wanted) as headers:
+        yield from in_order(header.decode for header in headers)

@@ -1,9 +1,10 @@
-"""NetCDF and Zarr -> decoded fields: any names and units that the table of variables knows."""
+"""NetCDF and Zarr -> headers of fields: any names and units that the table of variables knows."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,8 +12,8 @@ import pandas as pd
 import xarray as xr
 
 from tasks.errors import MixedCycles, UnreadableFile
-from tasks.grids.grid import Canonical, Grid, canonical
-from tasks.prepare.fields import DecodedField
+from tasks.grids.grid import Canonical, canonical
+from tasks.prepare.fields import FieldHeader
 from tasks.variables import CONVERSIONS, Variable, by_name
 
 LATITUDES, LONGITUDES = ("latitude", "lat", "y"), ("longitude", "lon", "x")
@@ -21,27 +22,36 @@ STEPS = ("step", "prediction_timedelta")
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)  # stands in for the time of files that do not say when
 
 
-def _first(names: tuple[str, ...], ds: xr.Dataset, what: str, where: str) -> str:
+def _first(names: tuple[str, ...], ds: xr.Dataset, what: str, file: str) -> str:
     for name in names:
         if name in ds.variables and ds[name].ndim == 1:
             return name
-    raise UnreadableFile(f"{where}: no one-dimensional {what}; looked for {', '.join(names)}")
+    raise UnreadableFile(f"{file}: no one-dimensional {what}; looked for {', '.join(names)}")
 
 
-def layout(ds: xr.Dataset, where: str) -> tuple[str, str, Canonical]:
+def layout(ds: xr.Dataset, file: str) -> tuple[str, str, Canonical]:
     """Names of the latitude and longitude dimensions, and the canonical form of the grid."""
-    lat, lon = _first(LATITUDES, ds, "latitude", where), _first(LONGITUDES, ds, "longitude", where)
-    return lat, lon, canonical(ds[lat].values, ds[lon].values, where)
+    lat, lon = _first(LATITUDES, ds, "latitude", file), _first(LONGITUDES, ds, "longitude", file)
+    return lat, lon, canonical(ds[lat].values, ds[lon].values, file)
 
 
-def to_si(field: xr.DataArray, variable: Variable, values: np.ndarray, where: str) -> np.ndarray:
-    """Values in the table's unit; UnreadableFile if the file's unit cannot become it."""
-    written = str(field.attrs.get("units", variable.units)).strip()
-    unit, factor, offset = CONVERSIONS.get(written, (written, 1.0, 0.0))
-    if unit != variable.units:
+def _written_units(field: xr.DataArray, variable: Variable) -> str:
+    return str(field.attrs.get("units", variable.units)).strip()
+
+
+def assert_converts(field: xr.DataArray, variable: Variable, file: str) -> None:
+    """UnreadableFile if the file's unit cannot become the table's."""
+    written = _written_units(field, variable)
+    if CONVERSIONS.get(written, (written, 1.0, 0.0))[0] != variable.units:
         raise UnreadableFile(
-            f"{where}: {variable.name} has units {written!r}; expected {variable.units} or one that converts to it"
+            f"{file}: {variable.name} has units {written!r}; expected {variable.units} or one that converts to it"
         )
+
+
+def to_si(field: xr.DataArray, variable: Variable, values: np.ndarray) -> np.ndarray:
+    """Values in the table's unit, float32; of a unit that converts to it."""
+    written = _written_units(field, variable)
+    _, factor, offset = CONVERSIONS.get(written, (written, 1.0, 0.0))
     return (
         np.asarray(values, dtype=np.float32)
         if (factor, offset) == (1.0, 0.0)
@@ -54,29 +64,29 @@ def _utc(value: Any) -> datetime:
     return stamp.to_pydatetime(warn=False).replace(tzinfo=UTC)
 
 
-def _delta(step: xr.DataArray, where: str) -> timedelta:
+def _delta(step: xr.DataArray, file: str) -> timedelta:
     """One lead time; UnreadableFile for a number without a unit."""
     if step.dtype.kind != "m":
-        raise UnreadableFile(f"{where}: {step.name} {step.values!s} has no unit of time; write it with units 'hours'")
+        raise UnreadableFile(f"{file}: {step.name} {step.values!s} has no unit of time; write it with units 'hours'")
     delta: timedelta = pd.Timedelta(step.values).to_pytimedelta()
     return delta
 
 
-def _slices(field: xr.DataArray, where: str) -> Iterator[tuple[datetime, datetime, bool, xr.DataArray]]:
+def _slices(field: xr.DataArray, file: str) -> Iterator[tuple[datetime, datetime, bool, xr.DataArray]]:
     """(init, valid, analysis, two-dimensional slice) for every time or lead time of a variable."""
     steps = next((d for d in STEPS if d in field.dims), None)
     time = next((t for t in TIMES if t in field.dims), None)
     if steps is not None:
         if time is not None and field.sizes[time] > 1:
-            raise MixedCycles(f"{where}: {field.sizes[time]} cycles in one file; hand in one, e.g. .isel({time}=0)")
+            raise MixedCycles(f"{file}: {field.sizes[time]} cycles in one file; hand in one, e.g. .isel({time}=0)")
         start = field["time"].values if "time" in field.coords else np.datetime64(EPOCH.replace(tzinfo=None), "ns")
         init = _utc(np.atleast_1d(start)[0])
         flat = field.isel({time: 0}) if time is not None else field
         for i, step in enumerate(flat[steps]):
-            yield init, init + _delta(step, where), False, flat.isel({steps: i})
+            yield init, init + _delta(step, file), False, flat.isel({steps: i})
         return
     scalar_step = next((field[d] for d in STEPS if d in field.coords and field[d].ndim == 0), None)
-    lead = _delta(scalar_step, where) if scalar_step is not None else timedelta()
+    lead = _delta(scalar_step, file) if scalar_step is not None else timedelta()
     if time is not None:
         for i, value in enumerate(field[time].values):
             init = _utc(value) - (lead if time == "valid_time" else timedelta())
@@ -99,36 +109,36 @@ def _origin(attributes: str) -> str:
     )
 
 
-def decode_xarray(
-    ds: xr.Dataset, wanted: set[str], where: str, needed: Callable[[Grid], Grid] | None = None
-) -> Iterator[DecodedField]:
-    """Every wanted field, or the area of it that is needed.
+def scan_xarray(ds: xr.Dataset, wanted: set[str], file: str) -> Iterator[FieldHeader]:
+    """The header of every wanted field; values are read while the data set is open.
 
     Amounts: since the cycle's start if there is a `step`, else of the preceding interval.
     """
-    lat, lon, to_canonical = layout(ds, where)
-    if needed is not None:
-        to_canonical = to_canonical.around(needed(to_canonical.grid))
+    lat, lon, to_canonical = layout(ds, file)
     for name in ds.data_vars:
         variable = by_name(str(name))
         if variable is None or variable.name not in wanted:
             continue
         field = ds[name]
         if lat not in field.dims or lon not in field.dims:
-            raise UnreadableFile(f"{where}: {name} has dimensions {field.dims}, without {lat} and {lon}")
+            raise UnreadableFile(f"{file}: {name} has dimensions {field.dims}, without {lat} and {lon}")
         odd = [str(d) for d in field.dims if field.sizes[d] > 1 and d not in (lat, lon, *TIMES, *STEPS)]
         if odd:
-            raise UnreadableFile(f"{where}: {name} has a dimension {odd[0]}; select one member of it first")
+            raise UnreadableFile(f"{file}: {name} has a dimension {odd[0]}; select one member of it first")
+        assert_converts(field, variable, file)
         origin = _origin(str(ds.attrs) + str(field.attrs))
-        for init, valid, analysis, piece in _slices(field, where):
-            label = f"{where} {name} at {valid:%Y-%m-%dT%H:%M}"
-            try:
-                flat = piece.transpose(..., lat, lon).values
-            except Exception as error:  # of whichever library reads the chunk
-                raise UnreadableFile(f"{label}: does not decode ({error}); fetch it again") from None
-            values = to_si(field, variable, flat.reshape(flat.shape[-2:]), where)
-            start = init if variable.amount and not analysis else valid
-            yield DecodedField(
-                variable, init, start, valid, analysis, origin, "", to_canonical.grid, to_canonical(values), label,
-                dated=init != EPOCH,
+        for init, valid, analysis, piece in _slices(field, file):
+            label = f"{file} {name} at {valid:%Y-%m-%dT%H:%M}"
+            yield FieldHeader(
+                variable=variable, init=init, start=init if variable.amount and not analysis else valid, valid=valid,
+                analysis=analysis, origin=origin, expver="", layout=to_canonical, label=label,
+                read=partial(_values, piece.transpose(..., lat, lon), variable, label), dated=init != EPOCH,
             )  # fmt: skip
+
+
+def _values(piece: xr.DataArray, variable: Variable, label: str, layout: Canonical) -> np.ndarray:
+    try:
+        flat = piece.values
+    except Exception as error:  # of whichever library reads the chunk
+        raise UnreadableFile(f"{label}: does not decode ({error}); fetch it again") from None
+    return layout(to_si(piece, variable, flat.reshape(flat.shape[-2:])))

@@ -1,23 +1,25 @@
-"""One decoded field, whatever file it came from: what the readers give and what preparation takes."""
+"""One field, whatever file it comes from: first what the file says of it, then its values."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import numpy as np
 
-from tasks.grids.grid import Grid
+from tasks.grids.grid import Canonical, Grid
 from tasks.variables import Variable
 
 
 @dataclass(frozen=True)
-class DecodedField:
-    """A field in canonical order and SI units.
+class FieldHeader:
+    """What a file says of one field.
 
     `init`: start of the forecast. `start`..`valid`: interval of an amount; both equal for an instant. `analysis`: the
     field belongs to a time series (reanalysis), so that different `init` do not mean different forecasts.
-    `values` (rows, cols) float32, NaN where the file says missing. `where` names file and message for errors.
+    `layout`: its whole grid, and how its values come into canonical order. `label` names file and message for errors.
+    `read` gives the values of the layout that it is handed: (rows, cols) float32 in SI units, NaN where missing.
     """
 
     variable: Variable
@@ -27,12 +29,31 @@ class DecodedField:
     analysis: bool
     origin: str  # ifs, era5 or unknown: whose licence applies
     expver: str  # 0001 final, 0005 ERA5T; empty if the file does not say
-    grid: Grid
-    values: np.ndarray
-    where: str
+    layout: Canonical
+    label: str
+    read: Callable[[Canonical], np.ndarray]
     dated: bool = True  # False: the file does not say when, and the times above mean nothing
+
+    @property
+    def grid(self) -> Grid:
+        """The whole grid, in canonical order."""
+        return self.layout.grid
 
     @property
     def lead(self) -> timedelta:
         """Lead time from the forecast's own start."""
         return self.valid - self.init
+
+    def decode(self, area: Grid | None = None) -> DecodedField:
+        """The field, or its part that regridding to an area needs; decodes it anew at every call."""
+        layout = self.layout if area is None else self.layout.around(area)
+        return DecodedField(self, layout.grid, self.read(layout))
+
+
+@dataclass(frozen=True)
+class DecodedField:
+    """Values (rows, cols) float32 in canonical order and SI units, NaN where the file says missing."""
+
+    header: FieldHeader
+    grid: Grid
+    values: np.ndarray

@@ -8,14 +8,16 @@ import numpy as np
 import torch
 import xarray as xr
 
-from models.interpolation import INTERPOLATION_HALO, area_mean, conservative_bicubic
-from models.statics import FINE_MARGIN, GRAVITY
+from models.cell_means import area_mean
+from models.constants import GRAVITY
+from models.interpolation import INTERPOLATION_HALO, conservative_bicubic
+from models.statics import FINE_MARGIN
 from tasks.errors import CorruptField, RegionOutsideInput, UnreadableFile
+from tasks.grib.walk import is_grib
 from tasks.grids.grid import Grid, pad
 from tasks.grids.regrid import clip_to, covers, regrid
 from tasks.handover.prepared import StaticFields
 from tasks.prepare.decode import open_dataset
-from tasks.prepare.decode_grib import is_grib
 from tasks.prepare.decode_xarray import layout
 
 NAMES = ("z", "elevation", "height", "orog", "topo")

@@ -17,7 +17,6 @@ from tasks.present.report.tables import ours
 from tasks.region.document import Region
 from tasks.storage import join, read_tagged, write_bytes
 
-SUFFIX = ".stations.geojson"
 SHOWN = ("t2m", "d2m", "wind_speed", "sp", "msl", "tp")  # what maps show; wind's direction and vector are in the report
 MOST_PAIRS = 100_000  # 2 MB of numbers; beyond, scores without the series that they are of
 DIGITS = 6  # float32 has seven
@@ -41,8 +40,9 @@ def write_stations(uri: str, pairs: pd.DataFrame) -> None:
 def stations(pairs: pd.DataFrame) -> dict[str, Any]:
     """A feature for each station, with its scores by variable and period; SI, errors are product - observed.
 
-    pairs: columns of tasks/handover/candidates.py and one a candidate. The product is read as in its headline score: bilinear,
-    temperature and surface pressure brought to the station's height. Pairs without a value on either side are left out.
+    pairs: columns of tasks/handover/candidates.py and one a candidate. The product is read as in its headline score:
+    bilinear, temperature and surface pressure brought to the station's height. Pairs without a value on either side
+    are left out.
     """
     found = pairs[pairs["variable"].isin(SHOWN)].copy()
     found["product"] = np.nan

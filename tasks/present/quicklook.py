@@ -6,6 +6,7 @@ import io
 import json
 import math
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -13,44 +14,24 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.collections import QuadMesh
+from matplotlib.colors import Colormap, LinearSegmentedColormap
 from matplotlib.figure import Figure
 
 from tasks.errors import InvalidRegion
 from tasks.grids.gridded import LAND
+from tasks.present import display
+from tasks.present.colours import stops
+from tasks.present.display import Display
 
 MAP_WIDTH = 3.4  # inches
 MOST_POINTS = 1500  # a side
 
 
 @dataclass(frozen=True)
-class Shown:
-    """How a variable is shown: value * scale + offset in `units`; a colour scale spans at least `span` of them."""
-
-    title: str
-    units: str
-    colours: str
-    span: float
-    scale: float = 1.0
-    offset: float = 0.0
-
-
-SHOWN = {
-    "t2m": Shown("2 metre temperature", "°C", "RdYlBu_r", 2.0, offset=-273.15),
-    "d2m": Shown("2 metre dew point", "°C", "BrBG", 2.0, offset=-273.15),
-    "u10": Shown("10 metre wind, eastward", "m/s", "PuOr", 2.0),
-    "v10": Shown("10 metre wind, northward", "m/s", "PuOr", 2.0),
-    "sp": Shown("surface pressure", "hPa", "cividis", 2.0, scale=0.01),
-    "msl": Shown("mean sea level pressure", "hPa", "Spectral_r", 2.0, scale=0.01),
-    "tp": Shown("precipitation", "mm", "GnBu", 1.0, scale=1000.0),
-}
-WIND_SPEED = Shown("10 metre wind speed", "m/s", "viridis", 2.0)
-
-
-@dataclass(frozen=True)
 class Panel:
     """Coarse and fine values of one thing to show, in its display units."""
 
-    shown: Shown
+    how: Display
     coarse: np.ndarray
     fine: np.ndarray
 
@@ -58,7 +39,13 @@ class Panel:
     def limits(self) -> tuple[float, float]:
         """Colour scale for both maps: 99 % of the product's values, at least `span` wide."""
         low, high = (float(np.nanpercentile(self.fine, q)) for q in (0.5, 99.5))
-        return low, max(high, low + self.shown.span)
+        return low, max(high, low + self.how.span)
+
+
+@cache
+def colour_map(name: str) -> Colormap:
+    """A map of colours.py as matplotlib takes it, with a colour for every stop and seven between two."""
+    return LinearSegmentedColormap.from_list(name, stops(name), N=(len(stops(name)) - 1) * 8 + 1)
 
 
 def outline(path: Path | None) -> list[np.ndarray]:
@@ -95,14 +82,14 @@ def thinned(ds: xr.Dataset) -> xr.Dataset:
 def panels(coarse: xr.Dataset, fine: xr.Dataset) -> list[Panel]:
     """One panel a variable; both wind components become one of speed."""
     out = []
-    for name in (n for n in SHOWN if n in fine and n in coarse):
+    for name in (n for n in display.TABLE if n in fine and n in coarse):
         if name in ("u10", "v10") and "u10" in fine and "v10" in fine:
             if name == "u10":
                 speeds = [np.hypot(ds["u10"].values, ds["v10"].values) for ds in (coarse, fine)]
-                out.append(Panel(WIND_SPEED, *speeds))
+                out.append(Panel(display.of("wind_speed"), *speeds))
             continue
-        how = SHOWN[name]
-        out.append(Panel(how, *(ds[name].values * how.scale + how.offset for ds in (coarse, fine))))
+        how = display.of(name)
+        out.append(Panel(how, *(how.shown(ds[name].values) for ds in (coarse, fine))))
     return out
 
 
@@ -112,7 +99,9 @@ def edges(centres: np.ndarray) -> np.ndarray:
     return np.concatenate([centres - step / 2, [centres[-1] + step / 2]])
 
 
-def draw(axes: Axes, ds: xr.Dataset, values: np.ndarray, limits: tuple[float, float], colours: str) -> QuadMesh:
+def draw(
+    axes: Axes, ds: xr.Dataset, values: np.ndarray, limits: tuple[float, float], colours: str | Colormap
+) -> QuadMesh:
     """Values (latitude, longitude) in colours."""
     return axes.pcolormesh(
         edges(ds.longitude.values),
@@ -147,14 +136,14 @@ def quicklook(coarse: xr.Dataset, fine: xr.Dataset, boundary: Path | None, title
             (pair[0], coarse, panel.coarse, "input"),
             (pair[1], fine, panel.fine, "product"),
         ):
-            mesh = draw(ax, ds, values, panel.limits, panel.shown.colours)
+            mesh = draw(ax, ds, values, panel.limits, colour_map(panel.how.colours))
             for ring in rings:
                 ax.plot(ring[:, 0], ring[:, 1], color="black", linewidth=0.7)
             coast(ax, fine)
             ax.set(xlim=(west, east), ylim=(south, north), aspect=aspect)
-            ax.set_title(f"{panel.shown.title}, {which}", fontsize=9)
+            ax.set_title(f"{panel.how.title}, {which}", fontsize=9)
             ax.tick_params(labelsize=7)
-        bar = figure.colorbar(mesh, ax=pair.tolist(), label=panel.shown.units, shrink=0.9, pad=0.01)
+        bar = figure.colorbar(mesh, ax=pair.tolist(), label=panel.how.unit, shrink=0.9, pad=0.01)
         bar.ax.tick_params(labelsize=7)
     for ax in axes.ravel()[2 * len(shown) :]:
         ax.set_axis_off()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tasks.handover.candidates import Candidate
 from tasks.handover.scorecard import StationScore, Verification
-from tasks.present.report import words
+from tasks.present import display
 
 COLUMNS = ["variable", "stations", "candidate", "pairs", "bias", "RMSE", "95 %", "unit"]
 
@@ -15,9 +15,9 @@ def rows(found: Verification) -> list[list[str]]:
 
 
 def _row(s: StationScore) -> list[str]:
-    unit = words.unit(s.variable, s.units)
+    how = display.of(s.variable, s.units)
     name = f"{s.variable} {s.period:g} h" if s.period else s.variable
-    number = lambda v: f"{v * unit.scale:.3g}"  # noqa: E731
+    number = lambda v: f"{v * how.scale:.3g}"  # noqa: E731
     interval = f"{number(s.low)} to {number(s.high)}"
     return [
         name,
@@ -27,5 +27,5 @@ def _row(s: StationScore) -> list[str]:
         number(s.bias),
         number(s.rmse),
         interval,
-        unit.name,
+        how.unit,
     ]

@@ -8,28 +8,36 @@ from __future__ import annotations
 
 import logging
 from datetime import UTC, datetime
-from uuid import uuid4
 
-import pandas as pd
 from prefect import task
 from pydantic import BaseModel
 
 from tasks.errors import FinescaleError
 from tasks.handover.cycle import Cycle
-from tasks.handover.prepared import PreparedInfo
-from tasks.handover.scorecard import QUARANTINED, Scorecard
+from tasks.handover.scorecard import Quality, Validated
 from tasks.page import put_page
-from tasks.present.geojson import SUFFIX, put_boundary, write_stations
-from tasks.publish.pages import attributes, picture, report_page
+from tasks.present.geojson import put_boundary, write_stations
+from tasks.publish.pages import Opened, attributes, opened, picture, report_page
 from tasks.region.document import Region
-from tasks.retry import worth_retrying
-from tasks.storage import create_bytes, exists, join, put_in_place, read_parquet, read_tagged, remove, write_bytes
-from tasks.store.ledger import PUBLISHED, LedgerEntry, folder, read_entry, read_tagged_entry, write_entry
-from tasks.store.product import create, reseal, seal
-from tasks.store.quarantine import enter_refused, place_of
+from tasks.storage import create_bytes, exists, put_in_place, read_parquet, read_tagged, remove, write_bytes
+from tasks.store.ledger import LedgerEntry, State, read_entry, read_tagged_entry, write_entry
+from tasks.store.paths import (
+    PRODUCT,
+    QUICKLOOK,
+    REPORT,
+    STATIONS,
+    claim_uri,
+    in_store,
+    place_of,
+    product_uri,
+    quarantine_place,
+)
+from tasks.store.product import reseal, seal
+from tasks.store.quarantine import enter_refused
 from tasks.store.scores import remove_scores, write_scores
 from tasks.store.stac import settle_cycle
 from tasks.store.withdrawal import point_to_good, point_to_newest_good
+from tasks.web.task_retries import retried
 
 log = logging.getLogger(__name__)
 
@@ -46,52 +54,36 @@ def claim(store: str, region: str, cycle: Cycle, owner: str) -> tuple[int, str]:
     entry = read_entry(store, region, cycle)
     revision = entry.revision if entry else 1  # the entry's own may be this run's, interrupted after it was written
     while True:
-        name = _name(cycle, revision)
-        uri = join(store, "_staging", "claims", f"{region}-{cycle.source}-{name}")
+        uri = claim_uri(store, region, cycle, revision)
         held = read_tagged(uri)
         if held is not None and held[0].decode() == owner:  # this run's, from before it was interrupted
             return revision, uri
-        there = exists(join(folder(store, region, cycle), f"{name}.zarr"))
+        there = exists(product_uri(store, region, cycle, revision))
         taken = there or (entry is not None and entry.revision == revision)
         if held is None and not taken and create_bytes(uri, owner.encode()):
             return revision, uri
         revision += 1
 
 
-def _name(cycle: Cycle, revision: int) -> str:
-    return cycle.stamp if revision == 1 else f"{cycle.stamp}-r{revision}"
-
-
-@task(name="stage", task_run_name="stage {cycle}", retries=5, retry_delay_seconds=[5, 15, 30, 60, 120],
-      retry_condition_fn=worth_retrying, timeout_seconds=600)  # fmt: skip
-def stage(store: str, region: Region, cycle: Cycle, info: PreparedInfo) -> str:
-    """A product without values in the store's _staging; returns its URI. Nobody reads there."""
-    uri = join(store, "_staging", f"{region.name}-{cycle.source}-{cycle.stamp}-{uuid4().hex[:8]}.zarr")
-    create(info.uri, region.target, info.variables, uri, region.inference.block)
-    return uri
-
-
-@task(name="publish", task_run_name="publish {cycle}", retries=5, retry_delay_seconds=[5, 15, 30, 60, 120],
-      retry_condition_fn=worth_retrying, timeout_seconds=3600)  # fmt: skip
+@task(name="publish", task_run_name="publish {cycle}", timeout_seconds=3600, **retried())
 def publish(
     store: str,
     region: Region,
     cycle: Cycle,
     staged: str,
     draft: LedgerEntry,
-    pairs: str | None = None,
-    table: str | None = None,
+    found: Validated,
     again: bool = False,
 ) -> Published:
     """Put the staged product in place; then picture, report, ledger entry and latest.json, in that order.
 
-    What is left in staging is the caller's to remove. `draft`: the entry but for the names. `pairs`, `table`: URIs of
-    what was scored. `again`: publish although the same product is there.
+    What is left in staging is the caller's to remove. `draft`: the entry but for the names. `again`: publish although
+    the same product is there.
     """
     revision, claimed = claim(store, region.name, cycle, staged)
-    place = "/".join([region.name, cycle.source, f"{cycle.time:%Y}", f"{cycle.time:%m}", _name(cycle, revision)])
-    entry = named(draft, place, revision, pairs)
-    product = join(store, *entry.product.split("/"))
+    place = place_of(region.name, cycle, revision)
+    entry = named(draft, place, revision, found.pairs)
+    product = in_store(store, entry.product)
     there = read_entry(store, region.name, cycle)
     if there is not None and there.product == entry.product:  # entered by this run, before it was interrupted
         published = Published(entry=there, made=True)
@@ -99,18 +91,18 @@ def publish(
         if exists(staged):  # not so when a retry comes after the renaming of a local folder
             seal(staged, attributes(entry, region))
             put_in_place(staged, product)
-        _write_pages(store, region, entry, pairs)
+        _write_pages(store, region, entry, found.pairs)
         published = _enter(store, cycle, entry, again)
     if published.made:
-        _keep_scores(store, cycle, published.entry, table)
+        _keep_scores(store, cycle, published.entry, found.table)
     else:
         for path in filter(None, (entry.product, entry.quicklook, entry.report, entry.stations)):
-            remove(join(store, *path.split("/")))
+            remove(in_store(store, path))
     _settle(store, region.name, cycle)
     _put_page(store, region)
     point_to_good(store, published.entry)
     remove(claimed)
-    log.info("publish: %s", join(store, *published.entry.product.split("/")))
+    log.info("publish: %s", in_store(store, published.entry.product))
     return published
 
 
@@ -133,22 +125,22 @@ def _put_page(store: str, region: Region) -> None:
 
 def named(draft: LedgerEntry, place: str, revision: int, pairs: str | None = None) -> LedgerEntry:
     """A draft with its names, below `place` in the store."""
-    names = {"product": f"{place}.zarr", "quicklook": f"{place}.png", "report": f"{place}.html"}
-    names["stations"] = f"{place}{SUFFIX}" if pairs else ""
+    names = {"product": place + PRODUCT, "quicklook": place + QUICKLOOK, "report": place + REPORT}
+    names["stations"] = place + STATIONS if pairs else ""
     return draft.model_copy(update=names | {"revision": revision, "published_at": datetime.now(UTC)})
 
 
 def _write_pages(store: str, region: Region, entry: LedgerEntry, pairs: str | None) -> None:
-    product = join(store, *entry.product.split("/"))
-    write_bytes(join(store, *entry.quicklook.split("/")), picture(product, entry, region))
-    _write_report(store, region, entry, read_parquet(pairs) if pairs else None)
+    pages = opened(in_store(store, entry.product))
+    write_bytes(in_store(store, entry.quicklook), picture(pages, entry, region))
+    _write_report(store, region, entry, pages, pairs)
 
 
-def _write_report(store: str, region: Region, entry: LedgerEntry, pairs: pd.DataFrame | None) -> None:
-    product = join(store, *entry.product.split("/"))
-    write_bytes(join(store, *entry.report.split("/")), report_page(product, entry, region, pairs))
-    if pairs is not None:
-        write_stations(join(store, *entry.stations.split("/")), pairs)
+def _write_report(store: str, region: Region, entry: LedgerEntry, pages: Opened, pairs: str | None) -> None:
+    table = read_parquet(pairs) if pairs else None
+    write_bytes(in_store(store, entry.report), report_page(pages, entry, region, table))
+    if table is not None:
+        write_stations(in_store(store, entry.stations), table)
 
 
 def _keep_scores(store: str, cycle: Cycle, entry: LedgerEntry, table: str | None) -> None:
@@ -164,41 +156,40 @@ def _enter(store: str, cycle: Cycle, entry: LedgerEntry, again: bool) -> Publish
         found = read_tagged_entry(store, entry.region, cycle)
         if found is not None:
             there, same_run = found[0], found[0].product == entry.product  # a PUT that the client sent twice
-            usable = exists(join(store, *there.product.split("/")))
+            usable = exists(in_store(store, there.product))
             if same_run or (there.good and there.fingerprint == entry.fingerprint and usable and not again):
                 return Published(entry=there, made=same_run)
         if write_entry(store, cycle, entry, found[1] if found else None):
             return Published(entry=entry, made=True)
 
 
-@task(name="quarantine", task_run_name="quarantine {cycle}", retries=5, retry_delay_seconds=[5, 15, 30, 60, 120],
-      retry_condition_fn=worth_retrying, timeout_seconds=3600)  # fmt: skip
+@task(name="quarantine", task_run_name="quarantine {cycle}", timeout_seconds=3600, **retried())
 def quarantine(
-    store: str, region: Region, cycle: Cycle, staged: str, draft: LedgerEntry, pairs: str | None = None
+    store: str, region: Region, cycle: Cycle, staged: str, draft: LedgerEntry, found: Validated
 ) -> LedgerEntry:
     """Put a product that the gate refused where people can look at it and readers do not; `latest.json` stays."""
     why = "; ".join(draft.scorecard.why)
-    entry = named(draft, place_of(staged), 0, pairs).model_copy(update={"state": QUARANTINED, "why": why})
+    entry = named(draft, quarantine_place(staged), 0, found.pairs).model_copy(
+        update={"state": State.QUARANTINED, "why": why}
+    )
     if exists(staged):  # not so when a retry comes after the renaming of a local folder
         seal(staged, attributes(entry, region))
-        put_in_place(staged, join(store, *entry.product.split("/")))
-    _write_pages(store, region, entry, pairs)
+        put_in_place(staged, in_store(store, entry.product))
+    _write_pages(store, region, entry, found.pairs)
     enter_refused(store, cycle, entry)
-    log.warning("quarantine: %s: %s", join(store, *entry.product.split("/")), why)
+    log.warning("quarantine: %s: %s", in_store(store, entry.product), why)
     return entry
 
 
-@task(name="record", task_run_name="record {cycle}", retries=5, retry_delay_seconds=[5, 15, 30, 60, 120],
-      retry_condition_fn=worth_retrying, timeout_seconds=3600)  # fmt: skip
-def record(
-    store: str, region: Region, cycle: Cycle, product: str, scorecard: Scorecard, pairs: str | None, table: str | None
-) -> LedgerEntry | None:
+@task(name="record", task_run_name="record {cycle}", timeout_seconds=3600, **retried())
+def record(store: str, region: Region, cycle: Cycle, product: str, validated: Validated) -> LedgerEntry | None:
     """Write another verdict on a published product: into it, its report, scores, the ledger, and `latest.json` last.
 
     `product`: as the ledger names it. None if the ledger names another one by now, or it has been taken back: then
     readers are led by that, and its scores are no measure for others. A product that is refused is marked in the
     ledger, and readers are led to the newest good one.
     """
+    scorecard, pairs = validated.scorecard, validated.pairs
     while True:
         found = read_tagged_entry(store, region.name, cycle)
         if found is None or found[0].product != product:
@@ -206,19 +197,23 @@ def record(
         if not found[0].scorable:
             remove_scores(store, region.name, cycle)
             return None
-        refused = scorecard.quality == QUARANTINED
+        refused = scorecard.quality == Quality.QUARANTINED
         changes = {"scorecard": scorecard, "quality": scorecard.quality, "verified_at": datetime.now(UTC)}
-        changes |= {"state": QUARANTINED if refused else PUBLISHED, "why": "; ".join(scorecard.why) if refused else ""}
+        state = State.QUARANTINED if refused else State.PUBLISHED
+        changes |= {"state": state, "why": "; ".join(scorecard.why) if refused else ""}
         # entries of older versions know of no report
-        report = found[0].report or product.removesuffix(".zarr") + ".html"
-        beside = {"report": report, "stations": product.removesuffix(".zarr") + SUFFIX if pairs else found[0].stations}
+        report = found[0].report or product.removesuffix(PRODUCT) + REPORT
+        beside = {
+            "report": report,
+            "stations": product.removesuffix(PRODUCT) + STATIONS if pairs else found[0].stations,
+        }
         entry = found[0].model_copy(update=changes | beside)
-        reseal(join(store, *product.split("/")), attributes(entry, region))
-        _write_report(store, region, entry, read_parquet(pairs) if pairs else None)
+        reseal(in_store(store, product), attributes(entry, region))
+        _write_report(store, region, entry, opened(in_store(store, product)), pairs)
         if refused:
             remove_scores(store, region.name, cycle)
         else:
-            _keep_scores(store, cycle, entry, table)
+            _keep_scores(store, cycle, entry, validated.table)
         if write_entry(store, cycle, entry, found[1]):
             break
     _settle(store, region.name, cycle)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+from models.package import ModelPackage
 from tasks.handover.cycle import Cycle, RawFile
 from tasks.handover.prepared import PreparedInfo
 from tasks.handover.scorecard import Scorecard
 from tasks.handover.slab import SlabReport, merged
 from tasks.region.document import Region
-from tasks.store.ledger import PUBLISHED, LedgerEntry
+from tasks.store.ledger import LedgerEntry, State
 from tasks.version import VERSION
 
 
@@ -19,19 +20,20 @@ def draft(
     info: PreparedInfo,
     reports: list[SlabReport],
     inputs: list[RawFile],
-    model: str,
-    model_sha256: str,
+    package: ModelPackage,
     fingerprint: str,
     scorecard: Scorecard,
     timings: dict[str, float],
 ) -> LedgerEntry:
     """All of an entry but for its names and revision."""
     return LedgerEntry(
-        region=region.name, cycle=str(cycle), state=PUBLISHED, quality=scorecard.quality, product="", quicklook="",
-        revision=0, fingerprint=fingerprint, published_at=datetime.now(UTC), lead_hours=info.lead_hours,
+        region=region.name, cycle=str(cycle), state=State.PUBLISHED, quality=scorecard.quality, product="",
+        quicklook="", revision=0, fingerprint=fingerprint, published_at=datetime.now(UTC),
+        lead_hours=info.lead_hours,
         variables=info.variables, absent=info.absent,
         inputs=[f.model_copy(update={"uri": f.uri.rsplit("/", 1)[-1]}) for f in inputs],  # a path is nobody's business
-        origin=info.origin, expver=info.expver, model=model, model_sha256=model_sha256, code_version=VERSION,
+        origin=info.origin, expver=info.expver, model=package.model_id, model_sha256=package.digest,
+        code_version=VERSION,
         region_fingerprint=region.fingerprint, spacing=region.spacing, timings=timings, scorecard=scorecard,
         verified_at=None if scorecard.verification is None else datetime.now(UTC),
         slabs=[r.model_copy(update={"digests": {}}) for r in reports], digests=merged(reports),

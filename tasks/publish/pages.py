@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import pandas as pd
 import xarray as xr
 
+from tasks.arrays import open_zarr
 from tasks.handover.cycle import ATTRIBUTION, LICENCE
 from tasks.present.quicklook import quicklook, thinned
 from tasks.present.report import report
 from tasks.region.document import Region
-from tasks.storage import open_zarr
 from tasks.store.ledger import LedgerEntry
-from tasks.store.product import INPUT, open_input
+from tasks.store.product import open_input
+
+AT_ONCE = 64_000_000  # bytes of an input that is read whole: a province's, of any length
 
 
 def attributes(entry: LedgerEntry, region: Region) -> dict[str, str]:
@@ -35,20 +39,32 @@ def attributes(entry: LedgerEntry, region: Region) -> dict[str, str]:
     } | ({"license": LICENCE[entry.origin]} if entry.origin in LICENCE else {})
 
 
-def picture(product_uri: str, entry: LedgerEntry, region: Region) -> bytes:
+@dataclass(frozen=True)
+class Opened:
+    """A product and what it was made from, for its pages; the input is empty where an older version did not keep it."""
+
+    product: xr.Dataset
+    input: xr.Dataset
+
+
+def opened(product_uri: str) -> Opened:
+    """A product, read when asked for. A small input is read here, once for all pages."""
+    coarse = open_input(product_uri)
+    fields = coarse.fields if coarse is not None else xr.Dataset()
+    return Opened(open_zarr(product_uri), fields.load() if fields.nbytes <= AT_ONCE else fields)
+
+
+def picture(pages: Opened, entry: LedgerEntry, region: Region) -> bytes:
     """Quick-look of the middle lead time."""
-    product, fields = open_zarr(product_uri), open_zarr(product_uri, INPUT)
-    middle = product.sizes["step"] // 2
-    valid = product.valid_time.values[middle].astype("datetime64[m]")
-    hours = product.step.values[middle].astype("timedelta64[m]").astype(int) / 60
+    middle = pages.product.sizes["step"] // 2
+    valid = pages.product.valid_time.values[middle].astype("datetime64[m]")
+    hours = pages.product.step.values[middle].astype("timedelta64[m]").astype(int) / 60
     when = f"+{hours:g} h, valid {str(valid).replace('T', ' ')} UTC"
     title = f"{region.title}: {entry.cycle} {when}; product at {entry.spacing:g}°"
-    coarse, fine = (thinned(ds.isel(step=middle)).load() for ds in (fields, product))
+    coarse, fine = (thinned(ds.isel(step=middle)).load() for ds in (pages.input, pages.product))
     return quicklook(coarse, fine, region.boundary_file, title)
 
 
-def report_page(product_uri: str, entry: LedgerEntry, region: Region, pairs: pd.DataFrame | None) -> bytes:
+def report_page(pages: Opened, entry: LedgerEntry, region: Region, pairs: pd.DataFrame | None) -> bytes:
     """The report, a page of its own."""
-    coarse = open_input(product_uri)
-    fields = coarse.fields if coarse is not None else xr.Dataset()  # of an older version
-    return report(entry, open_zarr(product_uri), fields, pairs, region.boundary_file, region.title, entry.verified_at)
+    return report(entry, pages.product, pages.input, pairs, region.boundary_file, region.title, entry.verified_at)

@@ -154,31 +154,31 @@ PARTS: dict[str, type[BaseModel]] = {
 }
 
 
-def _explain(error: ValidationError, where: str) -> InvalidRegion:
+def _explain(error: ValidationError, label: str) -> InvalidRegion:
     """One line for the first of pydantic's complaints: key, value, what is allowed."""
     complaints = error.errors()  # an unknown key first: of one that is misspelt another complaint is that it is missing
     first = next((c for c in complaints if c["type"] == "extra_forbidden"), complaints[0])
     key = ".".join(str(part) for part in first["loc"]) or "region"
     value: Any = first["input"]
-    said = first["msg"].removeprefix("Value error, ")
+    complaint = first["msg"].removeprefix("Value error, ")
     if first["type"] == "extra_forbidden":
         allowed = Region if len(first["loc"]) == 1 else PARTS[str(first["loc"][0])]
-        said = f"unknown key; allowed are: {', '.join(allowed.model_fields)}"
+        complaint = f"unknown key; allowed are: {', '.join(allowed.model_fields)}"
     shown = "" if isinstance(value, dict) else f" = {value!r}"
-    return InvalidRegion(f"{where}: {key}{shown}: {said}")
+    return InvalidRegion(f"{label}: {key}{shown}: {complaint}")
 
 
-def parse(data: Any, folder: Path, where: str) -> Region:
+def parse(data: Any, folder: Path, label: str) -> Region:
     """A region from plain data; InvalidRegion names key, value and what is allowed."""
     if not isinstance(data, dict):
-        raise InvalidRegion(f"{where}: expected keys and values, found {type(data).__name__}")
+        raise InvalidRegion(f"{label}: expected keys and values, found {type(data).__name__}")
     try:
         region = Region.model_validate(data)
     except ValidationError as error:
-        raise _explain(error, where) from None
+        raise _explain(error, label) from None
     region._folder = folder
     for key in ("terrain", "boundary"):
         file = getattr(region, f"{key}_file")
         if file is not None and not file.is_file():
-            raise InvalidRegion(f"{where}: {key} = {getattr(region, key)!r}: no such file in {folder}")
+            raise InvalidRegion(f"{label}: {key} = {getattr(region, key)!r}: no such file in {folder}")
     return region

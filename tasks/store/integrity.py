@@ -9,11 +9,13 @@ from datetime import datetime, timedelta
 import numpy as np
 import xarray as xr
 
+from tasks.arrays import DAMAGE, open_zarr
 from tasks.grids.gridded import lead_times
 from tasks.handover.cycle import Cycle
 from tasks.handover.shards import field_digest
-from tasks.storage import DAMAGE, exists, is_remote, join, open_zarr
-from tasks.store.ledger import DAMAGED, LedgerEntry
+from tasks.storage import exists, is_remote, join
+from tasks.store.ledger import LedgerEntry, State
+from tasks.store.paths import in_store
 from tasks.store.withdrawal import mark
 from tasks.variables import VARIABLES
 
@@ -26,7 +28,7 @@ def verify_product(store: str, entry: LedgerEntry) -> list[str]:
     Entries without digests, of older versions: values must be finite and physical. A store that does not answer, or
     refuses, raises: that says nothing of the product.
     """
-    uri = join(store, *entry.product.split("/"))
+    uri = in_store(store, entry.product)
     if not exists(join(uri, "zarr.json")):
         return [f"{entry.product} is missing"]
     damage = DAMAGE if is_remote(store) else (*DAMAGE, OSError)  # a local disk that cannot read it has lost it
@@ -34,7 +36,7 @@ def verify_product(store: str, entry: LedgerEntry) -> list[str]:
         product = open_zarr(uri)
         wrong = _axes(product, entry)
     except damage as error:
-        return [f"{entry.product} cannot be opened: {_said(error)}"]
+        return [f"{entry.product} cannot be opened: {_in_a_line(error)}"]
     for name in entry.variables:
         if name not in product:
             wrong.append(f"{name} is missing")
@@ -60,7 +62,7 @@ def _read(array: xr.DataArray, damage: tuple[type[Exception], ...]) -> Iterator[
             try:
                 yield i, rest[i - done - 1].values
             except damage as error:
-                yield i, f"cannot be read: {_said(error)}"
+                yield i, f"cannot be read: {_in_a_line(error)}"
 
 
 def _axes(product: xr.Dataset, entry: LedgerEntry) -> list[str]:
@@ -100,7 +102,7 @@ def _span(hours: list[float]) -> str:
     return f"{len(hours)}, +{min(hours):g} to +{max(hours):g} h" if hours else "none"
 
 
-def _said(error: Exception) -> str:
+def _in_a_line(error: Exception) -> str:
     return f"{type(error).__name__}: {error}".splitlines()[0]
 
 
@@ -115,7 +117,7 @@ def check_product(store: str, entry: LedgerEntry, dry_run: bool = False) -> list
         return []
     wrong = verify_product(store, entry)
     if wrong and not dry_run:
-        mark(store, entry, DAMAGED, summary(wrong))
+        mark(store, entry, State.DAMAGED, summary(wrong))
     return wrong
 
 

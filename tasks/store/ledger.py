@@ -1,31 +1,25 @@
 """The ledger: one JSON a cycle that alone answers "is this done?"; and `latest.json`, which readers start from.
 
-{store}/{region}/{source}/latest.json
-{store}/{region}/{source}/{YYYY}/{MM}/{cycle}.json       ledger entry
-{store}/{region}/{source}/{YYYY}/{MM}/{cycle}.zarr       product; {cycle}-r2.zarr when a cycle is made again
-{store}/{region}/{source}/{YYYY}/{MM}/{cycle}.png        quick-look
-{store}/{region}/{source}/{YYYY}/{MM}/{cycle}.html       report
-{store}/{region}/{source}/{YYYY}/{MM}/{cycle}.stations.geojson     stations and their errors, for maps
-{store}/_quarantine/...                                  the same of products that the gate refused
+Where they lie: tasks/store/paths.py.
 """
 
 from __future__ import annotations
 
-import glob
 import hashlib
 import json
 from datetime import datetime
+from enum import StrEnum
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
 from tasks.errors import FinescaleError
 from tasks.handover.cycle import Cycle, RawFile
-from tasks.handover.scorecard import Scorecard
+from tasks.handover.scorecard import Quality, Scorecard
 from tasks.handover.slab import SlabReport
-from tasks.storage import create_bytes, filesystem, join, read_tagged, replace_bytes
+from tasks.storage import create_bytes, join, matching, read_all, read_tagged, replace_bytes
+from tasks.store.paths import entry_uri, latest_uri
 
-PUBLISHED, WITHDRAWN, DAMAGED, QUARANTINED = "published", "withdrawn", "damaged", "quarantined"
 ERA5T = "0005"  # expver of preliminary ERA5; 0001 is final
 
 
@@ -33,15 +27,23 @@ class DamagedLedger(FinescaleError):
     """A ledger file that cannot be read."""
 
 
+class State(StrEnum):
+    """What became of a product."""
+
+    PUBLISHED = "published"
+    WITHDRAWN = "withdrawn"  # by a person
+    DAMAGED = "damaged"  # found by the integrity scan
+    QUARANTINED = "quarantined"  # by the gate
+
+
 class LedgerEntry(BaseModel):
     """All there is to know of one published cycle; paths are relative to the store."""
 
     region: str
     cycle: str
-    # published; withdrawn (by a person), damaged (found by the integrity scan), quarantined (by the gate): see `good`
-    state: str
+    state: State  # see `good`
     why: str = ""  # of a state other than published
-    quality: str
+    quality: Quality
     product: str
     quicklook: str
     report: str = ""
@@ -69,12 +71,12 @@ class LedgerEntry(BaseModel):
     @property
     def good(self) -> bool:
         """Whether readers may use the product; one that is withdrawn or damaged counts as not made."""
-        return self.state == PUBLISHED
+        return self.state == State.PUBLISHED
 
     @property
     def scorable(self) -> bool:
         """Whether another verdict may be given: on what is good, and on what observations have put into quarantine."""
-        return self.good or (self.state == QUARANTINED and self.revision > 0)
+        return self.good or (self.state == State.QUARANTINED and self.revision > 0)
 
     @property
     def source(self) -> str:
@@ -110,21 +112,6 @@ def fingerprint(inputs: list[RawFile], model_sha256: str, region_fingerprint: st
     """Hash of all that shapes a product: two runs that share it would make the same one."""
     parts = [sorted(f.sha256 for f in inputs), model_sha256, region_fingerprint, code_version]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
-
-
-def folder(store: str, region: str, cycle: Cycle) -> str:
-    """Where a cycle's entry and product lie."""
-    return join(store, region, cycle.source, f"{cycle.time:%Y}", f"{cycle.time:%m}")
-
-
-def entry_uri(store: str, region: str, cycle: Cycle) -> str:
-    """URI of a ledger entry."""
-    return join(folder(store, region, cycle), f"{cycle.stamp}.json")
-
-
-def latest_uri(store: str, region: str, source: str) -> str:
-    """URI of latest.json."""
-    return join(store, region, source, "latest.json")
 
 
 def read_entry(store: str, region: str, cycle: Cycle) -> LedgerEntry | None:
@@ -175,19 +162,15 @@ def replace_latest(store: str, entry: LedgerEntry, tag: str) -> bool:
 
 def entries(store: str, region: str) -> list[LedgerEntry]:
     """Every entry of a region, oldest cycle first within each source."""
-    fs, path = filesystem(join(store, region))
-    fs.invalidate_cache()  # s3fs remembers listings, and others write too
-    if not fs.exists(path):
-        return []
-    files = sorted(f for f in fs.glob(f"{glob.escape(path.rstrip('/'))}/*/[0-9][0-9][0-9][0-9]/[0-9][0-9]/*.json"))
-    return [_parse(fs.cat_file(f), f) for f in files]
+    files = matching(join(store, region), "*/[0-9][0-9][0-9][0-9]/[0-9][0-9]/*.json")
+    return [_parse(text, file) for file, text in zip(files, read_all(files), strict=True)]
 
 
-def _parse(text: bytes, where: str) -> LedgerEntry:
+def _parse(text: bytes, label: str) -> LedgerEntry:
     try:
         return LedgerEntry.model_validate_json(text)
     except ValidationError as error:
         raise DamagedLedger(
-            f"{where}: not a ledger entry ({error.error_count()} errors, first: {error.errors()[0]['msg']}); "
+            f"{label}: not a ledger entry ({error.error_count()} errors, first: {error.errors()[0]['msg']}); "
             "restore it, or remove it and make the cycle again"
         ) from None

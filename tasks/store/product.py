@@ -10,16 +10,16 @@ import xarray as xr
 import zarr
 from zarr.codecs import BloscCodec
 
+from models.constants import EARTH_RADIUS
+from tasks.arrays import open_zarr, write_zarr, zarr_store
 from tasks.grids.grid import Grid
 from tasks.grids.gridded import ALTITUDE, LAND, Gridded, gridded
-from tasks.handover.prepared import input_and_statics, write_steps
-from tasks.handover.shards import shapes
-from tasks.storage import join, open_zarr, read_bytes, room_for, write_bytes, write_zarr, zarr_store
+from tasks.handover.prepared import DIMENSIONS, INPUT, Series, StaticFields, create_fields, fill_fields
+from tasks.handover.shards import SHARD_SIDE, shapes
+from tasks.storage import join, read_bytes, room_for, write_bytes
 from tasks.store import packing
 from tasks.variables import VARIABLES
 
-INPUT = "input"  # group of a product: the fields that it was made from
-EARTH_RADIUS = 6371229.0  # m, of the IFS and of ERA5's grids
 LEAP_SECONDS = {"units_metadata": "leap_seconds: none"}  # CF-1.11, 4.4: UTC in days of 86400 s
 
 COORDINATES: dict[str, dict[str, str]] = {
@@ -33,7 +33,6 @@ STATIC_COORDINATES: dict[str, dict[str, str]] = {
     ALTITUDE: {"standard_name": "surface_altitude", "long_name": "height of the terrain", "units": "m"},
     LAND: {"standard_name": "land_area_fraction", "long_name": "fraction of land", "units": "1"},
 }
-INPUT_CHUNK = 1_000_000  # bytes before compression: a province's input is one object a variable
 
 
 def describe(product: xr.Dataset, attributes: dict[str, str]) -> xr.Dataset:
@@ -77,20 +76,22 @@ def encoding(ds: xr.Dataset) -> dict[str, dict[str, Any]]:
     return out
 
 
-def create(fields_uri: str, target: Grid, names: list[str], uri: str, block: int = 1024) -> None:
+def create(
+    uri: str, source: xr.Dataset, target: Grid, names: list[str], statics: StaticFields | None, block: int = SHARD_SIDE
+) -> None:
     """A product without values yet: coordinates, terrain, and arrays that slabs of whole shards are written into.
 
-    The input it is made from goes into its group `input`: what it is held against whenever observations arrive.
-    `block`: points a side of a shard at most.
+    Its group `input` holds the fields that it is made from, which `fill_input` writes: what it is held against whenever
+    observations arrive. `source`: coordinates of the input. `block`: points a side of a shard at most.
     """
-    source, on_input, on_target = input_and_statics(fields_uri)
+    on_target, on_input = (statics.on_target, statics.on_input) if statics is not None else ({}, {})
     keep = {k: v for k, v in source.coords.items() if not {"latitude", "longitude"} & set(v.dims)}
     ds = xr.Dataset(coords=keep | {"latitude": target.latitude, "longitude": target.longitude})
     if "step_bounds" in source:
         ds["step_bounds"] = source["step_bounds"]
-    ds = _with_statics(describe(ds.drop_encoding().drop_attrs(), {}), on_target)
+    ds = _with_statics(describe(ds, {}), on_target)
     write_zarr(ds, uri, encoding=encoding(ds))
-    _add_input(_with_statics(source, on_input), names, uri)
+    _create_input(_with_statics(source, on_input), names, uri)
     group = zarr.open_group(zarr_store(uri), mode="r+", use_consolidated=False)
     shape = (ds.sizes["step"], target.rows, target.cols)
     chunks, shards = shapes(*shape, block)
@@ -104,7 +105,7 @@ def create(fields_uri: str, target: Grid, names: list[str], uri: str, block: int
             dtype="float32",
             fill_value=np.nan,
             compressors=packing.compressor(),
-            dimension_names=("step", "latitude", "longitude"),
+            dimension_names=DIMENSIONS,
             attributes={
                 **variable_attributes(name),
                 **packing.attributes(name),
@@ -120,18 +121,26 @@ def _with_statics(ds: xr.Dataset, statics: dict[str, np.ndarray]) -> xr.Dataset:
     return ds.assign_coords(here)
 
 
-def _add_input(source: xr.Dataset, names: list[str], uri: str) -> None:
-    """Write the fields that the product is made from into its group, some lead times at a time."""
-    ds = describe(source.drop_encoding().drop_attrs(), {"title": "input of the product"})
+def _create_input(source: xr.Dataset, names: list[str], uri: str) -> None:
+    """The group of the input, without values yet."""
+    ds = describe(source, {"title": "input of the product"})
     beside = " ".join(sorted(str(n) for n in ds.coords if n not in ds.dims))
     with room_for(uri):
-        ds.drop_vars([str(n) for n in source.data_vars if n in VARIABLES]).to_zarr(
-            zarr_store(uri), group=INPUT, mode="w", zarr_format=3, consolidated=False, encoding=encoding(ds)
-        )
-        group = zarr.open_group(zarr_store(uri), path=INPUT, mode="r+", use_consolidated=False)
+        ds.to_zarr(zarr_store(uri), group=INPUT, mode="w", zarr_format=3, consolidated=False, encoding=encoding(ds))
         small = BloscCodec(cname="zstd", clevel=5, shuffle="shuffle")
-        for name in names:
-            write_steps(group, source[name], INPUT_CHUNK, small, {**variable_attributes(name), "coordinates": beside})
+        attributes = {n: {**variable_attributes(n), "coordinates": beside} for n in names}
+        shape = ds.sizes["step"], ds.sizes["latitude"], ds.sizes["longitude"]
+        create_fields(_input(uri), shape, attributes, small)
+
+
+def _input(uri: str) -> zarr.Group:
+    return zarr.open_group(zarr_store(uri), path=INPUT, mode="r+", use_consolidated=False)
+
+
+def fill_input(uri: str, series: Series) -> dict[str, list[float]]:
+    """Write the fields that the product is made from, each once; returns their deviations, as `fill_fields` does."""
+    with room_for(uri):
+        return fill_fields(_input(uri), series)
 
 
 def seal(uri: str, attributes: dict[str, str]) -> None:

@@ -6,17 +6,15 @@ was being removed when a process was killed is a product that no entry knows, an
 
 from __future__ import annotations
 
-import glob
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from typing import Any
+from datetime import datetime, timedelta
 
 from tasks.handover.cycle import Cycle
-from tasks.storage import filesystem, is_remote, join, read_json, remove
-from tasks.store.ledger import LedgerEntry, entry_uri, latest_uri
-from tasks.store.quarantine import FOLDER
+from tasks.storage import is_remote, join, last_written, matching, read_json, remove
+from tasks.store.ledger import LedgerEntry
+from tasks.store.paths import CLAIMS, QUARANTINE, STAGING, entry_uri, in_store, latest_uri
 from tasks.store.stac import settle_cycle
 
 GRACE = timedelta(days=1)  # longer than any run may take: what is younger may be somebody's
@@ -68,10 +66,10 @@ def remove_cycle(store: str, entry: LedgerEntry) -> None:
     uri = entry_uri(store, entry.region, cycle)
     remove(uri)
     settle_cycle(store, entry.region, cycle)
-    remove_product(join(store, *entry.product.split("/")))
+    remove_product(in_store(store, entry.product))
     for path in (entry.quicklook, entry.report, entry.stations):
         if path:
-            remove(join(store, *path.split("/")))
+            remove(in_store(store, path))
     place, name = uri.rsplit("/", 1)
     remove(f"{place}/.{name}.lock")
 
@@ -90,10 +88,9 @@ def unknown_products(store: str, region: str, found: list[LedgerEntry], now: dat
     """
     known = {p for e in found for p in (e.product, e.quicklook, e.report, e.stations)} | protected(store, region, found)
     by_cycle = {e.cycle: e for e in found}
-    root = filesystem(store)[1].rstrip("/") + "/"
     unknown = []
-    for uri, path in _children(join(store, region), "*/[0-9][0-9][0-9][0-9]/[0-9][0-9]/*"):
-        relative = path.removeprefix(root)
+    for uri in matching(join(store, region), "*/[0-9][0-9][0-9][0-9]/[0-9][0-9]/*"):
+        relative = uri.removeprefix(join(store) + "/")
         name, source = relative.rsplit("/", 1)[-1], relative.split("/")[1]
         match = NAMED.fullmatch(name)
         lock = LOCK.fullmatch(name)
@@ -101,7 +98,7 @@ def unknown_products(store: str, region: str, found: list[LedgerEntry], now: dat
             continue
         if relative in known or not (match or lock or PARTIAL.fullmatch(name)):
             continue
-        item = Found(uri, _written(uri))
+        item = Found(uri, last_written(uri))
         entry = by_cycle.get(f"{source}/{match['stamp']}") if match else None
         if entry is not None and match is not None and int(match["revision"] or 1) < entry.revision:
             gone = entry.good and now - entry.published_at > GRACE
@@ -114,8 +111,8 @@ def unknown_products(store: str, region: str, found: list[LedgerEntry], now: dat
 
 def staging_leftovers(store: str, now: datetime) -> list[Found]:
     """What runs that were killed left in _staging, of any region."""
-    staging = join(store, "_staging")
-    items = [*_items(staging, lambda name: name != "claims"), *_items(join(staging, "claims"))]
+    staging = join(store, STAGING)
+    items = [*_items(staging, lambda name: name != CLAIMS), *_items(join(staging, CLAIMS))]
     return [item for item in items if item.older(now)]
 
 
@@ -123,9 +120,11 @@ def old_refusals(store: str, region: str, found: list[LedgerEntry], now: datetim
     """Of the region's quarantine what nobody has touched for a month and no ledger entry names."""
     known = {e.product.removesuffix(".zarr") for e in found}
     wanted = re.compile(rf"{re.escape(region)}-[a-z0-9]+-\d{{4}}-\d{{2}}-\d{{2}}T\d{{2}}-[0-9a-f]{{8}}\.[\w.]+")
-    items = _items(join(store, FOLDER), lambda name: wanted.fullmatch(name) is not None)
+    items = _items(join(store, QUARANTINE), lambda name: wanted.fullmatch(name) is not None)
     return [
-        i for i in items if i.older(now, MONTH) and f"{FOLDER}/{i.uri.rsplit('/', 1)[-1].split('.', 1)[0]}" not in known
+        i
+        for i in items
+        if i.older(now, MONTH) and f"{QUARANTINE}/{i.uri.rsplit('/', 1)[-1].split('.', 1)[0]}" not in known
     ]
 
 
@@ -136,28 +135,7 @@ def scratch_leftovers(workspace: str, region: str, now: datetime) -> list[Found]
 
 
 def _items(folder: str, wanted: Callable[[str], bool] = lambda _: True) -> Iterator[Found]:
-    for uri, path in _children(folder, "*"):
-        item = Found(uri, _written(uri)) if wanted(path.rsplit("/", 1)[-1]) else None
+    for uri in matching(folder, "*"):
+        item = Found(uri, last_written(uri)) if wanted(uri.rsplit("/", 1)[-1]) else None
         if item is not None and not item.is_nothing:
             yield item
-
-
-def _children(folder: str, pattern: str) -> list[tuple[str, str]]:
-    """(URI, path) of what matches under a folder, in order."""
-    fs, path = filesystem(folder)
-    fs.invalidate_cache()  # s3fs remembers listings, and others write too
-    if not fs.exists(path):
-        return []
-    return [(str(fs.unstrip_protocol(p)), p) for p in sorted(fs.glob(f"{glob.escape(path.rstrip('/'))}/{pattern}"))]
-
-
-def _written(uri: str) -> datetime | None:
-    """When something in a file or folder was last written."""
-    fs, path = filesystem(uri)
-    files: dict[str, Any] = fs.find(path, detail=True)
-    times = (f.get("mtime") or f.get("LastModified") for f in files.values())
-    return max((_time(t) for t in times if t is not None), default=None)
-
-
-def _time(value: Any) -> datetime:
-    return datetime.fromtimestamp(value, UTC) if isinstance(value, int | float) else value.astimezone(UTC)

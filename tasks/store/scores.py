@@ -13,7 +13,8 @@ from pydantic import BaseModel
 
 from tasks.handover.candidates import ALL, HEADLINE, Candidate, baselines, headline
 from tasks.handover.cycle import Cycle
-from tasks.storage import filesystem, join, remove, write_parquet
+from tasks.storage import join, names_in, read_all, remove, write_parquet
+from tasks.store.paths import scores_folder, scores_uri
 
 POOLED = "pooled"
 RECENT = timedelta(days=7)  # what is held against the range
@@ -42,15 +43,6 @@ def _plain(time: datetime) -> pd.Timestamp:
     return pd.Timestamp(time.astimezone(UTC).replace(tzinfo=None))
 
 
-def _folder(store: str, region: str, source: str) -> str:
-    return join(store, region, "scores", source)
-
-
-def scores_uri(store: str, region: str, cycle: Cycle) -> str:
-    """URI of a cycle's part of the table."""
-    return join(_folder(store, region, cycle.source), f"{cycle.stamp}.parquet")
-
-
 def write_scores(store: str, region: str, cycle: Cycle, revision: int, complete: bool, table: pd.DataFrame) -> None:
     """Put a cycle's scores into the table, in the place of those that were there."""
     time = pd.Timestamp(cycle.time.replace(tzinfo=None)).as_unit("ns")
@@ -66,20 +58,15 @@ def remove_scores(store: str, region: str, cycle: Cycle) -> None:
 
 def read_scores(store: str, region: str, source: str, now: datetime, within: timedelta = RANGE) -> pd.DataFrame:
     """Pooled scores of cycles that began within a time before now, the oldest first; empty without any."""
-    fs, path = filesystem(_folder(store, region, source))
-    fs.invalidate_cache()  # s3fs remembers listings, and others write too
+    folder = scores_folder(store, region, source)
     since = Cycle(source=source, time=now - within).stamp
     until = Cycle(source=source, time=now).stamp
-    names = sorted(f for f in fs.find(path) if f.endswith(".parquet") and since <= _stamp(f) < until)
+    names = [n for n in names_in(folder) if n.endswith(".parquet") and since <= n.removesuffix(".parquet") < until]
     if not names:
         return pd.DataFrame(columns=["cycle", "complete", "variable", "period", "candidate", "group", "rmse"])
-    found = fs.cat(names)
-    parts = [pd.read_parquet(io.BytesIO(found[n]), filters=[("by", "==", POOLED)]) for n in names]
+    found = read_all(join(folder, n) for n in names)
+    parts = [pd.read_parquet(io.BytesIO(table), filters=[("by", "==", POOLED)]) for table in found]
     return pd.concat(parts, ignore_index=True)
-
-
-def _stamp(path: str) -> str:
-    return path.rsplit("/", 1)[-1].removesuffix(".parquet")
 
 
 def ours(history: pd.DataFrame) -> pd.DataFrame:

@@ -13,16 +13,16 @@ from tasks.errors import BadInput
 from tasks.handover.cycle import Cycle
 from tasks.storage import exists, join, read_tagged, remove
 from tasks.store.ledger import (
-    WITHDRAWN,
     LedgerEntry,
+    State,
     entries,
-    latest_uri,
     point_to,
     read_entry,
     read_tagged_entry,
     replace_latest,
     write_entry,
 )
+from tasks.store.paths import in_store, latest_uri
 from tasks.store.scores import remove_scores
 from tasks.store.stac import settle_cycle
 
@@ -37,12 +37,12 @@ def withdraw(store: str, region: str, cycle: Cycle, why: str) -> LedgerEntry | N
     found = read_tagged_entry(store, region, cycle)
     if found is None:
         raise BadInput(f"{region} {cycle} is not in the ledger of {store}; `finescale status {region}` lists what is")
-    mark(store, found[0], WITHDRAWN, why)
+    mark(store, found[0], State.WITHDRAWN, why)
     remove_scores(store, region, cycle)
     return point_to_newest_good(store, region, cycle.source)
 
 
-def mark(store: str, entry: LedgerEntry, state: str, why: str) -> bool:
+def mark(store: str, entry: LedgerEntry, state: State, why: str) -> bool:
     """Change the state of this product's entry; False if the entry is of another product by now, and stays."""
     cycle = Cycle.parse(entry.cycle, entry.source)
     while True:
@@ -59,7 +59,7 @@ def mark(store: str, entry: LedgerEntry, state: str, why: str) -> bool:
 def newest_good(store: str, region: str, source: str) -> LedgerEntry | None:
     """The newest good entry of a source whose product is there."""
     found = (e for e in reversed(entries(store, region)) if e.source == source and e.good)
-    return next((e for e in found if exists(join(store, *e.product.split("/"), "zarr.json"))), None)
+    return next((e for e in found if exists(join(in_store(store, e.product), "zarr.json"))), None)
 
 
 def point_to_good(store: str, entry: LedgerEntry) -> None:

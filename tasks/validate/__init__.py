@@ -3,107 +3,33 @@
 from __future__ import annotations
 
 import logging
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pandas as pd
 from prefect import task
-from pydantic import BaseModel
 
-from tasks.errors import FinescaleError
-from tasks.grids.box import Box
-from tasks.grids.grid import Grid
+from tasks.arrays import open_zarr
 from tasks.grids.gridded import Gridded
 from tasks.handover.candidates import CASES, Candidate, baselines, headline
-from tasks.handover.prepared import Prepared
-from tasks.handover.scorecard import Scorecard, StationScore, Verification
-from tasks.region.document import GateLimits
-from tasks.region.settings import ObservationSettings
-from tasks.retry import worth_retrying
-from tasks.storage import join, open_zarr, read_parquet, write_parquet
+from tasks.handover.cycle import Cycle
+from tasks.handover.prepared import Prepared, PreparedInfo
+from tasks.handover.scorecard import Scorecard, StationScore, Validated, Verification
+from tasks.handover.slab import SlabReport, borders, merged
+from tasks.region.document import Region
+from tasks.storage import join, read_parquet, write_parquet
 from tasks.store.product import open_input, open_product
+from tasks.validate.arrivals import Seen
 from tasks.validate.checks import check
 from tasks.validate.gate import judge
 from tasks.validate.matching import pairs as match
-from tasks.validate.quality import quality_control
 from tasks.validate.scores import reporting, score, tabulate
-from tasks.validate.stations.files import read_observations
-from tasks.validate.stations.sources import fetch
-from tasks.validate.stations.table import rejected, table
+from tasks.validate.stations.table import rejected
 from tasks.validate.truth import beside_truth, fractions, score_against
+from tasks.web.task_retries import retried
 
 log = logging.getLogger(__name__)
-
-AROUND = 0.5  # degrees around a region, from where stations help to judge those inside
-BEFORE = timedelta(hours=24)  # first valid time, of which rain and stuck values need to know
-
-
-class Observed(BaseModel):
-    """Observations that were found, judged one by one, kept as a table."""
-
-    uri: str
-    sources: list[str]
-    problems: list[str]  # sources that gave nothing, and why
-    count: int
-
-
-class Validated(BaseModel):
-    """What validation found, and where the pairs and all single scores are; None without observations."""
-
-    scorecard: Scorecard
-    pairs: str | None = None
-    table: str | None = None
-
-
-@task(name="observe", task_run_name="observe {region}", retries=1, retry_delay_seconds=30,
-      retry_condition_fn=worth_retrying, timeout_seconds=3600)  # fmt: skip
-def observe(
-    region: str,
-    box: Box,
-    first: datetime,
-    last: datetime,
-    settings: ObservationSettings,
-    folder: str,
-    given: str | None = None,
-    cache: str = "observations",
-) -> Observed:
-    """Observations at stations in a box, of a span of valid times: of the region's sources, or as `given`.
-
-    A source that does not answer is a problem that is told, not an error: a product waits for no station. BadInput if
-    what was given cannot be read. `cache`: local folder of what was fetched.
-    """
-    start, end = (t.astimezone(UTC).replace(tzinfo=None) for t in (first - BEFORE, last))
-    parts, sources, problems = [], [], []
-    if given is not None:
-        found = read_observations(given)
-        parts.append(found[found["time"].between(start, end)])
-        sources.append(given.rsplit("/", 1)[-1])
-    else:
-        services = {str(name): address for name, address in settings.services.items()}
-        around = (min(box.north + AROUND, 90.0), max(box.south - AROUND, -90.0), box.west - AROUND, box.east + AROUND)
-        for name in settings.sources:
-            try:
-                found = fetch(name, around, start, end, Path(cache), services, settings.deadline_seconds)
-                parts.append(found)
-                sources.append(name)
-            except FinescaleError as error:
-                log.warning("observe: %s: %s", name, error)
-                problems.append(f"{name}: {error}")
-            except Exception as error:  # an answer that no reader foresaw: neither product nor verdict hang on it
-                log.exception("observe: %s", name)
-                problems.append(f"{name}: {type(error).__name__}: {error}")
-    judged = quality_control(table(parts))
-    uri = join(folder, "observations.parquet")
-    write_parquet(judged, uri)
-    lost = sum(rejected(judged).values())
-    log.info(
-        "observe: %s: observations: %d from %s, rejected: %d",
-        region,
-        len(judged),
-        ", ".join(sources) or "nowhere",
-        lost,
-    )
-    return Observed(uri=uri, sources=sources, problems=problems, count=len(judged))
 
 
 def against_stations(
@@ -144,83 +70,80 @@ def _utc(time: pd.Timestamp) -> datetime:
     return time.to_pydatetime(warn=False).replace(tzinfo=UTC)
 
 
-def _verify(
-    product_uri: str, observed: Observed | None, folder: str, complete: bool
-) -> tuple[Verification | None, str | None, str | None]:
-    """(verification, URI of the pairs, URI of all single scores)."""
-    if observed is None or observed.count == 0:
-        return None, None, None
-    found = against_stations(
-        open_product(product_uri), open_input(product_uri), read_parquet(observed.uri), observed.sources, complete
+@dataclass(frozen=True)
+class Scored:
+    """A product's verification, and where the pairs and all single scores are; None without observations."""
+
+    verification: Verification | None = None
+    pairs: str | None = None
+    table: str | None = None
+
+
+def _score(product: str, seen: Seen, folder: str) -> Scored:
+    if seen.observed is None or seen.observed.count == 0:
+        return Scored()
+    observations = read_parquet(seen.observed.uri)
+    verification, kept, scores = against_stations(
+        open_product(product), open_input(product), observations, seen.observed.sources, seen.complete
     )
-    verification, kept, scores = found
-    pairs_uri, table_uri = join(folder, "pairs.parquet"), join(folder, "scores.parquet")
-    write_parquet(kept, pairs_uri)
-    write_parquet(scores, table_uri)
-    return verification, pairs_uri, table_uri
+    pairs, table = join(folder, "pairs.parquet"), join(folder, "scores.parquet")
+    write_parquet(kept, pairs)
+    write_parquet(scores, table)
+    return Scored(verification, pairs, table)
 
 
-@task(name="validate", task_run_name="validate {cycle}", retries=5, retry_delay_seconds=[5, 15, 30, 60, 120],
-      retry_condition_fn=worth_retrying, timeout_seconds=3600)  # fmt: skip
+def _history(seen: Seen) -> pd.DataFrame | None:
+    return read_parquet(seen.history) if seen.history else None
+
+
+@task(name="validate", task_run_name="validate {cycle}", timeout_seconds=3600, **retried())
 def validate(
-    cycle: str,
-    product_uri: str,
-    fields_uri: str,
-    target: Grid,
-    limits: GateLimits,
+    cycle: Cycle,
+    region: Region,
+    info: PreparedInfo,
+    reports: list[SlabReport],
+    seen: Seen,
     folder: str,
-    borders: tuple[list[int], list[int]] = ([], []),
-    digests: dict[str, list[str]] | None = None,
     truth: str | None = None,
-    observed: Observed | None = None,
-    complete: bool = False,
-    history: str | None = None,
 ) -> Validated:
     """Check and score a product that is not published yet.
 
-    `borders`: of its tiles, rows and columns. `digests`: of what was computed, which is what must be read.
-    `complete`: no more observations are expected. `history`: URI of pooled scores of earlier cycles.
+    `reports`: what its slabs said, whose digests are what must be read. `truth`: a finer field of the same forecast.
     """
-    prepared = Prepared.load(fields_uri)
-    product = open_zarr(product_uri)
-    checks = check(product, target, prepared.fields, prepared.grid, limits, borders, digests)
+    prepared = Prepared.load(info.product, None, info.grid)
+    if truth is not None:  # which is of one lead time, and asked for by checks and truth
+        prepared = replace(prepared, fields=prepared.fields.load())
+    product = open_zarr(info.product)
+    checks = check(product, region.target, prepared.fields, info.grid, region.gate, borders(reports), merged(reports))
     broken = any(not c.passed for c in checks)
-    finer, spacing = beside_truth(Path(truth), product, target, prepared) if truth and not broken else ({}, 0.0)
-    verification, pairs, single, trouble = None, None, None, ""
+    finer, spacing = beside_truth(Path(truth), product, region.target, prepared) if truth and not broken else ({}, 0.0)
+    found, trouble = Scored(), ""
     if not broken:
         try:
-            verification, pairs, single = _verify(product_uri, observed, folder, complete)
+            found = _score(info.product, seen, folder)
         except Exception as error:  # a product waits for no station; it says so, and `verify` tries again
             log.exception("validate: %s: not scored against stations", cycle)
             trouble = f"not scored against stations: {type(error).__name__}: {error}".splitlines()[0]
-    quality, why = judge(checks, verification, read_parquet(history) if history else None, limits)
+    quality, why = judge(checks, found.verification, _history(seen), region.gate)
     why = [trouble] if trouble else why
-    scorecard = Scorecard(quality=quality, why=why, checks=checks, verification=verification)
+    scorecard = Scorecard(quality=quality, why=why, checks=checks, verification=found.verification)
     scorecard.truth, scorecard.fractions = score_against(finer), fractions(finer, spacing)
     log.info("validate: %s: %s; checks: %d, failed: %d", cycle, quality, len(checks), len(scorecard.failed))
-    return Validated(scorecard=scorecard, pairs=pairs, table=single)
+    return Validated(scorecard=scorecard, pairs=found.pairs, table=found.table)
 
 
-@task(name="verify", task_run_name="verify {cycle}", retries=2, retry_delay_seconds=[5, 30],
-      retry_condition_fn=worth_retrying, timeout_seconds=3600)  # fmt: skip
-def verify(
-    cycle: str,
-    product_uri: str,
-    scorecard: Scorecard,
-    limits: GateLimits,
-    folder: str,
-    observed: Observed,
-    complete: bool,
-    history: str | None = None,
-) -> Validated:
-    """Score a published product anew; its checks stay as they were."""
-    verification, pairs, single = _verify(product_uri, observed, folder, complete)
+@task(name="verify", task_run_name="verify {cycle}", timeout_seconds=3600, **retried(2))
+def verify(cycle: str, product: str, scorecard: Scorecard, region: Region, seen: Seen, folder: str) -> Validated:
+    """Score a published product, by its URI, anew; its checks stay as they were."""
+    found = _score(product, seen, folder)
+    verification = found.verification
     if verification is None:
+        sources = seen.observed.sources if seen.observed is not None else []
         verification = Verification(
-            observations=observed.sources, complete=complete, stations=0, count=0, rejected={}, scores=[], skill=[],
+            observations=sources, complete=seen.complete, stations=0, count=0, rejected={}, scores=[], skill=[],
             events=[], cases=[],
         )  # fmt: skip
-    quality, why = judge(scorecard.checks, verification, read_parquet(history) if history else None, limits)
+    quality, why = judge(scorecard.checks, verification, _history(seen), region.gate)
     log.info("verify: %s: %s; pairs: %d, stations: %d", cycle, quality, verification.count, verification.stations)
     changed = scorecard.model_copy(update={"quality": quality, "why": why, "verification": verification})
-    return Validated(scorecard=changed, pairs=pairs, table=single)
+    return Validated(scorecard=changed, pairs=found.pairs, table=found.table)

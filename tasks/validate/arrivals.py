@@ -1,4 +1,4 @@
-"""What the flows that validate share: which cycles stations can be held against, until when, and earlier scores."""
+"""Observations as they arrive: which cycles stations can be held against, until when more come, earlier scores."""
 
 from __future__ import annotations
 
@@ -8,11 +8,10 @@ from pydantic import BaseModel
 
 from tasks.handover.cycle import Cycle
 from tasks.handover.prepared import PreparedInfo
-from tasks.locations import observations_folder
 from tasks.region.document import Region
 from tasks.storage import join, write_parquet
 from tasks.store.scores import read_scores
-from tasks.validate import Observed, observe
+from tasks.validate.observe import Observed, observe
 
 PATIENCE = timedelta(days=7)  # with a source that does not answer
 OBSERVED_SOURCES = {"ifs", "era5"}  # real weather at its own time; a demo or a file is scored when somebody asks
@@ -57,9 +56,7 @@ def look(region: Region, store: str, cycle: Cycle, info: PreparedInfo, folder: s
     asked = cycle.source in OBSERVED_SOURCES and region.observations.sources and len(past) > len(times) / 2
     if not past or not (given or asked):
         return Seen()
-    observed = observe(
-        region.name, region.box, past[0], past[-1], region.observations, folder, given, observations_folder()
-    )
+    observed = observe(region, past[0], past[-1], folder, given)
     answered = not observed.problems
     complete = times[-1] <= now if given else is_complete(times[-1], region, now, answered)
     history = save_history(store, region, cycle, folder) if complete else None

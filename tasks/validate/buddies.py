@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 import torch
 
+from models.constants import DRY_AIR, GRAVITY, STANDARD_LAPSE_RATE, STANDARD_TEMPERATURE
 from tasks.validate.companions import beside, of_variable
 from tasks.validate.stations.table import reject
 
@@ -34,7 +35,6 @@ def _one_thread() -> Iterator[None]:
 with _one_thread():  # titanlib, as it is imported, sets it for the whole process
     import titanlib
 
-G, R_DRY, LAPSE = 9.80665, 287.05, 0.0065  # m s-2, J kg-1 K-1, K m-1 (standard atmosphere, ISO 2533)
 HUMID = 1.005  # virtual temperature over temperature, at a dew point of about 10 degrees C
 
 
@@ -50,7 +50,8 @@ class Buddies:
     fewest: int = 5  # buddies; with three, two wrong ones outvote a right one
     threshold: float = 4.0
     elevation_range: float = 300.0  # m; stations above inversions (Lu Shan) have no buddies and are left alone
-    gradient: float = -LAPSE  # per m, titanlib's recommendation; too steep in winter, hence the short range above
+    # per m, titanlib's recommendation; too steep in winter, hence the short range above
+    gradient: float = STANDARD_LAPSE_RATE
     least_std: float = 2.5
     iterations: int = 2
 
@@ -85,9 +86,10 @@ def reduced_pressure(pressure: np.ndarray, elevation: np.ndarray, temperature: n
 
     Where temperature (K) is missing, that of the standard atmosphere is taken.
     """
-    temperature = np.where(np.isfinite(temperature), temperature, 288.15 - LAPSE * elevation)
-    column = temperature * HUMID + LAPSE / 2 * elevation
-    return np.asarray(pressure * np.exp(G * elevation / (R_DRY * column)))
+    standard = STANDARD_TEMPERATURE + STANDARD_LAPSE_RATE * elevation
+    temperature = np.where(np.isfinite(temperature), temperature, standard)
+    column = temperature * HUMID - STANDARD_LAPSE_RATE / 2 * elevation
+    return np.asarray(pressure * np.exp(GRAVITY * elevation / (DRY_AIR * column)))
 
 
 def reject_doubtful_elevations(observations: pd.DataFrame) -> pd.DataFrame:
@@ -103,7 +105,8 @@ def reject_doubtful_elevations(observations: pd.DataFrame) -> pd.DataFrame:
     msl = beside(observations, rows, "msl")
     elevation = own["elevation"].to_numpy()
     # dh = -(R T / g) dp / p
-    off = pd.Series(np.abs(at_sea_level - msl) / at_sea_level * R_DRY * 288.15 / G - DOUBTFUL_SHARE * np.abs(elevation))
+    metres = np.abs(at_sea_level - msl) / at_sea_level * DRY_AIR * STANDARD_TEMPERATURE / GRAVITY
+    off = pd.Series(metres - DOUBTFUL_SHARE * np.abs(elevation))
     by_station = off.groupby(own["station"].to_numpy())
     doubtful = (by_station.median() > DOUBTFUL) & (by_station.count() >= FEWEST_REPORTS)
 
@@ -113,8 +116,8 @@ def reject_doubtful_elevations(observations: pd.DataFrame) -> pd.DataFrame:
     disagreeing = (by_station.mean().abs() >= MOST_REPORTS_SHARE) & (by_station.size() >= FEWEST_REPORTS)
 
     stations = [*doubtful.index[doubtful], *disagreeing.index[disagreeing]]
-    where = observations["station"].isin(stations) & observations["variable"].isin(["t2m", "sp"])
-    return reject(observations, where, ELEVATION)
+    doubtful = observations["station"].isin(stations) & observations["variable"].isin(["t2m", "sp"])
+    return reject(observations, doubtful, ELEVATION)
 
 
 def reject_pressure_against_elevation(observations: pd.DataFrame) -> pd.DataFrame:

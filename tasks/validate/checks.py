@@ -7,8 +7,9 @@ from functools import partial
 import numpy as np
 import xarray as xr
 
+from models.cell_means import CellMeans
 from tasks.errors import ReadBackFailed
-from tasks.grids.cell_means import Recoarsen
+from tasks.grids.cell_means import cell_means
 from tasks.grids.grid import Grid
 from tasks.grids.gridded import lead_times
 from tasks.handover.scorecard import Check
@@ -21,7 +22,16 @@ NEAR = 10  # points on either side of a border that it is held against: a mounta
 
 
 def seam_ratio(field: np.ndarray, rows: list[int], cols: list[int]) -> float:
-    """Mean jump across a tile border over the largest such near it, of the worst border; 1 without borders or jumps."""
+    """Mean jump across a tile border over the largest such near it, of the worst border; 1 without borders or jumps.
+
+    For a border before row r (column alike), with j(i) = mean over columns of |field[i] - field[i - 1]|: j(r) / max of
+    j(i) for i within NEAR of r, but r itself; the largest of all borders, and at least 1.
+
+    field (rows, cols), any unit; rows, cols: indices at which something new begins. A NaN that near leaves a border
+    out, as comparisons with it are false: `check` refuses it by itself. IndexError for a border outside of the field.
+
+    A measure of our own: those of blocks in coded pictures look for a period, and tiles have none.
+    """
     worst = 1.0
     for axis, borders in ((0, rows), (1, cols)):
         for border in borders:
@@ -48,11 +58,10 @@ def check(
 
     `digests`: of each lead time's values as they were computed; ReadBackFailed if others are read.
     """
-    recoarsen = Recoarsen(target, grid)
+    means = cell_means(target, grid)
     names = [str(n) for n in product.data_vars if n in VARIABLES]
     calls = (
-        partial(_check, product[n], fields[n], recoarsen, limits, borders, digests[n] if digests else None)
-        for n in names
+        partial(_check, product[n], fields[n], means, limits, borders, digests[n] if digests else None) for n in names
     )
     return [one for found in in_order(calls) for one in found]
 
@@ -60,7 +69,7 @@ def check(
 def _check(
     product: xr.DataArray,
     fields: xr.DataArray,
-    recoarsen: Recoarsen,
+    means: CellMeans,
     limits: GateLimits,
     borders: tuple[list[int], list[int]],
     digests: list[str] | None,
@@ -83,7 +92,7 @@ def _check(
             least, most = (float(f(fine[known], initial=np.nan)) for f in (np.nanmin, np.nanmax))
         low, high = min(low, least), max(high, most)
         constant += bool(least == most and coarse.min() < coarse.max())
-        recoarsening = max(recoarsening, recoarsen.error(fine, coarse))
+        recoarsening = max(recoarsening, means.error(fine, coarse))
         seam = max(seam, seam_ratio(fine, *borders))
     return [
         Check(name=what, variable=name, value=round(value, 8), limit=limit, passed=passed)

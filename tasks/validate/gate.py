@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pandas as pd
 
 from tasks.handover.candidates import ALL, Candidate
-from tasks.handover.scorecard import DEGRADED, QUARANTINED, UNVERIFIED, VERIFIED, Check, Skill, Verification
+from tasks.handover.scorecard import Check, Quality, Skill, Verification
 from tasks.region.document import GateLimits
 
 # The surface variables of WMO-No. 485. Not surface pressure, which at a station is a matter of its height to the metre,
@@ -17,7 +17,7 @@ JUDGED = ("t2m", "d2m", "msl", "wind_speed", "wind_vector", "tp")
 
 def judge(
     checks: list[Check], verification: Verification | None, history: pd.DataFrame | None, limits: GateLimits
-) -> tuple[str, list[str]]:
+) -> tuple[Quality, list[str]]:
     """(quality, why). `history`: pooled scores of earlier cycles, as scores.tabulate gives them, with their `cycle`.
 
     Hard limits come first, then whether there is enough to go by, then the soft limits.
@@ -26,20 +26,24 @@ def judge(
     if verification is not None and history is not None:
         refused += _outlying(verification, history, limits)
     if refused:
-        return QUARANTINED, refused
+        return Quality.QUARANTINED, refused
     if verification is None or verification.count == 0:
         none = verification is not None and verification.complete
-        return UNVERIFIED, ["no observations have come" if none else "no observations yet"]
+        return Quality.UNVERIFIED, ["no observations have come" if none else "no observations yet"]
     if not verification.judged:
-        return UNVERIFIED, ["nothing to compare with: the product does not hold its input"]
+        return Quality.UNVERIFIED, ["nothing to compare with: the product does not hold its input"]
     judged = _judged(verification)
     stations = max((s.stations for s in judged), default=0)
     if stations < limits.stations:
         near = "" if verification.group == ALL else f" {verification.group} of the terrain's height"
         few = f"{stations} stations{near}, {limits.stations} are needed"
-        return (DEGRADED, [f"too few stations: {few}"]) if verification.complete else (UNVERIFIED, [f"so far {few}"])
+        return (
+            (Quality.DEGRADED, [f"too few stations: {few}"])
+            if verification.complete
+            else (Quality.UNVERIFIED, [f"so far {few}"])
+        )
     worse = [_worse(s) for s in judged if _is_worse(s, limits)]
-    return (DEGRADED, worse) if worse else (VERIFIED, [])
+    return (Quality.DEGRADED, worse) if worse else (Quality.VERIFIED, [])
 
 
 def _judged(verification: Verification) -> list[Skill]:

@@ -10,14 +10,13 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 
+from models.constants import DRY_AIR, GRAVITY, STANDARD_LAPSE_RATE, STANDARD_TEMPERATURE
 from tasks.grids.gridded import Gridded, lead_times
-from tasks.grids.samples import STANDARD, LapseRate, Points, Sampler
+from tasks.grids.samples import LapseRate, Points, Sampler
 from tasks.handover.candidates import PAIR_COLUMNS, Candidate, candidates
 from tasks.validate.amounts import with_sums
 
 CALM = 3.0  # m/s observed: below, direction means little (WMO-No. 485, Appendix 2.2.34)
-GRAVITY, DRY_AIR = 9.80665, 287.05  # m s-2, J kg-1 K-1
-ICAO_TEMPERATURE = 288.15  # K, where the field has none
 PLACE = ["station", "network", "latitude", "longitude", "elevation"]
 Series = dict[str, np.ndarray]  # candidate -> (step, station)
 
@@ -170,11 +169,11 @@ class _Reader:
             return None
         up = self.elevation - self.points[method](self.source.height)
         if name == "t2m":
-            rate = STANDARD if height == "standard" else self.read("lapse rate", method)
+            rate = STANDARD_LAPSE_RATE if height == "standard" else self.read("lapse rate", method)
             return None if rate is None else values + rate * up
         temperature = self.read("t2m", method)
-        base = ICAO_TEMPERATURE if temperature is None else temperature
-        return values * np.exp(-GRAVITY * up / (DRY_AIR * (base + STANDARD * up / 2)))
+        base = STANDARD_TEMPERATURE if temperature is None else temperature
+        return values * np.exp(-GRAVITY * up / (DRY_AIR * (base + STANDARD_LAPSE_RATE * up / 2)))
 
     def amount(
         self, method: str, time: pd.Series, period: np.ndarray, step: np.ndarray, place: np.ndarray

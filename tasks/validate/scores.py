@@ -1,4 +1,4 @@
-"""Scores of pairs: pooled with intervals, by lead time, by station; skill; contingency tables; case studies.
+"""Scores of pairs: pooled with intervals, by lead time, by station; skill; case studies. Events: events.py.
 
 Method: WMO-No. 485, Appendix 2.2.34. All candidates of a variable are scored on one and the same sample.
 """
@@ -10,71 +10,16 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-import xarray as xr
-from scores.categorical import BasicContingencyManager
 
-from tasks.handover.candidates import ALL, APART, CASES, FAR, HEADLINE, NEAR, Candidate, baselines, candidates, headline
+from tasks.handover.candidates import ALL, APART, CASES, HEADLINE, Candidate, baselines, headline
 from tasks.handover.scorecard import CaseStudy, EventScore, Skill, StationScore
-from tasks.validate.moments import Moments, errors, interval, moments, resampled_rmse
+from tasks.validate.events import contingency_scores
+from tasks.validate.moments import errors, interval, resampled_rmse
+from tasks.validate.scored import UNITS, Sample, samples
 
-UNITS = {
-    "t2m": "K", "d2m": "K", "sp": "Pa", "msl": "Pa", "tp": "m", "wind_speed": "m s-1", "wind_vector": "m s-1",
-    "wind_direction": "degree",
-}  # fmt: skip
 ENOUGH = 0.9  # of a station's reports: with fewer it does not count (WMO-No. 485)
 BOX = 2.0  # degrees: a day's errors in one box are one block of the bootstrap
 FEWEST_BLOCKS = 10  # with fewer, a station's day is a block
-MM = 1e-3
-# (variable, period) -> thresholds in SI
-EVENTS = {
-    ("wind_speed", 0.0): (5.0, 10.0, 15.0),
-    ("tp", 6.0): (1 * MM, 5 * MM, 25 * MM),
-    ("tp", 24.0): (1 * MM, 10 * MM, 50 * MM),
-}
-
-
-@dataclass(frozen=True)
-class Sample:
-    """Pairs of one variable and period without missing values, and the forecasts that are scored on them."""
-
-    variable: str
-    period: float
-    pairs: pd.DataFrame
-    candidates: list[Candidate]
-
-    @property
-    def angular(self) -> bool:
-        """Whether errors wrap at 180 degrees."""
-        return self.variable == "wind_direction"
-
-    @property
-    def correlated(self) -> bool:
-        """Whether a correlation means anything."""
-        return self.variable not in ("wind_direction", "wind_vector")
-
-    def of_group(self, group: str) -> Sample:
-        """The pairs of a group of heights; of stations without a known height there are only those of ALL."""
-        here = in_group(self.pairs["above"], group)
-        return self if here.all() else Sample(self.variable, self.period, self.pairs[here], self.candidates)
-
-    def moments(self, candidate: Candidate, groups: np.ndarray, size: int) -> Moments:
-        """Sums of a candidate's errors by group."""
-        forecast, observed = self.pairs[candidate.name].to_numpy(), self.pairs["observed"].to_numpy()
-        return moments(forecast, observed, groups, size, self.angular)
-
-
-def in_group(above: pd.Series, group: str) -> np.ndarray:
-    """Which stations belong to a group by their height above the product's terrain."""
-    away = np.abs(above.to_numpy())
-    match group:
-        case "all":
-            return np.ones(len(away), dtype=bool)
-        case "within 100 m":
-            return away <= NEAR
-        case "100 to 300 m":
-            return (away > NEAR) & (away <= FAR)
-        case _:
-            return away > FAR
 
 
 def reporting(pairs: pd.DataFrame, complete: bool = True) -> np.ndarray:
@@ -105,16 +50,6 @@ def _faithful(found: pd.DataFrame, complete: bool) -> pd.Index:
         owed = owed[owed["time"] <= owed["station"].map(last)]
     share = reports.groupby("station", observed=True).size() / owed.groupby("station", observed=True).size()
     return share.index[share >= ENOUGH]
-
-
-def samples(pairs: pd.DataFrame) -> Iterator[Sample]:
-    """One a variable and period. Candidates without any value are left out, rows without all others too."""
-    for (variable, period), found in pairs.groupby(["variable", "period"], sort=False):
-        named = [c for c in candidates(str(variable)) if c.name in found and found[c.name].notna().any()]
-        there = np.logical_and.reduce([found[c.name].notna().to_numpy() for c in named] or [[False]])
-        if there.any():
-            whole = found if there.all() else found[there]
-            yield Sample(str(variable), float(str(period)), whole, named)
 
 
 def blocks(pairs: pd.DataFrame) -> tuple[np.ndarray, int]:
@@ -151,8 +86,16 @@ def _pooled(sample: Sample, group: str) -> tuple[list[StationScore], np.ndarray]
     return rows, drawn
 
 
-def _skill(rows: list[StationScore], drawn: np.ndarray, ours: Candidate, others: list[Candidate]) -> Skill | None:
-    """Ours against the best of others, by RMSE; None if either has no score."""
+def skill(rows: list[StationScore], drawn: np.ndarray, ours: Candidate, others: list[Candidate]) -> Skill | None:
+    """Skill score in RMSE, 1 - RMSE(ours) / RMSE(best), against the others' best; 1 is perfect, below 0 is worse.
+
+    rows: scores of one sample, one a candidate. drawn (RESAMPLES, candidates), in the order of rows: their RMSE, on the
+    same resampled blocks for all, whose ratios give the 95 % interval `low` to `high`. The best is chosen on this very
+    sample and kept in the resampling, so the interval does not know of the choice. None if ours or all others have no
+    score, or if the best has no error. Raises nothing.
+
+    Murphy 1988, doi:10.1175/1520-0493(1988)116<2417:SSBOTM>2.0.CO;2, there of mean squares: 1 - (1 - s)^2.
+    """
     index = {row.candidate: i for i, row in enumerate(rows)}
     there = [c for c in others if c.name in index]
     if ours.name not in index or not there:
@@ -186,7 +129,12 @@ class Scores:
 
 
 def score(pairs: pd.DataFrame) -> Scores:
-    """Pooled scores of all candidates for all groups of heights."""
+    """Pooled scores of all candidates for all groups of heights.
+
+    pairs: columns of tasks/handover/candidates.py and one a candidate, SI, NaN where there is none. Errors are forecast
+    minus observed: bias, mean absolute error, root mean square error, Pearson's correlation (`tasks.validate.moments`).
+    A row counts if every candidate has a value, so that all are scored on one sample. Without pairs there are no rows.
+    """
     out = Scores([], [], [], [], [])
     for sample in samples(pairs):
         ours = headline(sample.variable)
@@ -198,46 +146,14 @@ def score(pairs: pd.DataFrame) -> Scores:
                 continue
             rows, drawn = _pooled(part, group)
             out.scores.extend(rows)
-            if (best := _skill(rows, drawn, ours, baselines(sample.variable))) is not None:
+            if (best := skill(rows, drawn, ours, baselines(sample.variable))) is not None:
                 out.skill.append(best)
             reference = Candidate("input", ours.method, ours.height)
-            if (judged := _skill(rows, drawn, ours, [reference])) is not None:
+            if (judged := skill(rows, drawn, ours, [reference])) is not None:
                 out.judged.append(judged)
-        out.events.extend(_events(sample, [ours, *baselines(sample.variable)]))
+        out.events.extend(contingency_scores(sample, [ours, *baselines(sample.variable)]))
         out.cases.extend(_cases(sample.of_group(CASES), ours))
     return out
-
-
-def _finite(value: xr.DataArray) -> float | None:
-    number = float(value)
-    return number if np.isfinite(number) else None
-
-
-def contingency(forecast: np.ndarray, observed: np.ndarray, threshold: float) -> BasicContingencyManager:
-    """Contingency table of values at or above a threshold; its methods are the scores of library `scores`."""
-    said, seen = forecast >= threshold, observed >= threshold
-    counts = {
-        "tp_count": (said & seen).sum(), "tn_count": (~said & ~seen).sum(), "fp_count": (said & ~seen).sum(),
-        "fn_count": (~said & seen).sum(), "total_count": len(said),
-    }  # fmt: skip
-    return BasicContingencyManager({k: xr.DataArray(float(v)) for k, v in counts.items()})
-
-
-def _events(sample: Sample, shown: list[Candidate]) -> Iterator[EventScore]:
-    observed = sample.pairs["observed"].to_numpy()
-    for threshold in EVENTS.get((sample.variable, sample.period), ()):
-        for candidate in (c for c in shown if c in sample.candidates):
-            # float32 forecasts, and observations in tenths: just below a threshold by rounding is at it
-            edge = threshold * (1 - 1e-6)
-            table = contingency(sample.pairs[candidate.name].to_numpy(), observed, edge)
-            counts = {k: int(v) for k, v in table.get_counts().items()}
-            yield EventScore(
-                variable=sample.variable, period=sample.period, units=UNITS[sample.variable], threshold=threshold,
-                candidate=candidate.name, hits=counts["tp_count"], misses=counts["fn_count"],
-                false_alarms=counts["fp_count"], correct_negatives=counts["tn_count"],
-                pod=_finite(table.probability_of_detection()), far=_finite(table.false_alarm_ratio()),
-                ets=_finite(table.equitable_threat_score()), frequency_bias=_finite(table.frequency_bias()),
-            )  # fmt: skip
 
 
 def _cases(sample: Sample, ours: Candidate) -> Iterator[CaseStudy]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from models.constants import KELVIN
 from tasks.validate.companions import of_variable
 from tasks.validate.stations.table import reject
 
@@ -26,7 +27,7 @@ PATIENCE: dict[str, dict[float, tuple[int, int]]] = {
     "wind_direction": {10.0: (48, 14), 1.0: (24, 7)},
 }
 STEPS_OF_UNIT = {"msl": 100.0, "sp": 100.0}  # pressure is reported in hPa
-ZERO_OF_UNIT = {"t2m": 273.15, "d2m": 273.15}  # temperature in degrees Celsius
+ZERO_OF_UNIT = {"t2m": KELVIN, "d2m": KELVIN}  # temperature in degrees Celsius
 CALM = {"wind_speed": 0.5, "wind_direction": 0.0}  # calm nights last: up to here a value may stay (HadISD)
 FEWEST_OF_DAYS = 10  # reports, in a run that is judged by its days (HadISD)
 LONGEST_GAP = 24.0  # h; what comes after is another run: two equal reports three days apart say nothing

@@ -14,7 +14,7 @@ import xarray as xr
 from scores.spatial import fss_2d_single_field
 
 from models.interpolation import bicubic, conservative_bicubic
-from tasks.grids.cell_means import Recoarsen
+from tasks.grids.cell_means import cell_means
 from tasks.grids.grid import Grid, canonical
 from tasks.handover.prepared import Prepared
 from tasks.handover.scorecard import FractionsScore, TruthScore
@@ -42,7 +42,7 @@ def beside_truth(
     rows, cols = target.axes_in(prepared.grid)
     with xr.open_dataset(truth_file) as truth:
         to_canonical = canonical(truth.latitude.values, truth.longitude.values, truth_file.name)
-        average = Recoarsen(target, to_canonical.grid)
+        average = cell_means(target, to_canonical.grid)
         for name in (n for n in VARIABLES if n in product):
             coarse = torch.from_numpy(prepared.fields[name].values[0])
             fields = {
@@ -56,7 +56,7 @@ def beside_truth(
 
 
 def score_against(found: dict[str, Beside]) -> list[TruthScore]:
-    """RMSE of product, bicubic and conservative bicubic, by variable."""
+    """RMSE, sqrt(mean((f - t)^2)), of product, bicubic and conservative bicubic over the truth's cells, in SI."""
     scores = []
     for name, beside in found.items():
         rmse = {label: float(np.sqrt(((f - beside.truth) ** 2).mean())) for label, f in beside.candidates.items()}
@@ -65,7 +65,14 @@ def score_against(found: dict[str, Beside]) -> list[TruthScore]:
 
 
 def fractions(found: dict[str, Beside], spacing: float) -> list[FractionsScore]:
-    """Fractions skill scores (Roberts and Lean 2008, doi:10.1175/2007MWR2123.1) of wind and rain that occurred."""
+    """Fractions skill scores of wind and rain that occurred, 1 - sum (p_f - p_t)^2 / (sum p_f^2 + sum p_t^2).
+
+    p: share of points at or above a threshold (EVENTS) in a window of WINDOWS points a side, which lies whole inside
+    the field; sums over all windows. `spacing`: of the truth, in degrees. Events rarer than RARE in it are left out, so
+    no score is 0 for a day that was rightly dry. NaN would count as no event; a truth has none.
+
+    Roberts & Lean 2008, doi:10.1175/2007MWR2123.1; computed by library `scores`.
+    """
     if {"u10", "v10"} <= found.keys():
         u, v = found["u10"], found["v10"]
         speeds = {label: np.hypot(u.candidates[label], v.candidates[label]) for label in u.candidates}

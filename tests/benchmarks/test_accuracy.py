@@ -126,6 +126,40 @@ def test_results_of_different_data_are_refused(folder: Path) -> None:
         Results.read(folder / "results", folder / "suite.toml")
 
 
+def sentence(folder: Path) -> str:
+    """What the page says of limits."""
+    return " ".join(accuracy.limits_words(Results.read(folder / "results", folder / "suite.toml")).split())
+
+
+def test_page_says_who_was_scored_within_the_limits_of_products_and_who_earlier(folder: Path) -> None:
+    assert sentence(folder).endswith(
+        "temperature. *back-projection*, *finescale, equal* and *EDSR-x2, equal* were scored earlier, within an older "
+        "form of it: cell means restored once, then rain cut at zero, dew points left alone."
+    )
+    settings = {"tolerance": 1e-4}
+    for name, limits in (("back-projection", settings), ("inr-equal", settings), ("bicubic", None)):
+        result = {"method": name, "limits": limits, "records": [record(OURS)]}
+        (folder / "results" / f"{name}.json").write_text(json.dumps(result))
+    for name in ("lte-published", "ablation-no-fusion", "ablation-no-fusion-seed1"):
+        (folder / "results" / f"{name}.json").write_text(json.dumps({"records": [record(OURS)]}))
+    now, before = sentence(folder).split("at most the temperature. ")[1].split("`models/limits.py`. ")
+    assert now.startswith("*back-projection* and *finescale, equal* were held by the code that products go through")
+    assert before.startswith("*EDSR-x2, equal* and *ablations* were scored earlier")
+    for name in ("edsr-x2-equal", "ablation-no-fusion", "ablation-no-fusion-seed1"):
+        result = json.loads((folder / "results" / f"{name}.json").read_text()) | {"limits": settings}
+        (folder / "results" / f"{name}.json").write_text(json.dumps(result))
+    assert sentence(folder).endswith("`models/limits.py`."), "nothing is left of the older ones"
+
+
+def test_a_picture_whose_fields_are_not_here_stays_as_it_was_drawn(folder: Path, results: Results) -> None:
+    drawn = folder / "docs" / "accuracy" / "maps-t2m.png"
+    drawn.parent.mkdir(parents=True)
+    drawn.write_bytes(b"a picture")
+    page = accuracy.write(results, folder / "results", folder / "docs", folder / "suite.toml", model=None)
+    assert "one colour scale a row. Drawn from an earlier evaluation" in page.read_text()
+    assert drawn.read_bytes() == b"a picture"
+
+
 def test_page_names_what_is_missing_and_leaves_its_pictures_out(folder: Path, results: Results) -> None:
     path = accuracy.write(results, folder / "results", folder / "docs", folder / "suite.toml", model=None)
     text = path.read_text()

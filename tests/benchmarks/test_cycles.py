@@ -23,7 +23,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
 
 
 def fields(file: Path) -> dict[str, DecodedField]:
-    return {f.variable.name: f for f in decode(file, set(PARAMETERS.values()))}
+    return {f.header.variable.name: f for f in decode(file, set(PARAMETERS.values()))}
 
 
 def test_fields_are_physical_and_global(files: list[Path]) -> None:

@@ -20,7 +20,7 @@ from starlette.staticfiles import StaticFiles
 from benchmarks.runs.clients import node_is_here
 from flows.downscale import downscale
 from tests.conftest import DEMO_GRIB
-from tests.flows.conftest import messages
+from tests.grib import messages
 from tests.servers.s3 import free_ports
 
 HOURS = (8, 11, 14)

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 
 import pytest
 import yaml
 from prefect.cli.deploy._models import PrefectYamlModel
 
-from deployments.generate import COMMITTED, build, found_regions, render
+from deployments.generate import COMMITTED, build, deployed, found_regions, render
 from tasks.region import search as regions
 from tasks.region.search import SEARCH_PATH_VARIABLE, SHIPPED
-from tests.conftest import HUBEI, ROOT, RegionMaker
+from tests.conftest import HUBEI, RegionMaker
 
 
 def by_name(content: dict) -> dict[str, dict]:
     """Deployments by flow and name."""
-    return {f"{Path(d['entrypoint'].split(':')[0]).stem}/{d['name']}": d for d in content["deployments"]}
+    return {f"{d['entrypoint'].rsplit('.')[-1]}/{d['name']}": d for d in content["deployments"]}
 
 
 def test_the_committed_file_is_what_is_made_of_the_shipped_regions(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -62,8 +61,16 @@ def test_entrypoints_are_functions_that_take_the_parameters() -> None:
     from prefect.flows import load_flow_from_entrypoint
 
     for deployment in yaml.safe_load(COMMITTED.read_text())["deployments"]:
-        flow = load_flow_from_entrypoint(f"{ROOT}/{deployment['entrypoint']}")
+        flow = load_flow_from_entrypoint(deployment["entrypoint"])
         flow.validate_parameters(deployment["parameters"]) if deployment["parameters"] else None
+
+
+def test_the_server_knows_deployments_by_the_names_of_their_flows() -> None:
+    from prefect.flows import load_flow_from_entrypoint
+
+    shipped = [regions.load(str(HUBEI) + os.sep)]
+    entries = build(shipped)["deployments"]
+    assert deployed(shipped) == [f"{load_flow_from_entrypoint(d['entrypoint']).name}/{d['name']}" for d in entries]
 
 
 def test_every_shipped_region_says_when_it_runs() -> None:

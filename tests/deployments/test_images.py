@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import yaml
 
-from deployments.bootstrap import POOLS
+from flows.server.names import POOLS
 from tests.conftest import ROOT
 
 COMPOSE = ROOT / "deployments/compose.yaml"

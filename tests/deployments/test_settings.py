@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import os
+import re
 import shlex
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
+from pydantic import AliasChoices
 
 from deployments.parts import control_socket, parts, supervisor_config
-from deployments.settings import Secrets, Settings
+from deployments.settings import Environment, Secrets, Settings
 from tasks.errors import BadInput
+from tests.conftest import ROOT
 
 KNOWN = Secrets("key", "secret", "word")
 
 
 def read(tmp_path: Path, **environ: str) -> Settings:
-    return Settings.read({"FINESCALE_STACK": str(tmp_path), "FINESCALE_GPU_WORKERS": "1"} | environ)
+    given = {"FINESCALE_STACK": str(tmp_path), "FINESCALE_GPU_WORKERS": "1"} | environ
+    with patch.dict(os.environ, given, clear=True):
+        return Settings.read()
 
 
 def names(settings: Settings) -> list[str]:
@@ -63,8 +70,21 @@ def test_other_machines_are_let_in_with_a_password_only(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("value", ["web", "0", "70000"])
 def test_a_port_that_is_none_is_refused(tmp_path: Path, value: str) -> None:
-    with pytest.raises(BadInput, match=f"FINESCALE_UI_PORT={value}"):
+    with pytest.raises(BadInput, match=f"^FINESCALE_UI_PORT={value}: give a whole number from 1 to 65535$"):
         read(tmp_path, FINESCALE_UI_PORT=value)
+
+
+def test_every_variable_of_the_operators_card_is_read(tmp_path: Path) -> None:
+    rows = (ROOT / "docs/operate.md").read_text().split("| set before `make up` |")[1].split("\n\n")[0]
+    documented = set(re.findall(r"`([A-Z][A-Z_0-9]+)`", "".join(line.split("|")[1] for line in rows.splitlines()[2:])))
+    aliases = [f.validation_alias for f in Environment.model_fields.values()]
+    known = {name for alias in aliases for name in (alias.choices if isinstance(alias, AliasChoices) else [alias])}
+    assert len(documented) > 8
+    assert documented <= known
+
+
+def test_a_variable_that_is_empty_is_not_set(tmp_path: Path) -> None:
+    assert read(tmp_path, FINESCALE_UI_PORT="", FINESCALE_STORE="", FINESCALE_WORKSPACE="") == read(tmp_path)
 
 
 def test_secrets_are_made_once_and_for_their_owner(tmp_path: Path) -> None:
@@ -76,7 +96,7 @@ def test_secrets_are_made_once_and_for_their_owner(tmp_path: Path) -> None:
 
 def test_one_gpu_worker_a_card_one_run_each(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "2,5")
-    found = parts(Settings.read({"FINESCALE_STACK": str(tmp_path)}), KNOWN)
+    found = parts(read(tmp_path, FINESCALE_GPU_WORKERS=""), KNOWN)
     workers = [p for p in found if p.name.startswith("worker-gpu")]
     assert [w.environment["CUDA_VISIBLE_DEVICES"] for w in workers] == ["2", "5"]
     assert all(w.command[-2:] == ["--limit", "1"] for w in workers)

@@ -18,6 +18,7 @@ from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import httpx
 import psutil
@@ -246,8 +247,9 @@ def test_a_verdict_is_given_by_a_run_of_its_own_and_drift_is_told(
     seen = subprocess.run([sys.executable, "-c", code], env=environ, capture_output=True, text=True, timeout=60)
     assert seen.stdout.strip() == "verified", seen.stderr
     # what the flow does when scores are above their range
-    tell = "from flows.verify import _tell; from tasks import region; _tell(region.load('small'), ['t2m: RMSE 9 K'])"
-    subprocess.run([sys.executable, "-c", tell], env=environ, cwd=ROOT, check=True, timeout=60)
+    emit = "from flows.verify import emit_drift; from tasks.region import search as regions; "
+    emit += "emit_drift(regions.load('small'), ['t2m: RMSE 9 K'])"
+    subprocess.run([sys.executable, "-c", emit], env=environ, cwd=ROOT, check=True, timeout=60)
     (told,) = eventually(lambda: [t for t in run.told if t["title"] == "finescale: drift"])
     assert "small: t2m: RMSE 9 K" in told["message"]
 
@@ -281,7 +283,9 @@ def test_down_leaves_nothing_running_and_up_finds_the_data(
     assert down.returncode == 0
     assert time.monotonic() - began < 30
     assert not strays(run.folder)
-    assert not [p for p in Settings.read(run.environ).ports() if taken(p)]
+    with patch.dict(os.environ, run.environ, clear=True):
+        ports = Settings.read().ports()
+    assert not [p for p in ports if taken(p)]
     assert run("down").stdout == "not up, nothing to do\n"
     assert (run.folder / "postgres" / "PG_VERSION").is_file()
 

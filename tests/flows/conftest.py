@@ -1,4 +1,4 @@
-"""The command line in process, and GRIB files made from the demo cycle's messages."""
+"""The command line in process, set up as `finescale` is, and GRIB files made from the demo cycle's messages."""
 
 from __future__ import annotations
 
@@ -12,6 +12,10 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from flows.commands.app import app
+from flows.server import runtime
+from tests.grib import messages
+
+runtime.set_up()  # before a test imports Prefect
 
 CommandLine = Callable[..., Result]
 
@@ -34,16 +38,6 @@ def finescale(workspace: Path) -> Iterable[CommandLine]:
     for logger, (handlers, level, propagate) in zip(loggers, before, strict=True):
         logger.handlers, logger.propagate = handlers, propagate
         logger.setLevel(level)
-
-
-def messages(path: Path) -> list[bytes]:
-    """The GRIB messages of a file."""
-    out = []
-    with path.open("rb") as file:
-        while (handle := eccodes.codes_grib_new_from_file(file)) is not None:
-            out.append(eccodes.codes_get_message(handle))
-            eccodes.codes_release(handle)
-    return out
 
 
 @pytest.fixture(scope="session")

@@ -18,7 +18,8 @@ from flows.downscale import downscale
 from tasks.region import search as regions
 from tests.conftest import DEMO_GRIB, ROOT, RegionMaker
 from tests.flows.conftest import CommandLine
-from tests.servers.opendata import messages, param_of, relabelled
+from tests.grib import messages
+from tests.servers.opendata import param_of, relabelled
 
 DOC = (ROOT / "docs/add-a-region.md").read_text(encoding="utf-8")
 

@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 import xarray as xr
 
-from flows.backfill import backfill, cycles_between
+from flows.backfill import BackfillIncomplete, backfill, cycles_between
 from flows.products.preliminary import preliminary_cycles
 from flows.products.status import region_status
-from tasks.errors import BackfillIncomplete, BadInput
+from tasks.errors import BadInput
 from tests.conftest import RegionMaker
 from tests.flows.conftest import CommandLine
-from tests.servers import opendata
+from tests.servers.http import cut
 from tests.servers.opendata import OpenData, open_data
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
@@ -35,10 +35,10 @@ def mirror() -> Iterator[OpenData]:
 
 @pytest.fixture
 def region(mirror: OpenData, make_region: RegionMaker) -> str:
-    """Hubei at a coarse target with that mirror."""
+    """Hubei with that mirror, one variable and a coarse target: what its products hold does not matter here."""
     acquire = {"mirrors": [mirror.url], "wait_minutes": 0.05, "pause_seconds": 0.5, "poll_seconds": 0.5}
-    folder = make_region(lead_times={"start": 3, "stop": 3, "step": 3}, acquire=acquire, spacing=0.25)
-    return str(folder)
+    lead_times = {"start": 3, "stop": 3, "step": 3}
+    return str(make_region(lead_times=lead_times, acquire=acquire, spacing=0.25, variables=["t2m"], required=None))
 
 
 def test_every_cycle_is_made_and_the_next_time_none(
@@ -60,7 +60,7 @@ def test_every_cycle_is_made_and_the_next_time_none(
 def test_a_failed_day_is_listed_and_is_all_that_is_left(
     region: str, mirror: OpenData, tmp_path: Path, workspace: Path, finescale: CommandLine
 ) -> None:
-    mirror.on("20261118.*grib2", opendata.cut(50))
+    mirror.on("20261118.*grib2", cut(50))
     command = [
         "backfill",
         region,
@@ -75,6 +75,7 @@ def test_a_failed_day_is_listed_and_is_all_that_is_left(
     ]
     result = finescale(*command)
     assert result.exit_code == 1
+    assert result.stdout == "2 made, 0 were there\n"
     last = result.output.strip().splitlines()[-1]
     assert "2 made, 0 were there, 1 of 3 failed (ifs/2026-11-18T00: " in last
     assert "only these are left" in last
@@ -91,6 +92,20 @@ def test_cycles_that_are_only_not_ready_end_with_exit_3(region: str, tmp_path: P
     ) as raised:
         backfill(region, source="ifs", start=date(2026, 11, 20), store=str(tmp_path / "store"))
     assert raised.value.exit_code == 3
+    assert list(raised.value.report.not_ready) == ["ifs/2026-11-20T00"]
+
+
+def test_report_of_a_backfill_that_failed_is_printed_for_programs(
+    region: str, tmp_path: Path, workspace: Path, finescale: CommandLine
+) -> None:
+    shown = finescale(
+        "backfill", region, "--source", "ifs", "--start", "2026-11-19", "--end", "2026-11-20",
+        "--store", tmp_path / "s", "--json",
+    )  # fmt: skip
+    report = json.loads(shown.stdout)
+    assert shown.exit_code == 3
+    assert (report["made"], list(report["not_ready"])) == (["ifs/2026-11-19T00"], ["ifs/2026-11-20T00"])
+    assert "finescale: backfill hubei: 1 made, 0 were there, 1 of 2 failed (" in shown.stderr
 
 
 def test_cycles_of_a_span_of_days() -> None:
@@ -128,11 +143,8 @@ def test_what_was_made_of_preliminary_fields_is_listed_when_final_ones_are_due(
     assert [str(c) for c in preliminary_cycles(store, "hubei", "era5", at + timedelta(days=100))] == [
         "era5/2026-05-30T00"
     ]
-    by_cycle = {c["cycle"]: c for c in region_status("hubei", store)["cycles"]}
-    assert (by_cycle["era5/2026-05-30T00"]["preliminary"], by_cycle["ifs/2026-11-17T00"]["preliminary"]) == (
-        True,
-        False,
-    )
+    preliminary = {c.cycle: c.preliminary for c in region_status("hubei", store).cycles}
+    assert preliminary == {"era5/2026-05-30T00": True, "ifs/2026-11-17T00": False}
     shown = finescale("status", "hubei", "--store", store).output
     assert "preliminary (ERA5T): 1, of these final by now: era5/2026-05-30T00" in shown
     assert "finescale backfill hubei --source era5 --refresh-preliminary" in shown

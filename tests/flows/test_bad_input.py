@@ -17,9 +17,9 @@ import eccodes
 import numpy as np
 import pytest
 import xarray as xr
-from typer.testing import CliRunner, Result
+from prefect.settings import PREFECT_API_URL, temporary_settings
+from typer.testing import Result
 
-from flows.commands.app import app
 from tasks.errors import BadInput
 from tests.conftest import DEMO_GRIB, ROOT, TRUTH, RegionMaker
 from tests.flows.conftest import CommandLine, GribMaker
@@ -39,16 +39,11 @@ def files_below(folder: Path) -> dict[str, str]:
 
 
 @pytest.fixture(scope="module")
-def published(prefect_server: None, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, str]]:
+def published(demo_store: Path) -> tuple[Path, dict[str, str]]:
     """A store with the demo's good product, and its files' sums."""
-    store = tmp_path_factory.mktemp("published") / "store"
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("FINESCALE_WORKSPACE", str(store.with_name("workspace")))
-        result = CliRunner().invoke(app, ["run", "hubei", "--source", "demo", "--store", str(store)])
-    assert result.exit_code == 0, result.output
-    files = files_below(store)
+    files = files_below(demo_store)
     assert {"hubei/demo/latest.json", f"hubei/demo/2021/12/{INIT}.json"} <= files.keys()
-    return store, files
+    return demo_store, files
 
 
 def assert_one_line(result: Result, *, says: list[str], after: str = "") -> None:
@@ -356,25 +351,29 @@ def test_a_process_of_its_own_ends_with_one_line_and_exit_code_2() -> None:
     assert done.stdout == ""
 
 
-def test_the_grib_library_adds_no_lines_of_its_own(demo_grib: Path, tmp_path: Path) -> None:
+def test_the_grib_library_adds_no_lines_of_its_own(
+    demo_grib: Path, tmp_path: Path, finescale: CommandLine, capfd: pytest.CaptureFixture[str]
+) -> None:
     data = bytearray(demo_grib.read_bytes())
     data[54] ^= 0x01  # highest byte of a section's length: ecCodes writes of it to standard error as well
     demo_grib.write_bytes(data)
-    done = in_a_process_of_its_own("field", demo_grib, tmp_path / "fine.nc", "--scale", "2")
-    assert done.returncode == 2
-    assert len(done.stderr.splitlines()) == 1, done.stderr
+    result = finescale("field", demo_grib, tmp_path / "fine.nc", "--scale", "2")
+    assert result.exit_code == 2
+    assert len(result.stderr.splitlines()) == 1, result.stderr
+    assert capfd.readouterr().err == "", "what C writes goes past Python's own standard error"
 
 
-@pytest.mark.parametrize(
-    ("environment", "says"),
-    [
-        ({"PREFECT_API_URL": "http://127.0.0.1:9/api"}, "Prefect server http://127.0.0.1:9/api does not answer"),
-        ({"PREFECT_API_URL": "", "PREFECT_HOME": "/proc/nowhere"}, "/proc/nowhere cannot be written; set PREFECT_HOME"),
-    ],
-    ids=["silent_server", "home_not_writable"],
-)
-def test_prefect_that_cannot_be_used_is_one_line(environment: dict[str, str], says: str, tmp_path: Path) -> None:
+def test_a_server_that_is_silent_is_one_line(finescale: CommandLine, tmp_path: Path) -> None:
+    with temporary_settings({PREFECT_API_URL: "http://127.0.0.1:9/api"}):
+        result = finescale("run", "hubei", "--source", "demo", "--store", tmp_path / "store")
+    assert (result.exit_code, len(result.stderr.splitlines())) == (1, 1), result.stderr
+    assert "Prefect server http://127.0.0.1:9/api does not answer" in result.stderr
+    assert not (tmp_path / "store").exists()
+
+
+def test_a_folder_of_prefect_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
+    environment = {"PREFECT_API_URL": "", "PREFECT_HOME": "/proc/nowhere"}
     done = in_a_process_of_its_own("run", "hubei", "--source", "demo", "--store", tmp_path / "store", **environment)
     assert (done.returncode, len(done.stderr.splitlines())) == (1, 1), done.stderr
-    assert says in done.stderr
+    assert "/proc/nowhere cannot be written; set PREFECT_HOME" in done.stderr
     assert not (tmp_path / "store").exists()

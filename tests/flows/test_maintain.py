@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import time
 from datetime import UTC, datetime, timedelta
@@ -82,13 +83,15 @@ def test_damaged_product_fails_the_run_with_what_to_type_and_readers_get_the_las
     assert state.is_failed()
     with pytest.raises(ProductDamaged) as raised:
         state.result()
-    told = str(raised.value)
-    assert told in (state.message or "")
-    assert "\n" not in told
-    assert f"{bad.cycle}: t2m at +3 h" in told
+    message, report = str(raised.value), raised.value.report
+    assert state.message == message
+    assert "\n" not in message
+    assert f"{bad.cycle}: t2m at +3 h" in message
+    assert list(report.damaged) == [bad.cycle]
+    assert sorted(report.checked) == sorted([good.cycle, bad.cycle])
     source, stamp = bad.cycle.split("/")
-    assert f"make it again: finescale run hubei --source {source} --cycle {stamp}" in told
-    assert told.endswith("readers are led to the last good one")
+    assert f"make it again: finescale run hubei --source {source} --cycle {stamp}" in message
+    assert message.endswith("readers are led to the last good one")
     assert latest(store) == good.product
     assert {e.cycle: e.state for e in entries(store, "hubei")} == {good.cycle: "published", bad.cycle: "damaged"}
     assert maintain("hubei", store=store).damaged == {}, "it is known by then"
@@ -127,8 +130,11 @@ def test_commands(tmp_path: Path, workspace: Path, finescale: CommandLine) -> No
         "would remove 0 cycles, 0 products and pictures without an entry, 0 left-overs; read 2 products, 0 damaged",
     )
     spoil(store, bad)
+    plan = finescale("maintain", "hubei", "--store", store, "--dry-run", "--json")
+    assert (plan.exit_code, list(json.loads(plan.stdout)["damaged"])) == (1, [bad.cycle])
+    assert plan.stderr.splitlines()[-1].endswith("dry run: nothing was changed")
     shown = finescale("maintain", "hubei", "--store", store)
-    assert shown.exit_code == 1
+    assert (shown.exit_code, shown.stdout.splitlines()[-1][-9:]) == (1, "1 damaged")
     assert shown.output.splitlines()[-1].startswith(f"finescale: hubei: damaged: {bad.cycle}: t2m at +3 h")
     stamp = good.cycle.split("/")[1]
     shown = finescale("withdraw", "hubei", stamp, "--why", "wrong terrain", "--store", store)

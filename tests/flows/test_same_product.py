@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
+from tasks.arrays import open_zarr
 from tasks.downscale.fields import downscale_fields
 from tasks.downscale.packages import open_package
 from tasks.downscale.predict import make_plan
@@ -19,7 +20,6 @@ from tasks.grids.box import Box
 from tasks.prepare import prepare_files
 from tasks.region import search as regions
 from tasks.region.document import Region
-from tasks.storage import open_zarr
 from tasks.store.packing import round_field
 from tasks.variables import VARIABLES
 from tests.conftest import DEMO_GRIB, RegionMaker
@@ -40,10 +40,10 @@ class Made:
 def make(files: list[Path], region: Region) -> Made:
     """What the flow makes of files, without Prefect and without a store."""
     package = open_package(region.model)
-    assembled, prepared = prepare_files([str(file) for file in files], region, package.halo)
+    _, prepared = prepare_files([str(file) for file in files], region, package.halo)
     network = package.load()
     plan = make_plan(prepared.grid, region.target, halo=package.halo, reach=network.reach)
-    return Made(assembled.fields, downscale_fields(prepared, plan, network, package.variables))
+    return Made(prepared.fields, downscale_fields(prepared, plan, network, package.variables))
 
 
 def rounded(product: xr.Dataset) -> xr.Dataset:

@@ -3,66 +3,62 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 import xarray as xr
+from ecmwf.opendata.urls import URLS
+from typer.testing import Result
 
 from tasks.acquire.demo import STEP, TIME, DemoSource
 from tasks.acquire.ifs import IfsSource
 from tasks.handover.cycle import Cycle, RawFile
-from tasks.prepare import prepare_files
+from tasks.prepare import prepare
 from tasks.region import search as regions
 from tasks.region.document import Region
-from tests.conftest import ROOT, RegionMaker
+from tests.conftest import RegionMaker
+from tests.flows.conftest import CommandLine
 from tests.servers import opendata
+from tests.servers.http import cut
 from tests.servers.opendata import OpenData, open_data
 
 QUICK = {"timeout_seconds": 5, "pause_seconds": 0.5, "poll_seconds": 0.5, "wait_minutes": 0.1}
 
 
 @pytest.fixture
-def mirror() -> Iterator[OpenData]:
-    """A mirror with a cycle of eight hours ago, complete to 6 h, and the next one, which is not."""
+def mirror(monkeypatch: pytest.MonkeyPatch) -> Iterator[OpenData]:
+    """What the mirrors' names mean: a cycle of eight hours ago, complete to 6 h, and the next one, which is not."""
     with open_data() as served:
         now = datetime.now(UTC) - timedelta(hours=8)
         time = now.replace(hour=now.hour // 6 * 6, minute=0, second=0, microsecond=0)
         served.add_demo(time, [0, 3, 6])
         served.add_demo(time + timedelta(hours=6), [0, 3])
+        for name in ("ecmwf", "aws"):
+            monkeypatch.setitem(URLS, name, served.url)  # as ECMWF_OPENDATA_URLS does it for a process
         yield served
 
 
-def run(region: Path, tmp_path: Path, mirror: OpenData, *more: str) -> subprocess.CompletedProcess[str]:
-    """`finescale run REGION --source ifs` in a process of its own, where the mirrors' names mean the stand-in."""
-    urls = json.dumps({"ecmwf": mirror.url, "aws": mirror.url})
-    environment = os.environ | {"ECMWF_OPENDATA_URLS": urls, "FINESCALE_WORKSPACE": str(tmp_path / "workspace")}
-    command = [
-        sys.executable,
-        "-m",
-        "flows.commands.app",
-        "run",
-        str(region),
-        "--source",
-        "ifs",
-        "--store",
-        str(tmp_path / "s"),
-    ]
-    return subprocess.run([*command, *more], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=240)
+Run = Callable[..., Result]
 
 
-def test_latest_cycle_from_open_data_to_product_and_again(
-    tmp_path: Path, mirror: OpenData, make_region: RegionMaker
-) -> None:
-    region = make_region(
-        lead_times={"start": 0, "stop": 6, "step": 3}, acquire=QUICK | {"mirrors": ["ecmwf", "aws"]}
-    )  # fmt: skip
-    first = run(region, tmp_path, mirror)
-    assert first.returncode == 0, first.stderr
+@pytest.fixture
+def run(make_region: RegionMaker, finescale: CommandLine, tmp_path: Path, prefect_server: None) -> Run:
+    """`finescale run REGION --source ifs` with some settings of `acquire`."""
+
+    def command(*more: str, **acquire: Any) -> Result:
+        region = make_region(lead_times={"start": 0, "stop": 6, "step": 3}, acquire=QUICK | acquire)
+        return finescale("run", region, "--source", "ifs", "--store", tmp_path / "s", *more)
+
+    return command
+
+
+def test_latest_cycle_from_open_data_to_product_and_again(tmp_path: Path, mirror: OpenData, run: Run) -> None:
+    mirrors = ["ecmwf", "aws"]
+    first = run(mirrors=mirrors)
+    assert first.exit_code == 0, first.stderr
     (entry_file,) = list((tmp_path / "s/hubei/ifs").glob("[0-9]*/*/*T*.json"))
     entry = json.loads(entry_file.read_text())
     assert (entry["lead_hours"], entry["origin"]) == ([0, 3, 6], "ifs")
@@ -71,38 +67,28 @@ def test_latest_cycle_from_open_data_to_product_and_again(
     ds = xr.open_zarr(tmp_path / "s" / entry["product"])
     assert dict(ds.sizes) == {"step": 3, "latitude": 89, "longitude": 159, "bounds": 2}
     mirror.requests.clear()
-    again = run(region, tmp_path, mirror)
-    assert again.returncode == 0, again.stderr
+    again = run(mirrors=mirrors)
+    assert again.exit_code == 0, again.stderr
     assert "published already" in again.stdout
     assert not mirror.asked(".grib2"), "what is published is not fetched again"
-    assert run(region, tmp_path, mirror, "--force").returncode == 0
+    assert run("--force", mirrors=mirrors).exit_code == 0
     assert not mirror.asked(".grib2"), "nor by force: the raw folder has it"
 
 
-def test_a_cycle_that_is_not_complete_ends_with_exit_3(
-    tmp_path: Path, mirror: OpenData, make_region: RegionMaker
-) -> None:
-    region = make_region(
-        lead_times={"start": 0, "stop": 6, "step": 3}, acquire=QUICK | {"mirrors": ["ecmwf"], "wait_minutes": 0.02}
-    )  # fmt: skip
+def test_a_cycle_that_is_not_complete_ends_with_exit_3(tmp_path: Path, mirror: OpenData, run: Run) -> None:
     newest = max(datetime.strptime(p.split("/")[-1][:10], "%Y%m%d%H") for p in mirror.files)
-    result = run(region, tmp_path, mirror, "--cycle", f"{newest:%Y-%m-%dT%H}")
-    assert result.returncode == 3, result.stderr
+    result = run("--cycle", f"{newest:%Y-%m-%dT%H}", mirrors=["ecmwf"], wait_minutes=0.02)
+    assert result.exit_code == 3, result.stderr
     assert f"ifs/{newest:%Y-%m-%dT%H}: 7 of 20 messages are missing" in result.stderr
     assert "run it again later: what is here is kept" in result.stderr
     assert not (tmp_path / "s/hubei").exists()
 
 
 @pytest.mark.fault("a message that cannot be had in time", "nothing published; what was published before stays")
-def test_a_fault_that_does_not_end_publishes_nothing(
-    tmp_path: Path, mirror: OpenData, make_region: RegionMaker
-) -> None:
-    region = make_region(
-        lead_times={"start": 0, "stop": 6, "step": 3}, acquire=QUICK | {"mirrors": ["ecmwf"], "wait_minutes": 0.02}
-    )  # fmt: skip
-    mirror.on("-3h-.*grib2", opendata.cut(100))
-    result = run(region, tmp_path, mirror)
-    assert result.returncode == 1
+def test_a_fault_that_does_not_end_publishes_nothing(tmp_path: Path, mirror: OpenData, run: Run) -> None:
+    mirror.on("-3h-.*grib2", cut(100))
+    result = run(mirrors=["ecmwf"], wait_minutes=0.02)
+    assert result.exit_code == 1
     last = result.stderr.strip().splitlines()[-1]
     assert last.startswith("finescale: ifs/")
     assert "messages are missing" in last
@@ -123,8 +109,8 @@ def test_demo_and_open_data_give_the_same_input_fields_byte_for_byte(tmp_path: P
     demo = DemoSource().fetch(Cycle(source="demo", time=TIME), hubei, str(tmp_path / "raw"))
 
     def fields(raw: list[RawFile], name: str) -> dict[str, bytes]:
-        _, prepared = prepare_files([f.uri for f in raw], hubei, halo=4)
-        folder = Path(prepared.save(str(tmp_path / name)))
+        store, cycle = str(tmp_path / name), Cycle(source="demo", time=TIME)
+        folder = Path(prepare.fn([f.uri for f in raw], hubei, cycle, store, store, halo=4).product, "input")
         return {str(f.relative_to(folder)): f.read_bytes() for f in folder.rglob("*") if f.is_file()}
 
     a, b = fields(fetched, "live"), fields(demo, "demo")

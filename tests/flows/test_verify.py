@@ -16,14 +16,15 @@ import xarray as xr
 
 from flows.downscale import downscale
 from flows.products.status import region_status
-from flows.verify import ProductsQuarantined, due, verify
+from flows.verify import ProductsQuarantined, VerifyIncomplete, due, verify
+from tasks.arrays import open_zarr
 from tasks.errors import BadInput, GateRefused
 from tasks.handover.cycle import Cycle
-from tasks.storage import open_zarr
+from tasks.region.search import SEARCH_PATH_VARIABLE
 from tasks.store.ledger import LedgerEntry, read_entry
 from tasks.store.scores import read_scores, write_scores
 from tasks.store.withdrawal import mark, withdraw
-from tests.conftest import RegionMaker
+from tests.conftest import RegionMaker, write_region
 from tests.flows.conftest import CommandLine
 from tests.published import publish
 from tests.truth_stations import DEMO, truth_at_stations
@@ -32,6 +33,7 @@ pytestmark = pytest.mark.usefixtures("prefect_server", "workspace")
 
 PRODUCT = f"hubei/demo/2021/12/{DEMO}"
 CYCLE = Cycle.parse(DEMO, "demo")
+STRICT = {"gate": {"recoarsening": 1e-12}, "variables": ["t2m"], "required": None}  # no product is let through
 
 
 class Reader:
@@ -52,7 +54,7 @@ class Reader:
         self.look()
 
     def _run(self) -> None:
-        while not self._stop.wait(0.002):
+        while not self._stop.wait(0.02):
             self.look()
 
     def look(self) -> None:
@@ -77,17 +79,31 @@ def latest(store: Path) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory, prefect_server: None) -> Path:
-    """A store with the demo product, unverified; to be copied."""
-    folder = tmp_path_factory.mktemp("made")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("FINESCALE_WORKSPACE", str(tmp_path_factory.mktemp("workspace")))
-        downscale("hubei", source="demo", store=str(folder))
+def regions(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder with a Hubei of one variable: of each there are pictures and charts, which take longest of all."""
+    folder = tmp_path_factory.mktemp("regions")
+    write_region(folder / "hubei", variables=["t2m"], required=None)
     return folder
 
 
 @pytest.fixture
-def store(tmp_path: Path, made: Path) -> Path:
+def hubei(regions: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """That is what `hubei` names."""
+    monkeypatch.setenv(SEARCH_PATH_VARIABLE, str(regions))
+
+
+@pytest.fixture(scope="module")
+def made(regions: Path, tmp_path_factory: pytest.TempPathFactory, prefect_server: None) -> Path:
+    """A store with a product of it, unverified; to be copied."""
+    folder = tmp_path_factory.mktemp("made")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("FINESCALE_WORKSPACE", str(folder / "workspace"))
+        downscale(str(regions / "hubei"), source="demo", store=str(folder / "store"))
+    return folder / "store"
+
+
+@pytest.fixture
+def store(tmp_path: Path, made: Path, hubei: None) -> Path:
     """One's own."""
     return Path(shutil.copytree(made, tmp_path / "store"))
 
@@ -104,13 +120,18 @@ def reader(store: Path) -> Iterator[Reader]:
 
 
 def test_a_product_is_unverified_until_observations_arrive_and_its_verdict_goes_everywhere(
-    store: Path, truth: Path, reader: Reader
+    tmp_path: Path, demo_store: Path, truth: Path
 ) -> None:
+    store = Path(shutil.copytree(demo_store, tmp_path / "store"))
     before = xr.open_zarr(store / f"{PRODUCT}.zarr").load()
     assert (latest(store)["quality"], latest(store)["why"]) == ("unverified", ["no observations yet"])
 
-    report = verify("hubei", source="demo", cycle=DEMO, observations=str(truth), store=str(store))
+    with Reader(store) as reader:
+        report = verify("hubei", source="demo", cycle=DEMO, observations=str(truth), store=str(store))
+        reader.look()
 
+    assert reader.seen == [(f"{DEMO}.zarr", "unverified"), (f"{DEMO}.zarr", "verified")]
+    assert reader.errors == []
     assert report.scored == {f"demo/{DEMO}": "verified"}
     entry = read_entry(str(store), "hubei", CYCLE)
     assert entry is not None
@@ -143,9 +164,6 @@ def test_a_product_is_unverified_until_observations_arrive_and_its_verdict_goes_
     stations = json.loads((store / entry.stations).read_text())["features"]
     assert len(stations) == found.stations
     assert latest(store)["stations"] == entry.stations
-    reader.look()
-    assert reader.seen == [(f"{DEMO}.zarr", "unverified"), (f"{DEMO}.zarr", "verified")]
-    assert reader.errors == []
 
 
 def test_scoring_again_with_the_same_observations_changes_nothing(store: Path, truth: Path) -> None:
@@ -156,6 +174,7 @@ def test_scoring_again_with_the_same_observations_changes_nothing(store: Path, t
     assert before == {f: f.stat().st_mtime_ns for f in store.rglob("*") if f.is_file() and f.suffix != ".png"}
 
 
+@pytest.mark.usefixtures("hubei")
 def test_a_product_can_be_verified_as_it_is_made(tmp_path: Path, truth: Path) -> None:
     outcome = downscale("hubei", source="demo", store=str(tmp_path / "store"), observations=str(truth))
     assert outcome.entry.quality == "verified"
@@ -178,9 +197,9 @@ def test_a_product_worse_than_its_input_stays_published_as_degraded(store: Path,
     assert (named["quality"], named["product"]) == ("degraded", f"{PRODUCT}.zarr")
     assert named["why"][0].startswith("t2m: RMSE ")
     assert "above that of input, bilinear, 6.5 K/km" in named["why"][0]
-    cycle = region_status("hubei", str(store), ask_prefect=False)["cycles"][0]
-    assert cycle["quality"] == "degraded"
-    assert named["why"][0] in cycle["why"]
+    cycle = region_status("hubei", str(store), ask_prefect=False).cycles[0]
+    assert cycle.quality == "degraded"
+    assert named["why"][0] in cycle.why
 
 
 def test_too_few_stations_degrade_a_product(store: Path, tmp_path: Path) -> None:
@@ -193,7 +212,7 @@ def test_too_few_stations_degrade_a_product(store: Path, tmp_path: Path) -> None
 def test_a_product_that_fails_a_check_goes_to_quarantine_and_the_last_good_one_stays(
     store: Path, make_region: RegionMaker, reader: Reader
 ) -> None:
-    strict = make_region(gate={"recoarsening": 1e-12})
+    strict = make_region(**STRICT)
     with pytest.raises(GateRefused, match=r"re-coarsening error .*, limit 1e-12.*last good product stays") as refused:
         downscale(str(strict), source="demo", store=str(store))
     (kept,) = (store / "_quarantine").glob("*.zarr")
@@ -212,24 +231,24 @@ def test_a_product_that_fails_a_check_goes_to_quarantine_and_the_last_good_one_s
     assert list((store / "_staging").rglob("*.zarr")) == []
 
 
+@pytest.mark.usefixtures("hubei")
 def test_a_refused_cycle_is_in_the_ledger_where_nothing_good_is_and_can_be_made_again(
     tmp_path: Path, make_region: RegionMaker
 ) -> None:
     store = tmp_path / "store"
     with pytest.raises(GateRefused):
-        downscale(str(make_region(gate={"recoarsening": 1e-12})), source="demo", store=str(store))
+        downscale(str(make_region(**STRICT)), source="demo", store=str(store))
     assert not (store / "hubei/demo/latest.json").exists()
     assert not (store / "catalog.json").exists(), "nor is anything in the catalogue"
-    (cycle,) = region_status("hubei", str(store), ask_prefect=False)["cycles"]
-    assert (cycle["state"], cycle["quality"]) == ("quarantined", "quarantined")
-    assert "re-coarsening error" in cycle["why"]
+    (cycle,) = region_status("hubei", str(store), ask_prefect=False).cycles
+    assert (cycle.state, cycle.quality) == ("quarantined", "quarantined")
+    assert "re-coarsening error" in cycle.why
     assert downscale("hubei", source="demo", store=str(store)).entry.product == f"{PRODUCT}.zarr"
     assert latest(store)["product"] == f"{PRODUCT}.zarr"
 
 
-def test_a_score_far_outside_its_history_takes_a_published_product_out_of_readers_way(
-    store: Path, truth: Path, tmp_path: Path, reader: Reader
-) -> None:
+def give_history(store: Path, truth: Path) -> None:
+    """Twenty-five earlier cycles with the scores of the demo's own."""
     verify("hubei", source="demo", cycle=DEMO, observations=str(truth), store=str(store))
     scores = pd.read_parquet(store / f"hubei/scores/demo/{DEMO}.parquet").drop(
         columns=["region", "source", "cycle", "revision", "complete"]
@@ -237,9 +256,54 @@ def test_a_score_far_outside_its_history_takes_a_published_product_out_of_reader
     for day in range(1, 26):
         earlier = Cycle(source="demo", time=CYCLE.time - timedelta(days=day))
         write_scores(str(store), "hubei", earlier, 1, True, scores)
+
+
+@pytest.mark.parametrize("options", [(), ("--json",)])
+def test_verify_prints_its_report_when_a_product_is_quarantined_and_exits_4(
+    store: Path, truth: Path, tmp_path: Path, finescale: CommandLine, options: tuple[str, ...]
+) -> None:
+    give_history(store, truth)
     wrong = truth_at_stations(tmp_path / "wrong.csv", add=8.0)
-    with pytest.raises(ProductsQuarantined, match=r"t2m: RMSE .* times the highest of 25 cycles"):
+    shown = finescale(
+        "verify", "hubei", "--source", "demo", "--cycle", DEMO, "--observations", wrong, "--store", store, *options
+    )
+    assert shown.exit_code == 4, shown.output
+    (error,) = [line for line in shown.stderr.splitlines() if line.startswith("finescale: ")]
+    assert error.startswith(f"finescale: demo/{DEMO}: t2m: RMSE ")
+    if options:
+        report = json.loads(shown.stdout)
+        assert set(report) == {"scored", "unchanged", "quarantined", "failed", "problems", "drift"}
+        assert report["scored"] == {f"demo/{DEMO}": "quarantined"}
+        assert error == f"finescale: demo/{DEMO}: {report['quarantined'][f'demo/{DEMO}']}"
+    else:
+        lines = shown.stdout.splitlines()
+        assert lines[0].startswith(f"demo/{DEMO}: quarantined; report: ")
+        assert lines[-1] == "1 scored, 0 without anything new, 1 quarantined"
+
+
+def test_a_product_that_cannot_be_scored_is_in_the_report_and_fails_the_run(
+    store: Path, truth: Path, finescale: CommandLine
+) -> None:
+    (store / f"{PRODUCT}.zarr/zarr.json").write_text("{")
+    state = verify("hubei", source="demo", cycle=DEMO, observations=str(truth), store=str(store), return_state=True)
+    ending = state.result(raise_on_failure=False)
+    assert isinstance(ending, VerifyIncomplete)
+    assert (state.is_failed(), state.message) == (True, str(ending))
+    assert list(ending.report.failed) == [f"demo/{DEMO}"]
+    command = ("verify", "hubei", "--source", "demo", "--cycle", DEMO, "--observations", truth, "--store", store)
+    shown = finescale(*command, "--json")
+    assert (shown.exit_code, json.loads(shown.stdout)["failed"]) == (1, ending.report.failed)
+    assert shown.stderr.splitlines()[-1] == f"finescale: {ending}"
+
+
+def test_a_score_far_outside_its_history_takes_a_published_product_out_of_readers_way(
+    store: Path, truth: Path, tmp_path: Path, reader: Reader
+) -> None:
+    give_history(store, truth)
+    wrong = truth_at_stations(tmp_path / "wrong.csv", add=8.0)
+    with pytest.raises(ProductsQuarantined, match=r"t2m: RMSE .* times the highest of 25 cycles") as raised:
         verify("hubei", source="demo", cycle=DEMO, observations=str(wrong), store=str(store))
+    assert raised.value.report.scored == {f"demo/{DEMO}": "quarantined"}
     entry = read_entry(str(store), "hubei", CYCLE)
     assert entry is not None
     assert (entry.state, entry.quality) == ("quarantined", "quarantined")
@@ -302,7 +366,7 @@ def test_a_withdrawal_in_the_middle_of_a_verdict_stands(
 def test_a_refused_remake_leaves_what_a_person_withdrew_as_it_is(store: Path, make_region: RegionMaker) -> None:
     withdraw(str(store), "hubei", CYCLE, "a person knows better")
     with pytest.raises(GateRefused):
-        downscale(str(make_region(gate={"recoarsening": 1e-12})), source="demo", store=str(store))
+        downscale(str(make_region(**STRICT)), source="demo", store=str(store))
     entry = read_entry(str(store), "hubei", CYCLE)
     assert entry is not None
     assert (entry.state, entry.why, entry.product) == ("withdrawn", "a person knows better", f"{PRODUCT}.zarr")
@@ -357,6 +421,7 @@ def test_verify_takes_any_gridded_file(finescale: CommandLine, demo_grib: Path, 
     assert finescale("verify").exit_code == 2
 
 
+@pytest.mark.usefixtures("hubei")
 def test_a_product_whose_scoring_breaks_is_published_and_says_so(
     tmp_path: Path, truth: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -18,7 +18,8 @@ from tasks.validate.arrivals import is_complete
 from tasks.validate.stations import http
 from tests.conftest import RegionMaker
 from tests.published import GRID, HOURS, cycle_of, publish
-from tests.servers.stations import Stations, station_services, status
+from tests.servers.http import status
+from tests.servers.stations import Stations, station_services
 
 pytestmark = pytest.mark.usefixtures("prefect_server", "workspace")
 

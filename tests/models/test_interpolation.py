@@ -8,16 +8,14 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from models.cell_means import area_mean, overlap_weights
 from models.geometry import Axis, subdivide
 from models.interpolation import (
     INTERPOLATION_HALO,
-    area_mean,
     bicubic,
     cell_weights,
     conservative_bicubic,
     continuous_weights,
-    covered,
-    overlap_weights,
     point_weights,
 )
 from tests.models.axes import fine_axis
@@ -70,11 +68,6 @@ def test_weights_of_every_query_sum_to_one() -> None:
     axis = Axis(np.linspace(3.0, 9.0, 37), 0.4)
     for weights in (point_weights(axis)[1], cell_weights(axis)[1]):
         np.testing.assert_allclose(weights.sum(axis=1), 1.0, atol=1e-12)
-
-
-def test_covered_leaves_cut_cells_out() -> None:
-    axis = subdivide(10, 5).part(2, 48)  # cuts the first and the last input cell
-    assert covered(axis, 10).tolist() == [False] + [True] * 8 + [False]
 
 
 def test_subdivide_refuses_a_scale_that_leaves_no_cell() -> None:

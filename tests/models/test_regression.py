@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from models.baselines.regression import LAPSE_RANGE, NeighbourhoodRegression, StaticsOnly, static_predictors
+from models.cell_means import area_mean
 from models.downscaler import Downscaler
 from models.geometry import subdivide
 from models.interpolation import Bicubic, ConservativeBicubic, area_mean, conservative_bicubic

@@ -10,7 +10,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from models.downscaler import RATE_LIMIT, SCALE_HEIGHT, Downscaler, barometric
+from models.cell_means import area_mean
+from models.constants import SCALE_HEIGHT
+from models.downscaler import RATE_LIMIT, Downscaler, barometric
 from models.geometry import Axis, subdivide, with_margin
 from models.interpolation import area_mean, conservative_bicubic
 from models.operator import MEANS, Seen

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from models.cell_means import area_mean
 from models.downscaler import SLOPE_UNIT, Downscaler
 from models.geometry import subdivide, with_margin
 from models.interpolation import area_mean

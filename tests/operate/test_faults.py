@@ -10,7 +10,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -18,10 +17,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+import s3fs
 import torch
 import xarray as xr
 from safetensors.torch import load_file, save_file
 
+from flows.dispatch import NO_PROGRESS, NO_WORKER
 from models.package import SUMS
 from tasks.downscale.packages import SHIPPED
 from tests.conftest import ROOT, RegionMaker
@@ -132,7 +133,7 @@ def test_worker_killed(office: Prefect, region: Any, tmp_path: Path) -> None:
     office.parts["gpu"].kill()
     office.worker("gpu")
     assert office.finished(run)["type"] == "COMPLETED"
-    assert any("no news" in slab["note"] for slab in assert_product(tmp_path)["slabs"])
+    assert any(NO_PROGRESS in slab["note"] for slab in assert_product(tmp_path)["slabs"])
 
 
 @pytest.mark.fault("no GPU worker at all", "computed in the run's own process, and the ledger says so")
@@ -145,7 +146,7 @@ def test_no_worker(office: Prefect, region: Any, tmp_path: Path) -> None:
         office.worker("gpu")
     for slab in assert_product(tmp_path)["slabs"]:
         assert slab["where"] == "in process"
-        assert "no worker" in slab["note"]
+        assert NO_WORKER in slab["note"]
 
 
 @pytest.mark.fault("Prefect's server is killed in mid-run and started again", "the run goes on, right product")
@@ -269,15 +270,18 @@ def test_wrong_clock(office: Prefect, region: Any, tmp_path: Path, off: str) -> 
     assert not (tmp_path / "hubei").exists()
 
 
+def command_of(region: str) -> list[str]:
+    """`finescale run` of the cycle."""
+    return [sys.executable, "-m", "flows.commands.app", "run", region, "--cycle", f"{TIME:%Y-%m-%dT%H}"]
+
+
 def command_line(
     office: Prefect, region: str, store: Path | str, *before: str, **more: str
 ) -> subprocess.CompletedProcess[str]:
     """`finescale run` against the office's server, in a process of its own."""
-    command = [*before, sys.executable, "-m", "flows.commands.app", "run", region, "--cycle", "2026-11-20T00"]
-    return subprocess.run(
-        [*command, "--store", str(store)], cwd=ROOT, env=office.environment | more, capture_output=True, text=True,
-        timeout=240,
-    )  # fmt: skip
+    words = [*before, *command_of(region), "--store", str(store)]
+    environment = office.environment | more
+    return subprocess.run(words, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=240)
 
 
 @pytest.fixture
@@ -286,49 +290,35 @@ def bucket(tmp_path: Path) -> Iterator[S3Server]:
     folder = tmp_path / "s3"
     folder.mkdir()
     with s3_server(folder) as server:
-        import s3fs
-
-        keys = server.environment
-        fs = s3fs.S3FileSystem(
-            key=keys["AWS_ACCESS_KEY_ID"], secret=keys["AWS_SECRET_ACCESS_KEY"], endpoint_url=server.endpoint
-        )
-        fs.mkdir(BUCKET)
+        s3fs.S3FileSystem(**server.options, skip_instance_cache=True).mkdir(BUCKET)
         yield server
+
+
+OUTAGE = 30  # seconds, as a server takes that is started again
 
 
 @pytest.mark.slow
 @pytest.mark.fault("S3 is gone for 30 s during publishing", "publishing waits for it, right product")
 def test_s3_gone_for_a_while(office: Prefect, region: Any, tmp_path: Path, bucket: S3Server) -> None:
-    store, workspace = f"s3://{BUCKET}/products", tmp_path / "workspace"
-    environment = office.environment | bucket.environment | {"FINESCALE_WORKSPACE": str(workspace)}
-    command = [
-        sys.executable,
-        "-m",
-        "flows.commands.app",
-        "run",
-        region(stop=3, where="here"),
-        "--cycle",
-        "2026-11-20T00",
-    ]
-    with (tmp_path / "run.log").open("wb") as log:
-        run = subprocess.Popen(
-            [*command, "--store", store], cwd=ROOT, env=environment, stdout=log, stderr=log, start_new_session=True
-        )
-    wait_for("the gate", lambda: "validate: checks" in (tmp_path / "run.log").read_text(), 90, 0.02)
+    store, log = f"s3://{BUCKET}/products", tmp_path / "run.log"
+    environment = office.environment | bucket.environment | {"FINESCALE_WORKSPACE": str(tmp_path / "workspace")}
+    command = [*command_of(region(stop=3, where="here")), "--store", store]
+    seen = s3fs.S3FileSystem(**bucket.options, skip_instance_cache=True, use_listings_cache=False)
+    with log.open("wb") as out:
+        run = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=out, stderr=out, start_new_session=True)
+
+    def publishing() -> bool:
+        """Whether the run has claimed a revision, which is what publishing begins with."""
+        assert run.poll() is None, log.read_text()
+        return bool(seen.find(f"{BUCKET}/products/_staging/claims"))
+
+    wait_for("a run that publishes", publishing, 120, 0.02)
     bucket.kill()
-    time.sleep(30)
-    assert run.poll() is None, (tmp_path / "run.log").read_text()
+    with pytest.raises(subprocess.TimeoutExpired):
+        run.wait(OUTAGE)
     bucket.start()
-    assert run.wait(240) == 0, (tmp_path / "run.log").read_text()
-    ds = xr.open_zarr(
-        f"{store}/hubei/ifs/2026/11/2026-11-20T00.zarr",
-        storage_options={
-            "key": bucket.environment["AWS_ACCESS_KEY_ID"],
-            "secret": bucket.environment["AWS_SECRET_ACCESS_KEY"],
-            "endpoint_url": bucket.endpoint,
-        },
-        chunks=None,
-    )
+    assert run.wait(240) == 0, log.read_text()
+    ds = xr.open_zarr(f"{store}/hubei/ifs/2026/11/2026-11-20T00.zarr", storage_options=bucket.options, chunks=None)
     assert ds.sizes["step"] == 2
     assert np.isfinite(ds["t2m"].values).all()
 

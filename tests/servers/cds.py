@@ -17,12 +17,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from functools import cache
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import eccodes
+
+from tests.servers.http import Handler, Served, serving
 
 KEY = "11111111-2222-3333-4444-5555deadbeef"
 DATASET = "reanalysis-era5-single-levels"
@@ -77,24 +79,22 @@ class Job:
     body: bytes = b""
 
 
-@dataclass
-class CdsServer:
+@dataclass(kw_only=True)
+class CdsServer(Served):
     """Where the stand-in is, what it was asked, and what it is told to do."""
 
-    url: str
     folder: Path
+    base: str = "/api"
     key: str = KEY
     end: str = "2026-05-31T23:00:00Z"  # of the catalogue's temporal extent
     hold: bool = False  # jobs stay queued
     jobs: dict[str, Job] = field(default_factory=dict)
     counts: Counter[str] = field(default_factory=Counter)
-    bytes_sent: int = 0  # of files
     faults: Counter[Fault] = field(default_factory=Counter)
-    lock: threading.Lock = field(default_factory=threading.Lock)
     stopped: threading.Event = field(default_factory=threading.Event)
 
     def __post_init__(self) -> None:
-        self._messages = _messages(self.folder)
+        self._messages = _by_time(self.folder)
 
     def inject(self, fault: Fault, times: int = 1) -> None:
         """Let a fault happen so often."""
@@ -170,17 +170,15 @@ def _rewritten(message: bytes, expver: str) -> bytes:
     return bytes(out)
 
 
-def _messages(folder: Path) -> dict[tuple[int, str], bytes]:
+@cache  # a test run opens many servers on the same files
+def _by_time(folder: Path) -> dict[tuple[int, str], bytes]:
     """(paramId, valid time as YYYYMMDDHHMM) -> message, of every ERA5 file in a folder; the first file wins."""
     found: dict[tuple[int, str], bytes] = {}
     for path in sorted(folder.glob("*.grib")):
-        with path.open("rb") as file:
-            while (handle := eccodes.codes_grib_new_from_file(file)) is not None:
-                keys = ("class", "paramId", "validityDate", "validityTime")
-                kind, param, date, hour = (eccodes.codes_get(handle, key) for key in keys)
-                if kind == "ea":
-                    found.setdefault((param, f"{date:08d}{hour:04d}"), bytes(eccodes.codes_get_message(handle)))
-                eccodes.codes_release(handle)
+        for message in eccodes.FileReader(path):
+            if message.get("class") == "ea":
+                time = f"{message.get('validityDate'):08d}{message.get('validityTime'):04d}"
+                found.setdefault((message.get("paramId"), time), bytes(message.get_buffer()))
     return found
 
 
@@ -194,29 +192,17 @@ REASONS = {
 }
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _Handler(Handler):
     """One request."""
 
-    protocol_version = "HTTP/1.1"
-    cds: CdsServer
-
-    def log_message(self, format: str, *args: object) -> None:
-        """Tests read `counts`."""
+    @property
+    def cds(self) -> CdsServer:
+        return self.served
 
     # -- answers
 
-    def _send(self, status: int, body: bytes, kind: str = "application/json", **headers: str) -> None:
-        self.send_response(status)
-        self.send_header("Content-Type", kind)
-        self.send_header("Content-Length", str(len(body)))
-        for name, value in headers.items():
-            self.send_header(name.replace("_", "-"), value)
-        self.end_headers()
-        if self.command != "HEAD":
-            self.wfile.write(body)
-
     def _json(self, status: int, data: object, **headers: str) -> None:
-        self._send(status, json.dumps(data).encode(), **headers)
+        self.reply(status, json.dumps(data).encode(), Content_Type="application/json", **headers)
 
     def _problem(self, status: int, title: str, detail: str = "", traceback: str = "", **headers: str) -> None:
         said = {"type": title, "title": title, "status": status, "instance": self.path, "trace_id": uuid4().hex}
@@ -244,7 +230,7 @@ class _Handler(BaseHTTPRequestHandler):
         if parts[0] == "cache":
             self._file(parts[-1])
             return
-        if self._general_fault():
+        if self._general_fault() or self.faulty(self.path):
             return
         match (self.command, *parts[1:]):
             case ("GET", "catalogue", "v1", "messages"):
@@ -280,11 +266,11 @@ class _Handler(BaseHTTPRequestHandler):
                 self.cds.stopped.wait(60)
                 self.close_connection = True
             case Fault.SERVER_ERROR:
-                self._send(500, b"<html>Internal Server Error</html>", "text/html")
+                self.reply(500, b"<html>Internal Server Error</html>", Content_Type="text/html")
             case Fault.RATE_LIMIT:
                 self._problem(429, "rate limit exceeded", "Rate limit exceeded. Please wait.", Retry_After="1")
             case Fault.MAINTENANCE:
-                self._send(200, b"<html>The CDS is under maintenance</html>", "text/html")
+                self.reply(200, b"<html>The CDS is under maintenance</html>", Content_Type="text/html")
             case _:
                 return False
         self.cds.count("faults")
@@ -359,10 +345,10 @@ class _Handler(BaseHTTPRequestHandler):
         if job is not None and not job.expired:
             job.expired = self.cds.take(Fault.RESULT_EXPIRED) is not None
         if job is None or not job.body or job.expired:
-            self._send(404, b"<Error><Code>NoSuchKey</Code></Error>", "application/xml")
+            self.reply(404, b"<Error><Code>NoSuchKey</Code></Error>", Content_Type="application/xml")
             return
         if self.command == "HEAD":
-            self._send(200, job.body, "application/x-grib", Accept_Ranges="bytes")
+            self.reply(200, job.body, Content_Type="application/x-grib", Accept_Ranges="bytes")
             return
         self._body(job.body)
 
@@ -381,48 +367,28 @@ class _Handler(BaseHTTPRequestHandler):
                 body = b"<html>Please log in to this network</html>".ljust(len(body))
         body = body[start:]
         if fault not in (Fault.TRUNCATED, Fault.SLOW_DRIP):
-            self.cds.bytes_sent += len(body)
-            self._send(status, body, "application/x-grib", Accept_Ranges="bytes")
+            self.reply(status, body, Content_Type="application/x-grib", Accept_Ranges="bytes")
             return
-        self.send_response(status)
-        self.send_header("Content-Length", str(len(body)))
-        self.send_header("Accept-Ranges", "bytes")
-        self.end_headers()
+        self.begin(status, len(body), Accept_Ranges="bytes")
         if fault is Fault.TRUNCATED:
-            self.cds.bytes_sent += len(body) // 2
-            self.wfile.write(body[: len(body) // 2])
+            self.write(body[: len(body) // 2])
         else:
             for i in range(len(body)):
                 if self.cds.stopped.wait(0.1):
                     break
-                self.wfile.write(body[i : i + 1])
+                self.write(body[i : i + 1])
         self.close_connection = True
-
-
-class _Server(ThreadingHTTPServer):
-    """Threads end with the process; a client that goes away is no news."""
-
-    daemon_threads = True
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """Say nothing."""
 
 
 @contextmanager
 def cds_server(folder: Path, port: int = 0) -> Iterator[CdsServer]:
     """Serve the GRIB files of a folder as the CDS would."""
-    handler = type("Handler", (_Handler,), {})
-    with _Server(("127.0.0.1", port), handler) as server:
-        cds = CdsServer(f"http://127.0.0.1:{server.server_address[1]}/api", folder)
-        handler.cds = cds  # type: ignore[attr-defined]
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
-        thread.start()
+    cds = CdsServer(folder=folder)
+    with serving(_Handler, cds, port):
         try:
             yield cds
         finally:
             cds.stopped.set()
-            server.shutdown()
-            thread.join()
 
 
 def main() -> None:

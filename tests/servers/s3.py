@@ -29,13 +29,18 @@ class S3Server:
 
     @property
     def environment(self) -> dict[str, str]:
-        """Variables that s3fs and botocore read."""
+        """Variables that obstore, s3fs and botocore read."""
         return {
             "AWS_ENDPOINT_URL": self.endpoint,
             "AWS_ACCESS_KEY_ID": KEY,
             "AWS_SECRET_ACCESS_KEY": SECRET,
             "AWS_DEFAULT_REGION": "us-east-1",
         }
+
+    @property
+    def options(self) -> dict[str, str]:
+        """What s3fs takes that is to open it without them."""
+        return {"key": KEY, "secret": SECRET, "endpoint_url": self.endpoint}
 
     def start(self) -> None:
         """Start it, or start it again with what it holds."""
@@ -75,8 +80,8 @@ def _answers(port: int) -> bool:
 
 
 @contextmanager
-def s3_server(folder: Path) -> Iterator[S3Server]:
-    """Start the server on a folder; killed at the end, since it ends slowly by itself."""
+def s3_server(folder: Path, *options: str) -> Iterator[S3Server]:
+    """Start the server on a folder, with more of weed's options; killed at the end, since it ends slowly by itself."""
     binary = shutil.which("weed") or str(Path(sys.executable).with_name("weed"))
     s3, master, volume, filer = free_ports(4)
     config = folder / "s3.json"
@@ -90,6 +95,7 @@ def s3_server(folder: Path) -> Iterator[S3Server]:
         f"-s3.config={config}", "-volume.max=0", "-master.volumeSizeLimitMB=64", "-master.telemetry=false",
         f"-master.port={master}", f"-volume.port={volume}", f"-filer.port={filer}",
         "-s3.port.iceberg=0", "-s3.port.lance=0",  # fixed ports that no second server could have
+        *options,
     ]  # fmt: skip
     server = S3Server(f"http://127.0.0.1:{s3}", command, [s3, volume, filer], folder / "weed.log")
     try:

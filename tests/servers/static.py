@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import functools
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from http.server import SimpleHTTPRequestHandler
 from pathlib import Path
+
+from tests.servers.http import serving
 
 
 class _Ranges(SimpleHTTPRequestHandler):
@@ -38,10 +39,5 @@ class _Ranges(SimpleHTTPRequestHandler):
 @contextmanager
 def static(folder: Path, *, ranges: bool = True) -> Iterator[str]:
     handler = functools.partial(type("Handler", (_Ranges,), {"ranges": ranges}), directory=str(folder))
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}/"
-    finally:
-        server.shutdown()
-        server.server_close()
+    with serving(handler) as url:
+        yield f"{url}/"

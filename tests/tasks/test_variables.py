@@ -30,7 +30,7 @@ def test_real_fields_stay_inside_the_limits(file: str, shared_data: Path) -> Non
     fields = list(decode(shared_data / "fixtures" / file, set(VARIABLES)))
     assert fields
     for field in fields:
-        variable = field.variable
+        variable = field.header.variable
         assert variable.low <= field.values.min() <= field.values.max() <= variable.high
         for axis in (0, 1):
             assert np.abs(np.diff(field.values, axis=axis)).max() <= JUMPS_SEEN[variable.name]

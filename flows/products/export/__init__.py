@@ -6,33 +6,17 @@ import logging
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
 
-import xarray as xr
-
-from flows.products.choose import Chosen, choose, steps_of, variables_of
+from flows.products.choose import choose, steps_of, variables_of
+from flows.products.export.wanted import Wanted
 from tasks.errors import BadInput, FinescaleError, StoreNotWritable
-from tasks.storage import is_remote, open_zarr, room_for
+from tasks.storage import is_remote, room_for
 
 log = logging.getLogger(__name__)
 
 FORMATS = ("netcdf", "geotiff", "csv-point")
-
-
-@dataclass(frozen=True)
-class Wanted:
-    """What of a product is to be written."""
-
-    chosen: Chosen
-    names: list[str]
-    steps: list[int]
-
-    def open(self) -> xr.Dataset:
-        """The product with these variables and lead times, read when asked for."""
-        product = open_zarr(self.chosen.uri)
-        return product[[*self.names, "crs", *(n for n in ("step_bounds",) if n in product)]].isel(step=self.steps)
 
 
 def export(
@@ -101,7 +85,7 @@ def _written(writers: dict[Path, Callable[[Path], None]], force: bool) -> list[P
         if path.exists() and not force:
             raise BadInput(f"{path} is there already; --force replaces it, --output names another place")
     partials: dict[Path, Path] = {}
-    with _told(next(iter(writers)).parent):
+    with _unwritable_in_one_line(next(iter(writers)).parent):
         try:
             for path, write in writers.items():
                 path.parent.mkdir(parents=True, exist_ok=True)
@@ -132,7 +116,7 @@ def _whole(path: Path) -> Iterator[None]:
 
 
 @contextmanager
-def _told(folder: Path) -> Iterator[None]:
+def _unwritable_in_one_line(folder: Path) -> Iterator[None]:
     """A folder that cannot be written becomes one line."""
     try:
         yield

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from flows.products.export import Wanted
+from flows.products.export.wanted import Wanted
 from flows.products.series import read_series
 
 DECIMALS = 3  # beyond what any of the units means

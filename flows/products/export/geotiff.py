@@ -7,10 +7,10 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from flows.products.export import Wanted
+from flows.products.export.wanted import Wanted
+from models.constants import EARTH_RADIUS
 from tasks.errors import BadInput
 from tasks.grids.gridded import lead_times
-from tasks.store.product import EARTH_RADIUS
 from tasks.variables import VARIABLES
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def _write(array: xr.DataArray, wanted: Wanted, path: Path) -> None:
                 file.update_tags(i + 1, VALID_TIME=f"{valid:%Y-%m-%dT%H:%M:%SZ}", LEAD_HOURS=f"{hour:g}")
             file.update_tags(
                 TITLE=f"{entry.region} {entry.cycle}: {variable.long_name}", CYCLE=entry.cycle, QUALITY=entry.quality,
-                MODEL=entry.model, COORDINATES=SPHERE, **_said(array),
+                MODEL=entry.model, COORDINATES=SPHERE, **_metadata(array),
             )  # fmt: skip
         rasterio.shutil.copy(
             plain, path, driver="COG", compress="DEFLATE", predictor="YES", blocksize=BLOCK,
@@ -77,5 +77,5 @@ def _write(array: xr.DataArray, wanted: Wanted, path: Path) -> None:
         plain.unlink(missing_ok=True)
 
 
-def _said(array: xr.DataArray) -> dict[str, str]:
+def _metadata(array: xr.DataArray) -> dict[str, str]:
     return {k.upper(): str(array.attrs[k]) for k in ("standard_name", "cell_methods") if k in array.attrs}

@@ -9,7 +9,7 @@ from typing import Any
 import netCDF4
 import xarray as xr
 
-from flows.products.export import Wanted
+from flows.products.export.wanted import Wanted
 from tasks.grids.gridded import lead_times
 from tasks.store.product import COORDINATES
 from tasks.version import VERSION

@@ -11,6 +11,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from tasks.handover.candidates import ALL, APART, HEADLINE
 from tasks.handover.cycle import ATTRIBUTION, LICENCE
+from tasks.present import display
 from tasks.present.report import charts, tables, words
 from tasks.present.report.maps import maps
 from tasks.present.report.samples import samples
@@ -36,8 +37,9 @@ def report(
 ) -> bytes:
     """`report.html` of a product, UTF-8.
 
-    product, coarse: (step, latitude, longitude) with `valid_time`, SI. pairs: columns of tasks/handover/candidates.py and one a
-    candidate, NaN where it says nothing; None before there are any. Tables are of the scorecard, charts of the pairs.
+    product, coarse: (step, latitude, longitude) with `valid_time`, SI. pairs: columns of tasks/handover/candidates.py
+    and one a candidate, NaN where it says nothing; None before there are any. Tables are of the scorecard, charts of
+    the pairs.
     """
     card, found = entry.scorecard, entry.scorecard.verification
     there = [] if pairs is None else list(samples(pairs))
@@ -61,6 +63,7 @@ def report(
             cases=tables.cases(found) if found else [],
             judged=[s for s in found.judged if s.group == group] if found else [],
             words=words,
+            display=display,
             maps=maps(product, coarse, there, boundary),
             scatters=charts.scatters(there),
             leads=charts.by_lead_time(there),

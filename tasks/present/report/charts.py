@@ -55,11 +55,11 @@ def _scatter(sample: Sample) -> Picture:
         ax.plot([low, high], [low, high], color=pictures.INK, linewidth=0.8)
         ax.set(xlim=(low, high), ylim=(low, high), aspect="equal")
         pictures.plain(ax, "\n".join(candidate.title.split(", ", 1)))
-        ax.set_xlabel(f"observed, {sample.unit.name}", fontsize=pictures.SMALL, color=pictures.INK)
+        ax.set_xlabel(f"observed, {sample.display.unit}", fontsize=pictures.SMALL, color=pictures.INK)
         for axis in (ax.xaxis, ax.yaxis):
             axis.set_major_locator(MultipleLocator(180) if sample.variable == "wind_direction" else MaxNLocator(5))
         if i == 0:
-            ax.set_ylabel(f"forecast, {sample.unit.name}", fontsize=pictures.SMALL, color=pictures.INK)
+            ax.set_ylabel(f"forecast, {sample.display.unit}", fontsize=pictures.SMALL, color=pictures.INK)
     names = " and ".join(c.title for c in pair)
     return pictures.picture(figure, f"Forecast against observed, {len(observed)} pairs: {sample.title}; {names}")
 
@@ -99,7 +99,7 @@ def _lines(sample: Sample, groups: pd.Series, label: str) -> Picture:
     for ax, what in zip(axes, ("RMSE", "bias"), strict=False):
         pictures.plain(ax)
         ax.grid(color=pictures.FAINT, linewidth=0.5)
-        ax.set_ylabel(f"{what}, {sample.unit.name}", fontsize=pictures.TEXT, color=pictures.INK)
+        ax.set_ylabel(f"{what}, {sample.display.unit}", fontsize=pictures.TEXT, color=pictures.INK)
         ax.yaxis.set_major_locator(MaxNLocator(5))
     axes[0].set_ylim(bottom=0)
     if biased:

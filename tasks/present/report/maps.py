@@ -14,7 +14,8 @@ from matplotlib.colors import TwoSlopeNorm
 from matplotlib.figure import Figure
 
 from tasks.handover.candidates import FAR, Candidate
-from tasks.present.quicklook import Panel, coast, draw, outline, panels, thinned
+from tasks.present.display import ERRORS
+from tasks.present.quicklook import Panel, coast, colour_map, draw, outline, panels, thinned
 from tasks.present.report import pictures
 from tasks.present.report.pictures import Picture
 from tasks.present.report.samples import Sample
@@ -71,7 +72,7 @@ def _maps(
     panel = panels(wide, fine)[0]
     valid = np.atleast_1d(product["valid_time"].values)[index].astype("datetime64[m]")
     when = f"lead time {hours[index]:g} h, valid {str(valid).replace('T', ' ')} UTC"
-    title = panel.shown.title + (f", {period:g} h" if period else "")
+    title = panel.how.title + (f", {period:g} h" if period else "")
     fields = [
         _field(ds, values, panel, fine, rings, f"Map of the {which}: {title}, {when}")
         for ds, values, which in ((wide, panel.coarse, "input"), (fine, panel.fine, "product"))
@@ -125,8 +126,8 @@ def _field(
     ds: xr.Dataset, values: np.ndarray, panel: Panel, fine: xr.Dataset, rings: list[np.ndarray], alt: str
 ) -> Picture:
     figure, axes = _frame(fine, rings)
-    mesh = draw(axes, ds, values, panel.limits, panel.shown.colours)
-    _bar(figure, axes, mesh, panel.shown.units, "both")
+    mesh = draw(axes, ds, values, panel.limits, colour_map(panel.how.colours))
+    _bar(figure, axes, mesh, panel.how.unit, "both")
     return pictures.picture(figure, alt)
 
 
@@ -147,8 +148,8 @@ def _errors(
         order = np.flatnonzero(which)[np.argsort(np.abs(error[which]))]  # the largest on top
         dots = axes.scatter(
             east[order], sample.pairs["latitude"].to_numpy()[order], c=error[order],
-            s=size, marker=marker, cmap="RdBu_r", norm=TwoSlopeNorm(0, -limit, limit), edgecolors=pictures.INK,
-            linewidths=0.6, zorder=4,
+            s=size, marker=marker, cmap=colour_map(ERRORS), norm=TwoSlopeNorm(0, -limit, limit),
+            edgecolors=pictures.INK, linewidths=0.6, zorder=4,
         )  # fmt: skip
-    _bar(figure, axes, dots, f"forecast {chr(0x2212)} observed, {panel.shown.units}", "both")
+    _bar(figure, axes, dots, f"forecast {chr(0x2212)} observed, {panel.how.unit}", "both")
     return pictures.picture(figure, alt)

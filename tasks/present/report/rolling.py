@@ -11,7 +11,8 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from tasks.handover.candidates import ALL, HEADLINE, Candidate, baselines
-from tasks.present.report import pictures, words
+from tasks.present import display
+from tasks.present.report import pictures
 from tasks.present.report.tables import ours
 
 SHOWN_DAYS, RANGE_DAYS = 30, 90
@@ -29,7 +30,7 @@ def rolling_picture(table: pd.DataFrame, title: str) -> bytes:
     last = pooled["cycle"].max()
     pooled = pooled[pooled["cycle"] > last - pd.Timedelta(days=RANGE_DAYS)].sort_values("cycle")
     keys = sorted({(str(v), float(p)) for v, p in zip(pooled["variable"], pooled["period"], strict=True)},
-                  key=lambda k: words.order(*k))  # fmt: skip
+                  key=lambda k: display.order(*k))  # fmt: skip
     across = min(ACROSS, max(len(keys), 1))
     down = max(-(-len(keys) // across), 1)
     figure = pictures.new_figure(across * SIZE[0], down * SIZE[1] + 0.8, dpi=110)
@@ -61,7 +62,7 @@ def _one_group(table: pd.DataFrame) -> pd.DataFrame:
 
 def _draw(ax: Axes, found: pd.DataFrame, variable: str, period: float, last: pd.Timestamp) -> set[Candidate]:
     """One variable; returns the baseline that is shown, best over the 30 days."""
-    unit = words.unit(variable)
+    how = display.of(variable)
     product = ours(variable, found["candidate"])
     mine = found[found["candidate"] == product.name]
     recent = found[found["cycle"] > last - pd.Timedelta(days=SHOWN_DAYS)]
@@ -69,16 +70,16 @@ def _draw(ax: Axes, found: pd.DataFrame, variable: str, period: float, last: pd.
     best = {Candidate.parse(str(others.idxmin()))} if len(others) else set()
     blue = str(pictures.PRODUCT_STYLE["color"])
     if len(mine):
-        ax.axhspan(mine["rmse"].min() * unit.scale, mine["rmse"].max() * unit.scale, color=blue, alpha=0.07, lw=0)
+        ax.axhspan(mine["rmse"].min() * how.scale, mine["rmse"].max() * how.scale, color=blue, alpha=0.07, lw=0)
     shown = recent[recent["candidate"] == product.name]
-    ax.fill_between(shown["cycle"], shown["low"] * unit.scale, shown["high"] * unit.scale, color=blue, alpha=0.22, lw=0)
+    ax.fill_between(shown["cycle"], shown["low"] * how.scale, shown["high"] * how.scale, color=blue, alpha=0.22, lw=0)
     for candidate in (*best, product):
         rows = recent[recent["candidate"] == candidate.name]
         marker = "o" if candidate == product else None
-        ax.plot(rows["cycle"], rows["rmse"] * unit.scale, marker=marker, markersize=2.5, **pictures.style(candidate))
-    pictures.plain(ax, words.title(variable, period))
+        ax.plot(rows["cycle"], rows["rmse"] * how.scale, marker=marker, markersize=2.5, **pictures.style(candidate))
+    pictures.plain(ax, display.title(variable, period))
     ax.grid(color=pictures.FAINT, linewidth=0.5)
-    ax.set_ylabel(f"RMSE, {unit.name}", fontsize=pictures.SMALL, color=pictures.INK)
+    ax.set_ylabel(f"RMSE, {how.unit}", fontsize=pictures.SMALL, color=pictures.INK)
     ax.set_xlim(last - pd.Timedelta(days=SHOWN_DAYS), last + pd.Timedelta(hours=12))
     ax.set_ylim(bottom=0)
     locator = AutoDateLocator(minticks=3, maxticks=6)

@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 
 from tasks.handover.candidates import NEAR, Candidate, baselines, candidates
-from tasks.present.report import words
+from tasks.present import display
+from tasks.present.display import Display
 from tasks.present.report.tables import ours
 
 
@@ -23,14 +24,14 @@ class Sample:
     shown: list[Candidate]
 
     @property
-    def unit(self) -> words.Unit:
-        """What errors are in."""
-        return words.unit(self.variable)
+    def display(self) -> Display:
+        """How values and errors are shown."""
+        return display.of(self.variable)
 
     @property
     def title(self) -> str:
         """Of the variable and period."""
-        return words.title(self.variable, self.period)
+        return display.title(self.variable, self.period)
 
     @property
     def near(self) -> Sample:
@@ -51,14 +52,14 @@ class Sample:
     @property
     def observed(self) -> np.ndarray:
         """(n,) as people read them."""
-        return self.pairs["observed"].to_numpy(np.float64) * self.unit.scale + self.unit.offset
+        return self.display.shown(self.pairs["observed"].to_numpy(np.float64))
 
     def error(self, candidate: Candidate) -> np.ndarray:
         """Forecast - observed (n,); of directions the shorter way round."""
         difference = self.pairs[candidate.name].to_numpy(np.float64) - self.pairs["observed"].to_numpy(np.float64)
         if self.variable == "wind_direction":
             difference = (difference + 180.0) % 360.0 - 180.0
-        return difference * self.unit.scale
+        return difference * self.display.scale
 
     def by(self, groups: pd.Series) -> dict[Candidate, pd.DataFrame]:
         """RMSE, bias and count of every candidate by group, index ascending."""
@@ -94,7 +95,7 @@ class Sample:
 def samples(pairs: pd.DataFrame) -> Iterator[Sample]:
     """One a variable and period, as they are shown. A candidate without any value is left out."""
     keys = {(str(v), float(p)) for v, p in zip(pairs["variable"], pairs["period"], strict=True)}
-    for variable, period in sorted(keys, key=lambda k: words.order(*k)):
+    for variable, period in sorted(keys, key=lambda k: display.order(*k)):
         found = pairs[(pairs["variable"] == variable) & (pairs["period"] == period)]
         there = [c for c in candidates(variable) if c.name in found and found[c.name].notna().any()]
         whole = found[found[["observed", *(c.name for c in there)]].notna().all(axis=1)]

@@ -8,6 +8,7 @@ from itertools import groupby
 
 from tasks.handover.candidates import ALL, HEADLINE, Candidate, baselines, candidates, headline
 from tasks.handover.scorecard import CaseStudy, EventScore, Skill, StationScore, Verification
+from tasks.present import display
 from tasks.present.report import words
 
 
@@ -95,10 +96,10 @@ def comparisons(verification: Verification, group: str, every: bool = False) -> 
         if not rows or rows[0].candidate != first.name:
             continue
         skill = skills.get((variable, period))
-        unit = words.unit(variable, rows[0].units)
+        how = display.of(variable, rows[0].units)
         out.append(
             Comparison(
-                title=words.title(variable, period), units=unit.name, rows=_rows(rows), skill=skill,
+                title=display.title(variable, period), units=how.unit, rows=_rows(rows), skill=skill,
                 word=words.compared(skill) if skill else "",
                 against=Candidate.parse(skill.best).title if skill else "",
             )
@@ -107,20 +108,20 @@ def comparisons(verification: Verification, group: str, every: bool = False) -> 
 
 
 def _order(score: StationScore) -> tuple[int, str, float]:
-    return words.order(score.variable, score.period)
+    return display.order(score.variable, score.period)
 
 
 def _rows(scores: Sequence[StationScore]) -> list[Row]:
     lowest = min(s.rmse for s in scores)
     rows = []
     for i, s in enumerate(scores):
-        unit = words.unit(s.variable, s.units)
+        how = display.of(s.variable, s.units)
         rows.append(
             Row(
-                candidate=s.candidate, title=Candidate.parse(s.candidate).title, rmse=unit.number(s.rmse),
-                low=unit.number(s.low), high=unit.number(s.high),
+                candidate=s.candidate, title=Candidate.parse(s.candidate).title, rmse=words.score(how, s.rmse),
+                low=words.score(how, s.low), high=words.score(how, s.high),
                 # a vector's difference has a length only: its mean is no bias
-                bias=words.NONE if s.variable == "wind_vector" else unit.number(s.bias, signed=True),
+                bias=words.NONE if s.variable == "wind_vector" else words.score(how, s.bias, signed=True),
                 count=s.count, stations=s.stations, ours=i == 0, best=s.rmse == lowest,
             )
         )  # fmt: skip
@@ -129,28 +130,28 @@ def _rows(scores: Sequence[StationScore]) -> list[Row]:
 
 def events(verification: Verification) -> list[Events]:
     """One an event, the candidates in it in the scorecard's order."""
-    found = sorted(verification.events, key=lambda e: (*words.order(e.variable, e.period), e.threshold))
+    found = sorted(verification.events, key=lambda e: (*display.order(e.variable, e.period), e.threshold))
     out = []
     for (variable, period, threshold), rows in groupby(found, key=lambda e: (e.variable, e.period, e.threshold)):
-        unit = words.unit(variable)
-        amount = f"{round(threshold * unit.scale, 6):g} {unit.name} or more"
+        how = display.of(variable)
+        amount = f"{round(threshold * how.scale, 6):g} {how.unit} or more"
         titled = [(Candidate.parse(e.candidate), e) for e in rows]
-        out.append(Events(f"{words.title(variable, period)}: {amount}", titled))
+        out.append(Events(f"{display.title(variable, period)}: {amount}", titled))
     return out
 
 
 def cases(verification: Verification) -> list[Case]:
     """One a station, the farthest from the terrain first."""
     by_station = sorted(
-        verification.cases, key=lambda c: (-abs(c.above), c.station, *words.order(c.variable, c.period))
+        verification.cases, key=lambda c: (-abs(c.above), c.station, *display.order(c.variable, c.period))
     )
     out = []
     for _, group in groupby(by_station, key=lambda c: c.station):
         found = list(group)
         rows = []
         for c in found:
-            unit = words.unit(c.variable)
-            bias = words.NONE if c.variable == "wind_vector" else unit.number(c.bias, signed=True)
-            rows.append(CaseRow(words.title(c.variable, c.period), unit.name, c.count, bias, unit.number(c.rmse)))
+            how = display.of(c.variable)
+            bias = words.NONE if c.variable == "wind_vector" else words.score(how, c.bias, signed=True)
+            rows.append(CaseRow(display.title(c.variable, c.period), how.unit, c.count, bias, words.score(how, c.rmse)))
         out.append(Case(found[0], rows))
     return out

@@ -1,4 +1,4 @@
-"""What the report says in words: names and units of what is scored, numbers, the verdict. No pictures, no HTML."""
+"""What the report says in words: numbers, intervals, the verdict. No pictures, no HTML."""
 
 from __future__ import annotations
 
@@ -6,53 +6,11 @@ import math
 from dataclasses import dataclass
 from datetime import datetime
 
-from tasks.handover.scorecard import DEGRADED, QUARANTINED, UNVERIFIED, VERIFIED, Skill
-from tasks.store.ledger import LedgerEntry
+from tasks.handover.scorecard import Quality, Skill
+from tasks.present.display import Display
+from tasks.store.ledger import LedgerEntry, State
 
 MINUS, NONE, NBSP = "\N{MINUS SIGN}", "–", "\N{NO-BREAK SPACE}"
-
-
-@dataclass(frozen=True)
-class Unit:
-    """How scores of a variable are shown: SI value * scale, so many decimals."""
-
-    title: str
-    name: str
-    scale: float = 1.0
-    decimals: int = 2
-    offset: float = 0.0  # of values; differences have none
-
-    def number(self, value: float, signed: bool = False) -> str:
-        """A score in this unit: 1.42; signed: +0.31."""
-        return number(value * self.scale, self.decimals, signed)
-
-
-# in the order in which they are shown
-UNITS = {
-    "t2m": Unit("2 metre temperature", "°C", offset=-273.15),
-    "d2m": Unit("2 metre dew point", "°C", offset=-273.15),
-    "wind_speed": Unit("10 metre wind speed", "m/s"),
-    "wind_direction": Unit("10 metre wind direction", "°", decimals=1),
-    "wind_vector": Unit("10 metre wind vector", "m/s"),
-    "sp": Unit("surface pressure", "hPa", scale=0.01),
-    "msl": Unit("mean sea level pressure", "hPa", scale=0.01),
-    "tp": Unit("precipitation", "mm", scale=1000.0),
-}
-
-
-def unit(variable: str, units: str = "") -> Unit:
-    """Of a variable; one that is not in the table is shown as it is."""
-    return UNITS.get(variable, Unit(variable, units))
-
-
-def title(variable: str, period: float) -> str:
-    """2 metre temperature; precipitation, 6 h."""
-    return unit(variable).title + (f", {period:g} h" if period else "")
-
-
-def order(variable: str, period: float) -> tuple[int, str, float]:
-    """Sorts variables as they are shown."""
-    return (list(UNITS).index(variable) if variable in UNITS else len(UNITS), variable, period)
 
 
 def number(value: float, decimals: int, signed: bool = False) -> str:
@@ -63,6 +21,11 @@ def number(value: float, decimals: int, signed: bool = False) -> str:
     if float(text) == 0:
         return text
     return (MINUS if value < 0 else "+" if signed else "") + text
+
+
+def score(how: Display, value: float, signed: bool = False) -> str:
+    """A score or difference in SI as it is shown: 1.42; signed: +0.31."""
+    return number(value * how.scale, how.score_decimals, signed)
 
 
 def percent(share: float, signed: bool = True) -> str:
@@ -97,28 +60,29 @@ def compared(skill: Skill) -> str:
 class Verdict:
     """What stands first: one word, what it means, and what to do."""
 
-    quality: str
+    quality: Quality
     word: str
     mark: str  # beside the colour, for those who do not see it and for print
     meaning: str
 
 
 _VERDICTS = {
-    VERIFIED: ("Verified", "✓", "Compared with stations, and not found worse than interpolation of its input."),
-    DEGRADED: ("Degraded", "!", "Published, with a warning. Read the reasons before you use it."),
-    UNVERIFIED: ("Unverified", "?", "Sound by its own checks, but not yet compared with enough observations."),
-    QUARANTINED: ("Quarantined", "×", "Do not use. It was refused, and readers are not pointed to it."),
+    Quality.VERIFIED: ("Verified", "✓", "Compared with stations, and not found worse than interpolation of its input."),
+    Quality.DEGRADED: ("Degraded", "!", "Published, with a warning. Read the reasons before you use it."),
+    Quality.UNVERIFIED: ("Unverified", "?", "Sound by its own checks, but not yet compared with enough observations."),
+    Quality.QUARANTINED: ("Quarantined", "×", "Do not use. It was refused, and readers are not pointed to it."),
 }
 
 
-def verdict(quality: str) -> Verdict:
-    """Of a quality; an unknown one is shown as it is."""
-    return Verdict(quality, *_VERDICTS.get(quality, (quality.capitalize(), "?", "")))
+def verdict(quality: Quality) -> Verdict:
+    """Of a quality."""
+    return Verdict(quality, *_VERDICTS[quality])
 
 
 def standing(entry: LedgerEntry) -> str:
     """A sentence on a product that is no longer to be used, else nothing."""
-    if entry.good or entry.quality == entry.state:  # quarantined: the verdict says so
+    in_verdict = entry.state == State.QUARANTINED and entry.quality == Quality.QUARANTINED  # by the verdict
+    if entry.good or in_verdict:
         return ""
     return f"This product is {entry.state}: {entry.why or 'no reason is given'}."
 

@@ -22,20 +22,11 @@ from datetime import UTC, datetime, timedelta
 
 import xarray as xr
 
+from tasks.arrays import DAMAGE, open_zarr
 from tasks.handover.cycle import Cycle
-from tasks.storage import (
-    DAMAGE,
-    create_bytes,
-    exists,
-    files_in,
-    join,
-    names_in,
-    open_zarr,
-    read_tagged,
-    remove,
-    replace_bytes,
-)
+from tasks.storage import create_bytes, exists, files_in, join, names_in, read_tagged, remove, replace_bytes
 from tasks.store.ledger import LedgerEntry, read_entry
+from tasks.store.paths import in_store
 from tasks.store.stac.documents import Catalogued, Document, catalogue, collection, item, month
 
 log = logging.getLogger(__name__)
@@ -74,7 +65,7 @@ class _Source:
         entry = read_entry(self.store, self.region, Cycle.parse(stamp, self.name))
         if entry is None or not entry.good:
             return None
-        uri = join(self.store, *entry.product.split("/"))
+        uri = in_store(self.store, entry.product)
         if not exists(join(uri, "zarr.json")):
             return None
         try:
@@ -162,9 +153,9 @@ def _regional(store: str, region: str) -> Document | None:
 
 def _root(store: str) -> Document | None:
     regions = [n for n in names_in(store) if n[0] not in "._" and exists(join(store, n, CATALOG))]
-    said = "High-resolution weather fields, a catalogue a region"
+    description = "High-resolution weather fields, a catalogue a region"
     return (
-        catalogue("finescale", "finescale", said, {f"./{n}/{CATALOG}": n for n in regions}, root=True)
+        catalogue("finescale", "finescale", description, {f"./{n}/{CATALOG}": n for n in regions}, root=True)
         if regions
         else None
     )

@@ -153,7 +153,7 @@ def catalogue(name: str, title: str, description: str, children: dict[str, str],
         _link(made, root="./catalog.json")
     else:
         _link(made, root="../catalog.json", parent="../catalog.json")
-    made.add_links([_to("child", href, said) for href, said in children.items()])
+    made.add_links([_to("child", href, title) for href, title in children.items()])
     return made.to_dict(include_self_link=False, transform_hrefs=False)
 
 
@@ -182,14 +182,14 @@ def _axis(found: Catalogued, name: str, axis: str, step: float) -> Dimension:
 
 def _variables(found: Catalogued) -> dict[str, Variable]:
     """Fields, and what the terrain is."""
-    said = {n: (["step", *AXES], VariableType.DATA, VARIABLES[n].long_name, VARIABLES[n].units)
+    described = {n: (["step", *AXES], VariableType.DATA, VARIABLES[n].long_name, VARIABLES[n].units)
             for n in found.entry.variables}  # fmt: skip
     for name in (n for n in (ALTITUDE, LAND) if n in found.product.coords):
         attributes = found.product[name].attrs
-        said[name] = (AXES, VariableType.AUXILIARY, attributes["long_name"], attributes["units"])
+        described[name] = (AXES, VariableType.AUXILIARY, attributes["long_name"], attributes["units"])
     return {
         name: Variable({"dimensions": dimensions, "type": kind, "description": what, "unit": units})
-        for name, (dimensions, kind, what, units) in said.items()
+        for name, (dimensions, kind, what, units) in described.items()
     }
 
 

@@ -9,7 +9,8 @@ from collections.abc import Mapping
 import pandas as pd
 
 from tasks.errors import BadInput, UnreadableFile
-from tasks.storage import filesystem
+from tasks.storage import join
+from tasks.validate.stations import anywhere
 from tasks.validate.stations.ghcnh import read_ghcnh
 from tasks.validate.stations.isd_lite import BASE_URL, isd_lite_files, read_history, read_isd_lite
 from tasks.validate.stations.rows import Column, long_form
@@ -42,13 +43,7 @@ def read_observations(uri: str) -> pd.DataFrame:
     what is wrong with what cannot be read, and what would be right; so it does for a file without observations.
     """
     try:
-        fs, path = filesystem(str(uri))
-    except (ValueError, ImportError) as error:
-        raise BadInput(
-            f"{uri}: no such kind of place ({error}); give a path, or a URI such as s3://bucket/file"
-        ) from None
-    try:
-        found = _folder(uri) if fs.isdir(path) else _file(uri, fs.cat_file(path))
+        found = _folder(uri) if anywhere.is_folder(uri) else _file(uri, anywhere.read(uri))
     except FileNotFoundError:
         raise UnreadableFile(f"{uri}: is not there; give a file or folder of observations, or its URI") from None
     except OSError as error:
@@ -59,13 +54,12 @@ def read_observations(uri: str) -> pd.DataFrame:
 
 
 def _folder(uri: str) -> pd.DataFrame:
-    fs, path = filesystem(uri)
-    names = [str(fs.unstrip_protocol(f)) for f in fs.ls(path, detail=False)]
+    names = anywhere.files_in(uri)
     isd, psv = isd_lite_files(names), sorted(n for n in names if n.endswith(".psv"))
     if not isd and not psv:
         raise UnreadableFile(f"{uri}: is a folder without ISD-Lite (574610-99999-2021, also .gz) or GHCNh files (.psv)")
     parts = [read_isd_lite(isd, _history(isd[0]))] if isd else []
-    return table([*parts, *(read_ghcnh(fs.cat_file(filesystem(f)[1]), f) for f in psv)])
+    return table([*parts, *(read_ghcnh(anywhere.read(f), f) for f in psv)])
 
 
 def _file(uri: str, data: bytes) -> pd.DataFrame:
@@ -96,11 +90,10 @@ def _file(uri: str, data: bytes) -> pd.DataFrame:
 
 def _history(uri: str) -> pd.DataFrame:
     """The list of stations beside an ISD-Lite file, or in the folder above."""
-    fs, path = filesystem(uri)
-    folder = path.rsplit("/", 1)[0]
+    folder = join(uri).rsplit("/", 1)[0]
     for place in (folder, folder.rsplit("/", 1)[0]):
-        if fs.exists(f"{place}/{HISTORY}"):
-            return read_history(str(fs.unstrip_protocol(f"{place}/{HISTORY}")))
+        if anywhere.exists(f"{place}/{HISTORY}"):
+            return read_history(f"{place}/{HISTORY}")
     raise UnreadableFile(
         f"{uri}: ISD-Lite does not say where stations are; put {BASE_URL}/{HISTORY} beside it or in the folder above"
     )

@@ -13,9 +13,10 @@ from collections.abc import Iterable
 import numpy as np
 import pandas as pd
 
+from models.constants import KELVIN
 from tasks.errors import UnreadableFile
 from tasks.validate.stations.http import Http
-from tasks.validate.stations.rows import KELVIN, Column, direction_of_wind, long_form, on_the_hour
+from tasks.validate.stations.rows import Column, direction_of_wind, long_form, on_the_hour
 from tasks.validate.stations.table import table
 
 log = logging.getLogger(__name__)

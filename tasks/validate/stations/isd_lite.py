@@ -16,10 +16,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from models.constants import KELVIN
 from tasks.errors import UnreadableFile
-from tasks.storage import filesystem, read_bytes
+from tasks.validate.stations import anywhere
 from tasks.validate.stations.http import Http
-from tasks.validate.stations.rows import KELVIN, Column, direction_of_wind, long_form
+from tasks.validate.stations.rows import Column, direction_of_wind, long_form
 from tasks.validate.stations.table import table
 
 log = logging.getLogger(__name__)
@@ -49,8 +50,8 @@ def read_history(source: str | Path | bytes) -> pd.DataFrame:
 
     Positions and elevations that are not known are NaN. UnreadableFile if it is no such file.
     """
-    data = source if isinstance(source, bytes) else read_bytes(str(source))
-    where = "isd-history.csv" if isinstance(source, bytes) else str(source)
+    data = source if isinstance(source, bytes) else anywhere.read(str(source))
+    label = "isd-history.csv" if isinstance(source, bytes) else str(source)
     try:
         raw = pd.read_csv(io.BytesIO(data), dtype=str, keep_default_na=False)
         history = pd.DataFrame(
@@ -66,7 +67,7 @@ def read_history(source: str | Path | bytes) -> pd.DataFrame:
         )
     except (KeyError, ValueError) as error:
         raise UnreadableFile(
-            f"{where}: is no isd-history.csv ({error}); get it from {BASE_URL}/isd-history.csv"
+            f"{label}: is no isd-history.csv ({error}); get it from {BASE_URL}/isd-history.csv"
         ) from None
     history.index = pd.Index(raw["USAF"] + "-" + raw["WBAN"], name="station")
     history["elevation"] = history["elevation"].mask(history["elevation"] <= -999)  # -0999.0: not known
@@ -83,7 +84,7 @@ def read_isd_lite(source: str | Path | Iterable[str | Path], history: pd.DataFra
     name that is not ISD-Lite, and for a folder without any.
     """
     files = _files(str(source)) if isinstance(source, str | Path) else [str(f) for f in source]
-    return _table(((file, read_bytes(file)) for file in files), history)
+    return _table(((file, anywhere.read(file)) for file in files), history)
 
 
 def fetch_isd_lite(
@@ -107,15 +108,14 @@ def isd_lite_files(names: Iterable[str]) -> list[str]:
 
 
 def _files(uri: str) -> list[str]:
-    fs, path = filesystem(uri)
-    if not fs.isdir(path):
+    if not anywhere.is_folder(uri):
         return [uri]
-    files = isd_lite_files(fs.ls(path, detail=False))
+    files = isd_lite_files(anywhere.files_in(uri))
     if not files:
         raise UnreadableFile(
             f"{uri}: no file in it is named like ISD-Lite's, e.g. 574610-99999-2021 or 574610-99999-2021.gz"
         )
-    return [str(fs.unstrip_protocol(f)) for f in files]
+    return files
 
 
 def _table(files: Iterable[tuple[str, bytes]], history: pd.DataFrame) -> pd.DataFrame:

@@ -15,10 +15,12 @@ from datetime import datetime, timedelta
 
 import pandas as pd
 
+from models.constants import KELVIN
 from tasks.errors import UnreadableFile
+from tasks.grids.box import Box
 from tasks.validate.stations.http import Http
-from tasks.validate.stations.place import Box, inside, spans, utc
-from tasks.validate.stations.rows import KELVIN, KNOT, Column, direction_of_wind, long_form, on_the_hour
+from tasks.validate.stations.place import inside, utc
+from tasks.validate.stations.rows import KNOT, Column, direction_of_wind, long_form, on_the_hour
 from tasks.validate.stations.table import table
 
 log = logging.getLogger(__name__)
@@ -86,8 +88,8 @@ def read_iem(data: bytes) -> pd.DataFrame:
         reports = raw.rename(columns={"valid": "time", "lat": "latitude", "lon": "longitude"})
         reports = reports.assign(network="metar", time=pd.to_datetime(reports["time"]), station=reports["station"])
     except (ValueError, KeyError, pd.errors.ParserError) as error:
-        said = data[:80].decode(errors="replace")
-        raise UnreadableFile(f"IEM: its answer is no table of METARs ({error}): {said!r}") from None
+        beginning = data[:80].decode(errors="replace")
+        raise UnreadableFile(f"IEM: its answer is no table of METARs ({error}): {beginning!r}") from None
     return _table(reports, IEM_COLUMNS, "drct", "sknt", pd.Series(False, index=reports.index))
 
 
@@ -97,12 +99,12 @@ def fetch_metar(http: Http, box: Box, first: datetime, last: datetime, base_url:
     hours = max(math.ceil((end - utc(first)) / pd.Timedelta(hours=1)), 1)
     if pd.Timestamp.now("UTC").tz_localize(None) - utc(first) > timedelta(days=KEPT_DAYS):
         log.warning("metar: aviationweather.gov keeps %d days; before that take the source iem", KEPT_DAYS)
-    parts = [_asked(http, box, west, east, end, hours, base_url) for west, east in spans(box)]
+    parts = [_asked(http, box, west, east, end, hours, base_url) for west, east in box.spans]
     return table(parts)
 
 
 def _asked(http: Http, box: Box, west: float, east: float, end: pd.Timestamp, hours: int, base: str) -> pd.DataFrame:
-    bbox = f"{box[1]:g},{west:g},{box[0]:g},{east:g}"
+    bbox = f"{box.south:g},{west:g},{box.north:g},{east:g}"
     asked = {"bbox": bbox, "format": "json", "hours": hours, "date": f"{end:%Y-%m-%dT%H:%M:%SZ}"}
     data = http.get(f"{base}/metar", asked)
     if data.count(b'"icaoId"') < MOST:

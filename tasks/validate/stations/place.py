@@ -6,31 +6,16 @@ from datetime import datetime
 
 import pandas as pd
 
-from tasks.errors import BadInput
-
-Box = tuple[
-    float, float, float, float
-]  # north, south, west, east; across the date line east is above 180 or below west
-
-
-def spans(box: Box) -> list[tuple[float, float]]:
-    """(west, east) of a box in -180 to 180: two across the date line. BadInput for a box that is none."""
-    north, south, west, east = box
-    if not -90 <= south < north <= 90:
-        raise BadInput(f"box from {south} to {north} N: south must be below north, both in -90 to 90")
-    if east - west >= 360:
-        return [(-180.0, 180.0)]
-    west, east = ((x + 180) % 360 - 180 for x in (west, east))
-    return [(west, east)] if west <= east else [(west, 180.0), (-180.0, east)]
+from tasks.grids.box import Box
 
 
 def inside(stations: pd.DataFrame, box: Box) -> pd.Series:
     """True for rows whose `latitude` and `longitude` (any convention) are in the box, its edges included."""
     longitude = (stations["longitude"] + 180) % 360 - 180
     along = pd.Series(False, index=stations.index)
-    for west, east in spans(box):
+    for west, east in box.spans:
         along |= longitude.between(west, east)
-    return along & stations["latitude"].between(box[1], box[0])
+    return along & stations["latitude"].between(box.south, box.north)
 
 
 def utc(time: datetime) -> pd.Timestamp:

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-KELVIN = 273.15
 KNOT = 1852 / 3600  # m/s
 PLACE = ["station", "network", "latitude", "longitude", "elevation", "time"]
 CALM = 0.5  # m/s; below one knot a report gives direction 0, or none

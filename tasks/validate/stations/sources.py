@@ -12,9 +12,10 @@ from typing import Protocol
 import pandas as pd
 
 from tasks.errors import BadInput
+from tasks.grids.box import Box
 from tasks.validate.stations import ghcnh, isd_lite, metar
 from tasks.validate.stations.http import Http
-from tasks.validate.stations.place import Box, inside, utc, within
+from tasks.validate.stations.place import inside, utc, within
 from tasks.validate.stations.table import table
 
 log = logging.getLogger(__name__)

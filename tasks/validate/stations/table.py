@@ -74,9 +74,9 @@ def usable(observations: pd.DataFrame) -> pd.DataFrame:
     return observations[observations["quality"] == ""].reset_index(drop=True)
 
 
-def reject(observations: pd.DataFrame, where: pd.Series | np.ndarray, reason: str) -> pd.DataFrame:
+def reject(observations: pd.DataFrame, rows: pd.Series | np.ndarray, reason: str) -> pd.DataFrame:
     """Give rows a reason for which they are not used; the first reason stays."""
-    quality = observations["quality"].mask(np.asarray(where) & (observations["quality"] == ""), reason)
+    quality = observations["quality"].mask(np.asarray(rows) & (observations["quality"] == ""), reason)
     return observations.assign(quality=quality)
 
 

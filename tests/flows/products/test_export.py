@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
+import re
 import resource
 import shutil
-import subprocess
-import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -18,12 +18,12 @@ import xarray as xr
 
 from flows.products.choose import choose, steps_of, variables_of
 from flows.products.export import export
-from flows.products.point import point
+from flows.products.point import PointCell, point
 from flows.products.series import cell_at, compass, relative_humidity
 from tasks.errors import BadInput, StoreNotWritable
 from tasks.store.ledger import LedgerEntry
+from tasks.store.paths import in_store
 from tasks.store.withdrawal import mark
-from tasks.storage import join
 from tests.conftest import ROOT
 from tests.flows.conftest import CommandLine
 from tests.published import GRID, HOURS, cycle_of, publish
@@ -55,9 +55,9 @@ def test_product_on_s3_is_exported(s3_store: str, tmp_path: Path) -> None:
     entry = publish(s3_store, NEW)
     (file,) = export("hubei", "netcdf", store=s3_store, output=str(tmp_path))
     with xr.open_dataset(file) as nc:
-        from tasks.storage import open_zarr
+        from tasks.arrays import open_zarr
 
-        np.testing.assert_array_equal(nc.t2m.values, open_zarr(join(s3_store, *entry.product.split("/"))).t2m.values)
+        np.testing.assert_array_equal(nc.t2m.values, open_zarr(in_store(s3_store, entry.product)).t2m.values)
 
 
 def test_variables_and_lead_times_are_those_asked_for(tmp_path: Path, made: tuple) -> None:
@@ -103,20 +103,30 @@ def test_a_place_on_an_edge_lies_in_one_cell_and_the_outermost_edges_are_the_pro
             cell_at(product, lat, lon, "x")
 
 
+@contextmanager
+def no_file_grows_beyond(size: int) -> Iterator[None]:
+    """As on a full disk, for this process; no longer than needed, for it holds for pytest's own files too."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
 @pytest.mark.parametrize(("format", "kilobytes"), [("netcdf", 10), ("geotiff", 20)])
 def test_files_that_find_no_room_are_one_line_and_nothing_is_left(
-    tmp_path: Path, made: tuple, format: str, kilobytes: int
+    tmp_path: Path, made: tuple, format: str, kilobytes: int, finescale: CommandLine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The system lets no file grow, as on a full disk: HDF5 and GDAL have words of their own for it."""
-    limit = lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (kilobytes * 1000,) * 2)  # noqa: E731
-    done = subprocess.run(
-        [sys.executable, "-m", "flows.commands.app", "export", "hubei", "--format", format, "--store", made[0]],
-        cwd=tmp_path, env=os.environ | {"PYTHONPATH": str(ROOT)}, capture_output=True, text=True, preexec_fn=limit,
-        timeout=120,
-    )  # fmt: skip
-    assert done.returncode == StoreNotWritable.exit_code, done.stderr
+    """HDF5 and GDAL have words of their own for it."""
+    out = tmp_path / "out"
+    out.mkdir()
+    monkeypatch.chdir(out)
+    with no_file_grows_beyond(kilobytes * 1000):
+        done = finescale("export", "hubei", "--format", format, "--store", made[0])
+    assert done.exit_code == StoreNotWritable.exit_code, done.stderr
     assert "MB free" in done.stderr.splitlines()[-1]
-    assert list(tmp_path.iterdir()) == []
+    assert list(out.iterdir()) == []
 
 
 def test_files_are_not_replaced_unasked(tmp_path: Path, made: tuple) -> None:
@@ -164,11 +174,11 @@ def test_what_cannot_be_done_is_one_line_that_says_why(
 def test_a_place_is_its_cell_at_any_way_of_writing_longitudes(made: tuple) -> None:
     store, _, new = made
     west, east = (point("hubei", 31.1, lon, store=store) for lon in (112.3, 112.3 - 360))
-    assert west["cell"] == east["cell"] == {"latitude": 31.0, "longitude": 112.25, "height": 100.0, "land": None}
+    assert west.cell == east.cell == PointCell(latitude=31.0, longitude=112.25, height=100.0, land=None)
     values = field(store, new).t2m.sel(latitude=31.0, longitude=112.25).values
-    np.testing.assert_allclose([row["t2m"] for row in west["series"]], values - 273.15, atol=1e-3)
+    np.testing.assert_allclose([step.model_extra["t2m"] for step in west.series], values - 273.15, atol=1e-3)
     edge = point("hubei", GRID.north + 0.12, GRID.west - 0.12, store=store)
-    assert edge["cell"]["latitude"] == GRID.north
+    assert edge.cell.latitude == GRID.north
     with pytest.raises(BadInput, match="outside"):
         point("hubei", GRID.north + 0.13, GRID.west, store=store)
 
@@ -193,10 +203,11 @@ def test_temperature_is_brought_to_the_height_of_the_place_and_that_is_said(
 
 def test_json_has_the_documented_keys_and_age(made: tuple) -> None:
     found = point("hubei", 31, 112, store=made[0], now=NOW + timedelta(hours=7.5))
-    assert set(found) == {
-        "region", "cycle", "age_hours", "quality", "why", "product", "latitude", "longitude", "elevation", "cell",
-        "units", "series",
-    }  # fmt: skip
+    found = json.loads(found.model_dump_json())
+    table = (ROOT / "docs/clients.md").read_text().split("| key | what |\n|---|---|\n")[1].split("\n\n")[0]
+    documented = [key for line in table.splitlines() for key in re.findall(r"`(\w+)`", line.split("|")[1])]
+    assert sorted(found) == sorted(documented)
+    assert set(found["cell"]) == {"latitude", "longitude", "height", "land"}
     assert found["age_hours"] == 7.5
     assert set(found["series"][0]) == {"time", "lead_hours", *found["units"]}
     assert found["series"][0]["time"] == "2026-11-22T03:00+00:00"

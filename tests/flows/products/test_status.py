@@ -16,13 +16,13 @@ from prefect.client.schemas.actions import WorkPoolCreate
 from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect.states import Completed, Failed, Scheduled
 
-from flows.server.health import PoolHealth, PrefectHealth, prefect_health
 from flows.products.status import region_status, source_health
-from tasks.region import search as regions
+from flows.server.health import PoolHealth, PrefectHealth, prefect_health
 from tasks.handover.candidates import HEADLINE
+from tasks.region import search as regions
 from tasks.store.ledger import entries
-from tasks.store.withdrawal import mark
 from tasks.store.scores import write_scores
+from tasks.store.withdrawal import mark
 from tests.conftest import RegionMaker
 from tests.flows.conftest import CommandLine
 from tests.published import cycle_of, publish
@@ -172,6 +172,18 @@ def test_check_is_content_without_a_server_when_products_are(
 def test_json_has_everything(tmp_path: Path) -> None:
     entry = publish(str(tmp_path), cycle_of(NOW))
     status = region_status("hubei", str(tmp_path), ask_prefect=False)
-    assert set(status) == {"region", "store", "ok", "sources", "prefect", "latest", "scores", "cycles"}
-    assert status["sources"][1]["cycle"] == status["cycles"][0]["cycle"] == entry.cycle
-    json.dumps(status)
+    assert status.sources[1].cycle == status.cycles[0].cycle == entry.cycle
+    found = json.loads(status.model_dump_json())
+    assert list(found) == ["region", "store", "ok", "sources", "prefect", "latest", "scores", "cycles"]
+    assert set(found["sources"][1]) == {
+        "source", "verdict", "cycle", "product", "age_hours", "limit_hours", "damaged", "withdrawn", "quarantined",
+        "degraded", "ok",
+    }  # fmt: skip
+    assert set(found["prefect"]) == {"api", "problem", "deployments", "pools", "ok"}
+    assert found["latest"] == {"ifs": json.loads((tmp_path / "hubei/ifs/latest.json").read_text())}
+    assert found["scores"] == {"ifs": {"days": 30, "variables": [], "drift": []}}
+    assert set(found["cycles"][0]) == {
+        "cycle", "state", "why", "quality", "product", "published_at", "age", "lead_times", "variables", "absent",
+        "preliminary", "final_due", "model", "seconds",
+    }  # fmt: skip
+    assert found["cycles"][0]["published_at"] == entry.published_at.isoformat()

@@ -13,7 +13,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from models.cell_means import CellMeans
 from models.interpolation import Bicubic
+from models.limits import SETTINGS
 from models.package import ModelPackage
 from models.statistics import VARIABLES, Statistics
 from models.training import evaluate, release
@@ -52,6 +54,7 @@ data = "{folder}/training.npz"
 out = "{folder}/{name}"
 steps = {steps}
 windows = 6
+regression_windows = 16
 report_every = 2
 {top}
 [network]
@@ -189,6 +192,7 @@ def test_a_package_scores_as_the_run_it_was_released_from(folder: Path) -> None:
     assert (package.halo, package.scale_range) == (9, (1.0, 3.0))
     assert (folder / "shipped/CARD.md").read_text() == "# a card\n"
     results = [json.loads((folder / "results" / f"{m}.json").read_text()) for m in ("ours", "shipped", "bicubic")]
+    assert [r["limits"] for r in results] == [SETTINGS, SETTINGS, None]
     assert results[0]["parameters"] == results[1]["parameters"] > results[2]["parameters"] == 0
 
 
@@ -291,18 +295,25 @@ class Nothing(nn.Module):
 
 
 def test_what_is_scored_is_what_a_user_would_get(folder: Path) -> None:
-    """Cell means restored for what is a product, and no rain below zero for all."""
-    dataset, names = load(folder / "places.npz", ())["place"], ["t2m", "tp"]
-    scene = next(scenes(dataset, names, 4.0, 4.0, False))
-    inside = slice(EDGE, -EDGE)
-    whole = torch.nn.functional.avg_pool2d
-    product, means = forecast(Method(Nothing()), scene, [1])
-    assert means[..., inside, inside].unique().tolist() == pytest.approx([-1.0])
-    torch.testing.assert_close(whole(product, 4)[:, :1], scene.x[:, :1, inside, inside], rtol=1e-4, atol=0)
-    assert float(product[:, 1].min()) == 0
-    raw, _ = forecast(Method(Nothing(), product=False), scene, [1])
-    assert raw[:, 0].unique().tolist() == [-1.0]
-    assert raw[:, 1].unique().tolist() == [0.0]
+    """Held to the limits that products are held to; what is not a product has no rain below zero."""
+    dataset, names = load(folder / "places.npz", ())["place"], ["t2m", "d2m", "tp"]
+    scene = next(scenes(dataset, names, 4.0, 2.5, False))
+    means = CellMeans(scene.rows, scene.cols, *scene.x.shape[-2:])
+    product, gaps = forecast(Method(Nothing()), scene, names, {"tp"})
+    for i, name in enumerate(names):
+        coarse = scene.x[:, i].numpy()
+        np.testing.assert_allclose(gaps[name], means.select(coarse) + 1, rtol=1e-6)
+        assert means.error(product[name], coarse) < (1e-3 if name == "t2m" else 0.05), name
+    assert product["tp"].min() >= 0
+    assert (product["d2m"] <= product["t2m"]).all()
+    raw, _ = forecast(Method(Nothing(), product=False), scene, names, {"tp"})
+    assert (np.unique(raw["t2m"]), np.unique(raw["tp"])) == ([-1.0], [0.0])
+
+
+def test_variables_that_a_set_lacks_are_not_scored(folder: Path) -> None:
+    scene = next(scenes(load(folder / "places.npz", ())["small"], ["t2m", "tp"], 2.0, 2.0, False))
+    fine, gaps = forecast(Method(Nothing()), scene, ["t2m", "tp"], {"tp"})
+    assert list(fine) == list(gaps) == ["t2m"]
 
 
 def test_degradations_are_the_same_for_every_method_and_differ_between_times(folder: Path) -> None:

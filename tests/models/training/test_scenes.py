@@ -1,4 +1,4 @@
-"""Scenes: coarse fields are area means of what they are scored against; cell means can be given back."""
+"""Scenes: coarse fields are area means of what they are scored against."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from models.operator import Sampling
 from models.statics import FINE_MARGIN, cell_sizes
 from models.training.batches import Batch
 from models.training.data import STATIC_FIELDS, Box, Dataset, load
-from models.training.scenes import EDGE, box_scene
+from models.training.scenes import EDGE, box_scene, with_edges
 from tests.models.training.test_train import write_pack
 
 BOX = Box(50.0, 40.0, 60.0, 72.0)  # 41 x 49 pixels
@@ -138,46 +138,13 @@ def test_a_variable_that_the_data_lack_is_absent(degraded: bool, dataset: Datase
     assert scene.x[:, 0].abs().max() > 0
 
 
-def field(*shape: int, seed: int = 0) -> Tensor:
-    return torch.from_numpy(np.random.default_rng(seed).normal(280, 10, (1, 1, *shape)))
-
-
-@pytest.mark.parametrize("scale", [1, 2, 5])
-def test_cell_means_are_given_back_exactly_up_to_the_edge_of_a_scene(scale: int) -> None:
-    """As in evaluation: the queries' cells have EDGE cells around them that nothing is known of."""
-    cells = 20
-    axis = subdivide(cells, scale).shifted(-EDGE)
-    n = cells + 2 * EDGE
-    x, fine = field(n, n), field(cells * scale, cells * scale, seed=1)
-    out = conserved(fine, x, axis, axis)
-    before, after = (core(area_mean(f.double(), axis, axis, n, n) - x) for f in (fine, out))
-    assert before.abs().max() > 1
-    assert after.abs().max() < 1e-3 * before.abs().max()
-
-
-def test_correction_is_smooth() -> None:
-    """What is missing everywhere is given to every query alike."""
-    axis = subdivide(26, 3)
-    fine = field(78, 78)
-    x = area_mean(fine, axis, axis, 26, 26) + 2.0
-    torch.testing.assert_close(conserved(fine, x, axis, axis), fine + 2.0, rtol=0, atol=1e-4)
-
-
-def test_cells_that_are_not_covered_whole_are_left_alone() -> None:
-    whole = subdivide(12, 4)
-    rows, cols = whole.part(2, 46), whole.part(0, 45)  # cuts the first and last rows, and the last column of cells
-    fine = field(44, 45)
-    x = area_mean(fine, rows, cols, 12, 12)
-    cut = torch.ones(12, 12)
-    cut[1:-1, :-1] = 0
-    torch.testing.assert_close(conserved(fine, x + 5 * cut, rows, cols), fine, rtol=0, atol=1e-5)
-    assert (conserved(fine, x + 5 * (1 - cut), rows, cols) - fine).abs().max() > 4
-
-
-def test_means_come_nearer_where_cells_do_not_tile() -> None:
-    n, scale = 30, 2.5
-    axis = Axis((np.arange(round(20 * scale)) + 0.5) / scale - 0.5 + 5, 1 / scale)
-    x, fine = field(n, n), field(len(axis), len(axis), seed=1)
-    both = fine, conserved(fine, x, axis, axis)
-    gaps = [(area_mean(f.double(), axis, axis, n, n) - x)[..., 5:-5, 5:-5].std() for f in both]
-    assert gaps[1] < 0.5 * gaps[0]
+def test_edges_are_an_input_cell_of_queries_more_and_their_terrain_is_that_of_the_edge(dataset: Dataset) -> None:
+    scene = box_scene(dataset, BOX, 0, NAMES, 2.5, 4.0)
+    work, (top, left) = with_edges(scene)
+    assert (top, left) == (3, 4)
+    np.testing.assert_allclose(work.rows.centres[top:-top], scene.rows.centres)
+    np.testing.assert_allclose(np.diff(work.cols.centres), scene.cols.width)
+    assert work.statics.fine.shape[-2:] == (len(work.rows) + 2 * FINE_MARGIN, len(work.cols) + 2 * FINE_MARGIN)
+    assert torch.equal(work.statics.fine[..., top:-top, left:-left], scene.statics.fine)
+    assert torch.equal(work.statics.fine[..., 0, left:-left], scene.statics.fine[..., 0, :])
+    assert torch.equal(work.x, scene.x)

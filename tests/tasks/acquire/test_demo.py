@@ -22,9 +22,9 @@ def test_demo_fetches_all_variables_of_the_region(tmp_path: Path) -> None:
     source, hubei = open_source("demo"), regions.load("hubei")
     (raw,) = source.fetch(source.latest(hubei, NOW), hubei, str(tmp_path))
     fields = list(decode(Path(raw.uri), set(VARIABLES)))
-    assert [f.variable.name for f in fields] == hubei.variables
-    assert {f.init for f in fields} == {demo.TIME}
-    assert {f.lead.total_seconds() / 3600 for f in fields} == {demo.STEP}
+    assert [f.header.variable.name for f in fields] == hubei.variables
+    assert {f.header.init for f in fields} == {demo.TIME}
+    assert {f.header.lead.total_seconds() / 3600 for f in fields} == {demo.STEP}
 
 
 def test_latest_is_the_one_cycle_there_is_and_can_be_asked_for_by_name() -> None:

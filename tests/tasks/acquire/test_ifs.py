@@ -24,8 +24,10 @@ from tasks.handover.cycle import Cycle, RawFile
 from tasks.region import search as regions
 from tasks.region.document import Region
 from tests.conftest import ROOT
+from tests.grib import messages
 from tests.servers import opendata
-from tests.servers.opendata import DEMO_GRIB, OpenData, index_of, messages, open_data, param_of, relabelled
+from tests.servers.http import Handler, cut, drip, html, silent, status, truncated, until
+from tests.servers.opendata import DEMO_GRIB, OpenData, index_of, open_data, param_of, relabelled
 
 TIME = datetime(2026, 11, 20, 0, tzinfo=UTC)  # old enough that what is not there will not come
 CYCLE = Cycle(source="ifs", time=TIME)
@@ -234,7 +236,7 @@ def test_midnight_while_waiting_changes_no_cycle(servers: Servers, tmp_path: Pat
     late = {p: mirror.files.pop(p) for p in [p for p in mirror.files if "-6h-" in p]}
     next_day = TIME + timedelta(days=1)
 
-    def midnight(handler: opendata.Handler) -> bool:
+    def midnight(handler: Handler) -> bool:
         mirror.add_demo(next_day, STEPS)
         mirror.files.update(late)
         return False
@@ -262,15 +264,15 @@ AGAIN = "the right bytes, from the same mirror a little later"
 @pytest.mark.parametrize(
     ("pattern", "act", "times"),
     [
-        heal("truncated body", OTHER, "truncated", "grib2", opendata.truncated(0.7)),
-        heal("connection cut mid-range", OTHER, "cut", "grib2", opendata.cut(9000)),
-        heal("index cut in the middle of a line", OTHER, "index-cut", "index", opendata.truncated(0.63)),
-        heal("429 with Retry-After", OTHER, "busy", "grib2", opendata.status(429, Retry_After="30")),
-        heal("503 SlowDown from one mirror", OTHER, "slow-down", ".", opendata.status(503)),
-        heal("HTML error page with status 200", OTHER, "html", ".", opendata.html),
-        heal("a server that accepts and never answers", OTHER, "silent", ".", opendata.silent),
-        heal("a slow-drip server", OTHER, "drip", "grib2", opendata.drip(50)),
-        heal("404 of a file whose index is there", OTHER, "no-file", "grib2", opendata.status(404)),
+        heal("truncated body", OTHER, "truncated", "grib2", truncated(0.7)),
+        heal("connection cut mid-range", OTHER, "cut", "grib2", cut(9000)),
+        heal("index cut in the middle of a line", OTHER, "index-cut", "index", truncated(0.63)),
+        heal("429 with Retry-After", OTHER, "busy", "grib2", status(429, Retry_After="30")),
+        heal("503 SlowDown from one mirror", OTHER, "slow-down", ".", status(503)),
+        heal("HTML error page with status 200", OTHER, "html", ".", html),
+        heal("a server that accepts and never answers", OTHER, "silent", ".", silent),
+        heal("a slow-drip server", OTHER, "drip", "grib2", drip(50)),
+        heal("404 of a file whose index is there", OTHER, "no-file", "grib2", status(404)),
     ],
 )  # fmt: skip
 def test_a_sick_mirror_is_passed_over(
@@ -289,9 +291,9 @@ def test_a_sick_mirror_is_passed_over(
     ("pattern", "act", "times"),
     [
         heal("429 with Retry-After, no other mirror", AGAIN, "busy-alone",
-             "grib2", opendata.status(429, Retry_After="1"), 1),
-        heal("connection cut, no other mirror", AGAIN, "cut-alone", "grib2", opendata.cut(9000), 2),
-        heal("503 SlowDown, no other mirror", AGAIN, "slow-down-alone", ".", opendata.status(503), 3),
+             "grib2", status(429, Retry_After="1"), 1),
+        heal("connection cut, no other mirror", AGAIN, "cut-alone", "grib2", cut(9000), 2),
+        heal("503 SlowDown, no other mirror", AGAIN, "slow-down-alone", ".", status(503), 3),
     ],
 )  # fmt: skip
 def test_the_only_mirror_is_asked_again(
@@ -348,7 +350,7 @@ def test_retry_after_is_kept(servers: Servers, tmp_path: Path) -> None:
     (mirror,) = servers(1, [0])
     times: list[float] = []
     mirror.on("index", lambda handler: times.append(time.monotonic()) or False)  # type: ignore[func-returns-value]
-    mirror.on("index", opendata.status(429, Retry_After="2"), 1)
+    mirror.on("index", status(429, Retry_After="2"), 1)
     fetch(region([mirror], stop=0, wait_minutes=0.5), tmp_path)
     assert times[1] - times[0] >= 2.0
 
@@ -359,7 +361,7 @@ def test_a_server_that_is_down_for_a_while_is_not_hammered(
 ) -> None:
     (mirror,) = servers()
     up = threading.Event()
-    mirror.on(".", opendata.until(up, opendata.status(500)))
+    mirror.on(".", until(up, status(500)))
     threading.Timer(3.0, up.set).start()
     with caplog.at_level(logging.INFO, logger="tasks"):
         assert_right(fetch(region([mirror], wait_minutes=0.5), tmp_path))
@@ -559,7 +561,7 @@ def test_a_full_disk_loses_nothing(servers: Servers, tmp_path: Path) -> None:
 @pytest.mark.fault("process killed with SIGKILL in a download", "run again: what was good is not fetched again")
 def test_a_killed_download_goes_on_where_it_was(servers: Servers, tmp_path: Path) -> None:
     (mirror,) = servers()
-    mirror.on("-6h-.*grib2", opendata.drip(2000), 1)  # the last lead time hangs while the others come in
+    mirror.on("-6h-.*grib2", drip(2000), 1)  # the last lead time hangs while the others come in
     process = program(region([mirror], timeout_seconds=60), tmp_path / "raw", tmp_path)
     raw = tmp_path / "raw/ifs/2026-11-20T00"
     deadline = time.monotonic() + 60

@@ -61,22 +61,43 @@ def test_names_follow_ecmwfs_layout() -> None:
 
 
 def test_index_lines_are_read_with_blank_lines_between() -> None:
-    text = '\n{"param": "2t", "levtype": "sfc", "step": "8", "_offset": 5, "_length": 7, "other": 1}\n\n'
+    text = b'\n{"param": "2t", "levtype": "sfc", "step": "8", "_offset": 5, "_length": 7, "other": 1}\n\n'
     (entry,) = read_index(text)
     assert (entry.param, entry.levtype, entry.step, entry.offset, entry.length) == ("2t", "sfc", "8", 5, 7)
 
 
+@pytest.mark.parametrize(
+    ("line", "why"),
+    [
+        (b'{"param": "2t", "lev', "line 2: Invalid JSON: EOF"),
+        (b"<html>", "line 2: Invalid JSON: expected value"),
+        (b"\xff\xfe", "line 2: Invalid JSON"),
+        (b"[5]", "line 2: Input should be an object"),
+        (b'{"param": "2t", "levtype": "sfc", "step": "8", "_offset": 5}', "line 2 _length: Field required"),
+        (b'{"param": "2t", "levtype": "sfc", "step": "8", "_offset": -5, "_length": 7}', "line 2 _offset: .* 0"),
+        (b'{"param": "2t", "levtype": "sfc", "step": "8", "_offset": 5, "_length": 0}', "line 2 _length: .* 0"),
+        (b'{"param": null, "levtype": "sfc", "step": 8, "_offset": "5", "_length": "7"}', "line 2 param: .* string"),
+    ],
+)
+def test_an_index_that_is_none_says_in_which_line_and_why(line: bytes, why: str) -> None:
+    good = b'{"param": "2t", "levtype": "sfc", "step": 8, "_offset": "5", "_length": "7"}'
+    assert read_index(good)[0].step == "8"
+    with pytest.raises(ValueError, match=f"^{why}") as caught:
+        read_index(good + b"\n" + line)
+    assert "\n" not in str(caught.value)
+
+
 def test_fetched_file_decodes_to_all_variables(root: Path) -> None:
-    fields = {f.variable.name: f for f in decode(fetch(root), set(VARIABLES))}
+    fields = {f.header.variable.name: f for f in decode(fetch(root), set(VARIABLES))}
     assert list(fields) == list(VARIABLES)
-    original = {f.variable.name: f for f in decode(DEMO_GRIB, set(VARIABLES))}
+    original = {f.header.variable.name: f for f in decode(DEMO_GRIB, set(VARIABLES))}
     for name, field in fields.items():
         np.testing.assert_array_equal(field.values, original[name].values)
 
 
 def test_only_the_ranges_of_wanted_variables_are_fetched(root: Path) -> None:
     file = fetch(root, [VARIABLES["tp"], VARIABLES["t2m"]])
-    assert [f.variable.name for f in decode(file, set(VARIABLES))] == ["tp", "t2m"]
+    assert [f.header.variable.name for f in decode(file, set(VARIABLES))] == ["tp", "t2m"]
     assert file.stat().st_size == 11234 + 12750
     assert file.name == "2021-12-10T12-8h.grib2"
 
@@ -111,7 +132,7 @@ def test_rain_may_be_missing_at_the_start_only(root: Path) -> None:
             eccodes.codes_release(handle)
     start.write_text("\n".join(lines))
     start.with_suffix(".grib2").write_bytes(b"".join(parts))
-    assert [f.variable.name for f in decode(fetch(root, step=0), set(VARIABLES))] == list(VARIABLES)[:-1]
+    assert [f.header.variable.name for f in decode(fetch(root, step=0), set(VARIABLES))] == list(VARIABLES)[:-1]
     edit_index(root, lambda entries: [e for e in entries if e["param"] != "tp"])
     with pytest.raises(IncompleteDownload, match="tp is not in the index"):
         fetch(root)

@@ -34,8 +34,8 @@ def assert_right(files: list[RawFile], count: int) -> None:
     fields = [field for file in files for field in decode(Path(file.uri), set(VARIABLES))]
     assert len(fields) == count
     for field in fields:
-        low, high = LIKELY[field.variable.name]
-        assert low <= np.nanmin(field.values) < np.nanmax(field.values) <= high, field.variable
+        low, high = LIKELY[field.header.variable.name]
+        assert low <= np.nanmin(field.values) < np.nanmax(field.values) <= high, field.header.variable
     assert all(len(file.sha256) == 64 for file in files)
 
 

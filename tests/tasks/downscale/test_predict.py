@@ -13,10 +13,11 @@ from hypothesis import strategies as st
 
 from models.downscaler import Downscaler
 from models.geometry import subdivide
+from models.limits import deviations
 from models.statistics import Statistics, VariableStatistics
 from models.training.methods import build
 from tasks.downscale.fields import coarse_fields, downscale_fields, interpolate_fields
-from tasks.downscale.limits import Limits
+from tasks.downscale.limits import PlanLimits
 from tasks.downscale.packages import interpolation, names, open_package
 from tasks.downscale.predict import make_plan, statics_of, super_resolve
 from tasks.downscale.tiles import borders, tiles
@@ -108,7 +109,7 @@ def test_tiled_equals_whole(dlat: float, dlon: float) -> None:
     whole = make_plan(grid, target, halo=halo, reach=halo, tile=10_000)
     pieces = make_plan(grid, target, halo=halo, reach=halo, tile=17)
     assert (len(whole.tiling), len(pieces.tiling) > 12) == (1, True)
-    coarse = coarse_fields(data, list(VARIABLES), slice(0, 1))
+    coarse = coarse_fields(data, list(VARIABLES), slice(0, 1), whole)
     a = super_resolve(model, list(VARIABLES), coarse, statics_of(data, whole), whole)
     b = super_resolve(model, list(VARIABLES), coarse, statics_of(data, pieces), pieces)
     for name in VARIABLES:
@@ -181,12 +182,12 @@ def test_limits_hold_and_the_product_averages_to_its_input(spacing: float) -> No
     target = lattice(37.1, 33.4, 103.1, 107.6, spacing)
     model, data = network(), prepared(grid, target, steps=2)
     plan = make_plan(grid, target, halo=model.reach, reach=model.reach)
-    coarse = coarse_fields(data, list(VARIABLES), slice(0, 2))
+    coarse = coarse_fields(data, list(VARIABLES), slice(0, 2), plan)
     fine = super_resolve(model, list(VARIABLES), coarse, statics_of(data, plan), plan)
     assert (fine["d2m"] > fine["t2m"]).any(), "the raw network breaks a limit, or this test shows nothing"
     assert (fine["tp"] < 0).any()
-    limits = Limits(plan)
-    held = limits.hold(fine, coarse)
+    limits = PlanLimits(plan)
+    held = limits.hold(fine, coarse, deviations(coarse))
     assert (held["d2m"] <= held["t2m"]).all()
     assert (held["tp"] >= 0).all()
     for name, field in fine.items():  # `hold` works on the whole cells of plan.work in place
@@ -194,7 +195,7 @@ def test_limits_hold_and_the_product_averages_to_its_input(spacing: float) -> No
         # a dry cell and a wet one share target cells, there may be no rain that gives both their means.
         allowed = {"d2m": 0.05, "tp": 2e-3 if spacing in (0.05, 0.25) else 0.02}
         if name != "tp" or spacing != 0.2:
-            assert limits.recoarsen.error(field, limits.near(coarse[name])) < allowed.get(name, 1e-3), name
+            assert limits.means.error(field, limits.near(coarse[name])) < allowed.get(name, 1e-3), name
     assert held["t2m"].shape == (2, target.rows, target.cols)
 
 

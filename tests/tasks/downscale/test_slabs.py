@@ -17,12 +17,13 @@ from models.statics import Statics
 from tasks.downscale.packages import open_package
 from tasks.downscale.slabs import choose_device, compute
 from tasks.errors import DeviceUnavailable, ModelMismatch, OutOfMemory
+from tasks.handover.prepared import Prepared
 from tasks.handover.shards import blocks, digest, field_digest
 from tasks.handover.slab import Slab, merged
-from tasks.prepare import prepare_files
+from tasks.prepare import prepare
 from tasks.region import search as regions
 from tasks.region.document import Region
-from tasks.store.product import create
+from tasks.variables import VARIABLES
 from tests.conftest import DEMO_GRIB
 
 
@@ -35,18 +36,25 @@ def slab(tmp_path: Path) -> Slab:
 def staged(tmp_path: Path, region: Region, block: int) -> Slab:
     """The demo's only lead time for a region, in blocks of at most so many points a side."""
     package = open_package("inr-hres")
-    assembled, prepared = prepare_files([str(DEMO_GRIB)], region, package.halo)
-    fields, product = prepared.save(str(tmp_path)), str(tmp_path / "product.zarr")
-    create(fields, region.target, [v for v in region.variables if v not in assembled.absent], product, block)
+    region = region.model_copy(update={"inference": region.inference.model_copy(update={"block": block})})
+    info = prepare.fn([str(DEMO_GRIB)], region, None, str(tmp_path / "store"), str(tmp_path), package.halo)
     return Slab(
-        fields=fields, product=product, report=str(tmp_path / "slabs/0.json"), start=0, stop=1, model="inr-hres",
-        model_sha256=package.digest, target=region.target,
+        product=info.product, terrain=info.terrain, coarse=info.grid, report=str(tmp_path / "slabs/0.json"),
+        start=0, stop=1, deviations=info.deviations, model="inr-hres", model_sha256=package.digest,
+        target=region.target,
     )  # fmt: skip
 
 
 def values(slab: Slab) -> dict[str, np.ndarray]:
     with xr.open_zarr(slab.product) as ds:
         return {str(n): ds[n].values for n in ds.data_vars if "latitude" in ds[n].dims}
+
+
+def test_slab_knows_the_deviations_of_the_whole_input(slab: Slab) -> None:
+    """Of the values as they are stored, so that every block is held to what one of the whole domain would be."""
+    fields = Prepared.load(slab.product, slab.terrain, slab.coarse).fields
+    assert slab.deviations == {n: [float(f.std()) for f in fields[n].values] for n in slab.deviations}
+    assert set(slab.deviations) == {n for n in fields.data_vars if n in VARIABLES}
 
 
 def test_slab_writes_its_lead_times_and_leaves_a_report(slab: Slab) -> None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import numpy as np
+from fsspec.core import url_to_fs
 
-from tasks.storage import filesystem, join
+from tasks.storage import join
 from tasks.store.product import open_input, open_product
 from tests.published import GRID, INPUT_GRID, cycle_of, put_product
 
@@ -29,10 +30,10 @@ def test_a_product_holds_its_terrain_and_its_input_with_theirs(store: str) -> No
 def test_a_product_without_an_input_has_none(store: str) -> None:
     import zarr
 
-    from tasks.storage import zarr_store
+    from tasks.arrays import zarr_store
 
     uri = join(store, *put_product(store, CYCLE).split("/"))
-    fs, path = filesystem(join(uri, "input"))
+    fs, path = url_to_fs(join(uri, "input"))
     fs.rm(path, recursive=True)
     zarr.consolidate_metadata(zarr_store(uri))
     assert open_input(uri) is None

@@ -8,8 +8,9 @@ import xarray as xr
 from hypothesis import given
 from hypothesis import strategies as st
 
+from models.constants import STANDARD_LAPSE_RATE
 from tasks.grids.grid import Grid
-from tasks.grids.samples import FLAT, LIMITS, STANDARD, LapseRate, Sampler
+from tasks.grids.samples import FLAT, LIMITS, LapseRate, Sampler
 
 GRID = Grid(34.0, 108.0, 0.25, 0.25, 17, 33)
 GLOBE = Grid(90.0, -180.0, 1.0, 1.0, 181, 360)
@@ -77,14 +78,14 @@ def test_lapse_rate_is_found_again_over_mountains(rate: float) -> None:
     field = 290.0 + rate * height
     found = LapseRate(GRID, height)(field)[3:-3, 3:-3]
     variance = height.var()
-    shrunk = (rate * variance + FLAT * STANDARD) / (variance + FLAT)
+    shrunk = (rate * variance + FLAT * STANDARD_LAPSE_RATE) / (variance + FLAT)
     assert np.abs(found - rate).max() < 1e-3
     assert abs(found.mean() - shrunk) < 2e-4
 
 
 def test_lapse_rate_is_the_standard_one_over_flat_land_and_limited_elsewhere() -> None:
     noise = np.random.default_rng(2).normal(280, 3, (17, 33))
-    np.testing.assert_allclose(LapseRate(GRID, np.full((17, 33), 40.0))(noise), STANDARD)
+    np.testing.assert_allclose(LapseRate(GRID, np.full((17, 33), 40.0))(noise), STANDARD_LAPSE_RATE)
     steep = LapseRate(GRID, np.random.default_rng(3).gamma(2.0, 300.0, (17, 33)))(noise * 50)
     assert steep.min() >= LIMITS[0]
     assert steep.max() <= LIMITS[1]

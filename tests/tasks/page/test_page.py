@@ -15,14 +15,17 @@ from urllib.parse import parse_qs, urlparse
 import numpy as np
 import pytest
 import s3fs
+import xarray as xr
 from PIL import Image
 from playwright.sync_api import Page, expect
 
+from tasks.page import bundle
 from tasks.storage import write_bytes
 from tests.conftest import ROOT
 from tests.servers.s3 import S3Server
 from tests.servers.static import static
 from tests.several_leads import HOURS
+from tests.tasks.page import small_product
 from tests.tasks.page.conftest import PRODUCT, Opener, Published
 
 LATITUDE, LONGITUDE = 31.02, 110.87  # in the mountains, on no grid point
@@ -113,6 +116,40 @@ def test_colours_on_the_map_are_those_of_the_values(published: Published, served
         wanted = seen[int(bar["y"] + bar["height"] / 2), int(at)]
         right += int(np.abs(seen[y, x] - wanted).max() <= 8)
     assert right >= 7, "one may lie under a line"
+
+
+def test_product_over_180_degrees_is_one_piece(tmp_path: Path, show: Opener) -> None:
+    """Its pixels have the values' colours, its places their longitudes, on both sides."""
+    folder = bundle()
+    if folder is None:
+        pytest.skip("the page is not built: make page")
+    shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
+    shutil.copytree(small_product.KEPT / small_product.PRODUCT, tmp_path / "fiji/ifs/fiji.zarr")
+    ring = [[176.6, -16.05], [183.4, -16.05], [183.4, -16.2], [176.6, -16.05]]
+    outline = {"type": "Feature", "properties": {}, "geometry": {"type": "Polygon", "coordinates": [ring]}}
+    for path, content in {
+        "catalog.json": {"links": [{"rel": "child", "href": "./fiji/catalog.json"}]},
+        "fiji/catalog.json": {"links": [{"rel": "child", "href": "./ifs/collection.json"}]},
+        "fiji/ifs/latest.json": {"cycle": "ifs/2026-11-22T00", "product": "fiji/ifs/fiji.zarr", "quality": "verified"},
+        "fiji/boundary.geojson": {"type": "FeatureCollection", "features": [outline]},
+    }.items():
+        (tmp_path / path).write_text(json.dumps(content))
+    field = xr.open_zarr(tmp_path / "fiji/ifs/fiji.zarr")["t2m"].sel(step=np.timedelta64(12, "h")).load()
+    with static(tmp_path) as url:
+        page = show(f"{url}?lead=12&lat=-16.1&lon=-179.95")
+        seen, found = picture(page), {}
+        bar = page.locator("#legend .bar").bounding_box()
+        low, high = (float(page.locator("#legend").get_attribute(f"data-{end}") or "nan") for end in ("low", "high"))
+        assert bar is not None
+        for x in (60, 240, 330, 520, 640, 820):
+            latitude, east = clicked(page, x, 412)
+            expected = float(field.sel(latitude=latitude, longitude=east, method="nearest")) - 273.15
+            page.wait_for_selector("#panel[data-state=ready]")
+            assert value(page, "t2m") == pytest.approx(expected, abs=1e-5)
+            at = bar["x"] + (expected - low) / (high - low) * bar["width"]
+            found[east] = np.abs(seen[412, x] - seen[int(bar["y"] + bar["height"] / 2), int(at)]).max() <= 8
+        assert min(found) < 178 < 182 < max(found)
+        assert sum(found.values()) >= 5, "one may lie under a line"
 
 
 def test_lead_time_moves_by_keys_buttons_slider_and_by_itself(served: str, show: Opener) -> None:

@@ -16,11 +16,14 @@ import pytest
 import uvicorn
 import xarray as xr
 import zarr
+from fsspec.core import url_to_fs
 
+from tasks.arrays import open_zarr
 from tasks.page import PAGE, put_page
 from tasks.page.serve import listen, url_of
 from tasks.page.server import allowed, application
-from tasks.storage import filesystem, join, open_zarr, read_bytes, write_bytes
+from tasks.storage import exists, join, read_bytes, read_json, write_bytes
+from tasks.store.paths import in_store, latest_uri
 from tests.published import content, cycle_of, publish
 
 
@@ -96,7 +99,7 @@ def test_what_has_not_changed_is_not_sent_again(store: str, client: httpx.Client
 def test_only_what_is_published_is_served(store: str, client: httpx.Client, page: Path) -> None:
     (page.parent / "secret.txt").write_text("secret")
     for name in ("_staging/a.zarr/zarr.json", "_quarantine/b.json", ".hidden/c", "hubei/.2026.json.lock"):
-        write_bytes(join(store, *name.split("/")), b"secret")
+        write_bytes(in_store(store, name), b"secret")
         assert client.get(f"/{name}").status_code == 404, name
     for path in (
         "/../secret.txt",
@@ -104,6 +107,7 @@ def test_only_what_is_published_is_served(store: str, client: httpx.Client, page
         "/hubei/..%2f..%2fsecret.txt",
         "/hubei//latest.json",
         "/hubei",
+        "/hubei/a%01b",
     ):
         assert status_of(client, path) == 404, path
     assert not any(
@@ -145,7 +149,7 @@ def test_page_is_put_into_a_store_once_and_again_when_it_changes(store: str, pag
     there = {PAGE, "viewer/index-abc.js"}
     assert content(store) == there
     write_bytes(join(store, "viewer", "index-abc.js"), b"not written again: its name says what is in it")
-    fs, path = filesystem(join(store, PAGE))
+    fs, path = url_to_fs(join(store, PAGE))
     before = fs.info(path)
     assert put_page(store)
     fs.invalidate_cache()
@@ -173,7 +177,7 @@ def test_page_that_is_not_built_is_one_line_in_the_log(
 
 def test_product_on_s3_opens_through_it(s3_store: str, page: Path) -> None:
     entry = publish(s3_store, cycle_of(datetime(2026, 11, 22, tzinfo=UTC)))
-    there = open_zarr(join(s3_store, *entry.product.split("/"))).load()
+    there = open_zarr(in_store(s3_store, entry.product)).load()
     with serving(s3_store, page) as client:
         store = {
             name.removeprefix(entry.product + "/"): client.get(f"/{name}").content
@@ -182,3 +186,15 @@ def test_product_on_s3_opens_through_it(s3_store: str, page: Path) -> None:
         }
     memory = zarr.storage.MemoryStore({k: zarr.core.buffer.cpu.Buffer.from_bytes(v) for k, v in store.items()})
     xr.testing.assert_identical(xr.open_zarr(memory, chunks=None, consolidated=True).load(), there)
+
+
+def test_a_served_product_is_read_over_http(store: str, page: Path) -> None:
+    entry = publish(store, cycle_of(datetime(2026, 11, 22, tzinfo=UTC)))
+    with serving(store, page) as client:
+        served = str(client.base_url).rstrip("/")
+        assert exists(join(served, entry.product, "zarr.json"))
+        assert not exists(join(served, "nowhere"))
+        assert read_json(latest_uri(served, "hubei", "ifs"))["product"] == entry.product
+        xr.testing.assert_identical(
+            open_zarr(in_store(served, entry.product)).load(), open_zarr(in_store(store, entry.product)).load()
+        )

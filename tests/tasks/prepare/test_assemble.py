@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from random import Random
+from typing import Any
 
 import numpy as np
 import pytest
+import xarray as xr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tasks.errors import BadInput, CorruptField, MissingField, MixedCycles
-from tasks.grids.grid import Grid
+from tasks.grids.grid import Canonical, Grid
 from tasks.prepare.assemble import Assembled, assemble
-from tasks.prepare.decode import decode
-from tasks.prepare.fields import DecodedField
+from tasks.prepare.decode import scanned
+from tasks.prepare.fields import FieldHeader
 from tasks.variables import VARIABLES
 from tests.conftest import DEMO_GRIB
 
@@ -39,19 +42,33 @@ def field(
     grid: Grid = GRID,
     origin: str = "ifs",
     expver: str = "0001",
-) -> DecodedField:
-    """One decoded field; amounts are summed from `since` hours of lead time, by default from the start."""
+) -> FieldHeader:
+    """One field; amounts are summed from `since` hours of lead time, by default from the start."""
     values = np.broadcast_to(TYPICAL[name] if value is None else value, (grid.rows, grid.cols)).astype(np.float32)
     valid = init + hours(lead)
     start = valid if analysis or not VARIABLES[name].amount else init + hours(since or 0)
-    return DecodedField(
-        VARIABLES[name], init, start, valid, analysis, origin, expver, grid, values, f"file.grib2 ({name} +{lead} h)"
-    )
+    layout = Canonical(grid, False, np.arange(grid.cols))
+    return FieldHeader(
+        VARIABLES[name], init, start, valid, analysis, origin, expver, layout, f"file.grib2 ({name} +{lead} h)",
+        lambda wanted: wanted(values),
+    )  # fmt: skip
 
 
-def together(fields: Iterable[DecodedField], wanted: list[str], required: list[str] | None = None) -> Assembled:
-    """Assembled without regridding."""
-    return assemble(fields, lambda grid: grid, wanted, wanted if required is None else required)
+@dataclass
+class Together:
+    """An assembled cycle and its fields."""
+
+    assembled: Assembled
+    fields: xr.Dataset
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.assembled, name)
+
+
+def together(headers: Iterable[FieldHeader], wanted: list[str], required: list[str] | None = None) -> Together:
+    """Assembled without regridding, and decoded."""
+    assembled = assemble(list(headers), lambda grid: grid, wanted, wanted if required is None else required)
+    return Together(assembled, assembled.load())
 
 
 def test_fields_in_any_order_come_out_by_lead_time_in_the_order_of_the_region() -> None:
@@ -72,7 +89,7 @@ def test_origins_and_versions_that_differ_are_said() -> None:
     assert (out.origin, out.expver) == ("unknown", "0001+0005")
 
 
-def bounds(out: Assembled) -> list[list[float]]:
+def bounds(out: Together) -> list[list[float]]:
     return (out.fields.step_bounds.values / np.timedelta64(1, "h")).tolist()  # type: ignore[no-any-return]
 
 
@@ -101,7 +118,7 @@ def test_hourly_rain_of_era5_as_decoded_from_grib_is_not_differenced() -> None:
     series = []
     for hour in range(7, 10):
         base = field("tp", hour, 0.002, since=hour - 1, origin="era5")
-        series.append(DecodedField(**{**base.__dict__, "analysis": True}))
+        series.append(FieldHeader(**{**base.__dict__, "analysis": True}))
         series.append(field("t2m", 0, init=INIT + hours(hour), analysis=True, origin="era5"))
     out = together(series, ["t2m", "tp"])
     np.testing.assert_allclose(out.fields.tp[:, 0, 0], [0.002] * 3)
@@ -206,7 +223,7 @@ def test_hole_outside_the_target_does_no_harm() -> None:
     inner = GRID.extended(-1, 0, -1, 0)
     out = assemble([field("t2m", 6, holed)], lambda _: inner, ["t2m"], ["t2m"])
     assert out.grid == inner
-    np.testing.assert_allclose(out.fields.t2m, 280.0)
+    np.testing.assert_allclose(out.load().t2m, 280.0)
 
 
 def test_field_without_any_value_is_refused() -> None:
@@ -288,11 +305,13 @@ def test_fields_on_two_grids_are_refused() -> None:
 def test_sources_on_two_grids_meet_on_the_target() -> None:
     out = assemble([field("t2m"), field("sp", grid=GRID.extended(0, 1, 0, 0))], lambda _: GRID, ["t2m", "sp"], ["t2m"])
     assert out.grid == GRID
+    assert {n: f.shape for n, f in out.load().data_vars.items()} == {"t2m": (1, 5, 6), "sp": (1, 5, 6)}
 
 
 def test_the_shipped_cycle_assembles_whole() -> None:
     names = list(VARIABLES)
-    out = together(decode(DEMO_GRIB, set(names)), names)
+    with scanned([DEMO_GRIB], set(names)) as headers:
+        out = together(headers, names)
     assert list(out.fields.data_vars)[:7] == names
     assert bounds(out) == [[0, 8]]
     assert not any(np.isnan(out.fields[n]).any() for n in names)

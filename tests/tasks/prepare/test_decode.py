@@ -17,10 +17,12 @@ from tasks.prepare.decode import decode
 from tasks.prepare.fields import DecodedField
 from tasks.variables import VARIABLES
 from tests.conftest import DEMO_GRIB
+from tests.grib import messages
 
 NAMES = list(VARIABLES)
 INIT, VALID = datetime(2021, 12, 10, 12, tzinfo=UTC), datetime(2021, 12, 10, 20, tzinfo=UTC)
 PACKING = {"t2m": 5e-3, "d2m": 5e-3, "u10": 5e-3, "v10": 5e-3, "sp": 1.0, "msl": 1.0, "tp": 1e-6}  # 16 bits of range
+MESSAGES = messages(DEMO_GRIB)
 
 
 def same(values: np.ndarray) -> np.ndarray:
@@ -33,16 +35,6 @@ class Change:
 
     keys: dict[str, str | int | float]
     values: Callable[[np.ndarray], np.ndarray] = same
-
-
-def messages() -> list[bytes]:
-    """The demo's messages as they are shipped."""
-    out = []
-    with DEMO_GRIB.open("rb") as file:
-        while (handle := eccodes.codes_grib_new_from_file(file)) is not None:
-            out.append(eccodes.codes_get_message(handle))
-            eccodes.codes_release(handle)
-    return out
 
 
 def changed(message: bytes, *changes: Change) -> bytes:
@@ -61,13 +53,13 @@ def changed(message: bytes, *changes: Change) -> bytes:
 
 def rewritten(*changes: Change) -> list[bytes]:
     """The demo's messages after the same changes to each."""
-    return [changed(message, *changes) for message in messages()]
+    return [changed(message, *changes) for message in MESSAGES]
 
 
 def read(path: Path, wanted: set[str] | None = None) -> dict[str, DecodedField]:
     """Decoded fields by variable; one each."""
     fields = list(decode(path, wanted or set(NAMES)))
-    by_name = {f.variable.name: f for f in fields}
+    by_name = {f.header.variable.name: f for f in fields}
     assert len(by_name) == len(fields)
     return by_name
 
@@ -88,8 +80,16 @@ def assert_equal(found: dict[str, DecodedField], expected: dict[str, DecodedFiel
     for name, field in expected.items():
         other = found[name]
         assert other.grid == field.grid
-        assert (other.init, other.start, other.valid) == (field.init, field.start, field.valid)
-        assert (other.origin, other.expver, other.analysis) == (field.origin, field.expver, field.analysis)
+        assert (other.header.init, other.header.start, other.header.valid) == (
+            field.header.init,
+            field.header.start,
+            field.header.valid,
+        )
+        assert (other.header.origin, other.header.expver, other.header.analysis) == (
+            field.header.origin,
+            field.header.expver,
+            field.header.analysis,
+        )
         assert other.values.dtype == np.float32
         np.testing.assert_allclose(other.values, field.values, rtol=0, atol=PACKING[name], err_msg=name)
 
@@ -97,9 +97,9 @@ def assert_equal(found: dict[str, DecodedField], expected: dict[str, DecodedFiel
 def test_demo_holds_all_variables_of_one_forecast(demo: dict[str, DecodedField]) -> None:
     assert set(demo) == set(NAMES)
     for field in demo.values():
-        assert (field.init, field.valid) == (INIT, VALID)
-        assert (field.origin, field.expver, field.analysis) == ("ifs", "0001", False)
-        assert field.start == (INIT if field.variable.amount else VALID)
+        assert (field.header.init, field.header.valid) == (INIT, VALID)
+        assert (field.header.origin, field.header.expver, field.header.analysis) == ("ifs", "0001", False)
+        assert field.header.start == (INIT if field.header.variable.amount else VALID)
         assert str(field.grid) == "81x101 points of 0.25x0.25 degree, 20..40N 100..125E"
     assert 250 < demo["t2m"].values.min() < demo["t2m"].values.max() < 300
     assert demo["t2m"].values[0].mean() < demo["t2m"].values[-1].mean()  # it is colder in the north
@@ -142,7 +142,7 @@ def test_grib_written_another_way_decodes_to_the_same_fields(
 def test_messages_of_both_editions_in_any_order_decode_to_the_same_fields(
     tmp_path: Path, demo: dict[str, DecodedField]
 ) -> None:
-    mixed = rewritten(SIMPLE, EDITION_1)[:3] + messages()[3:]
+    mixed = rewritten(SIMPLE, EDITION_1)[:3] + MESSAGES[3:]
     np.random.default_rng(8).shuffle(mixed)
     assert_equal(read(write(tmp_path, mixed)), demo)
 
@@ -153,8 +153,8 @@ def test_other_parameters_levels_and_members_are_skipped(tmp_path: Path, demo: d
         {"paramId": 130, "typeOfLevel": "isobaricInhPa", "level": 850},
         {"productDefinitionTemplateNumber": 1, "type": "pf", "number": 7, "numberOfForecastsInEnsemble": 50},
     ]
-    extra = [changed(messages()[0], Change(keys)) for keys in kinds]
-    assert_equal(read(write(tmp_path, [extra[0], *messages()[:4], extra[1], *messages()[4:], extra[2]])), demo)
+    extra = [changed(MESSAGES[0], Change(keys)) for keys in kinds]
+    assert_equal(read(write(tmp_path, [extra[0], *MESSAGES[:4], extra[1], *MESSAGES[4:], extra[2]])), demo)
 
 
 def test_only_wanted_variables_are_decoded(demo: dict[str, DecodedField]) -> None:
@@ -194,7 +194,7 @@ def test_globe_that_starts_at_180_is_turned_with_its_values(tmp_path: Path) -> N
         "longitudeOfFirstGridPointInDegrees": 180.0, "longitudeOfLastGridPointInDegrees": 177.5,
     }  # fmt: skip
     globe = Change(keys, lambda _: 280.0 + 10 * np.sin(np.deg2rad(longitude))[None, :] * np.ones((73, 1)))
-    path = write(tmp_path, [changed(messages()[0], globe)])
+    path = write(tmp_path, [changed(MESSAGES[0], globe)])
     field = read(path)["t2m"]
     assert (field.grid.west, field.grid.cols, field.grid.wraps) == (-180.0, 144, True)
     expected = 280.0 + 10 * np.sin(np.deg2rad(field.grid.longitude))
@@ -202,7 +202,7 @@ def test_globe_that_starts_at_180_is_turned_with_its_values(tmp_path: Path) -> N
 
 
 def test_precipitation_in_kg_per_square_metre_becomes_metres(tmp_path: Path, demo: dict[str, DecodedField]) -> None:
-    path = write(tmp_path, [changed(messages()[-1], Change({"paramId": 228228}, lambda v: v * 1000.0))])
+    path = write(tmp_path, [changed(MESSAGES[-1], Change({"paramId": 228228}, lambda v: v * 1000.0))])
     assert_equal(read(path), {"tp": demo["tp"]})
 
 
@@ -227,25 +227,25 @@ def test_reanalysis_in_grib_1_with_padded_messages_is_read(tmp_path: Path) -> No
     parts = []
     for hour in range(3):
         keys = Change({"marsClass": "ea", "marsType": "an", "dataTime": 100 * hour, "startStep": 0, "endStep": 0})
-        message = changed(messages()[0], SIMPLE, EDITION_1, keys)
+        message = changed(MESSAGES[0], SIMPLE, EDITION_1, keys)
         padding = -len(message) % 120
         assert padding > 0
         parts.append(message + bytes(padding))
     fields = list(decode(write(tmp_path, parts), {"t2m"}))
-    assert [f.valid.hour for f in fields] == [0, 1, 2]
-    assert {(f.origin, f.analysis) for f in fields} == {("era5", True)}
+    assert [f.header.valid.hour for f in fields] == [0, 1, 2]
+    assert {(f.header.origin, f.header.analysis) for f in fields} == {("era5", True)}
 
 
 def test_download_of_a_month_of_era5_is_read_whole(shared_data: Path) -> None:
     fields = list(decode(shared_data / "fixtures" / "era5_uk_2t_hourly_201903.grib", {"t2m"}))
     assert len(fields) == 744
-    assert (fields[0].valid, fields[-1].valid) == (
+    assert (fields[0].header.valid, fields[-1].header.valid) == (
         datetime(2019, 3, 1, tzinfo=UTC),
         datetime(2019, 3, 31, 23, tzinfo=UTC),
     )
 
 
-STARTS = np.cumsum([0, *(len(m) for m in messages())])
+STARTS = np.cumsum([0, *(len(m) for m in MESSAGES)])
 
 
 @pytest.mark.parametrize("number", [1, 4, 7])
@@ -269,7 +269,7 @@ def test_a_truncated_message_that_nobody_wants_is_refused_as_well(demo_grib: Pat
 @pytest.mark.parametrize("junk", [b"<html>502 Bad Gateway</html>", b"\x00\x00junk", b"7777", b"GRI"])
 @pytest.mark.parametrize("where", [1, 3, 7])
 def test_junk_between_or_after_messages_is_refused_with_its_place(junk: bytes, where: int, tmp_path: Path) -> None:
-    parts = messages()
+    parts = MESSAGES
     path = write(tmp_path, [*parts[:where], junk, *parts[where:]])
     with pytest.raises(UnreadableFile, match=rf"rewritten\.grib2: .*\b({STARTS[where]}|{STARTS[where] + 2})\b"):
         list(decode(path, set(NAMES)))
@@ -403,8 +403,8 @@ def test_netcdf_written_another_way_decodes_to_the_same_fields(
     assert set(found) == {"t2m", "sp", "tp"}
     for name, field in found.items():
         assert field.grid == demo[name].grid
-        assert (field.init, field.valid, field.start) == (INIT, VALID, demo[name].start)
-        assert not field.analysis
+        assert (field.header.init, field.header.valid, field.header.start) == (INIT, VALID, demo[name].header.start)
+        assert not field.header.analysis
         np.testing.assert_allclose(field.values, demo[name].values, rtol=1e-6)
         assert field.values.dtype == np.float32
 
@@ -446,8 +446,8 @@ def test_time_series_of_a_reanalysis_gives_a_field_an_hour(dataset: xr.Dataset, 
     series = dataset.drop_vars(["time", "step", "valid_time"]).expand_dims(valid_time=hours)
     series.assign_attrs(history="from reanalysis-era5-single-levels").to_netcdf(tmp_path / "era5.nc")
     fields = list(decode(tmp_path / "era5.nc", {"t2m", "tp"}))
-    assert [f.valid.hour for f in fields] == [0, 1, 0, 1]
-    assert all(f.analysis and f.origin == "era5" and f.start == f.valid for f in fields)
+    assert [f.header.valid.hour for f in fields] == [0, 1, 0, 1]
+    assert all(f.header.analysis and f.header.origin == "era5" and f.header.start == f.header.valid for f in fields)
 
 
 def test_lead_times_of_one_cycle_share_their_start(dataset: xr.Dataset, tmp_path: Path) -> None:
@@ -455,8 +455,8 @@ def test_lead_times_of_one_cycle_share_their_start(dataset: xr.Dataset, tmp_path
     steps = np.array([6, 12], dtype="timedelta64[h]").astype("timedelta64[ns]")
     flat.expand_dims(step=steps).to_netcdf(tmp_path / "forecast.nc")
     fields = list(decode(tmp_path / "forecast.nc", {"tp"}))
-    assert [f.lead.total_seconds() / 3600 for f in fields] == [6, 12]
-    assert {(f.init, f.start, f.analysis) for f in fields} == {(INIT, INIT, False)}
+    assert [f.header.lead.total_seconds() / 3600 for f in fields] == [6, 12]
+    assert {(f.header.init, f.header.start, f.header.analysis) for f in fields} == {(INIT, INIT, False)}
 
 
 def test_lead_times_written_as_whole_hours_are_hours(dataset: xr.Dataset, tmp_path: Path) -> None:
@@ -466,7 +466,7 @@ def test_lead_times_written_as_whole_hours_are_hours(dataset: xr.Dataset, tmp_pa
     with_units.to_netcdf(tmp_path / "hours.nc")
     with_units.to_zarr(tmp_path / "hours.zarr")
     for name in ("hours.nc", "hours.zarr"):
-        assert [f.lead.total_seconds() / 3600 for f in decode(tmp_path / name, {"tp"})] == [6, 12]
+        assert [f.header.lead.total_seconds() / 3600 for f in decode(tmp_path / name, {"tp"})] == [6, 12]
     flat.to_netcdf(tmp_path / "bare.nc")
     with pytest.raises(UnreadableFile, match=r"bare\.nc: step 6 has no unit of time"):
         list(decode(tmp_path / "bare.nc", {"tp"}))

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from models.statics import GRAVITY
+from models.constants import GRAVITY
 from tasks.errors import CorruptField, RegionOutsideInput, UnreadableFile
 from tasks.grids.grid import Grid, lattice
 from tasks.prepare.terrain import margin_for, read_heights, read_statics, static_fields

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 
 from tasks.present import geojson
-from tasks.present.geojson import SUFFIX, put_boundary, stations
+from tasks.present.geojson import put_boundary, stations
 from tasks.region import search as regions
 from tasks.storage import exists, join, read_bytes, write_bytes
 from tasks.store.ledger import LedgerEntry, entries, read_tagged_entry, write_entry
-from tasks.store.quarantine import FOLDER
+from tasks.store.paths import QUARANTINE, STATIONS, in_store
 from tasks.store.retention import old_refusals, remove_cycle, remove_product, unknown_products
 from tests.conftest import HUBEI
 from tests.published import content, cycle_of, publish
@@ -78,8 +78,8 @@ def with_stations(store: str, days: int, *, revision: int = 1) -> LedgerEntry:
     """A product that has a stations' file."""
     cycle = cycle_of(NOW - timedelta(days=days))
     entry = publish(store, cycle, revision=revision)
-    entry = entry.model_copy(update={"stations": entry.product.removesuffix(".zarr") + SUFFIX})
-    write_bytes(join(store, *entry.stations.split("/")), b"{}")
+    entry = entry.model_copy(update={"stations": entry.product.removesuffix(".zarr") + STATIONS})
+    write_bytes(in_store(store, entry.stations), b"{}")
     found = read_tagged_entry(store, "hubei", cycle)
     assert found is not None
     assert write_entry(store, cycle, entry, found[1])
@@ -92,23 +92,23 @@ def test_stations_are_no_ledger_entry_and_go_with_their_product(tmp_path: Path) 
     assert entries(store, "hubei") == [old, new]
     assert unknown_products(store, "hubei", [old, new], NOW + timedelta(days=2)) == []
     remove_cycle(store, old)
-    assert [f for f in content(store) if f.endswith(SUFFIX)] == [new.stations]
+    assert [f for f in content(store) if f.endswith(STATIONS)] == [new.stations]
 
 
 def test_stations_of_a_superseded_or_lost_product_go_too(tmp_path: Path) -> None:
     store = str(tmp_path)
     first, second = with_stations(store, 0), with_stations(store, 0, revision=2)
-    lost = "hubei/ifs/2020/01/2020-01-01T00" + SUFFIX
-    write_bytes(join(store, *lost.split("/")), b"{}")
+    lost = "hubei/ifs/2020/01/2020-01-01T00" + STATIONS
+    write_bytes(in_store(store, lost), b"{}")
     for item in unknown_products(store, "hubei", entries(store, "hubei"), NOW + timedelta(days=2)):
         remove_product(item.uri)
-    assert [f for f in content(store) if f.endswith(SUFFIX)] == [second.stations]
+    assert [f for f in content(store) if f.endswith(STATIONS)] == [second.stations]
     assert first.stations != second.stations
 
 
 def test_stations_of_a_refused_product_stay_as_long_as_it(tmp_path: Path) -> None:
-    store, name = str(tmp_path), f"{FOLDER}/hubei-ifs-2026-11-21T00-0a1b2c3d"
-    for suffix in (".zarr/zarr.json", ".json", SUFFIX):
+    store, name = str(tmp_path), f"{QUARANTINE}/hubei-ifs-2026-11-21T00-0a1b2c3d"
+    for suffix in (".zarr/zarr.json", ".json", STATIONS):
         write_bytes(join(store, *f"{name}{suffix}".split("/")), b"{}")
     later = NOW + timedelta(days=40)
     assert len(old_refusals(store, "hubei", [], later)) == 3

@@ -8,11 +8,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import zarr
+from fsspec.core import url_to_fs
 
+from tasks.arrays import open_zarr, zarr_store
 from tasks.handover.shards import digest
-from tasks.storage import filesystem, join, open_zarr, zarr_store
+from tasks.storage import join
 from tasks.store.integrity import check_product, due_for_check, verify_product
 from tasks.store.ledger import LedgerEntry, read_entry
+from tasks.store.paths import in_store
 from tests.published import cycle_of, digests_of, publish, spoil
 from tests.servers.s3 import S3Server, s3_server
 
@@ -60,7 +63,7 @@ def test_flipped_bytes_are_found_wherever_they_change_a_value(tmp_path: Path) ->
 
 
 def value_of(entry: LedgerEntry, store: str, value: float) -> None:
-    group = zarr.open_group(zarr_store(join(store, *entry.product.split("/"))), mode="r+", use_consolidated=False)
+    group = zarr.open_group(zarr_store(in_store(store, entry.product)), mode="r+", use_consolidated=False)
     array = group["t2m"]
     assert isinstance(array, zarr.Array)
     array[1, 2, 3] = value
@@ -93,14 +96,14 @@ def test_entry_without_digests_has_its_product_checked_for_physical_values(tmp_p
 )
 def test_missing_file_is_found(store: str, file: str, said: str) -> None:
     entry = publish(store, CYCLE)
-    fs, path = filesystem(join(store, *entry.product.split("/"), *file.split("/")))
+    fs, path = url_to_fs(join(store, *entry.product.split("/"), *file.split("/")))
     fs.rm_file(path)
     assert said in verify_product(store, entry)[0]
 
 
 def test_unreadable_metadata_is_damage(store: str) -> None:
     entry = publish(store, CYCLE)
-    fs, path = filesystem(join(store, *entry.product.split("/"), "zarr.json"))
+    fs, path = url_to_fs(join(in_store(store, entry.product), "zarr.json"))
     fs.pipe_file(path, fs.cat_file(path)[:-40])
     (wrong,) = verify_product(store, entry)
     assert "cannot be opened" in wrong
@@ -115,16 +118,12 @@ def test_other_lead_times_than_the_ledger_says(tmp_path: Path) -> None:
 def test_store_that_does_not_answer_says_nothing_of_the_product(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import s3fs
-
     with s3_server(tmp_path) as server:
         store = _store_on(server, monkeypatch)
         entry = publish(store, CYCLE)
         assert verify_product(store, entry) == []
-    s3fs.S3FileSystem.clear_instance_cache()
-    with pytest.raises(Exception, match="connect"):
+    with pytest.raises(OSError, match="error sending request"):
         check_product(store, entry)
-    s3fs.S3FileSystem.clear_instance_cache()
 
 
 def _store_on(server: S3Server, monkeypatch: pytest.MonkeyPatch) -> str:

@@ -15,7 +15,6 @@ from tasks.handover.cycle import Cycle, RawFile
 from tasks.handover.scorecard import Scorecard
 from tasks.present.quicklook import quicklook
 from tasks.publish import claim
-from tasks.storage import write_zarr
 from tasks.store.ledger import (
     DamagedLedger,
     LedgerEntry,
@@ -129,9 +128,8 @@ def small(value: float = 280.0) -> xr.Dataset:
 
 
 def test_sealed_product_has_its_attributes_and_coordinates(tmp_path: Path) -> None:
-    plain, staged = str(tmp_path / "plain.zarr"), str(tmp_path / "staged.zarr")
-    write_zarr(small(), plain)
-    create(plain, Grid(33.0, 110.0, 1.0, 1.0, 4, 5), ["t2m"], staged)
+    staged = str(tmp_path / "staged.zarr")
+    create(staged, small().drop_vars("t2m"), Grid(33.0, 110.0, 1.0, 1.0, 4, 5), ["t2m"], None)
     seal(staged, {"title": "good"})
     read = xr.open_zarr(staged)
     assert read.attrs["title"] == "good"

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from tasks.storage import exists, join, remove, write_bytes
 from tasks.store.ledger import entries
+from tasks.store.paths import in_store
 from tasks.store.retention import (
     expired,
     remove_cycle,
@@ -108,7 +109,7 @@ def test_scratch_of_killed_runs_goes_and_fetched_files_stay(store: str) -> None:
     keep = ["raw/ifs/2026-11-21T00/a.grib2", "hubei/mine/notes.txt", "sichuan/ifs-2026-11-21T00-0a1b2c3d/fields.zarr"]
     drop = ["hubei/ifs-2026-11-21T00-0a1b2c3d/fields.zarr/zarr.json", "hubei/file-0a1b2c3d/slabs/0.json"]
     for name in keep + drop:
-        write_bytes(join(store, *name.split("/")), b"x")
+        write_bytes(in_store(store, name), b"x")
     assert scratch_leftovers(store, "hubei", NOW) == []
     found = [item.uri.split("/hubei/")[1] for item in scratch_leftovers(store, "hubei", LATER)]
     assert found == ["file-0a1b2c3d", "ifs-2026-11-21T00-0a1b2c3d"]
@@ -157,8 +158,8 @@ def test_removal_stopped_after_any_step_is_finished_next_time(store: str) -> Non
         entry = publish(store, cycle)
         steps = [entry.product.replace(".zarr", ".json"), f"{entry.product}/zarr.json", f"{entry.product}/t2m"]
         for name in steps[: done + 1]:
-            remove(join(store, *name.split("/")))
+            remove(in_store(store, name))
         for item in unknown_products(store, "hubei", entries(store, "hubei"), LATER):
             remove_product(item.uri)
         assert products(store) == {kept.product}
-        assert not exists(join(store, *entry.quicklook.split("/")))
+        assert not exists(in_store(store, entry.quicklook))

@@ -10,7 +10,8 @@ import pytest
 from tasks.handover.candidates import HEADLINE
 from tasks.handover.cycle import Cycle
 from tasks.storage import read_parquet
-from tasks.store.scores import drift, read_scores, remove_scores, scores_uri, summary, write_scores
+from tasks.store.paths import scores_uri
+from tasks.store.scores import drift, read_scores, remove_scores, summary, write_scores
 
 NOW = datetime(2026, 11, 25, 6, tzinfo=UTC)
 

@@ -12,11 +12,13 @@ import numpy as np
 import pystac
 import pytest
 import xarray as xr
+from fsspec.core import url_to_fs
 from pystac.extensions.datacube import DatacubeExtension
 
-from tasks.storage import exists, filesystem, join, read_json, remove
+from tasks.storage import exists, join, read_json, remove
 from tasks.store.integrity import check_product
-from tasks.store.ledger import entries, entry_uri
+from tasks.store.ledger import entries
+from tasks.store.paths import entry_uri
 from tasks.store.retention import remove_cycle
 from tasks.store.stac import settle_cycle, settle_region
 from tasks.store.stac.outline import outline
@@ -124,7 +126,7 @@ def test_what_killed_runs_left_and_older_versions_never_wrote_is_put_right(tmp_p
     put(store, OLD)
     publish(store, NEW)  # killed before the catalogue
     withdrawn = put(store, cycle_of(NOW + timedelta(hours=12)))
-    fs, path = filesystem(entry_uri(store, "hubei", cycle_of(NOW + timedelta(hours=12))))
+    fs, path = url_to_fs(entry_uri(store, "hubei", cycle_of(NOW + timedelta(hours=12))))
     said = json.loads(fs.cat_file(path)) | {"state": "withdrawn"}
     fs.pipe_file(path, json.dumps(said).encode())  # killed before the catalogue
     remove(join(store, "hubei", "catalog.json"))

@@ -9,8 +9,8 @@ from itertools import pairwise
 import pytest
 
 from tasks.errors import BadInput
-from tasks.storage import join
 from tasks.store.ledger import entries, point_to, read_entry
+from tasks.store.paths import in_store
 from tasks.store.retention import remove_product
 from tasks.store.withdrawal import mark, point_to_newest_good, withdraw
 from tests.published import content, cycle_of, latest, products, publish
@@ -67,7 +67,7 @@ def test_successor_of_a_damaged_product_is_not_marked(store: str) -> None:
 
 def test_good_product_that_is_gone_is_not_pointed_to(store: str) -> None:
     first, second = publish(store, OLD), publish(store, NEW)
-    remove_product(join(store, *second.product.split("/")))
+    remove_product(in_store(store, second.product))
     assert point_to_newest_good(store, "hubei", "ifs") == first
     assert latest(store) == first.product
 

@@ -13,7 +13,7 @@ from tasks.downscale.packages import open_package
 from tasks.downscale.predict import make_plan
 from tasks.downscale.tiles import borders
 from tasks.errors import ReadBackFailed
-from tasks.grids.cell_means import Recoarsen
+from tasks.grids.cell_means import cell_means
 from tasks.grids.grid import Grid, canonical
 from tasks.handover.prepared import Prepared
 from tasks.handover.shards import digest
@@ -85,7 +85,7 @@ def test_a_shifted_product_fails_recoarsening() -> None:
 def test_recoarsening_error_is_the_added_error() -> None:
     fine, coarse = product()
     want = 0.5 / float(coarse["t2m"].values.std())
-    assert Recoarsen(FINE, COARSE).error(fine["t2m"].values + 0.5, coarse["t2m"].values) == pytest.approx(want, 1e-3)
+    assert cell_means(FINE, COARSE).error(fine["t2m"].values + 0.5, coarse["t2m"].values) == pytest.approx(want, 1e-3)
 
 
 def test_a_step_at_a_tile_border_is_a_seam() -> None:

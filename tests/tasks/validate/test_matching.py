@@ -7,10 +7,10 @@ import pandas as pd
 import pytest
 import xarray as xr
 
+from models.constants import STANDARD_LAPSE_RATE
 from tasks.errors import BadInput
 from tasks.grids.grid import Grid
 from tasks.grids.gridded import Gridded
-from tasks.grids.samples import STANDARD
 from tasks.validate.amounts import with_sums
 from tasks.validate.matching import pairs
 from tasks.validate.stations.table import reject, table
@@ -20,7 +20,7 @@ FINE, COARSE = Grid(33.0, 110.0, 0.05, 0.05, 61, 81), Grid(33.5, 109.5, 0.25, 0.
 STEPS = np.arange(3, 27, 3)
 
 
-def gridded(grid: Grid, *, rate: float = STANDARD, height: bool = True) -> Gridded:
+def gridded(grid: Grid, *, rate: float = STANDARD_LAPSE_RATE, height: bool = True) -> Gridded:
     """Fields that are linear in latitude, longitude and lead time, and in height."""
     lat, lon = np.meshgrid(grid.latitude, grid.longitude, indexing="ij")
     z = 400.0 + 300.0 * np.sin(lat * 4) * np.cos(lon * 4)
@@ -61,7 +61,7 @@ def plane(lat: float = 31.22, lon: float = 112.38) -> float:
 
 def test_temperature_brought_to_the_stations_height_is_the_truth_where_the_rate_is_right() -> None:
     row = matched(seen("t2m", 280.0)).iloc[0]
-    truth = 280.0 + plane() + 0.6 + STANDARD * 500.0
+    truth = 280.0 + plane() + 0.6 + STANDARD_LAPSE_RATE * 500.0
     for field in ("product", "input"):
         assert row[f"{field}_bilinear_standard"] == pytest.approx(truth, abs=1e-3)
     assert abs(row["product_bilinear_none"] - truth) > 0.1

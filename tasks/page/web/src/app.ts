@@ -1,10 +1,11 @@
 /** The page: from the state in the address to what is read and drawn. */
 
 import * as catalogue from "./catalogue";
+import { Chooser } from "./choice";
 import { byId } from "./dom";
 import { Failure, isAbort } from "./failures";
 import * as fields from "./fields";
-import { drawChoices, drawStatus, drawWords } from "./header";
+import { drawWords } from "./header";
 import { type Language, say } from "./i18n";
 import { NOTHING } from "./lines";
 import { hasWebgl, MapView } from "./map";
@@ -20,16 +21,16 @@ const REFRESH = 10 * 60_000; // ms between looks for a newer product
 export class App {
   view: MapView | null = null;
   product: Product | null = null;
-  latest: catalogue.Latest | null = null;
   readonly timeline: Timeline;
   readonly panel: Panel;
+  readonly chooser: Chooser;
   #stations: catalogue.Stations | null = null;
-  #choices: { regions: catalogue.Choice[]; sources: catalogue.Choice[] } = { regions: [], sources: [] };
   readonly #ranges = new Map<string, [number, number]>();
   #drawing = new AbortController();
   #loading = 0;
 
   constructor(readonly store: Store) {
+    this.chooser = new Chooser(store);
     this.timeline = new Timeline((step) => this.goTo(step), () => this.language);
     this.panel = new Panel((step) => void this.goTo(step), () => store.set({ point: null }));
   }
@@ -68,28 +69,16 @@ export class App {
   async start(): Promise<void> {
     drawWords(this.language);
     await this.#guarded(async () => {
-      const regions = await catalogue.regions();
-      const { region, source } = this.store.now;
-      if (regions === null && (region === null || source === null)) throw new Failure("noCatalogue", { file: catalogue.inStore("catalog.json").pathname });
-      const asked = region === null ? [] : [{ name: region, title: region }];
-      this.#choices.regions = regions?.some((r) => r.name === region) ? regions : [...asked, ...(regions ?? [])];
-      const first = this.#choices.regions[0];
-      if (first === undefined) throw new Failure("emptyCatalogue");
-      await this.chooseRegion(region ?? first.name);
+      await this.chooser.read();
+      await this.load();
     });
   }
 
   async chooseRegion(region: string): Promise<void> {
-    const sources = (await catalogue.sources(region)) ?? [];
-    const { source } = this.store.now;
-    const asked = source === null || sources.some((s) => s.name === source) ? [] : [{ name: source, title: source }];
-    const keep = region === this.store.now.region || sources.length === 0;
-    this.#choices.sources = keep ? [...asked, ...sources] : sources;
-    const chosen = this.#choices.sources.find((s) => s.name === source) ?? this.#choices.sources[0];
-    if (chosen === undefined) throw new Failure("emptyCatalogue");
-    const moved = region !== this.store.now.region;
-    this.store.set({ region, source: chosen.name, ...(moved && this.store.now.region !== null ? { point: null, lead: null } : {}) });
-    await this.load();
+    await this.#guarded(async () => {
+      await this.chooser.choose(region);
+      await this.load();
+    });
   }
 
   /** The newest product of the region and source. */
@@ -99,7 +88,7 @@ export class App {
     const loading = (this.#loading += 1);
     this.#drawing.abort();
     this.timeline.stop();
-    this.#words();
+    this.chooser.draw(this.language);
     await this.#guarded(async () => {
       this.#busy(true);
       const latest = await catalogue.latest(region, source);
@@ -109,7 +98,8 @@ export class App {
         catalogue.stations(latest).catch(() => null),
       ]);
       if (loading !== this.#loading) return;
-      Object.assign(this, { latest, product });
+      this.chooser.latest = latest;
+      this.product = product;
       this.#stations = stations;
       this.#ranges.clear();
       if (this.quantity === null) throw new Failure("nothing");
@@ -118,17 +108,11 @@ export class App {
       this.view?.set("boundary", outline ?? NOTHING);
       const { view } = this;
       if (view) drawCoast(product, view).catch(() => view.set("coast", NOTHING));
-      this.#title(region, product);
-      this.#words();
+      this.chooser.entitle(region, product.title);
+      this.chooser.draw(this.language);
+      byId("credit").lastElementChild?.replaceChildren(product.attribution);
       await this.draw();
     });
-  }
-
-  /** Without a catalogue the region's title is known from its product: "Hubei, China: ifs/2026-11-22T00 at ...". */
-  #title(region: string, product: Product): void {
-    const title = String(product.attributes["title"] ?? "").split(":")[0];
-    this.#choices.regions = this.#choices.regions.map((r) => (r.name === region && r.title === r.name && title ? { ...r, title } : r));
-    byId("credit").lastElementChild?.replaceChildren(String(product.attributes["attribution"] ?? ""));
   }
 
   /** Look for a newer product, or another verdict, now and then: this page may be on a wall. */
@@ -137,10 +121,10 @@ export class App {
       const { region, source } = this.store.now;
       if (document.hidden || this.timeline.playing || region === null || source === null) return;
       catalogue.latest(region, source).then(
-        (found) => JSON.stringify(found) === JSON.stringify(this.latest) || void this.load(),
+        (found) => JSON.stringify(found) === JSON.stringify(this.chooser.latest) || void this.load(),
         () => undefined, // it will be there again
       );
-      this.#words(); // the age
+      this.chooser.draw(this.language); // the age
     }, REFRESH);
   }
 
@@ -156,20 +140,16 @@ export class App {
       }
       this.view = new MapView(box, say(this.language, "map"));
       await this.view.ready;
-      this.view.map.on("click", (event) => {
-        const station = this.view?.map.queryRenderedFeatures([[event.point.x - 8, event.point.y - 8], [event.point.x + 8, event.point.y + 8]], { layers: ["stations"] })[0];
-        const at = station?.geometry.type === "Point" ? station.geometry.coordinates : null;
-        const id = station?.properties["station"] as string | undefined;
-        const exact = this.#stations?.features.find((f) => f.properties.station === id)?.geometry.coordinates ?? at;
-        const [longitude, latitude] = exact ?? [event.lngLat.lng, event.lngLat.lat];
-        if (longitude !== undefined && latitude !== undefined) this.store.set({ point: { latitude, longitude } });
+      this.view.onPick((place, station) => {
+        const [longitude = place.longitude, latitude = place.latitude] = this.#stations?.features.find((f) => f.properties.station === station)?.geometry.coordinates ?? [];
+        this.store.set({ point: { latitude, longitude } });
       });
       this.view.map.on("moveend", () => {
         const fine = this.product?.fine;
         // what is drawn depends on what is seen: windows of large fields, and how many arrows there is room for
         if (fine && (fine.rows * fine.cols > fields.SMALL || this.quantity?.arrays.length === 2)) void this.draw();
       });
-    } else this.view.fit(box, false);
+    } else this.view.open(box);
   }
 
   /** Draw the state: field, legend, stations, point. What was being read for an earlier state is given up. */
@@ -217,7 +197,7 @@ export class App {
   changed(now: State, before: State): void {
     if (now.language !== before.language) {
       drawWords(now.language);
-      this.#words();
+      this.chooser.draw(now.language);
       this.timeline.draw(this.step);
       this.view?.map.getCanvas().setAttribute("aria-label", say(now.language, "map"));
     }
@@ -239,14 +219,6 @@ export class App {
     const { split } = this.store.now;
     byId("divider").hidden = split === null;
     if (split !== null) this.slide(split);
-  }
-
-  #words(): void {
-    const { region, source } = this.store.now;
-    drawChoices("region", this.#choices.regions, region, this.language);
-    drawChoices("source", this.#choices.sources, source, this.language);
-    const ours = this.latest?.region === region && this.latest?.cycle.startsWith(`${source}/`);
-    drawStatus(ours ? this.latest : null, this.language);
   }
 
   #buttons(): void {

@@ -12,12 +12,38 @@ export interface Series {
   readonly input: readonly number[] | null;
   /** At the product's times; NaN where nothing was observed. */
   readonly observed: readonly number[] | null;
-  readonly unit: string;
-  readonly decimals: number;
   readonly bars: boolean;
 }
 
 const seconds = (time: Date): number => time.getTime() / 1000;
+const gaps = (values: readonly number[]): (number | null)[] => values.map((v) => (Number.isFinite(v) ? v : null));
+
+/** What is plotted, times (s) first: product, input, observed; null where there is nothing. */
+export function rowsOf(series: Series): (number | null)[][] {
+  const { times, product, input, observed } = series;
+  return [times.map(seconds), ...[product, input, observed].filter((values) => values !== null).map(gaps)];
+}
+
+/** How each row is drawn, in the same order. */
+export function linesOf(series: Series, language: Language): uPlot.Series[] {
+  const few = series.times.length < 3; // lines so short are not seen
+  const bars = series.bars && uPlot.paths.bars ? { fill: "rgba(11,92,173,0.35)", paths: uPlot.paths.bars({ size: [0.8, 24], align: -1 }) } : {};
+  const lines: uPlot.Series[] = [{}, { label: say(language, "product"), stroke: "#0b5cad", width: 2, ...bars, points: { show: few, size: 7 } }];
+  if (series.input) lines.push({ label: say(language, "input"), stroke: "#8a6d3b", width: 1.3, dash: [5, 4], points: { show: few, size: 6 } });
+  if (series.observed) lines.push({ label: say(language, "observed"), stroke: "#16212b", width: 0, paths: () => null, points: { show: true, size: 6, fill: "#16212b" } });
+  return lines;
+}
+
+/** The scale of amounts: from nothing, with room above the largest, and never so narrow that a trace looks like rain. */
+export function fromNothing(high: number): [number, number] {
+  return [0, Math.max(high * 1.08, 1)];
+}
+
+/** Under the time axis: a day where it begins, else the hour; UTC. */
+export function tickOf(at: number, language: Language): string {
+  const time = new Date(at * 1000);
+  return time.getUTCHours() === 0 && time.getUTCMinutes() === 0 ? dayOf(time, language) : clock(time);
+}
 
 /** Draw into an element; `pick` is called with the lead time that is clicked. */
 export class Chart {
@@ -35,51 +61,27 @@ export class Chart {
   draw(series: Series, language: Language, now: number): void {
     this.#plot?.destroy();
     this.#now = now;
-    const nulls = (values: readonly number[]): (number | null)[] => values.map((v) => (Number.isFinite(v) ? v : null));
-    const rows: (number | null)[][] = [series.times.map(seconds), nulls(series.product)];
-    const lines: uPlot.Series[] = [
-      {},
-      {
-        label: say(language, "product"), stroke: "#0b5cad", width: 2,
-        ...(series.bars && uPlot.paths.bars
-          ? { fill: "rgba(11,92,173,0.35)", paths: uPlot.paths.bars({ size: [0.8, 24], align: -1 }) }
-          : {}),
-        points: { show: series.times.length < 3, size: 7 },
-      },
-    ];
-    if (series.input) {
-      rows.push(nulls(series.input));
-      lines.push({ label: say(language, "input"), stroke: "#8a6d3b", width: 1.3, dash: [5, 4], points: { show: series.times.length < 3, size: 6 } });
-    }
-    if (series.observed) {
-      rows.push(nulls(series.observed));
-      lines.push({ label: say(language, "observed"), stroke: "#16212b", width: 0, paths: () => null, points: { show: true, size: 6, fill: "#16212b" } });
-    }
     const axis = { stroke: "#5b6770", grid: { stroke: "#e6eaed", width: 1 }, ticks: { show: false }, font: "11px system-ui, sans-serif" };
     this.#plot = new uPlot(
       {
         width: Math.max(this.element.clientWidth, 200), height: 168, padding: [10, 16, 0, 0],
         tzDate: (at) => uPlot.tzDate(new Date(at * 1000), "Etc/UTC"),
-        series: lines,
+        series: linesOf(series, language),
         legend: { show: false },
         cursor: { y: false, points: { size: 8 }, drag: { x: false, y: false } },
-        scales: { x: { time: true }, ...(series.bars ? { y: { range: (_u: uPlot, _low: number, high: number): [number, number] => [0, Math.max(high * 1.08, 1)] } } : {}) },
+        scales: { x: { time: true }, ...(series.bars ? { y: { range: (_u: uPlot, _low: number, high: number) => fromNothing(high) } } : {}) },
         axes: [
-          {
-            ...axis, size: 34, space: 46,
-            values: (_u, at) => at.map((s) => {
-              const time = new Date(s * 1000);
-              return time.getUTCHours() === 0 && time.getUTCMinutes() === 0 ? dayOf(time, language) : clock(time);
-            }),
-          },
+          { ...axis, size: 34, space: 46, values: (_u, at) => at.map((s) => tickOf(s, language)) },
           { ...axis, size: 48, space: 28 },
         ],
         hooks: {
           drawClear: [(u) => this.#line(u, series.times[this.#now])],
-          ready: [(u) => u.over.addEventListener("click", () => u.cursor.idx != null && this.pick(u.cursor.idx))],
+          ready: [(u) => u.over.addEventListener("click", () => {
+            if (typeof u.cursor.idx === "number") this.pick(u.cursor.idx);
+          })],
         },
       },
-      rows as uPlot.AlignedData, this.element,
+      rowsOf(series) as uPlot.AlignedData, this.element,
     );
   }
 

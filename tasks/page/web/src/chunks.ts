@@ -28,10 +28,12 @@ export class ChunkCache {
     this.#entries.delete(key);
     this.#entries.set(key, entry);
     entry.askers += 1;
-    let abandon: (reason: unknown) => void = () => undefined;
-    const abandoned = new Promise<never>((_, reject) => (abandon = reject));
+    let abandon: ((reason: unknown) => void) | undefined;
+    const abandoned = new Promise<never>((_, reject) => {
+      abandon = reject;
+    });
     const leave = (): void => {
-      abandon(signal.reason);
+      abandon?.(signal.reason);
       entry.askers -= 1;
       if (entry.askers === 0 && entry.bytes === 0) {
         if (this.#entries.get(key) === entry) this.#entries.delete(key);

@@ -1,42 +1,18 @@
-/**
- * Perceptually uniform colour maps: 33 stops, evenly spaced, of cmocean 4.0.3 (Thyng et al. 2016, doi:10.5670/oceanog.2016.66).
- *
- * cmocean is (c) 2015 Kristen M. Thyng, MIT licence. Between stops colours are interpolated.
- */
+/** Colours of the one table of units and colours: stops, evenly spaced, and what lies between them. */
 
-const STOPS = {
-  thermal:
-    "042333052943082e540e316719337c27349139339e49369f563b9c6241986d4694784b9183508f8e548c995889a55c86b15f82" +
-    "bb627dc76676d36a6ede7065e7765bef7e52f58749f99242fb9e3efcaa3cfbb73df9c441f7d246f3df4ceeed53e8fa5b",
-  tempo:
-    "fff6f4f4eee8e9e7dddde0d1d2d9c7c6d3bcbacdb3aec7aaa1c1a194bc9a86b69378b18e69ab8959a68549a0833a9a812a937f" +
-    "1f8d7e16867c117f7a11777714707417687019616c1b59681c52631c4b5f1c435a1b3c561a3551182d4c172548151d44",
-  speed:
-    "fffdcdf9f3bcf4eaabefe19ae9d889e3cf77dbc866d3c155c9ba45beb436b2af28a5aa1c98a5128aa0097c9c066e97075f920c" +
-    "528d1244881836821e287c231c7527126e2a0c672c0b602d0e582d11512c15492a174127193a2319321e192b19172313",
-  deep:
-    "fdfeccedf7c3ddf2baccecb3bbe6acaae0a898daa487d4a378cea36bc6a362bfa45ab7a455aea351a6a24e9ea14b96a0488e9e" +
-    "46879c437f9a4177993f6f973e67953e5f933e5691404d8c414583413e763f38693b325c372c4f3226432d2037281a2c",
-  dense:
-    "e6f1f1d8eaeccbe4e8bedde5b1d6e3a5cfe29ac8e28fc1e286b9e37fb1e479a9e475a0e57397e4738ee27584df767bdb7871d5" +
-    "7969cf7960c77957bd784eb37746a9753d9d7236926f2e856b287966216c601c5e5a185152154449123840102e360e24",
-  haline:
-    "2a186c2d1a7f2e1d932a25a12034a216409d0f4a980c53940f5b9015638e1c6a8c22718a2977892e7e89338588388c883c9387" +
-    "3f998644a18449a8824faf7e56b77a5fbe756bc46e78cb6889d0619bd55cafd95dc1dd64d2e16fe1e57cf0ea8afdef9a",
-  balance:
-    "181c4320275b263276293c932548b01059be0f6abd237aba3888ba4e95ba65a2bc7eaebf98bac5b0c5cdc7d2d7dee0e1f1eceb" +
-    "eadcd8e3c9c1ddb6aad8a493d2927ccd7f65c76d50c05a3cb9452caf3024a11d259010297b0e29650f24510d1c3c0912",
-} as const;
+import display from "./display.json";
 
-export type ColourMapName = keyof typeof STOPS;
+export type ColourMapName = keyof typeof display.colours;
 export type Colour = readonly [number, number, number];
 
+/** Of product − observed: in the middle where there is no difference. */
+export const ERRORS = display.errors as ColourMapName;
+
 /** A colour of a map, 0..255 each; `at` is held to 0..1. */
-export function colourAt(name: ColourMapName, at: number, reverse = false): Colour {
-  const text = STOPS[name];
+export function colourAt(name: ColourMapName, at: number): Colour {
+  const text = display.colours[name]; // rrggbb of each stop
   const last = text.length / 6 - 1;
-  const held = Math.min(Math.max(at, 0), 1);
-  const place = (reverse ? 1 - held : held) * last;
+  const place = Math.min(Math.max(at, 0), 1) * last;
   const low = Math.min(Math.floor(place), last - 1);
   const share = place - low;
   const channel = (stop: number, i: number): number => parseInt(text.slice(stop * 6 + 2 * i, stop * 6 + 2 * i + 2), 16);
@@ -50,8 +26,8 @@ export function cssColour(colour: Colour): string {
 }
 
 /** RGBA bytes of a texture, or of a legend, so many pixels long. */
-export function ramp(name: ColourMapName, reverse: boolean, size = 256): Uint8Array {
+export function ramp(name: ColourMapName, size = 256): Uint8Array {
   const out = new Uint8Array(size * 4);
-  for (let i = 0; i < size; i++) out.set([...colourAt(name, i / (size - 1), reverse), 255], i * 4);
+  for (let i = 0; i < size; i++) out.set([...colourAt(name, i / (size - 1)), 255], i * 4);
   return out;
 }

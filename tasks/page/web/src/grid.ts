@@ -71,10 +71,10 @@ export class Grid {
 
   /** The cell that a place lies in; null outside. */
   cellAt(latitude: number, longitude: number): [number, number] | null {
-    const row = Math.round((latitude - (this.latitude[0] ?? 0)) / this.dlat);
+    const row = Math.round((latitude - (this.latitude[0] ?? 0)) / this.dlat) + 0; // not -0
     const [west] = this.box;
     const east = west + ((((longitude - west) % 360) + 360) % 360); // 190 is -170
-    const col = Math.round((east - (this.longitude[0] ?? 0)) / this.dlon);
+    const col = Math.round((east - (this.longitude[0] ?? 0)) / this.dlon) + 0;
     return row >= 0 && row < this.rows && col >= 0 && col < this.cols ? [row, col] : null;
   }
 

@@ -2,7 +2,7 @@
 
 import { type Choice, inStore, type Latest, startOf } from "./catalogue";
 import { byId, make } from "./dom";
-import { isKey, type Language, type MessageKey, say } from "./i18n";
+import { isKey, type Language, say } from "./i18n";
 import { utc } from "./text";
 
 const HOUR = 3_600_000;
@@ -24,7 +24,7 @@ export function named(text: string, language: Language): string {
 export function drawChoices(id: "region" | "source", choices: readonly Choice[], chosen: string | null, language: Language): void {
   const select = byId<HTMLSelectElement>(id);
   select.replaceChildren(
-    ...choices.map(({ name, title }) => make("option", { value: name }, id === "source" ? named(name, language).replace(/^$/, title) : title)),
+    ...choices.map(({ name, title }) => make("option", { value: name }, id === "source" && isKey(name) ? say(language, name) : title)),
   );
   if (chosen !== null) select.value = chosen;
   select.disabled = choices.length < 2;
@@ -38,13 +38,13 @@ export function drawStatus(latest: Latest | null, language: Language, now = new 
   stale.hidden = true;
   if (latest === null) return;
   const start = startOf(latest.cycle);
-  byId("cycle").textContent = utc(start, language).replace(/ UTC$/, " UTC");
+  byId("cycle").textContent = utc(start, language);
   byId("age").textContent = `${say(language, "cycle")} · ${age(start, now, language)}`;
   const { quality } = latest;
   byId("verdict").dataset["quality"] = quality;
   byId("quality").textContent = named(quality, language);
   const long = `${quality}Long`;
-  byId("meaning").textContent = isKey(long) ? say(language, long as MessageKey) : "";
+  byId("meaning").textContent = isKey(long) ? say(language, long) : "";
   byId("because").textContent = latest.why.join("; ");
   byId("because").title = latest.why.join("\n");
   byId("why").replaceChildren(...latest.why.map((line) => make("li", {}, line)));

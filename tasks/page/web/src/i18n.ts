@@ -36,13 +36,11 @@ const EN = {
   degradedLong: "Published with a warning. Read the reasons before you use it.",
   unverifiedLong: "Sound by its own checks, but not yet compared with enough observations.",
   quarantinedLong: "Refused by the checks. Do not use.",
-  why: "Why",
   report: "Report",
   reportTitle: "Full verification report of this product",
   minutesOld: "{n} min old",
   hoursOld: "{n} h old",
   daysOld: "{n} days old",
-  dayOld: "1 day old",
   notYet: "starts in the future",
   stale: "This product is {n} days old.",
   staleOne: "This product is one day old.",
@@ -61,12 +59,10 @@ const EN = {
   station: "Station",
   elevation: "{n} m above sea level",
   aboveTerrain: "{n} m from the model's terrain",
-  here: "Now shown: {time}",
   point: "Point",
   outside: "Outside of the product",
   close: "Close",
   credit: "Where the data are from",
-  value: "Value",
   time: "Time (UTC)",
   lead: "Lead",
   observed: "Observed",
@@ -75,7 +71,6 @@ const EN = {
   count: "Pairs",
   table: "All values",
   terrain: "Terrain {n} m",
-  hint: "Click the map for a point's time series.",
   loading: "Loading",
   zoomIn: "Shown is the input. Zoom in to see the product at full resolution.",
   oneLead: "This product has one lead time only.",
@@ -84,9 +79,6 @@ const EN = {
   zoomOutButton: "Zoom out",
   whole: "Whole region",
   map: "Weather map; arrow keys change the lead time, shift and arrow keys move the map, Enter picks its centre",
-  keys: "← → lead time · space play · shift+arrows move · + − zoom · Enter picks the centre",
-  copied: "Link copied",
-  share: "Copy link",
   unreachable: "{file} cannot be fetched. Is the server up, and this device online?",
   refused: "{file}: the server answers {status}.",
   broken: "{file} is damaged: it is not JSON.",
@@ -99,7 +91,6 @@ const EN = {
   nothing: "This product holds none of the variables that this page can show.",
   units: "The product's times are in a unit that this page does not know: {units}.",
   unknown: "Something went wrong: {what}",
-  noScript: "This page needs JavaScript.",
   retry: "Try again",
 };
 
@@ -139,13 +130,11 @@ const ZH: Record<MessageKey, string> = {
   degradedLong: "带警告发布，使用前请阅读原因。",
   unverifiedLong: "已通过自身检查，但尚未与足够的观测对比。",
   quarantinedLong: "未通过检查，请勿使用。",
-  why: "原因",
   report: "检验报告",
   reportTitle: "本产品的完整检验报告",
   minutesOld: "{n} 分钟前",
   hoursOld: "{n} 小时前",
   daysOld: "{n} 天前",
-  dayOld: "1 天前",
   notYet: "起报时间在未来",
   stale: "本产品已是 {n} 天前的。",
   staleOne: "本产品已是 1 天前的。",
@@ -164,12 +153,10 @@ const ZH: Record<MessageKey, string> = {
   station: "站点",
   elevation: "海拔 {n} 米",
   aboveTerrain: "与模式地形相差 {n} 米",
-  here: "当前时次：{time}",
   point: "位置",
   outside: "在产品范围之外",
   close: "关闭",
   credit: "数据出处",
-  value: "数值",
   time: "时间 (UTC)",
   lead: "时效",
   observed: "观测",
@@ -178,7 +165,6 @@ const ZH: Record<MessageKey, string> = {
   count: "样本数",
   table: "全部数值",
   terrain: "地形高度 {n} 米",
-  hint: "点击地图查看该点的时间序列。",
   loading: "正在加载",
   zoomIn: "当前显示输入场；放大后可见全分辨率产品。",
   oneLead: "本产品只有一个时次。",
@@ -187,9 +173,6 @@ const ZH: Record<MessageKey, string> = {
   zoomOutButton: "缩小",
   whole: "整个区域",
   map: "天气图；方向键切换时次，Shift 加方向键移动地图，回车选取中心点",
-  keys: "← → 时次 · 空格 播放 · Shift+方向键 移动 · + − 缩放 · 回车 选取中心点",
-  copied: "链接已复制",
-  share: "复制链接",
   unreachable: "无法获取 {file}。服务器是否在运行？本机是否联网？",
   refused: "{file}：服务器返回 {status}。",
   broken: "{file} 已损坏：不是 JSON。",
@@ -202,7 +185,6 @@ const ZH: Record<MessageKey, string> = {
   nothing: "本产品不含此页面可显示的要素。",
   units: "产品的时间单位无法识别：{units}。",
   unknown: "出现错误：{what}",
-  noScript: "此页面需要 JavaScript。",
   retry: "重试",
 };
 
@@ -215,7 +197,7 @@ export function say(language: Language, key: MessageKey, values: Readonly<Record
 
 /** Whether there is a line of that name: names of sources and verdicts come from files. */
 export function isKey(text: string): text is MessageKey {
-  return text in EN;
+  return Object.hasOwn(EN, text);
 }
 
 const REMEMBERED = "finescale.language";

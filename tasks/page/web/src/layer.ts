@@ -63,6 +63,8 @@ export class FieldLayer implements CustomLayerInterface {
   split: number | null = null;
   /** West, south, east, north of the product: what of the input lies around it is not shown. */
   clip: readonly [number, number, number, number] = [-540, -90, 540, 90];
+  /** Longitude of the map's middle. */
+  middle = 0;
   #map: MapLibreMap | null = null;
   #gl: WebGL2RenderingContext | null = null;
   #program: WebGLProgram | null = null;
@@ -133,7 +135,7 @@ export class FieldLayer implements CustomLayerInterface {
       gl.texImage2D(gl.TEXTURE_2D, 0, gl.R32F, raster.width, raster.height, 0, gl.RED, gl.FLOAT, raster.data);
     }, gl.NEAREST);
     painted.colours ??= this.#texture(gl, () => {
-      gl.texImage2D(gl.TEXTURE_2D, 0, gl.RGBA, 256, 1, 0, gl.RGBA, gl.UNSIGNED_BYTE, ramp(quantity.colours, quantity.reverse));
+      gl.texImage2D(gl.TEXTURE_2D, 0, gl.RGBA, 256, 1, 0, gl.RGBA, gl.UNSIGNED_BYTE, ramp(quantity.colours));
     }, gl.LINEAR);
     gl.activeTexture(gl.TEXTURE0);
     gl.bindTexture(gl.TEXTURE_2D, painted.texture);
@@ -141,13 +143,14 @@ export class FieldLayer implements CustomLayerInterface {
     gl.bindTexture(gl.TEXTURE_2D, painted.colours);
     gl.uniform1i(this.#at(gl, "u_values"), 0);
     gl.uniform1i(this.#at(gl, "u_colours"), 1);
-    gl.uniform2f(this.#at(gl, "u_first"), raster.longitude, raster.latitude);
+    const first = raster.longitude - this.middle;
+    gl.uniform2f(this.#at(gl, "u_first"), first, raster.latitude);
     gl.uniform2f(this.#at(gl, "u_spacing"), raster.dlon, raster.dlat);
     gl.uniform2f(this.#at(gl, "u_range"), ...range);
     gl.uniform1f(this.#at(gl, "u_visible"), Math.max(quantity.visible, -3e38));
     const [least, lowest, most, highest] = this.clip;
-    const west = mercatorX(Math.max(raster.longitude - raster.dlon / 2, least));
-    const east = mercatorX(Math.min(raster.longitude + raster.dlon * (raster.width - 0.5), most));
+    const west = mercatorX(Math.max(first - raster.dlon / 2, least - this.middle));
+    const east = mercatorX(Math.min(first + raster.dlon * (raster.width - 0.5), most - this.middle));
     const north = mercatorY(Math.min(raster.latitude - raster.dlat / 2, highest));
     const south = mercatorY(Math.max(raster.latitude + raster.dlat * (raster.height - 0.5), lowest));
     gl.bindBuffer(gl.ARRAY_BUFFER, this.#corners);

@@ -1,6 +1,6 @@
 /** The scale of colours, and that of the stations' errors. */
 
-import { colourAt, cssColour } from "./colours";
+import { colourAt, cssColour, ERRORS } from "./colours";
 import { byId, make } from "./dom";
 import { marks } from "./fields";
 import { type Language, say } from "./i18n";
@@ -31,10 +31,10 @@ export function drawLegend(quantity: Quantity, range: readonly [number, number],
   const legend = byId("legend");
   const title = quantityTitle(quantity, period, language);
   legend.replaceChildren(
-    scale(title, quantity.unit, range[0], range[1], (share) => cssColour(colourAt(quantity.colours, share, quantity.reverse)), false),
+    scale(title, quantity.unit, range[0], range[1], (share) => cssColour(colourAt(quantity.colours, share)), false),
   );
   if (errors !== null) {
-    const colour = (share: number): string => cssColour(colourAt("balance", share));
+    const colour = (share: number): string => cssColour(colourAt(ERRORS, share));
     legend.append(scale(say(language, "stationError"), quantity.unit, -errors, errors, colour, true));
   }
   legend.dataset["low"] = String(range[0]);

@@ -28,9 +28,11 @@ byId("language").addEventListener("click", () => {
 byId("compare").addEventListener("click", () => store.set({ split: store.now.split === null ? 0.5 : null }));
 byId("stations").addEventListener("click", () => store.set({ stations: !store.now.stations }));
 byId("retry").addEventListener("click", () => void app.start());
-byId("zoom-in").addEventListener("click", () => app.view?.map.zoomIn());
-byId("zoom-out").addEventListener("click", () => app.view?.map.zoomOut());
-byId("whole").addEventListener("click", () => app.product && app.view?.fit(app.product.fine.box));
+byId("zoom-in").addEventListener("click", () => void app.view?.map.zoomIn());
+byId("zoom-out").addEventListener("click", () => void app.view?.map.zoomOut());
+byId("whole").addEventListener("click", () => {
+  if (app.product) app.view?.fit(app.product.fine.box);
+});
 
 byId("quantities").addEventListener("click", (event) => {
   const name = (event.target as HTMLElement).dataset["quantity"];
@@ -83,8 +85,7 @@ document.addEventListener("keydown", (event) => {
   else if (event.key === "+" || event.key === "=") app.view?.map.zoomIn();
   else if (event.key === "-") app.view?.map.zoomOut();
   else if (event.key === "Enter" && target.closest("#map") && app.view) {
-    const { lat, lng } = app.view.map.getCenter();
-    store.set({ point: { latitude: lat, longitude: lng } });
+    store.set({ point: app.view.centre });
   } else return;
   event.preventDefault();
 });

@@ -7,10 +7,13 @@ import workerUrl from "maplibre-gl/dist/maplibre-gl-worker.mjs?worker&url";
 import { byId, make } from "./dom";
 import { FieldLayer } from "./layer";
 import { graticule, graticuleStep, graticuleValues, NOTHING } from "./lines";
+import { middleOf, moved, movedAround } from "./meridian";
 import type { Place } from "./state";
 
 const SOURCES = ["graticule", "coast", "isolines", "boundary", "arrows", "stations"] as const;
 export type SourceName = (typeof SOURCES)[number];
+/** West, south, east, north; west of east, and east past 180 where it lies beyond. */
+type Box = readonly [number, number, number, number];
 
 const INK = "#16212b";
 
@@ -80,10 +83,15 @@ export class MapView {
   readonly #marker: Marker;
   readonly ready: Promise<void>;
 
-  constructor(box: readonly [number, number, number, number], label: string) {
+  /** Longitude of the map's middle: its world ends at 180 degrees from there, which may lie within a product elsewhere. */
+  #middle: number;
+
+  constructor(box: Box, label: string) {
+    this.#middle = middleOf(box);
+    this.field.middle = this.#middle;
     setWorkerUrl(new URL(workerUrl, document.baseURI).href);
     this.map = new MapLibreMap({
-      container: "map", style: style(), bounds: [...box], fitBoundsOptions: { padding: padding() }, attributionControl: false,
+      container: "map", style: style(), bounds: this.#within(box), fitBoundsOptions: { padding: padding() }, attributionControl: false,
       dragRotate: false, pitchWithRotate: false, touchPitch: false, renderWorldCopies: false, keyboard: false, maxZoom: 11,
       fadeDuration: 0,
     });
@@ -99,18 +107,29 @@ export class MapView {
       });
     });
     this.map.on("moveend", () => this.#drawGraticule());
-    this.map.on("movestart", (event) => (this.whole &&= event.originalEvent === undefined));
+    this.map.on("movestart", (event) => {
+      this.whole &&= event.originalEvent === undefined; // none: it is moved by fit
+    });
     this.map.on("move", () => this.#labelEdges());
     this.map.on("resize", () => this.#labelEdges());
   }
 
   set(source: SourceName, data: FeatureCollection): void {
-    void this.map.getSource<GeoJSONSource>(source)?.setData(data);
+    void this.map.getSource<GeoJSONSource>(source)?.setData(movedAround(data, this.#middle));
+  }
+
+  /** `pick`: a place that is clicked, and the station there if one is drawn. */
+  onPick(pick: (place: Place, station: string | null) => void): void {
+    this.map.on("click", ({ point: { x, y }, lngLat }) => {
+      const [station] = this.map.queryRenderedFeatures([[x - 8, y - 8], [x + 8, y + 8]], { layers: ["stations"] });
+      const id: unknown = station?.properties["station"];
+      pick({ latitude: lngLat.lat, longitude: lngLat.lng + this.#middle }, typeof id === "string" ? id : null);
+    });
   }
 
   /** Mark a place, or none. */
   mark(place: Place | null): void {
-    if (place) this.#marker.setLngLat([place.longitude, place.latitude]).addTo(this.map);
+    if (place) this.#marker.setLngLat([moved(place.longitude, this.#middle), place.latitude]).addTo(this.map);
     else this.#marker.remove();
   }
 
@@ -120,18 +139,35 @@ export class MapView {
   /** West, south, east, north of what is seen. */
   get view(): [number, number, number, number] {
     const bounds = this.map.getBounds();
-    return [bounds.getWest(), bounds.getSouth(), bounds.getEast(), bounds.getNorth()];
+    return [bounds.getWest() + this.#middle, bounds.getSouth(), bounds.getEast() + this.#middle, bounds.getNorth()];
   }
 
-  fit(box: readonly [number, number, number, number], animate = true): void {
+  get centre(): Place {
+    const { lat, lng } = this.map.getCenter();
+    return { latitude: lat, longitude: lng + this.#middle };
+  }
+
+  /** Show a product's box; what was set before is to be set again. */
+  open(box: Box): void {
+    this.#middle = middleOf(box);
+    this.field.middle = this.#middle;
+    this.fit(box, false);
+  }
+
+  fit(box: Box, animate = true): void {
     this.whole = true;
-    this.map.fitBounds([...box], { padding: padding(), animate, duration: 400 });
+    this.map.fitBounds(this.#within(box), { padding: padding(), animate, duration: 400 });
+  }
+
+  #within([west, south, east, north]: Box): [number, number, number, number] {
+    return [west - this.#middle, south, east - this.#middle, north];
   }
 
   #drawGraticule(): void {
     const [west, south, east, north] = this.view;
     const step = graticuleStep(Math.min(east - west, 360));
-    const outer: [number, number, number, number] = [west - 2 * step, Math.max(south - 2 * step, -85), east + 2 * step, Math.min(north + 2 * step, 85)];
+    const [first, last] = [Math.max(west - 2 * step, this.#middle - 180), Math.min(east + 2 * step, this.#middle + 180)];
+    const outer = [first, Math.max(south - 2 * step, -85), last, Math.min(north + 2 * step, 85)] as const;
     this.set("graticule", graticule(outer, step));
     this.#labelEdges();
   }
@@ -141,16 +177,16 @@ export class MapView {
     const [west, south, east, north] = this.view;
     const step = graticuleStep(Math.min(east - west, 360));
     const text = (value: number, positive: string, negative: string): string =>
-      `${Number(Math.abs(value).toFixed(2))}°${value === 0 ? "" : value > 0 ? positive : negative}`;
+      `${Number(Math.abs(value).toFixed(2))}°${value % 180 === 0 ? "" : value > 0 ? positive : negative}`;
     const labels = [
       ...graticuleValues(west, east, step).map((x) => {
         const label = make("span", { class: "edge meridian" }, text(((((x + 180) % 360) + 360) % 360) - 180, "E", "W"));
-        label.style.left = `${this.map.project([x, south]).x}px`;
+        label.style.left = `${this.map.project([x - this.#middle, south]).x}px`;
         return label;
       }),
       ...graticuleValues(Math.max(south, -85), Math.min(north, 85), step).map((y) => {
         const label = make("span", { class: "edge parallel" }, text(y, "N", "S"));
-        label.style.top = `${this.map.project([west, y]).y}px`;
+        label.style.top = `${this.map.project([west - this.#middle, y]).y}px`;
         return label;
       }),
     ];

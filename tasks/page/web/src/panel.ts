@@ -108,7 +108,7 @@ export class Panel {
     this.#chart.draw(
       {
         times: product.times, product: values(series.product), input: series.input && values(series.input),
-        observed: seen, unit: quantity.unit, decimals: quantity.decimals, bars: quantity.name === "tp" && product.leads.length > 1,
+        observed: seen, bars: quantity.name === "tp" && product.leads.length > 1,
       },
       language, step,
     );
@@ -171,7 +171,7 @@ export class Panel {
   #scores(station: StationProperties, language: Language): HTMLElement {
     const heads = ["quantity", "bias", "rmse", "count"] as const;
     const rows = station.scores.flatMap((score) => {
-      const q = QUANTITIES.find((known) => known.observed === score.variable);
+      const q = QUANTITIES.find((known) => known.variable === score.variable);
       if (q === undefined) return [];
       const title = quantityTitle(q, score.period, language);
       return [make("tr", {}, make("th", { scope: "row" }, title), make("td", {}, `${number(score.bias * q.scale, 2, true)} ${q.unit}`),

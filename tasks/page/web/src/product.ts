@@ -17,10 +17,18 @@ export interface Product {
   readonly times: readonly Date[];
   /** Hours that amounts are summed over, of each lead time; 0 where that is not said. */
   readonly periods: readonly number[];
-  readonly attributes: Readonly<Record<string, unknown>>;
+  readonly title: string;
+  /** Who made the input, and under which licence. */
+  readonly attribution: string;
 }
 
 type Location = zarr.Group<Store>;
+
+/** An attribute; nothing where it is missing, or no text. */
+function textOf(attributes: Readonly<Record<string, unknown>>, name: string): string {
+  const found = attributes[name];
+  return typeof found === "string" ? found : "";
+}
 
 async function numbers(group: Location, name: string): Promise<{ values: number[]; units: string } | null> {
   let array: zarr.Array<zarr.DataType, Store>;
@@ -31,24 +39,29 @@ async function numbers(group: Location, name: string): Promise<{ values: number[
     throw error;
   }
   const { data } = await zarr.get(array);
-  return { values: Array.from(data as ArrayLike<number | bigint>, Number), units: String(array.attrs["units"] ?? "") };
+  return { values: Array.from(data as ArrayLike<number | bigint>, Number), units: textOf(array.attrs, "units") };
 }
 
-/** CF times and durations, "hours since 1970-01-01" or "hours", as milliseconds. */
-function milliseconds(found: { values: number[]; units: string }): number[] {
+/** CF times and durations, "hours since 1970-01-01" or "hours", as milliseconds; Failure "units" of others. */
+export function milliseconds(found: { readonly values: readonly number[]; readonly units: string }): number[] {
   const [unit = "hours", since] = found.units.split(" since ");
   const factor = UNIT[unit.endsWith("s") ? unit : `${unit}s`];
-  if (factor === undefined) throw new Failure("units", { units: found.units });
-  const start = since ? Date.parse(/[TZ+]|\d \d/.test(since) ? `${since.replace(" ", "T").replace(/Z?$/, "Z")}` : since) : 0;
+  const start = since === undefined ? 0 : startOf(since);
+  if (factor === undefined || Number.isNaN(start)) throw new Failure("units", { units: found.units });
   return found.values.map((v) => start + v * factor);
+}
+
+/** UTC where no zone is said, as CF has it; NaN where it is no time. */
+function startOf(since: string): number {
+  const text = since.trim().replace(" ", "T");
+  return Date.parse(text.includes("T") && !/(Z|[+-]\d\d:?\d\d)$/.test(text) ? `${text}Z` : text);
 }
 
 async function gridOf(group: Location, name: string, arrays: readonly string[]): Promise<Grid | null> {
   const [latitude, longitude] = await Promise.all([numbers(group, "latitude"), numbers(group, "longitude")]);
   if (latitude === null || longitude === null) return null;
-  const fields = new Map<string, zarr.Array<zarr.DataType, Store>>();
-  for (const array of arrays) fields.set(array, await zarr.open.v3(group.resolve(array), { kind: "array" }));
-  return new Grid(name, latitude.values, longitude.values, fields);
+  const fields = await Promise.all(arrays.map(async (a) => [a, await zarr.open.v3(group.resolve(a), { kind: "array" })] as const));
+  return new Grid(name, latitude.values, longitude.values, new Map(fields));
 }
 
 /** Open a product; Failure says what is missing. */
@@ -81,6 +94,7 @@ export async function openProduct(url: URL): Promise<Product> {
     fine, coarse, leads,
     times: milliseconds(valid).map((ms) => new Date(ms)),
     periods: leads.map((_, i) => (ends[2 * i + 1] ?? 0) - (ends[2 * i] ?? 0)),
-    attributes: root.attrs,
+    title: textOf(root.attrs, "title"),
+    attribution: textOf(root.attrs, "attribution"),
   };
 }

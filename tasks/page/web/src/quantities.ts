@@ -1,6 +1,7 @@
-/** What can be shown: which arrays it is made of, its unit as people use it, its colours. */
+/** What can be shown: which arrays it is made of, and how, from the one table of units and colours. */
 
 import type { ColourMapName } from "./colours";
+import display from "./display.json";
 
 export type QuantityName = "t2m" | "d2m" | "wind" | "tp" | "msl" | "sp";
 
@@ -8,14 +9,13 @@ export interface Quantity {
   readonly name: QuantityName;
   /** Arrays of the product; two are the eastward and northward component of a vector. */
   readonly arrays: readonly [string] | readonly [string, string];
-  /** Name in the stations' file. */
-  readonly observed: string;
+  /** Name in the table of units and colours, and in the stations' file. */
+  readonly variable: keyof typeof display.variables;
   readonly unit: string;
   readonly scale: number;
   readonly offset: number;
   readonly decimals: number;
   readonly colours: ColourMapName;
-  readonly reverse: boolean;
   /** The scale starts at nothing, and what is below `visible` is not drawn. */
   readonly anchored: boolean;
   readonly visible: number;
@@ -25,15 +25,23 @@ export interface Quantity {
   readonly contour: number;
 }
 
-const plain = { scale: 1, offset: 0, decimals: 1, reverse: false, anchored: false, visible: -Infinity, contour: 0 };
+function made(name: QuantityName, arrays: Quantity["arrays"], variable: Quantity["variable"]): Quantity {
+  const how = display.variables[variable];
+  return {
+    name, arrays, variable,
+    unit: how.unit, scale: how.scale, offset: how.offset, decimals: how.decimals,
+    colours: how.colours as ColourMapName, // a test of the table says that it names maps that are there
+    anchored: how.from_zero, visible: how.least_drawn ?? -Infinity, leastRange: how.cycle_span, contour: how.isolines,
+  };
+}
 
 export const QUANTITIES: readonly Quantity[] = [
-  { ...plain, name: "t2m", arrays: ["t2m"], observed: "t2m", unit: "°C", offset: -273.15, colours: "thermal", leastRange: 8 },
-  { ...plain, name: "tp", arrays: ["tp"], observed: "tp", unit: "mm", scale: 1000, colours: "dense", anchored: true, visible: 0.1, leastRange: 2 },
-  { ...plain, name: "wind", arrays: ["u10", "v10"], observed: "wind_speed", unit: "m/s", colours: "speed", anchored: true, leastRange: 6 },
-  { ...plain, name: "d2m", arrays: ["d2m"], observed: "d2m", unit: "°C", offset: -273.15, colours: "tempo", leastRange: 8 },
-  { ...plain, name: "msl", arrays: ["msl"], observed: "msl", unit: "hPa", scale: 0.01, colours: "haline", leastRange: 4, contour: 1 },
-  { ...plain, name: "sp", arrays: ["sp"], observed: "sp", unit: "hPa", scale: 0.01, colours: "deep", reverse: true, leastRange: 20 },
+  made("t2m", ["t2m"], "t2m"),
+  made("tp", ["tp"], "tp"),
+  made("wind", ["u10", "v10"], "wind_speed"),
+  made("d2m", ["d2m"], "d2m"),
+  made("msl", ["msl"], "msl"),
+  made("sp", ["sp"], "sp"),
 ];
 
 /** The quantities that a product with these arrays has. */

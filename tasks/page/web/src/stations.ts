@@ -2,13 +2,13 @@
 
 import type { FeatureCollection } from "geojson";
 import type { StationProperties, StationScore, Stations } from "./catalogue";
-import { colourAt, cssColour } from "./colours";
+import { colourAt, cssColour, ERRORS } from "./colours";
 import { quantile } from "d3-array";
 import type { Quantity } from "./quantities";
 
 /** The score of a quantity; of amounts the one of the product's own period if there is one. */
 export function scoreOf(station: StationProperties, quantity: Quantity, period: number): StationScore | null {
-  const found = station.scores.filter((s) => s.variable === quantity.observed);
+  const found = station.scores.filter((s) => s.variable === quantity.variable);
   return found.find((s) => s.period === period) ?? found[0] ?? null;
 }
 
@@ -44,7 +44,7 @@ export function paint(stations: Stations | null, quantity: Quantity, lead: numbe
       features: found.map(({ feature, error }) => ({
         type: "Feature",
         geometry: feature.geometry,
-        properties: { station: feature.properties.station, colour: cssColour(colourAt("balance", 0.5 + error / (2 * (most ?? 1)))) },
+        properties: { station: feature.properties.station, colour: cssColour(colourAt(ERRORS, 0.5 + error / (2 * (most ?? 1)))) },
       })),
     },
   };

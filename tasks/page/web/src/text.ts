@@ -46,7 +46,7 @@ export function compass(degrees: number, language: Language): string {
   return POINTS[language][Math.round(degrees / 22.5) % 16] ?? "";
 }
 
-/** 30.600° N, 114.300° E. */
+/** 30.60° N  114.30° E. */
 export function place(latitude: number, longitude: number): string {
   const east = ((((longitude + 180) % 360) + 360) % 360) - 180;
   return `${Math.abs(latitude).toFixed(2)}° ${latitude < 0 ? "S" : "N"}  ${Math.abs(east).toFixed(2)}° ${east < 0 ? "W" : "E"}`;

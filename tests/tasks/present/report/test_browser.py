@@ -29,15 +29,20 @@ frame.addEventListener("load", () => {{
 </script>"""
 
 
-@pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium")
-@pytest.mark.parametrize("width", [1280, 390])
-def test_nothing_is_wider_than_the_window(tmp_path: Path, width: int) -> None:
-    assert CHROMIUM is not None
+@pytest.fixture(scope="module")
+def page() -> bytes:
+    """A page with names and reasons that want to be broken into lines."""
     pairs = made.pairs(LEADS)
     chinese = "恩施土家族苗族自治州鹤峰县走马镇自动气象站"
     pairs["station"] = pairs["station"].replace({"57405": chinese, "57411": "W" * 80})
-    entry = made.entry(pairs, LEADS, quality="degraded", why=["t2m: " + "x" * 120])
-    (tmp_path / "report.html").write_bytes(page_of(entry, pairs))
+    return page_of(made.entry(pairs, LEADS, quality="degraded", why=["t2m: " + "x" * 120]), pairs)
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium")
+@pytest.mark.parametrize("width", [1280, 390])
+def test_nothing_is_wider_than_the_window(page: bytes, tmp_path: Path, width: int) -> None:
+    assert CHROMIUM is not None
+    (tmp_path / "report.html").write_bytes(page)
     (tmp_path / "frame.html").write_text(FRAME.format(width=width))
     done = subprocess.run(
         [

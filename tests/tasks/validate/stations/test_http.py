@@ -15,7 +15,8 @@ import pytest
 
 from tasks.errors import ObservationsMissing, ObservationsUnavailable, RequestRefused
 from tasks.validate.stations.http import Http
-from tests.servers.stations import Handler, Stations, cut, drip, silent, slow, station_services, status
+from tests.servers.http import Handler, cut, drip, silent, slow, status
+from tests.servers.stations import Stations, station_services
 
 BODY = b"571780 a body that is long enough to be cut and to drip " * 4
 
@@ -71,12 +72,12 @@ def test_a_wait_beyond_the_deadline_is_not_waited_for(served: Stations, fetch: C
 
 
 def test_cut_body_is_fetched_again(served: Stations, fetch: Callable[..., Http]) -> None:
-    served.on("/a", cut, times=2)
+    served.on("/a", cut(len(BODY) // 2), times=2)
     assert fetch().get(f"{served.url}/a") == BODY
 
 
 def test_a_body_that_drips_ends_with_the_deadline(served: Stations, fetch: Callable[..., Http]) -> None:
-    served.on("/a", drip)
+    served.on("/a", drip(20))
     start = time.monotonic()
     with pytest.raises(ObservationsUnavailable, match="too slow"):
         fetch(deadline_s=0.5).get(f"{served.url}/a")
@@ -124,7 +125,7 @@ def test_not_there_is_missing(served: Stations, fetch: Callable[..., Http]) -> N
 
 
 def test_refused_is_not_tried_again(served: Stations, fetch: Callable[..., Http]) -> None:
-    served.on("/a", status(400))
+    served.on("/a", status(400, b"busy"))
     with pytest.raises(RequestRefused, match=r"HTTP 400.*busy"):
         fetch().get(f"{served.url}/a")
     assert len(served.requests) == 1
@@ -151,9 +152,10 @@ def test_a_service_that_is_down_is_not_asked_again_and_again(served: Stations, f
 
 def test_a_body_that_travels_packed_is_whole(served: Stations, fetch: Callable[..., Http]) -> None:
     body = np.random.default_rng(0).integers(0, 4, 2_000_000, dtype=np.uint8).tobytes()
+    whole = gzip.compress(body)
 
     def packed(handler: Handler) -> bool:
-        handler.reply(200, gzip.compress(body), Content_Encoding="gzip", ETag='"1"')
+        handler.reply(200, whole, Content_Encoding="gzip", ETag='"1"')
         return True
 
     served.on("/a", packed)

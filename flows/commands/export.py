@@ -1,0 +1,36 @@
+"""`finescale export`: products in other formats."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from flows.commands.options import CycleOption, LeadHours, Region, Source, Store
+from flows.commands.terminal import one_line_errors, show_steps
+
+
+def export(
+    region: Region,
+    format: Annotated[str, typer.Option(help="netcdf, geotiff (a file a variable) or csv-point.")],
+    source: Source = "ifs",
+    cycle: CycleOption = None,
+    store: Store = None,
+    variables: Annotated[str | None, typer.Option(help="Comma-separated, like t2m,tp; default: all.")] = None,
+    lead_hours: LeadHours = None,
+    lat: Annotated[float | None, typer.Option(help="With csv-point: degrees north.")] = None,
+    lon: Annotated[float | None, typer.Option(help="With csv-point: degrees east.")] = None,
+    output: Annotated[str | None, typer.Option(help="File, or folder; default: here.")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace files that are there.")] = False,
+) -> None:
+    """Write a published product as NetCDF, GeoTIFF or a table of one place."""
+    show_steps()
+    with one_line_errors():
+        from flows.products.export import export as run_export
+
+        written = run_export(
+            region, format, source=source, cycle=cycle, store=store, variables=variables, lead_hours=lead_hours,
+            latitude=lat, longitude=lon, output=output, force=force,
+        )  # fmt: skip
+    for path in written:
+        typer.echo(str(path))

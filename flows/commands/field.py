@@ -1,0 +1,39 @@
+"""`finescale field`: any file on its own whole domain."""
+
+from __future__ import annotations
+
+import time
+from typing import Annotated
+
+import typer
+
+from flows.commands.terminal import one_line_errors, show_steps
+
+
+def field(
+    input: Annotated[str, typer.Argument(help="NetCDF, Zarr or GRIB file on a latitude-longitude grid.")],
+    output: Annotated[str, typer.Argument(help="File to write, .nc or .zarr.")],
+    scale: Annotated[str | None, typer.Option(help="Subdivide cells: 2, 2.5, or 2x3 for y and x.")] = None,
+    spacing: Annotated[float | None, typer.Option(help="Points at whole multiples of this many degrees.")] = None,
+    like: Annotated[str | None, typer.Option(help="Take the coordinates of this file.")] = None,
+    variables: Annotated[str | None, typer.Option(help="Comma-separated, like t2m,d2m; default: all known.")] = None,
+    terrain: Annotated[
+        str | None, typer.Option(help="File with z in m2 s-2 or an elevation in m that covers the domain.")
+    ] = None,
+    method: Annotated[str, typer.Option(help="inr, bicubic or bicubic-conservative.")] = "inr",
+    model: Annotated[str, typer.Option(help="Model package for --method inr.")] = "inr-hres",
+) -> None:
+    """Super-resolve a file on its own whole domain, global ones with the wrap-around included."""
+    show_steps()
+    with one_line_errors():
+        began = time.monotonic()
+        from flows.products.field import super_resolve_file
+
+        names = [v.strip() for v in variables.split(",")] if variables else None
+        report = super_resolve_file(
+            input, output, scale=scale, spacing=spacing, like=like, variables=names, terrain=terrain, method=method,
+            model=model,
+        )  # fmt: skip
+    typer.echo(f"{report.output}: {', '.join(report.variables)}; {report.lead_times} times; {report.target}")
+    typer.echo(f"scale {report.scale[0]:g} x {report.scale[1]:g} from {report.coarse}")
+    typer.echo(f"{time.monotonic() - began:.1f} s")

@@ -1,0 +1,17 @@
+"""Takes a published product back, by the names that people type."""
+
+from __future__ import annotations
+
+from tasks.acquire import ALIASES
+from tasks.handover.cycle import Cycle
+from tasks.locations import default_store
+from tasks.region import search as regions
+from tasks.storage import join
+from tasks.store.ledger import LedgerEntry
+from tasks.store.withdrawal import withdraw as take_back
+
+
+def withdraw(region: str, source: str, cycle: str, store: str | None, why: str) -> LedgerEntry | None:
+    """Take a cycle's product back; the entry that readers are led to now. BadInput if it is not in the ledger."""
+    chosen = Cycle.parse(cycle, ALIASES.get(source, source))
+    return take_back(join(store or default_store()), regions.load(region).name, chosen, why)

@@ -1,0 +1,50 @@
+"""What things are called on Prefect's server: flows, deployments, pools, queues, tags, events.
+
+Said here and nowhere else in the code. `deployments/kubernetes/*.json` are named after the pools,
+`deployments/compose.yaml` starts a worker for each: tests hold them to it.
+"""
+
+from __future__ import annotations
+
+# Flows. A flow is the function of its name in the module of its name, `-` written `_`.
+DOWNSCALE = "downscale"
+SUPER_RESOLVE = "super-resolve"
+BACKFILL = "backfill"
+VERIFY = "verify"
+MAINTAIN = "maintain"
+
+# Work pools, and what runs in each.
+CPU, GPU = "cpu", "gpu"
+POOLS = {CPU: "acquire, prepare, validate, publish", GPU: "inference; one run a GPU"}
+
+# Queues of every pool, and their priority: lower goes first.
+LIVE_QUEUE, BACKFILL_QUEUE = "live", "backfill"
+QUEUES = {LIVE_QUEUE: 1, BACKFILL_QUEUE: 2}
+
+PROJECT = "finescale"
+TAG = "finescale"  # of all deployments; one of a region has its name beside it
+
+# The event that a region's scores have drifted, and the resource that it is about.
+DRIFT = "finescale.drift"
+REGION_RESOURCE = "finescale.region."
+
+NOTIFICATION_BLOCK = "finescale"
+ALARM_PREFIX = "finescale: "  # of the automations that are ours to change and remove
+
+
+def entrypoint(flow: str) -> str:
+    """Module path of a flow's function, as Prefect imports it: `flows.super_resolve.super_resolve`.
+
+    Not the file: to load one, Prefect puts its folder before all others on `sys.path`, where every module in it hides
+    the library of its name.
+    """
+    function = flow.replace("-", "_")
+    return f"flows.{function}.{function}"
+
+
+def deployment(flow: str, name: str) -> str:
+    """As the server finds it: `downscale/hubei`."""
+    return f"{flow}/{name}"
+
+
+SLAB_DEPLOYMENT = deployment(SUPER_RESOLVE, GPU)  # takes slabs of all regions

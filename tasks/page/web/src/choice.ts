@@ -1,0 +1,62 @@
+/** Which product is shown: regions and sources to choose from, and the newest product of those chosen. */
+
+import * as catalogue from "./catalogue";
+import { Failure } from "./failures";
+import { drawChoices, drawStatus } from "./header";
+import type { Language } from "./i18n";
+import type { Store } from "./state";
+
+/** Those found, with what the address asks for in front where the catalogue does not know it. */
+export function withAsked(found: readonly catalogue.Choice[], asked: string | null): catalogue.Choice[] {
+  const unknown = asked !== null && found.every((choice) => choice.name !== asked);
+  return unknown ? [{ name: asked, title: asked }, ...found] : [...found];
+}
+
+export class Chooser {
+  /** What the files say of the newest product; of the region and source that were read last. */
+  latest: catalogue.Latest | null = null;
+  #regions: catalogue.Choice[] = [];
+  #sources: catalogue.Choice[] = [];
+
+  constructor(readonly store: Store) {}
+
+  /** Read which regions there are, and choose the one in the address, or the first. */
+  async read(): Promise<void> {
+    const { region, source } = this.store.now;
+    const found = await catalogue.regions();
+    if (found === null && (region === null || source === null)) {
+      throw new Failure("noCatalogue", { file: catalogue.inStore("catalog.json").pathname });
+    }
+    this.#regions = withAsked(found ?? [], region);
+    const first = this.#regions[0];
+    if (first === undefined) throw new Failure("emptyCatalogue");
+    await this.choose(region ?? first.name);
+  }
+
+  /** Choose a region, and the source in the address if the region has it, else its first. */
+  async choose(region: string): Promise<void> {
+    const before = this.store.now;
+    const found = (await catalogue.sources(region)) ?? [];
+    const stays = region === before.region || found.length === 0;
+    this.#sources = stays ? withAsked(found, before.source) : found;
+    const chosen = this.#sources.find((s) => s.name === before.source) ?? this.#sources[0];
+    if (chosen === undefined) throw new Failure("emptyCatalogue");
+    const elsewhere = before.region !== null && region !== before.region;
+    this.store.set({ region, source: chosen.name, ...(elsewhere ? { point: null, lead: null } : {}) });
+  }
+
+  /** Without a catalogue a region's title is known from its product: "Hubei, China: ifs/2026-11-22T00 at ...". */
+  entitle(region: string, productTitle: string): void {
+    const title = productTitle.split(":")[0] ?? "";
+    this.#regions = this.#regions.map((r) => (r.name === region && r.title === r.name && title !== "" ? { ...r, title } : r));
+  }
+
+  /** Choosers, and the verdict of what is chosen. */
+  draw(language: Language): void {
+    const { region, source } = this.store.now;
+    drawChoices("region", this.#regions, region, language);
+    drawChoices("source", this.#sources, source, language);
+    const { latest } = this;
+    drawStatus(latest?.region === region && latest.cycle.startsWith(`${source}/`) ? latest : null, language);
+  }
+}

@@ -1,0 +1,50 @@
+// @vitest-environment happy-dom
+import { describe, expect, test } from "vitest";
+import { fromNothing, linesOf, rowsOf, type Series, tickOf } from "../src/chart";
+
+const times = ["2026-11-22T18:00Z", "2026-11-23T00:00Z", "2026-11-23T06:00Z"].map((t) => new Date(t));
+const series: Series = { times, product: [1, NaN, 3], input: [0, 1, 2], observed: [NaN, 1.5, NaN], bars: false };
+
+describe("what is plotted", () => {
+  test("times in seconds, then product, input and observations, with gaps where nothing is known", () => {
+    const first = Date.UTC(2026, 10, 22, 18) / 1000;
+    expect(rowsOf(series)).toEqual([[first, first + 21_600, first + 43_200], [1, null, 3], [0, 1, 2], [null, 1.5, null]]);
+  });
+
+  test.each([
+    [series, ["Product", "Input", "Observed"]],
+    [{ ...series, input: null }, ["Product", "Observed"]],
+    [{ ...series, observed: null }, ["Product", "Input"]],
+    [{ ...series, input: null, observed: null }, ["Product"]],
+  ])("a line a row, in the same order (%#)", (given, labels) => {
+    const lines = linesOf(given, "en");
+    expect(lines.slice(1).map((line) => line.label)).toEqual(labels);
+    expect(lines).toHaveLength(rowsOf(given).length);
+  });
+
+  test("so few values that no line is seen have points", () => {
+    const points = (given: Series): unknown => linesOf(given, "en")[1]?.points?.show;
+    expect(points({ ...series, times: times.slice(0, 2), product: [1, 2] })).toBe(true);
+    expect(points(series)).toBe(false);
+  });
+
+  test("amounts are bars", () => {
+    expect(linesOf({ ...series, bars: true }, "en")[1]?.fill).toBeDefined();
+    expect(linesOf(series, "en")[1]?.fill).toBeUndefined();
+  });
+});
+
+describe("scales", () => {
+  test("of amounts begin at nothing, and a trace does not fill them", () => {
+    expect(fromNothing(10)).toEqual([0, 10.8]);
+    expect(fromNothing(0.2)).toEqual([0, 1]);
+    expect(fromNothing(0)).toEqual([0, 1]);
+  });
+
+  test("of time say the day where it begins in UTC, else the hour", () => {
+    const ticks = times.map((t) => tickOf(t.getTime() / 1000, "en"));
+    expect(ticks[0]).toBe("18:00");
+    expect(ticks[1]).toMatch(/Mon.*23|23.*Mon/);
+    expect(ticks[2]).toBe("06:00");
+  });
+});

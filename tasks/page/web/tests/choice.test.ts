@@ -1,0 +1,166 @@
+// @vitest-environment happy-dom
+/** Which product is chosen, from the files of a store over HTTP: tests write them as they need them. */
+
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import type * as Catalogue from "../src/catalogue";
+import type * as Choice from "../src/choice";
+import { Failure } from "../src/failures";
+import { Store } from "../src/state";
+import { showPage, textOf } from "./page";
+import { serve } from "./served";
+
+const folder = await mkdtemp(join(tmpdir(), "finescale-page-"));
+const served = serve(folder);
+let catalogue: typeof Catalogue;
+let choice: typeof Choice;
+
+async function write(path: string, content: unknown): Promise<void> {
+  const file = join(folder, path);
+  await mkdir(dirname(file), { recursive: true });
+  await writeFile(file, typeof content === "string" ? content : JSON.stringify(content));
+}
+
+const children = (...entries: [href: string, title?: string][]) => ({
+  type: "Catalog",
+  links: [{ rel: "self", href: "./catalog.json" }, ...entries.map(([href, title]) => ({ rel: "child", href, title }))],
+});
+
+beforeAll(async () => {
+  // the page lies at the root of its store, and asks there
+  (window as unknown as { happyDOM: { setURL: (url: string) => void } }).happyDOM.setURL(new URL("store/", served.url).href);
+  catalogue = await import("../src/catalogue");
+  choice = await import("../src/choice");
+});
+
+beforeEach(async () => {
+  showPage();
+  await rm(folder, { recursive: true, force: true });
+  await mkdir(folder);
+});
+
+afterAll(() => rm(folder, { recursive: true, force: true }));
+
+/** A store of two regions, the first with two sources. */
+async function twoRegions(): Promise<void> {
+  await write("catalog.json", children(["./hubei/catalog.json", "Hubei, China"], ["./fiji/catalog.json"]));
+  await write("hubei/catalog.json", children(["./ifs/collection.json", "IFS"], ["./era5/collection.json", "ERA5"]));
+  await write("fiji/catalog.json", children(["./era5/collection.json", "ERA5"]));
+}
+
+async function chosen(search: string) {
+  const store = new Store(`?lang=en&${search}`);
+  const chooser = new choice.Chooser(store);
+  await chooser.read();
+  return { store, chooser };
+}
+
+describe("what the address asks for", () => {
+  test.each([
+    ["", "hubei", "ifs"],
+    ["region=fiji", "fiji", "era5"],
+    ["region=hubei&source=era5", "hubei", "era5"],
+    ["source=era5", "hubei", "era5"],
+    ["region=peru&source=ifs", "peru", "ifs"], // published, and not yet in the catalogue
+  ])("%s: %s, %s", async (search, region, source) => {
+    await twoRegions();
+    const { store } = await chosen(search);
+    expect([store.now.region, store.now.source]).toEqual([region, source]);
+  });
+
+  test("is enough where there is no catalogue", async () => {
+    const { store } = await chosen("region=hubei&source=ifs");
+    expect([store.now.region, store.now.source]).toEqual(["hubei", "ifs"]);
+  });
+
+  test("without it a catalogue is missed by name", async () => {
+    await expect(chosen("")).rejects.toMatchObject({ key: "noCatalogue", values: { file: "/store/catalog.json" } });
+    await expect(chosen("region=hubei")).rejects.toBeInstanceOf(Failure);
+  });
+
+  test.each([
+    [children(), "emptyCatalogue"],
+    ["<html>", "broken"],
+  ])("a catalogue of nothing, or not of JSON (%#)", async (content, key) => {
+    await write("catalog.json", content);
+    await expect(chosen("")).rejects.toMatchObject({ key });
+  });
+});
+
+describe("another region", () => {
+  test("has another place and other times: the point and the lead time are given up", async () => {
+    await twoRegions();
+    const { store, chooser } = await chosen("region=hubei&source=era5&lat=30&lon=114&lead=12");
+    expect(store.now.point).toEqual({ latitude: 30, longitude: 114 });
+    await chooser.choose("fiji");
+    expect(store.now).toMatchObject({ region: "fiji", source: "era5", point: null, lead: null });
+  });
+
+  test("takes its own first source where it has not the one that was shown", async () => {
+    await twoRegions();
+    const { store, chooser } = await chosen("region=hubei&source=ifs");
+    await chooser.choose("fiji");
+    expect(store.now.source).toBe("era5");
+  });
+});
+
+describe("choosers", () => {
+  const options = (id: string) => [...document.querySelectorAll(`#${id} option`)].map((o) => o.textContent);
+
+  test("show titles, names where there are none", async () => {
+    await twoRegions();
+    const { chooser } = await chosen("");
+    chooser.draw("en");
+    expect(options("region")).toEqual(["Hubei, China", "fiji"]);
+    expect(options("source")).toEqual(["ECMWF IFS forecast", "ERA5 reanalysis"]);
+  });
+
+  test("a region that has only a name is called as its product calls it, others are not", async () => {
+    await twoRegions();
+    const { chooser } = await chosen("");
+    chooser.entitle("fiji", "Fiji Islands: era5/2026-11-22T00 at 0.05 degree");
+    chooser.entitle("hubei", "Another name: ifs/2026-11-22T00");
+    chooser.draw("en");
+    expect(options("region")).toEqual(["Hubei, China", "Fiji Islands"]);
+  });
+
+  test("the verdict is of what is chosen, not of what was read before", async () => {
+    await twoRegions();
+    const { chooser } = await chosen("region=hubei&source=era5");
+    await write("hubei/era5/latest.json", { product: "p.zarr", cycle: "era5/2026-11-22T00", quality: "verified", why: [] });
+    chooser.latest = await catalogue.latest("hubei", "era5");
+    chooser.draw("en");
+    expect(textOf("quality")).toBe("Verified");
+    await chooser.choose("fiji"); // of the same source
+    chooser.draw("en");
+    expect(document.getElementById("status")?.hidden).toBe(true);
+  });
+});
+
+describe("the newest product", () => {
+  test("what an older version did not say is empty", async () => {
+    await write("hubei/ifs/latest.json", { product: "hubei/ifs/2026/11/2026-11-22T00.zarr", cycle: "ifs/2026-11-22T00" });
+    expect(await catalogue.latest("hubei", "ifs")).toEqual({
+      region: "hubei", cycle: "ifs/2026-11-22T00", product: "hubei/ifs/2026/11/2026-11-22T00.zarr",
+      report: "", quality: "", why: [], stations: "", published_at: "",
+    });
+    expect(catalogue.startOf("ifs/2026-11-22T00")).toEqual(new Date("2026-11-22T00:00Z"));
+  });
+
+  test("none is named with what to do, half a one is broken", async () => {
+    await expect(catalogue.latest("hubei", "ifs")).rejects.toMatchObject({ key: "noLatest", values: { region: "hubei", source: "ifs" } });
+    await write("hubei/ifs/latest.json", { cycle: "ifs/2026-11-22T00" });
+    await expect(catalogue.latest("hubei", "ifs")).rejects.toMatchObject({ key: "broken" });
+  });
+
+  test("has no stations before there are any", async () => {
+    await write("hubei/ifs/latest.json", { product: "p.zarr", cycle: "ifs/2026-11-22T00", stations: "hubei/a b.geojson" });
+    const latest = await catalogue.latest("hubei", "ifs");
+    expect(await catalogue.stations({ ...latest, stations: "" })).toBeNull();
+    expect(await catalogue.stations(latest), "not there yet").toBeNull();
+    await write("hubei/a b.geojson", { type: "FeatureCollection", features: [] });
+    expect(await catalogue.stations(latest)).toEqual({ type: "FeatureCollection", features: [] });
+  });
+});

@@ -1,0 +1,76 @@
+"""Observations of a span of valid times, from the region's sources or a file, judged one by one."""
+
+from __future__ import annotations
+
+import logging
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from prefect import task
+from pydantic import BaseModel
+
+from tasks.errors import FinescaleError
+from tasks.locations import observations_folder
+from tasks.region.document import Region
+from tasks.storage import join, write_parquet
+from tasks.validate.quality import quality_control
+from tasks.validate.stations.files import read_observations
+from tasks.validate.stations.sources import fetch
+from tasks.validate.stations.table import rejected, table
+from tasks.web.task_retries import retried
+
+log = logging.getLogger(__name__)
+
+AROUND = 0.5  # degrees around a region, from where stations help to judge those inside
+BEFORE = timedelta(hours=24)  # first valid time, of which rain and stuck values need to know
+
+
+class Observed(BaseModel):
+    """Observations that were found, judged one by one, kept as a table."""
+
+    uri: str
+    sources: list[str]
+    problems: list[str]  # sources that gave nothing, and why
+    count: int
+
+
+@task(name="observe", task_run_name="observe {region.name}", timeout_seconds=3600, **retried(1))
+def observe(region: Region, first: datetime, last: datetime, folder: str, given: str | None = None) -> Observed:
+    """Observations at stations in and around a region, of a span of valid times: of its sources, or as `given`.
+
+    A source that does not answer is a problem that is told, not an error: a product waits for no station. BadInput if
+    what was given cannot be read.
+    """
+    settings, cache = region.observations, Path(observations_folder())
+    start, end = (t.astimezone(UTC).replace(tzinfo=None) for t in (first - BEFORE, last))
+    parts, sources, problems = [], [], []
+    if given is not None:
+        found = read_observations(given)
+        parts.append(found[found["time"].between(start, end)])
+        sources.append(given.rsplit("/", 1)[-1])
+    else:
+        services = {str(name): address for name, address in settings.services.items()}
+        around = region.box.around(AROUND)
+        for name in settings.sources:
+            try:
+                found = fetch(name, around, start, end, cache, services, settings.deadline_seconds)
+                parts.append(found)
+                sources.append(name)
+            except FinescaleError as error:
+                log.warning("observe: %s: %s", name, error)
+                problems.append(f"{name}: {error}")
+            except Exception as error:  # an answer that no reader foresaw: neither product nor verdict hang on it
+                log.exception("observe: %s", name)
+                problems.append(f"{name}: {type(error).__name__}: {error}")
+    judged = quality_control(table(parts))
+    uri = join(folder, "observations.parquet")
+    write_parquet(judged, uri)
+    lost = sum(rejected(judged).values())
+    log.info(
+        "observe: %s: observations: %d from %s, rejected: %d",
+        region.name,
+        len(judged),
+        ", ".join(sources) or "nowhere",
+        lost,
+    )
+    return Observed(uri=uri, sources=sources, problems=problems, count=len(judged))

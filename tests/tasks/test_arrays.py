@@ -1,0 +1,55 @@
+"""Arrays in folders and on S3: which codecs write them, and what becomes of a disk that is full."""
+
+from __future__ import annotations
+
+import resource
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pytest
+import zarr
+
+from tasks.arrays import fast_codecs, zarr_store
+from tasks.errors import WorkspaceFull
+from tasks.storage import join, room_for
+
+VALUES = np.random.default_rng(0).random((4, 256, 256), dtype=np.float32)
+
+
+def array_in(uri: str) -> zarr.Array:
+    """An array of which each shard takes some hundred kB."""
+    store = zarr_store(uri)
+    zarr.create_array(store, shape=VALUES.shape, chunks=(2, 128, 128), shards=(4, 256, 256), dtype="f4")
+    with fast_codecs(uri):
+        return zarr.open_array(store, mode="r+")
+
+
+@contextmanager
+def no_file_above(size: int) -> Iterator[None]:
+    """The system refuses to write more into one file, as it does where the disk is full."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def test_what_zarrs_writes_any_reader_reads(store: str) -> None:
+    """In a folder and on S3, where zarr's own codecs do it."""
+    uri = join(store, "a.zarr")
+    array_in(uri)[:] = VALUES
+    np.testing.assert_array_equal(zarr.open_array(zarr_store(uri), mode="r")[:], VALUES)
+
+
+@pytest.mark.parametrize("fast", [True, False])
+def test_a_full_disk_is_one_line_whoever_writes(tmp_path: Path, fast: bool) -> None:
+    array = array_in(str(tmp_path / "a.zarr"))
+    if not fast:
+        array = zarr.open_array(str(tmp_path / "a.zarr"), mode="r+")
+    with pytest.raises(WorkspaceFull, match="t2m: no room"), no_file_above(100_000), room_for("t2m"):
+        array[:] = VALUES
+    array[:] = VALUES
+    np.testing.assert_array_equal(array[:], VALUES)
