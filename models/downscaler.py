@@ -24,6 +24,7 @@ from models.statics import (
     FINE_CHANNELS,
     FINE_MARGIN,
     HEIGHT,
+    RATES_REACH,
     UNIT,
     Statics,
     detail,
@@ -95,6 +96,11 @@ class Downscaler(nn.Module):
         self.network = network
         self.statistics = statistics
         v = len(statistics.variables)
+        # of temperatures and pressures the network sees detail alone: by their levels it would know the few days that
+        # there are to train on
+        levels = [float(n in WIND or s.amount) for n, s in statistics.variables.items()]
+        self.levels: Tensor
+        self.register_buffer("levels", torch.tensor(levels).view(1, -1, 1, 1), persistent=False)
         self.regression = StaticRegression(v).requires_grad_(False)
         # what the regression leaves, of the residual's sigma: of pressure on the ground a twentieth, which the network
         # would neither see nor be asked to learn beside wind, of which it leaves nearly all
@@ -108,7 +114,7 @@ class Downscaler(nn.Module):
     @property
     def reach(self) -> int:
         """Input cells that one query can see on each side: the halo that makes a tile exactly the whole."""
-        return max(self._net.reach, INTERPOLATION_HALO)
+        return max(self._net.reach, INTERPOLATION_HALO, RATES_REACH + 1)
 
     def encode(self, x: Tensor, present: Tensor, statics: Statics, rows: Axis, cols: Axis, seen: Seen) -> Encoded:
         """Everything that does not depend on the query but on its cell size; shapes as in `forward`."""
@@ -118,7 +124,8 @@ class Downscaler(nn.Module):
         masks = present[:, :, None, None].expand_as(fields)
         coarse = statics.coarse_channels().expand(x.shape[0], -1, -1, -1)
         sharpness = self._detail(x, present, seen, mean_scale(rows, cols))
-        inputs = torch.cat([fields, sharpness, masks, coarse], dim=1).contiguous(memory_format=torch.channels_last)
+        inputs = torch.cat([fields * self.levels, sharpness, masks, coarse], dim=1)
+        inputs = inputs.contiguous(memory_format=torch.channels_last)
         features = self._net.encode(inputs, rows, cols, seen)
         near = F.max_pool2d(x, 3, stride=1, padding=1)
         rates = self._rates(x, fields, present, statics)
@@ -130,9 +137,7 @@ class Downscaler(nn.Module):
         base = encoded.interpolant(rows, cols)
         fine, regressed = self.at_queries(encoded, statics, rows, cols)
         learned = self._net.decode(encoded.features, fine, rows, cols, encoded.seen).float()
-        residual = torch.addcmul(
-            regressed, learned, self.left(statics) * away(rows, cols, encoded.seen).to(learned)
-        )
+        residual = torch.addcmul(regressed, learned, self.left(statics) * away(rows, cols, encoded.seen).to(learned))
         return base + self.sigma(encoded, rows, cols) * residual
 
     def at_queries(self, encoded: Encoded, statics: Statics, rows: Axis, cols: Axis) -> tuple[Tensor, Tensor]:
@@ -150,7 +155,7 @@ class Downscaler(nn.Module):
         return fine, regressed[:, :, m:-m, m:-m]
 
     def predictors(self, encoded: Encoded, statics: Statics, rows: Axis, cols: Axis) -> tuple[Tensor, Tensor]:
-        """The regression's predictors (B, V, P, Qy, Qx) in sigmas, and fine minus coarse statics (B or 1, S, Qy, Qx).
+        """The regression's predictors (B, V, P, Qy, Qx) in sigmas; fine minus coarse statics (B or 1, S, Qy, Qx).
 
         A static field that is not known differs by zero.
         """
@@ -165,7 +170,7 @@ class Downscaler(nn.Module):
         out[:, :, :2] = products.transpose(1, 2)
         out[:, :, 2] = encoded.interpolant(rows, cols) - bilinear(encoded.x, rows, cols)
         slope = slopes(difference[:, HEIGHT : HEIGHT + 1], statics.spacing, rows, cols) / SLOPE_UNIT
-        for i, name in ((i, n) for i, n in enumerate(stats) if n in WIND):
+        for i in (i for i, n in enumerate(stats) if n in WIND):
             out[:, i, 3:5] = slope
             speed = bilinear(encoded.x[:, i : i + 1], rows, cols)[:, 0]
             out[:, i, 5] = speed * difference[:, HEIGHT] / UNIT[HEIGHT]
@@ -224,7 +229,8 @@ class Downscaler(nn.Module):
         stats = self.statistics.variables.values()
         limit = x_like(fields, [RATE_LIMIT * s.typical for s in stats])
         std = x_like(fields, [0.0 if s.amount else s.std for s in stats])
-        prior = x_like(fields, [RATE_PRIOR.get(n, 0.0) * UNIT[HEIGHT] / s.std for n, s in self.statistics.variables.items()])
+        variables = self.statistics.variables
+        prior = x_like(fields, [RATE_PRIOR.get(n, 0.0) * UNIT[HEIGHT] / s.std for n, s in variables.items()])
         rates = torch.clamp(own_rates(fields, statics.coarse, prior) * std, -limit, limit)
         rates *= present[:, None, :, None, None]
         names, height = self.statistics.names, statics.coarse[:, HEIGHT]

@@ -14,7 +14,6 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from models.cell_means import overlap_weights
 from models.geometry import Axis
 from models.operator import Sampling, Seen
 from models.statics import Statics
@@ -195,21 +194,6 @@ def continuous_weights(source: Axis, count: int) -> np.ndarray:
     index, weights = cell_weights(cells)
     np.add.at(mean, (np.arange(count)[:, None], inside(index)), weights)
     return np.asarray(mean @ prefilter)
-
-
-def observe(sampling: Sampling, source: Axis, count: int) -> np.ndarray:
-    """What fields on `source` (Q) are at input cells 0..count-1: (count, Q), rows sum to 1 where they can be told.
-
-    Linear between query centres at the input points, or means of query cells over input cells; 0 beyond the queries.
-    """
-    if sampling is Sampling.MEANS:
-        return overlap_weights(source, count)
-    at = (np.arange(count) - source.centres[0]) / source.width
-    inside = (at >= -1e-6) & (at <= len(source) - 1 + 1e-6)
-    index, weights = linear_weights(Axis(np.clip(at, 0, len(source) - 1), 1.0))
-    out = np.zeros((count, len(source)))
-    np.add.at(out, (np.arange(count)[:, None], np.clip(index, 0, len(source) - 1)), weights)
-    return out * inside[:, None]
 
 
 class Bicubic(nn.Module):

@@ -1,4 +1,4 @@
-"""What physics asks of a field: cell means as in the input, rain not negative, dew point not above temperature.
+"""What physics asks of a field: rain not negative, dew point not above temperature, cell means as in an input of means.
 
 Both what is shipped (`tasks.downscale.limits`) and what is scored (`models.training.evaluate`) goes through this code.
 Knows axes; what lies beyond the cells that are known, across 180 degrees or over a pole, is handed in.
@@ -6,7 +6,7 @@ Knows axes; what lies beyond the cells that are known, across 180 degrees or ove
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Set
 
 import numpy as np
 import torch
@@ -36,6 +36,17 @@ def repeat_edges(name: str, gap: np.ndarray) -> np.ndarray:  # noqa: ARG001  as 
 def deviations(inputs: Mapping[str, np.ndarray]) -> dict[str, float]:
     """Standard deviation of each variable's input over all of it, in its unit; what tolerances are a share of."""
     return {name: float(field.std()) for name, field in inputs.items()}
+
+
+def hold_signs(fine: Fields, amounts: Set[str]) -> None:
+    """Change fine fields (lead times, rows, cols) in place: no amount below zero, no dew point above the temperature.
+
+    All that is asked of what is made from samples: how much rain falls between points they do not say.
+    """
+    for name in amounts & fine.keys():
+        np.maximum(fine[name], 0, out=fine[name])
+    if TEMPERATURE in fine and DEW_POINT in fine:
+        np.minimum(fine[DEW_POINT], fine[TEMPERATURE], out=fine[DEW_POINT])
 
 
 class Limits:

@@ -10,7 +10,7 @@ import math
 from dataclasses import dataclass
 from enum import StrEnum
 
-KM_PER_DEGREE = 111.195  # on the sphere of 6371 km
+from models.constants import DEGREE
 
 
 class Sampling(StrEnum):
@@ -74,4 +74,4 @@ MEANS = Seen(Sampling.MEANS, 1.0, 1.0)
 
 def cell_km(dlat: float, dlon: float) -> float:
     """Size of a regular grid's cells in km at the equator: what footprints are compared with."""
-    return KM_PER_DEGREE * math.sqrt(dlat * dlon)
+    return DEGREE * math.sqrt(dlat * dlon)

@@ -92,9 +92,9 @@ class ModelPackage:
         metadata = json.loads((folder / "model.json").read_text())
         if metadata["format"] != FORMAT:
             raise PackageError(
-                f"model package {folder.name}: format {metadata['format']}, this finescale reads {FORMAT}, whose networks "
-                "know whether input values are samples or cell means; train it again (docs/train.md) or use a package of "
-                "that format"
+                f"model package {folder.name}: format {metadata['format']}, this finescale reads {FORMAT}, whose "
+                "networks know whether input values are samples or cell means; train it again (docs/train.md) or use a "
+                "package of that format"
             )
         statistics = Statistics.load(folder / "stats.json")
         return cls(folder, metadata, statistics, sha256(folder / SUMS))
@@ -116,7 +116,11 @@ def write(
     card: str,
     **facts: Any,
 ) -> None:
-    """Write a package folder; `footprints` in km are those of the samples it knows, `facts` (versions, training figures) go into model.json as they are."""
+    """Write a package folder.
+
+    `footprints` in km: those of the samples it knows. `facts` (versions, training figures) go into model.json as they
+    are.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     network = downscaler.network
     assert isinstance(network, INR)

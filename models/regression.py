@@ -54,12 +54,12 @@ class LeastSquares:
         self.moment = torch.zeros(variables, predictors, dtype=torch.float64)
         self.square = torch.zeros(variables, dtype=torch.float64)
 
-    def add(self, predictors: Tensor, target: Tensor, known: Tensor, terms: list[float]) -> None:
+    def add(self, predictors: Tensor, target: Tensor, known: Tensor, terms: list[float] | None = None) -> None:
         """Predictors (B, V, P, Qy, Qx), target (B, V, Qy, Qx), known (B, V) 1 or 0.
 
-        Each predictor counts once for every one of `terms`, times it: those of the first term come first.
+        Each predictor counts once for every one of `terms`, times it: first all of the first term.
         """
-        factors = torch.tensor(terms, dtype=torch.float64)
+        factors = torch.tensor(terms or [1.0], dtype=torch.float64)
         p = (predictors * known[:, :, None, None, None]).double().movedim(1, 0).movedim(2, -1).flatten(1, 3)
         t = (target * known[:, :, None, None]).double().movedim(1, 0).flatten(1)
         gram, moment, square = p.mT @ p, (p.mT @ t[..., None])[..., 0], (t * t).sum(dim=1)

@@ -24,6 +24,7 @@ DETAIL = 3  # input cells a side: a field's detail is what it differs by from th
 WINDOW = 4  # input cells in every direction, with weights that fall to 0 there: where own rates are regressed
 # variance added there: flat land (detail below 30 m) has the prior's rate, and open sea no contrast
 SHRINKAGE = (0.03**2, 0.1**2)
+RATES_REACH = DETAIL // 2 + WINDOW - 1  # input cells that own rates see on each side
 COARSE_CHANNELS, FINE_CHANNELS = 2 * len(STATICS) + 2, 3 * len(STATICS)
 
 

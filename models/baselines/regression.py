@@ -1,6 +1,7 @@
 """Linear regressions beside which a network has to show what it has learned: on terrain alone, and on 5x5 cells.
 
-Both predict what the interpolation of the input's operator leaves, are fitted in closed form to training data, one scale at a time.
+Both predict what the interpolation of the input's operator leaves, and are fitted in closed form to training data, one
+scale at a time.
 """
 
 from __future__ import annotations
@@ -12,11 +13,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from models.downscaler import RATE_PRIOR
 from models.geometry import Axis
 from models.interpolation import INTERPOLATION_HALO, bilinear, interpolant
 from models.operator import Seen
 from models.regression import LeastSquares
-from models.statics import FINE_MARGIN, UNIT, WINDOW, Statics, own_rates, per_static
+from models.statics import FINE_MARGIN, HEIGHT, RATES_REACH, UNIT, Statics, own_rates, per_static
 from models.training.batches import Batch
 
 LAPSE_RANGE = (-12.0, 4.0)  # K/km: what a lapse rate regressed on a few cells may be
@@ -33,7 +35,7 @@ def static_predictors(x: Tensor, names: list[str], statics: Statics, rows: Axis,
     at_queries = interpolant(statics.coarse, seen)(rows, cols)
     difference = statics.fine[:, :, m:-m, m:-m] - at_queries
     difference = difference / per_static(UNIT, difference)
-    rates = own_rates(x, statics.coarse)
+    rates = own_rates(x, statics.coarse, torch.tensor([UNIT[HEIGHT] * RATE_PRIOR.get(n, 0.0) for n in names]))
     low = [LAPSE_RANGE[0] if n in TEMPERATURES else -RATE_LIMIT for n in names]
     high = [LAPSE_RANGE[1] if n in TEMPERATURES else RATE_LIMIT for n in names]
     limits = [torch.tensor(v).view(-1, 1, 1) for v in (low, high)]
@@ -51,7 +53,7 @@ class StaticsOnly(nn.Module):
     With `land`, two more for land and sea.
     """
 
-    reach = INTERPOLATION_HALO + WINDOW // 2
+    reach = INTERPOLATION_HALO + RATES_REACH
 
     def __init__(self, names: list[str], land: bool = False) -> None:
         super().__init__()
@@ -64,13 +66,12 @@ class StaticsOnly(nn.Module):
 
     def fit(self, scenes: Iterable[Batch]) -> None:
         """Least squares over the scenes, which have to be of one scale."""
-        sums = [LeastSquares(len(self.use), 1) for _ in self.names]
+        sums = LeastSquares(len(self.names), len(self.use))
         for s in scenes:
             predictors = self._predictors(s.x, s.statics, s.rows, s.cols, s.seen)
             residual = s.target - interpolant(s.x, s.seen)(s.rows, s.cols)
-            for v, one in enumerate(sums):
-                one.add(predictors[:, v], residual[:, v : v + 1])
-        self.coefficients = torch.cat([one.solve(ridge=1e-9) for one in sums])
+            sums.add(predictors, residual, s.present)
+        self.coefficients = sums.solve(ridge=1e-9)
 
     def forward(self, x: Tensor, present: Tensor, statics: Statics, rows: Axis, cols: Axis, seen: Seen) -> Tensor:
         """As `Downscaler.forward`."""
@@ -115,15 +116,14 @@ class NeighbourhoodRegression(nn.Module):
 
     def fit(self, scenes: Iterable[Batch]) -> None:
         """Least squares over the scenes, which have to be of one scale and phase."""
-        sums: dict[Offsets, list[LeastSquares]] = {}
+        sums: dict[Offsets, LeastSquares] = {}
         for s in scenes:
             predictors = self._predictors(s.x, s.statics, s.rows, s.cols, s.seen)
             residual = s.target - interpolant(s.x, s.seen)(s.rows, s.cols)
             for offsets, r, c in self._phases(s.rows, s.cols, *s.x.shape[-2:]):
-                here = sums.setdefault(offsets, [LeastSquares(predictors.shape[2], 1) for _ in self.names])
-                for v, one in enumerate(here):
-                    one.add(predictors[:, v][:, :, r][..., c], residual[:, v : v + 1, r][..., c])
-        self.tables = {o: torch.cat([one.solve(ridge=1e-6) for one in here]) for o, here in sums.items()}
+                here = sums.setdefault(offsets, LeastSquares(len(self.names), predictors.shape[2]))
+                here.add(predictors[:, :, :, r][..., c], residual[:, :, r][..., c], s.present)
+        self.tables = {offsets: here.solve(ridge=1e-6) for offsets, here in sums.items()}
 
     def forward(self, x: Tensor, present: Tensor, statics: Statics, rows: Axis, cols: Axis, seen: Seen) -> Tensor:
         """As `Downscaler.forward`; KeyError for a phase that was not in the training scenes."""

@@ -54,7 +54,8 @@ def _height_above(statics: Statics, scene: Batch) -> Tensor:
 def _hypsometric(scene: Batch, names: list[str], plain: Tensor, height: Tensor) -> Tensor:
     """Pressure on the ground moved through the height difference at the layer's temperature."""
     m, out = FINE_MARGIN, plain.clone()
-    temperature = STANDARD_TEMPERATURE + STANDARD_LAPSE_RATE * scene.statics.fine[:, HEIGHT, m:-m, m:-m].expand(len(plain), -1, -1)
+    ground = scene.statics.fine[:, HEIGHT, m:-m, m:-m].expand(len(plain), -1, -1)
+    temperature = STANDARD_TEMPERATURE + STANDARD_LAPSE_RATE * ground
     if "t2m" in names:
         there = scene.present[:, names.index("t2m"), None, None] > 0
         temperature = torch.where(there, plain[:, names.index("t2m")], temperature)

@@ -13,7 +13,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from models.cell_means import overlap_weights
 from models.geometry import Axis
 from models.interpolation import continuous_weights, keys_kernel
 

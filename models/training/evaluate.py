@@ -11,7 +11,7 @@ import json
 import math
 import sys
 import tomllib
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Iterator, Set
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -24,8 +24,9 @@ from models.baselines.published import Published
 from models.baselines.regression import NeighbourhoodRegression, StaticsOnly
 from models.cell_means import CellMeans
 from models.interpolation import Bicubic, ConservativeBicubic
+from models.limits import SETTINGS, Limits, deviations, hold_signs
+from models.observed import PointReadings
 from models.operator import Sampling
-from models.limits import SETTINGS, Limits, deviations
 from models.package import ModelPackage
 from models.statistics import Statistics
 from models.training import metrics, spectra
@@ -129,29 +130,32 @@ def scenes(dataset: Dataset, names: list[str], sy: float, sx: float, degraded: b
 
 @torch.inference_mode()
 def forecast(
-    method: Method, scene: Batch, names: list[str], amounts: Collection[str]
+    method: Method, scene: Batch, names: list[str], amounts: Set[str]
 ) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
-    """A scene's variables as a user would get them, and by how much the method misses its input's means by itself.
+    """A scene's variables as a user would get them, and by how much the method itself misses its input.
 
-    Variable -> (1, Qy, Qx) float32 and (1, covered rows, covered cols) float64; `names` as the method orders them.
-    As for a product, one input cell more around is computed: so a cell that the scene's end cuts is held whole too.
+    Variable -> (1, Qy, Qx) float32 and (1, rows, cols) float64 of the input's inside; `names` as the method orders
+    them. As for a product, one input cell more around is computed: so a cell that the scene's end cuts is held whole.
     """
     work, (top, left) = with_edges(scene)
-    raw = method.model(work.x, work.present, work.statics, work.rows, work.cols)
+    raw = method.model(work.x, work.present, work.statics, work.rows, work.cols, work.seen)
     inner = slice(top, top + len(scene.rows)), slice(left, left + len(scene.cols))
     known = scene.x[..., EDGE:-EDGE, EDGE:-EDGE]  # around it x repeats its edge
     here = [(i, n) for i, n in enumerate(names) if scene.present[0, i]]
     coarse = {n: known[:, i].numpy() for i, n in here}
     whole = {n: raw[:, i].numpy().copy() for i, n in here}
     fine = {n: f[:, *inner] for n, f in whole.items()}
-    means, means_of_work = (
-        CellMeans(s.rows.shifted(EDGE), s.cols.shifted(EDGE), *known.shape[-2:]) for s in (scene, work)
-    )
-    gaps = {n: means.gap(f, coarse[n]) for n, f in fine.items()}
-    if method.product:
-        Limits(means_of_work, amounts).hold(whole, coarse, deviations(coarse))  # `fine` is part of it
+    means = scene.seen.sampling is Sampling.MEANS
+    operator = CellMeans if means else PointReadings
+    axes = [(s.rows.shifted(EDGE), s.cols.shifted(EDGE)) for s in (scene, work)]
+    observed = operator(*axes[0], *known.shape[-2:])
+    gaps = {n: observed.gap(f, coarse[n]) for n, f in fine.items()}
+    if means and method.product:  # `fine` is part of `whole`
+        Limits(CellMeans(*axes[1], *known.shape[-2:]), amounts).hold(whole, coarse, deviations(coarse))
+    elif method.product:
+        hold_signs(whole, amounts)
     else:
-        fine |= {n: fine[n].clip(min=0) for n in fine if n in amounts}
+        hold_signs({n: whole[n] for n in whole if n in amounts}, amounts)
     return fine, gaps
 
 
@@ -185,7 +189,7 @@ Cases = dict[str, np.ndarray]  # variable -> (N, H, W) float64
 
 
 def forecasts(
-    method: Method, dataset: Dataset, names: list[str], amounts: Collection[str], scale: Scale, degraded: bool
+    method: Method, dataset: Dataset, names: list[str], amounts: Set[str], scale: Scale, degraded: bool
 ) -> tuple[Cases, Cases, Cases]:
     """Of all times of a data set: the method's fields, the truth, and the gaps of its own cell means."""
     fine, truth, gaps = [], [], []

@@ -1,4 +1,6 @@
-"""Several processes that train one network, each on batches of its own: `torchrun --nproc-per-node N -m models.training.train ...`.
+"""Several processes that train one network, each on batches of its own.
+
+`python -m torch.distributed.run --nproc-per-node N -m models.training.train CONFIG.toml`.
 
 A step of this network is a thousand small kernels: one process keeps a GPU busy a tenth of the time, ten share it.
 """
@@ -13,7 +15,10 @@ from torch import Tensor, distributed
 
 
 class Ranks:
-    """This process among its fellows; alone where torchrun did not start it. Gradients go through the host: they are small."""
+    """This process among its fellows; alone where torch.distributed.run did not start it.
+
+    Gradients go through the host: they are small.
+    """
 
     def __init__(self) -> None:
         self.count, self.own = int(os.environ.get("WORLD_SIZE", "1")), int(os.environ.get("RANK", "0"))

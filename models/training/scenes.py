@@ -1,4 +1,4 @@
-"""Scenes to score on: coarse fields made from known fine ones by an operator or its second order, with their statics."""
+"""Scenes to score on: coarse fields made from known fine ones by an operator or its second order, and statics."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from models.interpolation import observe
-from models.operator import CELL_MEANS, Operator, Sampling
+from models.cell_means import overlap_weights
 from models.geometry import with_margin
+from models.operator import CELL_MEANS, Operator, Sampling
 from models.statics import FINE_MARGIN, Statics, cell_sizes
 from models.training.batches import Batch
 from models.training.data import STATIC_FIELDS, Box, Dataset
@@ -48,7 +48,7 @@ def box_scene(
         h, w = int(height / sy + 1e-9), int(width / sx + 1e-9)
         fines = [Lattice(0.0, 1.0, round(n * s)) for n, s in ((h, sy), (w, sx))]
         coarse = Lattice(sy / 2 - 0.5, sy, h), Lattice(sx / 2 - 0.5, sx, w)
-        matrices = [observe(sampling, f.seen_from(c), c.count) for f, c in zip(fines, coarse, strict=True)]
+        matrices = [overlap_weights(f.seen_from(c), c.count) for f, c in zip(fines, coarse, strict=True)]
         operator = CELL_MEANS
     rows, cols = (f.seen_from(c) for f, c in zip(fines, coarse, strict=True))
     window = lambda v: dataset.window(v, time, top, left, len(rows), len(cols))  # noqa: E731

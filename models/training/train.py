@@ -21,6 +21,7 @@ from torch import Tensor
 from models.baselines.published import Published
 from models.downscaler import Downscaler
 from models.interpolation import interpolant
+from models.operator import Sampling
 from models.statistics import VARIABLES, Statistics
 from models.training.batches import Batch, Batches
 from models.training.data import VALIDATION, Dataset, digest, load
@@ -35,6 +36,7 @@ GRADIENT_WEIGHT = 0.1
 # of the gradient's norm, about its median: a batch of mountains has fifty times the gradient of one of sea, and without
 # it sets the step size of all
 CLIP = 0.05
+SMALLEST = 10  # input cells a side, that a data set must have in the validation box
 FAR_OFF = 3.0  # sigmas, root mean square of a window
 
 
@@ -73,11 +75,16 @@ def bounded(error: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def validate(model: Downscaler | Published, dataset: Dataset, scale: float) -> tuple[Tensor, Tensor]:
-    """RMSE (V,) of cubic interpolation and of the model over the validation box, from samples."""
-    scene = box_scene(dataset, VALIDATION, 0, model.statistics.names, scale, scale)
+def validate(
+    model: Downscaler | Published, dataset: Dataset, scale: float, sampling: Sampling = Sampling.POINTS
+) -> tuple[Tensor, Tensor]:
+    """RMSE (V,) of cubic interpolation and of the model over the validation box; 0 for variables that are absent."""
+    scene = box_scene(dataset, VALIDATION, 0, model.statistics.names, scale, scale, sampling=sampling)
     there = scene.to(next(model.parameters()).device)
-    forecast = model(there.x, there.present, there.statics, there.rows, there.cols, there.seen).cpu()
+    forecast = (
+        model(there.x, there.present, there.statics, there.rows, there.cols, there.seen).cpu()
+        * scene.present[:, :, None, None]
+    )
     return rmse(interpolant(scene.x, scene.seen)(scene.rows, scene.cols), scene.target), rmse(forecast, scene.target)
 
 
@@ -94,7 +101,7 @@ class Trainer:
         if self.ranks.first:
             e.out.mkdir(parents=True, exist_ok=True)
             self._claim()
-        self.main = datasets[e.main_set]
+        self.datasets, self.main = datasets, datasets[e.main_set]
         if self.ranks.first:
             self._statistics()
         self.ranks.wait()
@@ -126,6 +133,7 @@ class Trainer:
         self.optimiser = torch.optim.Adam(self.trained, lr=e.learning_rate, fused=self.device == "cuda")
         self.step, self.seconds, self._since = 0, 0.0, time.monotonic()  # done so far
         self.history: list[dict[str, Any]] = []
+        self.best: dict[str, Tensor] = self.average.state_dict()
         if self.checkpoint.exists():
             self.resume()
             if self.ranks.count > 1:  # the checkpoint has the first one's generator alone
@@ -199,6 +207,7 @@ class Trainer:
             "seconds": self.seconds,
             "model": self.model.state_dict(),
             "average": self.average.state_dict(),
+            "best": self.best,
             "optimiser": self.optimiser.state_dict(),
             "rng": json.dumps(self.rng.bit_generator.state),
             "history": self.history,
@@ -214,6 +223,7 @@ class Trainer:
         self.step, self.seconds, self.history = state["step"], state["seconds"], state["history"]
         self.model.load_state_dict(state["model"])
         self.average.load_state_dict(state["average"])
+        self.best = state["best"]
         self.optimiser.load_state_dict(state["optimiser"])
         self.rng.bit_generator.state = json.loads(state["rng"])
 
@@ -253,8 +263,29 @@ class Trainer:
                 a.lerp_(p, 1 - decay)
         return total
 
+    def elsewhere(self, scale: float) -> float:
+        """RMSE over that of interpolation in the validation box, the geometric mean of data sets and variables.
+
+        Of samples of every data set that reaches there, and of the main one's means: what is best on one winter's night
+        is not on a summer's day. What a run ends with is the network that had the lowest.
+        """
+        means = None if self.experiment.batch.ratio else Sampling.MEANS
+        cases = [(self.main, scale, Sampling.POINTS), *([(self.main, scale, means)] if means else [])]
+        for name in self.batches:
+            dataset = self.datasets[name]
+            if dataset is not self.main and min(dataset.box(VALIDATION)[2:]) > SMALLEST * scale:
+                cases.append((dataset, scale if self.experiment.batch.ratio else 2.0, Sampling.POINTS))
+        logs = []
+        for case in cases:
+            before, after = validate(self.average, *case)
+            logs.append((after / before)[before > 0].log())
+        return float(torch.cat(logs).mean().exp())
+
     def run(self) -> None:
-        """Train to the last step, with a line and a checkpoint every `report_every` steps."""
+        """Train to the last step, with a line and a checkpoint every `report_every` steps.
+
+        The average ends as it was at the report whose score, `elsewhere`, was lowest.
+        """
         e, losses = self.experiment, []
         began = self._since = time.monotonic()
         first, from_ = self.step, self.progress
@@ -270,13 +301,20 @@ class Trainer:
                 scale = float(e.batch.ratio or 2.5)
                 before, after = validate(self.average, self.main, scale)
                 ratio = (after / before).tolist()
-                self.history.append({"step": self.step, "loss": float(torch.stack(losses).mean()), "ratio": ratio})
+                score = self.elsewhere(scale)
+                self.history.append(
+                    {"step": self.step, "loss": float(torch.stack(losses).mean()), "ratio": ratio, "score": score}
+                )
                 losses = []
+                if score <= min(h["score"] for h in self.history):
+                    self.best = {k: v.clone() for k, v in self.average.state_dict().items()}
+                if self.progress >= 1:
+                    self.average.load_state_dict(self.best)
                 self.save()
                 figures = " ".join(f"{n} {r:.3f}" for n, r in zip(self.statistics.names, ratio, strict=True))
                 print(
                     f"step {self.step} ({self.progress:.0%}) loss {self.history[-1]['loss']:.4f} "
-                    f"RMSE/interpolation x{scale:g}: {figures} ({per_step:.2f} s a step)",
+                    f"RMSE/interpolation x{scale:g}: {figures}; everywhere {score:.4f} ({per_step:.2f} s a step)",
                     flush=True,
                 )
 
