@@ -63,7 +63,8 @@ class PointReadings(Observed):
 
     def __init__(self, rows: Axis, cols: Axis, height: int, width: int) -> None:
         weights = reading_weights(rows, height), reading_weights(cols, width)
-        super().__init__(*weights, (weights[0].any(axis=1), weights[1].any(axis=1)))
+        inside = (np.asarray(weights[0].any(axis=1)), np.asarray(weights[1].any(axis=1)))
+        super().__init__(*weights, inside)
 
 
 def both_axes(rows: sparse.csr_array, fields: np.ndarray, cols: sparse.csr_array) -> np.ndarray:

@@ -16,7 +16,7 @@ from models.constants import DEGREE
 class Sampling(StrEnum):
     """How a regular grid's value comes from the native field."""
 
-    POINTS = "points"  # linear at the grid point
+    SAMPLES = "samples"  # linear at the grid point
     MEANS = "means"  # over the grid's cell
 
 
@@ -39,8 +39,8 @@ class Operator:
 
 # MIR's default for every field but categorical ones, rain included, https://confluence.ecmwf.int/x/mIA9CQ
 # ("Interpolation"), ecmwf/mir DefaultParametrisation.cc: linear on the native points, O1280 and N320
-IFS = Operator(Sampling.POINTS, 9.0)
-ERA5 = Operator(Sampling.POINTS, 31.0)
+IFS = Operator(Sampling.SAMPLES, 9.0)
+ERA5 = Operator(Sampling.SAMPLES, 31.0)
 CELL_MEANS = Operator(Sampling.MEANS, 0.0)
 
 

@@ -133,7 +133,7 @@ def write(
         "variables": downscaler.statistics.names,
         "statics": list(STATICS),
         "scale_range": list(scale_range),
-        "operators": {Sampling.POINTS: {"footprint": list(footprints)}, Sampling.MEANS: {}},
+        "operators": {Sampling.SAMPLES: {"footprint": list(footprints)}, Sampling.MEANS: {}},
         "halo": halo,
         "receptive_field": downscaler.reach,
         "torch": torch.__version__.split("+")[0],

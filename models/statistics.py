@@ -15,7 +15,7 @@ from models.operator import Sampling, Seen
 VARIABLES = ("t2m", "d2m", "u10", "v10", "sp", "msl", "tp")  # what the shipped network is trained on, in its order
 AMOUNTS = ("tp",)  # of them, sums that are >= 0 and mostly 0
 HYDROSTATIC = ("sp",)  # pressures on the ground
-FOUR = Seen(Sampling.POINTS, 0.25, 0.25)
+FOUR = Seen(Sampling.SAMPLES, 0.25, 0.25)
 OCTAVES, HIDDEN = (-0.75, 3.75), 2.5  # range of `Seen.detail` that residuals are fitted to
 AMOUNT_UNIT = 1e-4  # m: 0.1 mm, the smallest rain that a gauge reports; below it the input transform is linear
 

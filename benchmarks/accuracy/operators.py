@@ -77,7 +77,7 @@ def rows_of(
 ) -> Iterator[Row]:
     """Scores of a data set at one scale, pooled over its times."""
     names = model.statistics.names
-    sampling = Sampling.MEANS if kind == "means" else Sampling.POINTS
+    sampling = Sampling.MEANS if kind == "means" else Sampling.SAMPLES
     squares: dict[str, list[np.ndarray]] = defaultdict(list)
     for time in range(dataset.times):
         s = box_scene(dataset, EVERYWHERE, time, names, scale, scale, sampling=sampling)
@@ -108,7 +108,7 @@ def table(model: Downscaler, evaluation: Path, training: Path, kinds: list[str])
         for scale in SCALES[kind]:
             fitted = {}
             if kind != "exact":
-                sampling = Sampling.MEANS if kind == "means" else Sampling.POINTS
+                sampling = Sampling.MEANS if kind == "means" else Sampling.SAMPLES
                 for name, regression in REGRESSIONS.items():
                     fitted[name] = regression(names)
                     fitted[name].fit(training_scenes(main, names, scale, scale, sampling))

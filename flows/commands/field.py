@@ -22,6 +22,9 @@ def field(
     ] = None,
     method: Annotated[str, typer.Option(help="inr, bicubic or bicubic-conservative.")] = "inr",
     model: Annotated[str, typer.Option(help="Model package for --method inr.")] = "inr-hres",
+    input_is: Annotated[
+        str | None, typer.Option(help="samples (at its points) or means (over its cells); default: as it says.")
+    ] = None,
 ) -> None:
     """Super-resolve a file on its own whole domain, global ones with the wrap-around included."""
     show_steps()
@@ -32,7 +35,7 @@ def field(
         names = [v.strip() for v in variables.split(",")] if variables else None
         report = super_resolve_file(
             input, output, scale=scale, spacing=spacing, like=like, variables=names, terrain=terrain, method=method,
-            model=model,
+            model=model, input_is=input_is,
         )  # fmt: skip
     typer.echo(f"{report.output}: {', '.join(report.variables)}; {report.lead_times} times; {report.target}")
     typer.echo(f"scale {report.scale[0]:g} x {report.scale[1]:g} from {report.coarse}")

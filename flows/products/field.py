@@ -15,6 +15,7 @@ import numpy as np
 import xarray as xr
 
 from models.geometry import subdivide
+from models.operator import Operator
 from tasks.acquire.files import local_files
 from tasks.downscale.fields import check_scale, downscale_fields, interpolate_fields
 from tasks.downscale.packages import interpolation, open_package
@@ -26,8 +27,9 @@ from tasks.handover.cycle import ATTRIBUTION
 from tasks.handover.prepared import Prepared, keep
 from tasks.prepare.assemble import Assembled, assemble
 from tasks.prepare.decode import grid_of, scanned
+from tasks.prepare.operators import operator_of, sampling_of
 from tasks.prepare.terrain import static_fields
-from tasks.store.product import describe
+from tasks.store.product import describe, operator_attributes
 from tasks.variables import VARIABLES, known
 from tasks.version import VERSION
 
@@ -115,7 +117,7 @@ def _read(path: str, variables: list[str] | None) -> Iterator[tuple[Assembled, x
         yield assembled, keep(assembled.coordinates(), assembled.variables, assembled.series(), f"{folder}/input.zarr")
 
 
-def _describe(ds: xr.Dataset, assembled: Assembled, made_with: str, method: str) -> xr.Dataset:
+def _describe(ds: xr.Dataset, assembled: Assembled, made_with: str, operator: Operator) -> xr.Dataset:
     """CF metadata; a time series gets a `time` dimension instead of lead times, an undated file no times at all."""
     attributes = {
         "title": "High-resolution fields made by finescale",
@@ -124,9 +126,7 @@ def _describe(ds: xr.Dataset, assembled: Assembled, made_with: str, method: str)
         "attribution": ATTRIBUTION[assembled.origin],
         "finescale_version": VERSION,
     }
-    ds = describe(ds, attributes)
-    if method == "bicubic":
-        _replace_methods(ds, "area: mean", "area: point")
+    ds = describe(ds, attributes | operator_attributes(operator), operator.sampling)
     if not assembled.dated:
         ds = ds.isel(step=0).drop_vars(["step", "time", "valid_time", "step_bounds"], errors="ignore")
     elif assembled.analysis:
@@ -178,20 +178,23 @@ def super_resolve_file(
     terrain: str | None = None,
     method: str = "inr",
     model: str = "inr-hres",
+    input_is: str | None = None,
 ) -> FieldReport:
     """Read `source`, evaluate it on the grid asked for, write `output` (.nc or .zarr)."""
     if Path(output).suffix not in SUFFIXES:
         raise BadInput(f"{output}: unknown kind of output; end it with one of {', '.join(SUFFIXES)}")
     if not Path(output).parent.is_dir():
         raise StoreNotWritable(f"{output}: cannot be written, {Path(output).parent} is not a folder")
+    sampling_of(input_is)  # before anything is read
     if scale is not None:
-        parse_scale(scale)  # before anything is read
+        parse_scale(scale)
     package = open_package(model) if method == "inr" else None
     interpolator = None if package is not None else interpolation(method)
     with _read(source, variables) as (assembled, fields):
         target = target_grid(assembled.grid, scale, spacing, like)
-        relief = static_fields(Path(terrain), assembled.grid, target, target) if terrain else None
-        prepared = Prepared(fields, assembled.grid, relief)
+        operator = operator_of(assembled.origin, assembled.means, sampling_of(input_is))
+        relief = static_fields(Path(terrain), assembled.grid, target, target, operator) if terrain else None
+        prepared = Prepared(fields, assembled.grid, operator, relief)
         if package is not None:
             network = package.load()
             if not any(n in package.variables for n in assembled.variables):
@@ -208,6 +211,6 @@ def super_resolve_file(
             ds = interpolate_fields(prepared, plan, interpolator)
             made_with = f"finescale {VERSION}, {method}"
         ds.attrs = {}
-        _write(_describe(ds, assembled, made_with, method), Path(output))
+        _write(_describe(ds, assembled, made_with, operator), Path(output))
         names = [str(n) for n in ds.data_vars if n in VARIABLES]
         return FieldReport(output, assembled.grid, target, names, ds.sizes["step"], plan.scale)

@@ -5,15 +5,17 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 
+from models.operator import Operator
 from tasks.arrays import open_zarr
 from tasks.errors import BadInput
 from tasks.grids.gridded import Gridded
 from tasks.handover.scorecard import Verification
 from tasks.prepare.assemble import assemble
 from tasks.prepare.decode import scanned
+from tasks.prepare.operators import operator_of
 from tasks.prepare.terrain import static_fields
 from tasks.storage import exists, is_remote, join
-from tasks.store.product import open_input, open_product
+from tasks.store.product import open_input, open_product, operator_in
 from tasks.validate import against_stations
 from tasks.validate.quality import quality_control
 from tasks.validate.stations.files import read_observations
@@ -31,13 +33,13 @@ def _is_product(uri: str) -> bool:
     )
 
 
-def _read(file: str) -> Gridded:
-    """Fields of any file that finescale reads, whole."""
+def _read(file: str) -> tuple[Gridded, Operator]:
+    """Fields of any file that finescale reads, whole, and what their values are."""
     with scanned([Path(file)], set(VARIABLES)) as headers:
         assembled = assemble(headers, lambda grid: grid, list(VARIABLES), [])
         if not assembled.dated:
             raise BadInput(f"{file}: does not say of what time it is; add a coordinate `time`")
-        return Gridded(assembled.load(), assembled.grid)
+        return Gridded(assembled.load(), assembled.grid), operator_of(assembled.origin, assembled.means)
 
 
 def verify_file(grid: str, stations: str, coarse: str | None = None, terrain: str | None = None) -> Verification:
@@ -48,14 +50,15 @@ def verify_file(grid: str, stations: str, coarse: str | None = None, terrain: st
     """
     if _is_product(grid):
         fine, below = open_product(grid), open_input(grid)
+        operator = operator_in(below.fields.attrs if below is not None else {})
     elif is_remote(grid):
         raise BadInput(f"{grid}: of what lies in object stores only finescale's products are read; fetch the file")
     else:
-        fine, below = _read(grid), None
+        (fine, operator), below = _read(grid), None
     if coarse is not None:
-        below = _read(coarse)
+        below, operator = _read(coarse)
     if terrain is not None:
-        fine, below = _on_terrain(terrain, fine, below)
+        fine, below = _on_terrain(terrain, fine, below, operator)
     elif fine.height is None:
         log.warning("no terrain: nothing is brought to a station's height; --terrain FILE names one")
     observations = quality_control(read_observations(stations))
@@ -70,10 +73,12 @@ def verify_file(grid: str, stations: str, coarse: str | None = None, terrain: st
     return verification
 
 
-def _on_terrain(terrain: str, fine: Gridded, below: Gridded | None) -> tuple[Gridded, Gridded | None]:
+def _on_terrain(
+    terrain: str, fine: Gridded, below: Gridded | None, operator: Operator
+) -> tuple[Gridded, Gridded | None]:
     """The same with heights."""
     grid = below.grid if below is not None else fine.grid
-    statics = static_fields(Path(terrain), grid, fine.grid, fine.grid)
+    statics = static_fields(Path(terrain), grid, fine.grid, fine.grid, operator)
     m = slice(statics.margin, -statics.margin or None)
     part = {n: f[m, m] for n, f in statics.fine.items()}
     fine = Gridded(fine.fields, fine.grid, part.get("height"), part.get("land"))

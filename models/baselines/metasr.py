@@ -86,8 +86,8 @@ class MetaSR(nn.Module):
         for y, x in batches(qy, qx, QUERY_BATCH, device):
             place = torch.stack([dy[y], dx[x], inverse.expand(len(y))], dim=-1)
             weights = self.weights(F.relu(self.meta(place))).unflatten(-1, (-1, self.upscaled))
-            seen = table.index_select(1, row[y] * len(cells_x) + col[x])
-            parts.append(torch.einsum("bqi,qio->boq", seen, weights))
+            around = table.index_select(1, row[y] * len(cells_x) + col[x])
+            parts.append(torch.einsum("bqi,qio->boq", around, weights))
         out = torch.cat(parts, dim=-1).unflatten(-1, (qy, qx))
         if self.fuse is not None and self.final is not None:
             out = self.final(F.relu(self.fuse(torch.cat([out, statics_at(fine, qy, qx)], dim=1))))

@@ -113,10 +113,10 @@ class INR(nn.Module):
         wide = with_margin(rows, HEAD_REACH), with_margin(cols, HEAD_REACH)
         fused = self._fused(features, *wide)
         m = FINE_MARGIN - HEAD_REACH
-        seen = [fused, fine[:, :, m:-m, m:-m].permute(0, 2, 3, 1)]
+        known = [fused, fine[:, :, m:-m, m:-m].permute(0, 2, 3, 1)]
         if self.terrain is not None:
-            seen.append(self.terrain(fine[:, :FINE_CHANNELS]).permute(0, 2, 3, 1))
-        out = self.head(torch.cat(seen, dim=-1).permute(0, 3, 1, 2), code)
+            known.append(self.terrain(fine[:, :FINE_CHANNELS]).permute(0, 2, 3, 1))
+        out = self.head(torch.cat(known, dim=-1).permute(0, 3, 1, 2), code)
         m = FINE_MARGIN
         here = fine[:, :, m:-m, m:-m].float()
         offset, gradient, sharpening = out.chunk(3, dim=1)

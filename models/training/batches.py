@@ -161,7 +161,7 @@ class Batches:
             if drawn > 1.2 * max(own, self.dataset.cell):
                 footprint = drawn
                 target = own if rng.random() < s.sharp else drawn
-        return Recipe(Operator(Sampling.POINTS, footprint), target, stride, scales, aligned, clean)
+        return Recipe(Operator(Sampling.SAMPLES, footprint), target, stride, scales, aligned, clean)
 
     def cut(self, times: np.ndarray, rows: np.ndarray, cols: np.ndarray) -> tuple[Tensor, Tensor]:
         """Fields (B, V, h, w) and statics (B, S, h, w) in physical units; absent variables are zero.

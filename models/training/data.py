@@ -157,7 +157,7 @@ class WindowSampler:
             top, left = self._usable(1, height, width)[0]
             return time, int(top), int(left)
         corners = self._usable(3, height, width)
-        sums, squares = (_sum(s, *corners.T, height, width) for s in (self._height, self._square))
+        sums, squares = (_sum(s, corners[:, 0], corners[:, 1], height, width) for s in (self._height, self._square))
         top, left = corners[int(np.argmax(squares - sums**2 / (height * width)))]
         return time, int(top), int(left)
 

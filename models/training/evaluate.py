@@ -110,7 +110,7 @@ def open_method(settings: dict[str, Any], suite: Suite, names: list[str]) -> Met
 
 
 def training_scenes(
-    dataset: Dataset, names: list[str], sy: float, sx: float, sampling: Sampling = Sampling.POINTS
+    dataset: Dataset, names: list[str], sy: float, sx: float, sampling: Sampling = Sampling.SAMPLES
 ) -> Iterator[Batch]:
     """Boxes of the training data without any cell that is held out."""
     for box in FIT_BOXES:

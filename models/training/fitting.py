@@ -56,7 +56,7 @@ def _residual_law(batches: Batches, sampling: Sampling, windows: int) -> np.ndar
     """Coefficients (terms, V) of the logarithm of the residual's standard deviation over `residual_terms`."""
     own = batches.dataset.footprint
     operators = [(CELL_MEANS, own)]
-    if sampling is Sampling.POINTS:
+    if sampling is Sampling.SAMPLES:
         coarse = [Operator(sampling, f) for f in FOOTPRINTS]
         operators = [(Operator(sampling, own), own), *((o, t) for o in coarse for t in (own, o.footprint))]
     terms, logs = [], []

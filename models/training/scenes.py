@@ -29,7 +29,7 @@ def box_scene(
     sy: float,
     sx: float,
     rng: np.random.Generator | None = None,
-    sampling: Sampling = Sampling.POINTS,
+    sampling: Sampling = Sampling.SAMPLES,
 ) -> Batch:
     """A box of a data set at scales sy, sx; degraded if there is a generator.
 
@@ -38,7 +38,7 @@ def box_scene(
     that the data set lacks is absent.
     """
     top, left, height, width = dataset.box(box)
-    if sampling is Sampling.POINTS:
+    if sampling is Sampling.SAMPLES:
         h, w = (int((n - 1) / s + 1e-9) + 1 for n, s in ((height, sy), (width, sx)))
         fines = [Lattice(0.0, 1.0, int((n - 1) * s + 1e-9) + 1) for n, s in ((h, sy), (w, sx))]
         coarse = Lattice(0.0, sy, h), Lattice(0.0, sx, w)

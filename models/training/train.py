@@ -76,7 +76,7 @@ def bounded(error: Tensor) -> Tensor:
 
 @torch.no_grad()
 def validate(
-    model: Downscaler | Published, dataset: Dataset, scale: float, sampling: Sampling = Sampling.POINTS
+    model: Downscaler | Published, dataset: Dataset, scale: float, sampling: Sampling = Sampling.SAMPLES
 ) -> tuple[Tensor, Tensor]:
     """RMSE (V,) of cubic interpolation and of the model over the validation box; 0 for variables that are absent."""
     scene = box_scene(dataset, VALIDATION, 0, model.statistics.names, scale, scale, sampling=sampling)
@@ -270,11 +270,11 @@ class Trainer:
         is not on a summer's day. What a run ends with is the network that had the lowest.
         """
         means = None if self.experiment.batch.ratio else Sampling.MEANS
-        cases = [(self.main, scale, Sampling.POINTS), *([(self.main, scale, means)] if means else [])]
+        cases = [(self.main, scale, Sampling.SAMPLES), *([(self.main, scale, means)] if means else [])]
         for name in self.batches:
             dataset = self.datasets[name]
             if dataset is not self.main and min(dataset.box(VALIDATION)[2:]) > SMALLEST * scale:
-                cases.append((dataset, scale if self.experiment.batch.ratio else 2.0, Sampling.POINTS))
+                cases.append((dataset, scale if self.experiment.batch.ratio else 2.0, Sampling.SAMPLES))
         logs = []
         for case in cases:
             before, after = validate(self.average, *case)

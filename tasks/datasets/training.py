@@ -12,17 +12,16 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 
+from models.constants import GRAVITY, KELVIN
 from models.operator import ERA5
-from models.statics import GRAVITY
 from models.statistics import VARIABLES
 from models.training.data import MISSING, STATIC_FIELDS
 from tasks.prepare.assemble import assemble
-from tasks.prepare.decode import decode
+from tasks.prepare.decode import scanned
 
-KELVIN = 273.15
 OPEN_DATA = {"ifs-july": "ifs_0p25_2t_20260630T00_0h.grib2", "ifs-tp": "ifs_0p25_tp_20260716T12_24h.grib2"}
 # around the Andes and the Alps of `tasks.datasets.evaluation`; what `models.training.data` holds out is out anyway
-PARTS = (
+PARTS: tuple[dict[str, slice], ...] = (
     {"latitude": slice(70, -60), "longitude": slice(30, 179.75)},
     {"latitude": slice(70, 8), "longitude": slice(-179.75, -20)},
     {"latitude": slice(35, -40), "longitude": slice(-30, 29)},
@@ -186,8 +185,9 @@ def training_sets(folder: Path) -> dict[str, xr.Dataset]:
 
 def read_messages(path: Path) -> xr.Dataset:
     """Our variables of a GRIB file by valid time, in the units and names of the pipeline."""
-    assembled = assemble(decode(path, set(VARIABLES)), lambda grid: grid, list(VARIABLES), [])
-    fields = assembled.fields[[n for n in VARIABLES if n in assembled.fields]].reset_coords(drop=True)
+    with scanned([path], set(VARIABLES)) as headers:
+        loaded = assemble(headers, lambda grid: grid, list(VARIABLES), []).load()
+    fields = loaded[[n for n in VARIABLES if n in loaded]].reset_coords(drop=True)
     return east_of_dateline(fields.rename(step="time").drop_vars("time"))
 
 

@@ -13,7 +13,7 @@ import xarray as xr
 from models.limits import Fields, deviations
 from tasks.downscale.limits import PlanLimits, crop
 from tasks.downscale.packages import Method
-from tasks.downscale.predict import Plan, statics_of, super_resolve
+from tasks.downscale.predict import Plan, seen_by, statics_of, super_resolve
 from tasks.errors import BadInput
 from tasks.handover.prepared import Prepared
 from tasks.variables import VARIABLES
@@ -71,7 +71,7 @@ def _run(prepared: Prepared, plan: Plan, method: Method, names: list[str], finis
         for i in range(count):
             step = slice(i, i + 1)
             coarse = coarse_fields(prepared, names, step, plan)
-            fine = super_resolve(method, names, coarse, statics, plan, tick)
+            fine = super_resolve(method, names, coarse, statics, plan, seen_by(plan, prepared.operator), tick)
             for n, field in finish(fine, coarse, deviations(_whole(prepared, coarse, step))).items():
                 out[n][i] = field[0]
     coords = {k: v for k, v in prepared.fields.coords.items() if "latitude" not in v.dims and "longitude" not in v.dims}
@@ -84,7 +84,7 @@ def _run(prepared: Prepared, plan: Plan, method: Method, names: list[str], finis
 
 def downscale_fields(prepared: Prepared, plan: Plan, method: Method, names: list[str]) -> xr.Dataset:
     """Every lead time through the network, held to the physical limits."""
-    return _run(prepared, plan, method, names, PlanLimits(plan).hold)
+    return _run(prepared, plan, method, names, PlanLimits(plan, prepared.operator).hold)
 
 
 def interpolate_fields(prepared: Prepared, plan: Plan, method: Method) -> xr.Dataset:

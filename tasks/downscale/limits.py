@@ -7,7 +7,8 @@ from functools import partial
 import numpy as np
 
 from models.interpolation import INTERPOLATION_HALO
-from models.limits import Fields, Limits
+from models.limits import Fields, Limits, hold_signs
+from models.operator import Operator, Sampling
 from tasks.downscale.predict import Plan
 from tasks.grids.cell_means import cell_means
 from tasks.grids.grid import Grid, pad
@@ -30,10 +31,13 @@ def _pad(grid: Grid, name: str, gap: np.ndarray) -> np.ndarray:
 
 
 class PlanLimits:
-    """Holds the limits on the fields of one plan."""
+    """Holds the limits on the fields of one plan, by the operator of its input."""
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: Plan, operator: Operator) -> None:
         self.plan = plan
+        self._limits: Limits | None = None
+        if operator.sampling is not Sampling.MEANS:
+            return
         # the part of the input around the work: across 180 degrees one grid, where the whole would be cut open
         self._near_rows, self._near_cols, part = plan.coarse.around(plan.work)
         self.means = cell_means(plan.work, part)
@@ -50,6 +54,8 @@ class PlanLimits:
 
         coarse: the input's fields on `plan.coarse`. `deviations`: of the whole input's, at these lead times.
         """
-        near = {n: self.near(coarse[n]) for n in fine}
-        self._limits.hold(fine, near, deviations)
+        if self._limits is None:
+            hold_signs(fine, AMOUNTS)
+        else:
+            self._limits.hold(fine, {n: self.near(coarse[n]) for n in fine}, deviations)
         return crop(fine, self.plan)

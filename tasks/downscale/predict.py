@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from models.geometry import Axis
+from models.operator import Operator, Seen, cell_km
 from models.statics import FINE_MARGIN, STATICS, Statics, cell_sizes
 from tasks.downscale.packages import Method
 from tasks.downscale.tiles import Tile, tiles
@@ -21,6 +22,7 @@ TILE = 1280  # queries a side; the input window is encoded once and decoded in p
 # input cells around a block that are computed too, where the product goes on: of what cell means further away do to the
 # correction inside the block less than a hundredth is left
 BESIDE = 4
+FINEST = 9.0  # km: footprint of the finest fields that networks are trained on
 Tick = Callable[[], None]
 
 
@@ -154,6 +156,15 @@ def statics_of(prepared: Prepared, plan: Plan) -> Statics:
     return statics
 
 
+def seen_by(plan: Plan, operator: Operator) -> Seen:
+    """What the plan's input values are, in its cells, and the footprint of the field that is asked for.
+
+    That of the input, if the target's points are not closer: between these, what a finer model would have.
+    """
+    target = max(FINEST, cell_km(plan.target.dlat, plan.target.dlon))
+    return operator.on(cell_km(plan.coarse.dlat, plan.coarse.dlon), min(operator.footprint, target))
+
+
 def device_of(method: Method) -> torch.device:
     """Where a method's weights are; interpolations have none and go with the CPU."""
     return next((p.device for p in method.parameters()), torch.device("cpu"))
@@ -161,12 +172,18 @@ def device_of(method: Method) -> torch.device:
 
 @torch.inference_mode()
 def super_resolve(
-    method: Method, names: list[str], coarse: dict[str, np.ndarray], statics: Statics, plan: Plan, tick: Tick = no_tick
+    method: Method,
+    names: list[str],
+    coarse: dict[str, np.ndarray],
+    statics: Statics,
+    plan: Plan,
+    seen: Seen,
+    tick: Tick = no_tick,
 ) -> dict[str, np.ndarray]:
     """Fields of some lead times on `plan.work`: variable -> (steps, rows, cols) float32, before physical limits.
 
     coarse: variable -> (steps, rows, cols) on `plan.coarse`. `names` is the order that the method expects; those that
-    are absent are zeros for it, and left out of the result.
+    are absent are zeros for it, and left out of the result. `seen`: what the input's values are.
     """
     here = [n for n in names if n in coarse]
     stack = {n: padded(coarse[n], plan, bool(VARIABLES[n].component)) for n in here}
@@ -183,7 +200,7 @@ def super_resolve(
         around = around.part(t.rows.start, t.rows.stop, t.cols.start, t.cols.stop).to(device)
         for i in range(count):  # one lead time at a time: memory goes with the tile, not with the forecast's length
             window = x[i : i + 1, :, t.window_rows, t.window_cols].to(device)
-            fine = method(window, present.to(device), around, rows, cols)[0].cpu().numpy()
+            fine = method(window, present.to(device), around, rows, cols, seen)[0].cpu().numpy()
             for name in here:
                 out[name][i, t.rows, t.cols] = fine[names.index(name)]
             tick()

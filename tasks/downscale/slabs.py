@@ -19,7 +19,7 @@ from tasks.arrays import DAMAGE, fast_codecs, zarr_store
 from tasks.downscale.fields import check_scale, coarse_fields, progress
 from tasks.downscale.limits import PlanLimits
 from tasks.downscale.packages import open_package
-from tasks.downscale.predict import TILE, Plan, make_plan, statics_of, super_resolve
+from tasks.downscale.predict import TILE, Plan, make_plan, seen_by, statics_of, super_resolve
 from tasks.downscale.tiles import borders
 from tasks.errors import DeviceUnavailable, ModelMismatch, OutOfMemory
 from tasks.handover.prepared import Prepared
@@ -73,8 +73,9 @@ class _Blocks:
 
     def begin(self, block: Block) -> None:
         """Go on with this block."""
-        self.block, plan = block, self.plan(block)
-        self.statics, self.limits = statics_of(self.prepared, plan), PlanLimits(plan)
+        self.block, plan, operator = block, self.plan(block), self.prepared.operator
+        self.statics, self.seen = statics_of(self.prepared, plan), seen_by(plan, operator)
+        self.limits = PlanLimits(plan, operator)
         self._borders(plan)
 
     def _borders(self, plan: Plan) -> None:
@@ -92,7 +93,7 @@ class _Blocks:
         names = self.package.variables
         while True:
             try:
-                fine = super_resolve(self.method, names, coarse, self.statics, self.limits.plan)
+                fine = super_resolve(self.method, names, coarse, self.statics, self.limits.plan, self.seen)
             except (RuntimeError, MemoryError) as error:
                 if not is_out_of_memory(error):
                     raise
@@ -110,7 +111,7 @@ class _Blocks:
         torch.cuda.empty_cache()
         log.warning("downscale: out of memory, going on with tiles of %d x %d points", self.tile, self.tile)
         plan = self.plan(self.block)
-        self.limits = PlanLimits(plan)
+        self.limits = PlanLimits(plan, self.prepared.operator)
         self._borders(plan)
 
 
@@ -185,8 +186,10 @@ def compute(slab: Slab) -> SlabReport:
             f"model {slab.model}: the package here has sha-256 {package.digest[:12]}, the run began with "
             f"{slab.model_sha256[:12]}; bring this machine's models up to date"
         )
-    prepared = Prepared.load(slab.product, slab.terrain, slab.coarse)
+    prepared = Prepared.load(slab.product, slab.terrain, slab.coarse, slab.operator)
     names = [str(n) for n in prepared.fields.data_vars if n in VARIABLES]
+    if not package.knows(slab.operator):
+        raise ModelMismatch(f"model {slab.model} was not trained on such an input: {slab.operator}")
     unknown = [n for n in names if n not in package.variables]
     if unknown:
         raise ModelMismatch(f"model {slab.model} does not know {', '.join(unknown)}")

@@ -12,6 +12,7 @@ import zarr
 from pydantic import BaseModel
 from zarr.codecs import BloscCodec
 
+from models.operator import Operator
 from models.statics import STATICS
 from tasks.arrays import open_zarr, zarr_store
 from tasks.grids.grid import Grid
@@ -34,6 +35,7 @@ class PreparedInfo(BaseModel):
     product: str  # URI of the staged product, with the fields in its group `input`
     terrain: str | None  # URI of the static fields on the target grid with their margin; None: no terrain is known
     grid: Grid  # of the input
+    operator: Operator  # what its values are
     init: str  # UTC
     lead_hours: list[float]
     variables: list[str]
@@ -103,16 +105,17 @@ class Prepared:
 
     fields: xr.Dataset
     grid: Grid
+    operator: Operator  # what the values are
     statics: StaticFields | None
 
     @classmethod
-    def load(cls, product: str, terrain: str | None, grid: Grid) -> Prepared:
-        """The input of a staged product, lazily; URIs and grid as `PreparedInfo` has them."""
+    def load(cls, product: str, terrain: str | None, grid: Grid, operator: Operator) -> Prepared:
+        """The input of a staged product, lazily; arguments as `PreparedInfo` has them."""
         ds = open_zarr(product, INPUT)
         statics = None
         if terrain is not None:
             statics = StaticFields.load(terrain, {n: ds[c].values for n, c in COORDINATE.items() if c in ds.coords})
-        return cls(ds, grid, statics)
+        return cls(ds, grid, operator, statics)
 
     @property
     def gridded(self) -> Gridded:

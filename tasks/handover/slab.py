@@ -11,6 +11,7 @@ from collections import defaultdict
 
 from pydantic import BaseModel
 
+from models.operator import Operator
 from models.package import ModelPackage
 from tasks.grids.grid import Grid
 from tasks.handover.prepared import PreparedInfo
@@ -28,6 +29,7 @@ class Slab(BaseModel):
     product: str  # URI of the staged product
     terrain: str | None  # URI of the static fields on the target grid; None: no terrain is known
     coarse: Grid  # of the input
+    operator: Operator  # what its values are
     report: str  # URI of the JSON to leave behind: a SlabReport
     start: int
     stop: int
@@ -98,8 +100,9 @@ def slabs_of(info: PreparedInfo, region: Region, package: ModelPackage, model: s
     groups = list(shares(len(blocks(target.rows, target.cols, *sides)), settings.slab_blocks))
     return [
         Slab(
-            product=info.product, terrain=info.terrain, coarse=info.grid, report=join(folder, f"{start}-{first}.json"),
-            start=start, stop=stop, deviations={n: d[start:stop] for n, d in info.deviations.items()},
+            product=info.product, terrain=info.terrain, coarse=info.grid, operator=info.operator,
+            report=join(folder, f"{start}-{first}.json"), start=start, stop=stop,
+            deviations={n: d[start:stop] for n, d in info.deviations.items()},
             model=str(package.folder) if os.sep in model else model,
             model_sha256=package.digest, target=target, device=settings.device, first=first,
             last=last if len(groups) > 1 else None,

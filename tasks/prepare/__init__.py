@@ -15,6 +15,7 @@ from pathlib import Path
 
 from prefect import task
 
+from models.operator import Operator
 from tasks.errors import BadInput, RegionOutsideInput
 from tasks.grids.grid import Grid, lattice
 from tasks.grids.regrid import clip_to, covers
@@ -22,6 +23,7 @@ from tasks.handover.cycle import Cycle
 from tasks.handover.prepared import Prepared, PreparedInfo, StaticFields
 from tasks.prepare.assemble import Assembled, assemble
 from tasks.prepare.decode import scanned
+from tasks.prepare.operators import operator_of
 from tasks.prepare.terrain import static_fields
 from tasks.region.document import Region
 from tasks.storage import join, remove
@@ -78,18 +80,19 @@ def opened(files: list[str], region: Region, halo: int) -> Iterator[Assembled]:
         yield assembled
 
 
-def terrain_of(region: Region, grid: Grid) -> StaticFields | None:
+def terrain_of(region: Region, grid: Grid, operator: Operator) -> StaticFields | None:
     """The region's terrain on its target grid and on an input grid; None if it names no file."""
     if region.terrain_file is None:
         return None
-    return static_fields(region.terrain_file, grid, region.target, region.target)
+    return static_fields(region.terrain_file, grid, region.target, region.target, operator)
 
 
 def prepare_files(files: list[str], region: Region, halo: int) -> tuple[Assembled, Prepared]:
     """Files for a region, in memory: for whoever wants their fields and no product."""
     with opened(files, region, halo) as assembled:
-        statics = terrain_of(region, assembled.grid)
-        return assembled, Prepared(assembled.load(), assembled.grid, statics)
+        operator = operator_of(assembled.origin, assembled.means, region.input_is)
+        statics = terrain_of(region, assembled.grid, operator)
+        return assembled, Prepared(assembled.load(), assembled.grid, operator, statics)
 
 
 def _warn(region: Region, assembled: Assembled, available: int, halo: int) -> None:
@@ -111,20 +114,21 @@ def prepare(
     """
     with opened(files, region, halo) as assembled:
         cycle = cycle or Cycle(source="file", time=assembled.init)
-        statics = terrain_of(region, assembled.grid)
+        operator = operator_of(assembled.origin, assembled.means, region.input_is)
+        statics = terrain_of(region, assembled.grid, operator)
         available = _halo_of(assembled.grid, region, halo)
         _warn(region, assembled, available, halo)
         terrain = statics.save(join(workspace, "terrain.zarr")) if statics is not None else None
         uri = new_staged_uri(store, region.name, cycle)
         try:
             block = region.inference.block
-            create(uri, assembled.coordinates(), region.target, assembled.variables, statics, block)
+            create(uri, assembled.coordinates(), region.target, assembled.variables, statics, operator, block)
             deviations = fill_input(uri, assembled.series())
         except BaseException:
             remove(uri)
             raise
         info = PreparedInfo(
-            product=uri, terrain=terrain, grid=assembled.grid, init=f"{assembled.init:%Y-%m-%dT%H}",
+            product=uri, terrain=terrain, grid=assembled.grid, operator=operator, init=f"{assembled.init:%Y-%m-%dT%H}",
             lead_hours=assembled.lead_hours, variables=assembled.variables, deviations=deviations,
             absent=assembled.absent, origin=assembled.origin, expver=assembled.expver, halo=available,
         )  # fmt: skip

@@ -42,6 +42,7 @@ class Assembled:
     init: datetime
     origin: str
     expver: str
+    means: bool  # the input says that its values are means over cells
     absent: list[str]
     analysis: bool  # a time series, not a forecast
     dated: bool  # False: the input does not say when
@@ -246,6 +247,7 @@ def assemble(
         init=init,
         origin=origins.pop() if len(origins) == 1 else "unknown",
         expver="+".join(sorted({h.expver for h in headers} - {""})),
+        means=all(h.means for h in headers),
         absent=[n for n in wanted if n not in messages],
         analysis=analysis,
         dated=all(h.dated for h in headers),

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
@@ -109,6 +110,11 @@ def _origin(attributes: str) -> str:
     )
 
 
+def _means(attributes: Mapping[Any, Any]) -> bool:
+    """Whether CF cell_methods say that values are means over their cells: "area: mean", "area: time: mean"."""
+    return re.search(r"\b(area|latitude|longitude):( \w+:)* mean\b", str(attributes.get("cell_methods"))) is not None
+
+
 def scan_xarray(ds: xr.Dataset, wanted: set[str], file: str) -> Iterator[FieldHeader]:
     """The header of every wanted field; values are read while the data set is open.
 
@@ -126,12 +132,12 @@ def scan_xarray(ds: xr.Dataset, wanted: set[str], file: str) -> Iterator[FieldHe
         if odd:
             raise UnreadableFile(f"{file}: {name} has a dimension {odd[0]}; select one member of it first")
         assert_converts(field, variable, file)
-        origin = _origin(str(ds.attrs) + str(field.attrs))
+        origin, means = _origin(str(ds.attrs) + str(field.attrs)), _means(field.attrs)
         for init, valid, analysis, piece in _slices(field, file):
             label = f"{file} {name} at {valid:%Y-%m-%dT%H:%M}"
             yield FieldHeader(
                 variable=variable, init=init, start=init if variable.amount and not analysis else valid, valid=valid,
-                analysis=analysis, origin=origin, expver="", layout=to_canonical, label=label,
+                analysis=analysis, origin=origin, expver="", means=means, layout=to_canonical, label=label,
                 read=partial(_values, piece.transpose(..., lat, lon), variable, label), dated=init != EPOCH,
             )  # fmt: skip
 

@@ -32,6 +32,7 @@ class FieldHeader:
     layout: Canonical
     label: str
     read: Callable[[Canonical], np.ndarray]
+    means: bool = False  # the file says that values are means over cells
     dated: bool = True  # False: the file does not say when, and the times above mean nothing
 
     @property

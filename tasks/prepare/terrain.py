@@ -8,9 +8,11 @@ import numpy as np
 import torch
 import xarray as xr
 
-from models.cell_means import area_mean
-from models.constants import GRAVITY
-from models.interpolation import INTERPOLATION_HALO, conservative_bicubic
+from models.cell_means import area_mean, overlap_lengths
+from models.constants import DEGREE, GRAVITY
+from models.geometry import Axis
+from models.interpolation import INTERPOLATION_HALO, conservative_bicubic, linear_weights
+from models.operator import Operator, Sampling
 from models.statics import FINE_MARGIN
 from tasks.errors import CorruptField, RegionOutsideInput, UnreadableFile
 from tasks.grib.walk import is_grib
@@ -86,8 +88,11 @@ def _land(values: np.ndarray, what: str) -> np.ndarray:
     return np.nan_to_num(values, nan=0.0)
 
 
-def static_fields(path: Path, coarse: Grid, target: Grid, must_cover: Grid) -> StaticFields:
-    """Statics on both grids. Beyond the file's edge the edge is repeated, but `must_cover` has to lie inside."""
+def static_fields(path: Path, coarse: Grid, target: Grid, must_cover: Grid, operator: Operator) -> StaticFields:
+    """Statics on both grids, on the input's through its operator.
+
+    Beyond the file's edge the edge is repeated, but `must_cover` has to lie inside.
+    """
     fields, source = read_statics(path)
     if not covers(source, must_cover):
         raise RegionOutsideInput(f"terrain {path.name} covers {source}, needed are {must_cover}")
@@ -95,24 +100,59 @@ def static_fields(path: Path, coarse: Grid, target: Grid, must_cover: Grid) -> S
     margin = margin_for(max(rows.scale, cols.scale))
     if coarse.wraps:
         margin += AROUND_EARTH * int(np.ceil(max(rows.scale, cols.scale)))
-        wide = target.extended(margin, margin, margin, margin)
-        fine = {n: _on(f, source, wide) for n, f in fields.items()}
-        return StaticFields({n: _on(f, source, coarse) for n, f in fields.items()}, fine, margin)
-    # the target's lattice over the whole input grid, so that coarse statics are means of fine ones, as in training
-    top = int(np.ceil((rows.centres[0] + 0.5) / rows.width)) + margin
-    bottom = int(np.ceil((coarse.rows - 0.5 - rows.centres[-1]) / rows.width)) + margin
-    left = int(np.ceil((cols.centres[0] + 0.5) / cols.width)) + margin
-    right = int(np.ceil((coarse.cols - 0.5 - cols.centres[-1]) / cols.width)) + margin
-    lattice = target.extended(top, bottom, left, right)
-    axes = lattice.axes_in(coarse)
-    means, parts = {}, {}
+        edges = (margin,) * 4
+    else:  # the target's lattice over the whole input grid, so that coarse statics come of fine ones, as in training
+        edges = (
+            int(np.ceil((rows.centres[0] + 0.5) / rows.width)) + margin,
+            int(np.ceil((coarse.rows - 0.5 - rows.centres[-1]) / rows.width)) + margin,
+            int(np.ceil((cols.centres[0] + 0.5) / cols.width)) + margin,
+            int(np.ceil((coarse.cols - 0.5 - cols.centres[-1]) / cols.width)) + margin,
+        )
+    lattice = target.extended(*edges)
+    top, left = edges[0] - margin, edges[2] - margin
+    on_input, parts = {}, {}
     for name, field in fields.items():
-        everywhere = _on(field, source, lattice)
-        mean = area_mean(torch.from_numpy(everywhere).double(), *axes, coarse.rows, coarse.cols).numpy()
-        means[name] = mean.astype(np.float32)
-        part = everywhere[top - margin : top + target.rows + margin, left - margin : left + target.cols + margin]
+        everywhere = _at_target(field, source, lattice, operator)
+        finest = (everywhere, lattice) if lattice.dlat < source.dlat and not coarse.wraps else (field, source)
+        if operator.sampling is Sampling.SAMPLES:
+            on_input[name] = _around_points(*finest, coarse, operator.footprint / DEGREE)
+        elif coarse.wraps:
+            on_input[name] = _on(field, source, coarse)
+        else:
+            fine = torch.from_numpy(everywhere).double()
+            on_input[name] = area_mean(fine, *lattice.axes_in(coarse), coarse.rows, coarse.cols).numpy()
+        part = everywhere[top : top + target.rows + 2 * margin, left : left + target.cols + 2 * margin]
         parts[name] = np.ascontiguousarray(part)
-    return StaticFields(means, parts, margin)
+    return StaticFields({n: f.astype(np.float32) for n, f in on_input.items()}, parts, margin)
+
+
+def _at_target(values: np.ndarray, source: Grid, lattice: Grid, operator: Operator) -> np.ndarray:
+    """A static field on the target's lattice: means over its cells, of samples no wider than their footprint."""
+    width = operator.footprint / DEGREE
+    if operator.sampling is Sampling.SAMPLES and min(lattice.dlat, lattice.dlon) > width * 1.001:
+        return _around_points(values, source, lattice, width).astype(np.float32)
+    return _on(values, source, lattice)
+
+
+def _around_points(values: np.ndarray, source: Grid, lattice: Grid, width: float) -> np.ndarray:
+    """A static field as samples at a lattice's points: means over `width` degrees around them; edges repeated.
+
+    Read linearly where its own cells are wider than that.
+    """
+    near_rows, near_columns, near = source.around(lattice, 2 + int(np.ceil(width / min(source.dlat, source.dlon))))
+    part = values[near_rows][:, near_columns].astype(np.float64)
+    weights = []
+    for axis, n, step in zip(lattice.axes_in(near), part.shape, (near.dlat, near.dlon), strict=True):
+        at = Axis(np.clip(axis.centres, 0, n - 1), width / step)
+        if at.width <= 1.0:
+            index, weight = linear_weights(at)
+            one = np.zeros((len(at), n))
+            np.add.at(one, (np.arange(len(at))[:, None], np.clip(index, 0, n - 1)), weight)
+        else:
+            one = overlap_lengths(at, np.arange(n)).T
+            one = one / one.sum(axis=1, keepdims=True)
+        weights.append(one)
+    return np.asarray(weights[0] @ part @ weights[1].T)
 
 
 def _on(values: np.ndarray, source: Grid, lattice: Grid) -> np.ndarray:

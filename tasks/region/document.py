@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, field_validator, model_validator
 
+from models.operator import Sampling
 from tasks.errors import InvalidRegion
 from tasks.grids.box import Box
 from tasks.grids.grid import Grid, lattice
@@ -66,6 +67,7 @@ class Region(BaseModel):
     box: Box
     spacing: Annotated[float, Field(gt=0, le=1)] = 0.05
     input_spacing: Annotated[float, Field(gt=0, le=5)] = 0.25
+    input_is: Sampling | None = None  # what the input's values are; default: as its source or file says
     variables: Annotated[list[str], Field(min_length=1)]
     required: list[str] | None = None  # of `variables`: without these there is no product; default all
     lead_times: LeadTimes = LeadTimes()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ import zarr
 from zarr.codecs import BloscCodec
 
 from models.constants import EARTH_RADIUS
+from models.operator import CELL_MEANS, Operator, Sampling
 from tasks.arrays import open_zarr, write_zarr, zarr_store
 from tasks.grids.grid import Grid
 from tasks.grids.gridded import ALTITUDE, LAND, Gridded, gridded
@@ -20,6 +22,7 @@ from tasks.storage import join, read_bytes, room_for, write_bytes
 from tasks.store import packing
 from tasks.variables import VARIABLES
 
+AREA = {Sampling.SAMPLES: "point", Sampling.MEANS: "mean"}  # in CF's cell_methods
 LEAP_SECONDS = {"units_metadata": "leap_seconds: none"}  # CF-1.11, 4.4: UTC in days of 86400 s
 
 COORDINATES: dict[str, dict[str, str]] = {
@@ -35,8 +38,8 @@ STATIC_COORDINATES: dict[str, dict[str, str]] = {
 }
 
 
-def describe(product: xr.Dataset, attributes: dict[str, str]) -> xr.Dataset:
-    """The product with CF metadata."""
+def describe(product: xr.Dataset, attributes: dict[str, Any], sampling: Sampling) -> xr.Dataset:
+    """The product with CF metadata; `sampling`: what its values are."""
     ds = product.copy()
     ds.attrs = {"Conventions": "CF-1.11", **attributes}
     for name, attrs in COORDINATES.items():
@@ -45,22 +48,37 @@ def describe(product: xr.Dataset, attributes: dict[str, str]) -> xr.Dataset:
         np.int32(0), attrs={"grid_mapping_name": "latitude_longitude", "earth_radius": EARTH_RADIUS}
     )
     for name in (str(n) for n in product.data_vars if n in VARIABLES):
-        ds[name].attrs = variable_attributes(name)
+        ds[name].attrs = variable_attributes(name, sampling)
     if "step_bounds" in ds:
         ds["step"].attrs["bounds"] = "step_bounds"
     return ds
 
 
-def variable_attributes(name: str) -> dict[str, str]:
-    """CF metadata of a variable."""
+def variable_attributes(name: str, sampling: Sampling) -> dict[str, str]:
+    """CF metadata of a variable whose values are samples, or means over cells."""
     variable = VARIABLES[name]
     return {
         "standard_name": variable.standard_name,
         "long_name": variable.long_name,
         "units": variable.units,
-        "cell_methods": "area: mean step: sum" if variable.amount else "area: mean step: point",
+        "cell_methods": f"area: {AREA[sampling]} step: {'sum' if variable.amount else 'point'}",
         "grid_mapping": "crs",
     } | ({"units_metadata": "temperature: on_scale"} if variable.units == "K" else {})  # CF-1.11, 3.1.2
+
+
+def operator_attributes(operator: Operator) -> dict[str, Any]:
+    """What the input's values are, for whoever reads a product; of samples also the footprint in km."""
+    out: dict[str, Any] = {"finescale_input_is": str(operator.sampling)}
+    if operator.sampling is Sampling.SAMPLES:
+        out["finescale_footprint_km"] = operator.footprint
+    return out
+
+
+def operator_in(attributes: Mapping[Any, Any]) -> Operator:
+    """What `operator_attributes` wrote; products of before took their input for means over cells."""
+    if attributes.get("finescale_input_is") != Sampling.SAMPLES:
+        return CELL_MEANS
+    return Operator(Sampling.SAMPLES, float(attributes["finescale_footprint_km"]))
 
 
 def encoding(ds: xr.Dataset) -> dict[str, dict[str, Any]]:
@@ -77,7 +95,13 @@ def encoding(ds: xr.Dataset) -> dict[str, dict[str, Any]]:
 
 
 def create(
-    uri: str, source: xr.Dataset, target: Grid, names: list[str], statics: StaticFields | None, block: int = SHARD_SIDE
+    uri: str,
+    source: xr.Dataset,
+    target: Grid,
+    names: list[str],
+    statics: StaticFields | None,
+    operator: Operator,
+    block: int = SHARD_SIDE,
 ) -> None:
     """A product without values yet: coordinates, terrain, and arrays that slabs of whole shards are written into.
 
@@ -89,9 +113,9 @@ def create(
     ds = xr.Dataset(coords=keep | {"latitude": target.latitude, "longitude": target.longitude})
     if "step_bounds" in source:
         ds["step_bounds"] = source["step_bounds"]
-    ds = _with_statics(describe(ds, {}), on_target)
+    ds = _with_statics(describe(ds, {}, operator.sampling), on_target)
     write_zarr(ds, uri, encoding=encoding(ds))
-    _create_input(_with_statics(source, on_input), names, uri)
+    _create_input(_with_statics(source, on_input), names, operator, uri)
     group = zarr.open_group(zarr_store(uri), mode="r+", use_consolidated=False)
     shape = (ds.sizes["step"], target.rows, target.cols)
     chunks, shards = shapes(*shape, block)
@@ -107,7 +131,7 @@ def create(
             compressors=packing.compressor(),
             dimension_names=DIMENSIONS,
             attributes={
-                **variable_attributes(name),
+                **variable_attributes(name, operator.sampling),
                 **packing.attributes(name),
                 "coordinates": " ".join(["time", "valid_time", *on_target]),
             },
@@ -121,14 +145,14 @@ def _with_statics(ds: xr.Dataset, statics: dict[str, np.ndarray]) -> xr.Dataset:
     return ds.assign_coords(here)
 
 
-def _create_input(source: xr.Dataset, names: list[str], uri: str) -> None:
+def _create_input(source: xr.Dataset, names: list[str], operator: Operator, uri: str) -> None:
     """The group of the input, without values yet."""
-    ds = describe(source, {"title": "input of the product"})
+    ds = describe(source, {"title": "input of the product", **operator_attributes(operator)}, operator.sampling)
     beside = " ".join(sorted(str(n) for n in ds.coords if n not in ds.dims))
     with room_for(uri):
         ds.to_zarr(zarr_store(uri), group=INPUT, mode="w", zarr_format=3, consolidated=False, encoding=encoding(ds))
         small = BloscCodec(cname="zstd", clevel=5, shuffle="shuffle")
-        attributes = {n: {**variable_attributes(n), "coordinates": beside} for n in names}
+        attributes = {n: {**variable_attributes(n, operator.sampling), "coordinates": beside} for n in names}
         shape = ds.sizes["step"], ds.sizes["latitude"], ds.sizes["longitude"]
         create_fields(_input(uri), shape, attributes, small)
 

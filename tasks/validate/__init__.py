@@ -110,11 +110,20 @@ def validate(
 
     `reports`: what its slabs said, whose digests are what must be read. `truth`: a finer field of the same forecast.
     """
-    prepared = Prepared.load(info.product, None, info.grid)
+    prepared = Prepared.load(info.product, None, info.grid, info.operator)
     if truth is not None:  # which is of one lead time, and asked for by checks and truth
         prepared = replace(prepared, fields=prepared.fields.load())
     product = open_zarr(info.product)
-    checks = check(product, region.target, prepared.fields, info.grid, region.gate, borders(reports), merged(reports))
+    checks = check(
+        product,
+        region.target,
+        prepared.fields,
+        info.grid,
+        info.operator,
+        region.gate,
+        borders(reports),
+        merged(reports),
+    )
     broken = any(not c.passed for c in checks)
     finer, spacing = beside_truth(Path(truth), product, region.target, prepared) if truth and not broken else ({}, 0.0)
     found, trouble = Scored(), ""

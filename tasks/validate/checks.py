@@ -7,9 +7,10 @@ from functools import partial
 import numpy as np
 import xarray as xr
 
-from models.cell_means import CellMeans
+from models.observed import Observed
+from models.operator import Operator
 from tasks.errors import ReadBackFailed
-from tasks.grids.cell_means import cell_means
+from tasks.grids.cell_means import observed
 from tasks.grids.grid import Grid
 from tasks.grids.gridded import lead_times
 from tasks.handover.scorecard import Check
@@ -50,18 +51,22 @@ def check(
     target: Grid,
     fields: xr.Dataset,
     grid: Grid,
+    operator: Operator,
     limits: GateLimits,
     borders: tuple[list[int], list[int]] = ([], []),
     digests: dict[str, list[str]] | None = None,
 ) -> list[Check]:
     """Every hard check of every variable, over all lead times; reads each value once, some lead times at a time.
 
+    `fields` on `grid`: the input, whose values are what `operator` says.
+
     `digests`: of each lead time's values as they were computed; ReadBackFailed if others are read.
     """
-    means = cell_means(target, grid)
+    input_of = observed(target, grid, operator)
     names = [str(n) for n in product.data_vars if n in VARIABLES]
     calls = (
-        partial(_check, product[n], fields[n], means, limits, borders, digests[n] if digests else None) for n in names
+        partial(_check, product[n], fields[n], input_of, limits, borders, digests[n] if digests else None)
+        for n in names
     )
     return [one for found in in_order(calls) for one in found]
 
@@ -69,7 +74,7 @@ def check(
 def _check(
     product: xr.DataArray,
     fields: xr.DataArray,
-    means: CellMeans,
+    input_of: Observed,
     limits: GateLimits,
     borders: tuple[list[int], list[int]],
     digests: list[str] | None,
@@ -92,7 +97,7 @@ def _check(
             least, most = (float(f(fine[known], initial=np.nan)) for f in (np.nanmin, np.nanmax))
         low, high = min(low, least), max(high, most)
         constant += bool(least == most and coarse.min() < coarse.max())
-        recoarsening = max(recoarsening, means.error(fine, coarse))
+        recoarsening = max(recoarsening, input_of.error(fine, coarse))
         seam = max(seam, seam_ratio(fine, *borders))
     return [
         Check(name=what, variable=name, value=round(value, 8), limit=limit, passed=passed)

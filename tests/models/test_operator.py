@@ -23,7 +23,7 @@ def test_a_product_of_samples_gives_its_input_back_where_its_points_lie_on_the_i
     x = torch.from_numpy(np.random.default_rng(0).normal(size=(12, 12)))
     axis = Axis(np.arange(-10, 120) / 5 + offset, 0.2)
     fine = PointInterpolant(x)(axis, axis).double()
-    back = through(fine, Sampling.POINTS, axis, 12)
+    back = through(fine, Sampling.SAMPLES, axis, 12)
     inside = np.flatnonzero((np.arange(12) > axis.centres[0]) & (np.arange(12) < axis.centres[-1]))
     error = float((back - x)[inside][:, inside].abs().max())
     assert error < (1e-5 if offset in (0.0, 0.2) else 0.2)
@@ -33,7 +33,7 @@ def test_samples_are_values_at_points_and_not_means_over_cells() -> None:
     fine = torch.zeros(41, 41, dtype=torch.float64)
     fine[20, 20] = 1.0  # a peak on an input point
     axis = Axis(np.arange(41) / 4, 0.25)
-    assert float(through(fine, Sampling.POINTS, axis, 11)[5, 5]) == 1.0
+    assert float(through(fine, Sampling.SAMPLES, axis, 11)[5, 5]) == 1.0
     assert float(through(fine, Sampling.MEANS, axis, 11)[5, 5]) < 0.1
 
 

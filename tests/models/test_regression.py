@@ -57,7 +57,7 @@ def test_sums_of_batches_give_the_least_squares_of_all_of_them() -> None:
 def test_coefficients_are_parabolas_of_the_scale_and_each_sampling_s_own() -> None:
     """Each batch at one scale; at a scale that was not among them the coefficient is found all the same."""
     sums, regression = LeastSquares(2 * TERMS, 1), StaticRegression(1)
-    want = {MEANS.sampling: lambda m: 2 - 3 * m + 0.5 * m**2, Sampling.POINTS: lambda m: 1 + m}
+    want = {MEANS.sampling: lambda m: 2 - 3 * m + 0.5 * m**2, Sampling.SAMPLES: lambda m: 1 + m}
 
     def case(sampling: Sampling, scale: float) -> tuple[Seen, float]:
         seen = MEANS if sampling is Sampling.MEANS else Seen(sampling, 1 / scale, 1 / scale)
