@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from typing import TYPE_CHECKING, Annotated
 
@@ -64,9 +65,13 @@ def _show(outcome: Outcome, seconds: float) -> None:
     if entry.absent:
         typer.echo(f"left out    {', '.join(entry.absent)}: not in the input")
     if entry.scorecard.truth:
-        typer.echo("RMSE against the 0.1 degree forecast that the input was averaged from:")
+        typer.echo("RMSE against the 0.1 degree forecast that the input was sampled from:")
         rows = [
-            [s.variable, f"{s.product:.4g}", f"{s.bicubic:.4g}", f"{s.conservative:.4g}", s.units]
+            [s.variable, *(_figure(v) for v in (s.product, s.bilinear, s.bicubic, s.at_height)), s.units]
             for s in entry.scorecard.truth
         ]
-        show_table(["", "product", "bicubic", "back-projected bicubic", "unit"], rows)
+        show_table(["", "product", "bilinear", "bicubic", "at the terrain's height", "unit"], rows)
+
+
+def _figure(value: float) -> str:
+    return "" if math.isnan(value) else f"{value:.4g}"

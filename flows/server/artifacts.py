@@ -101,10 +101,14 @@ def scores(entry: LedgerEntry) -> UUID:
     lines = [f"## {entry.region} {entry.cycle}: {entry.quality}", f"{checked}; {holds}"]
     if card.truth:
         rows = [
-            f"| {s.variable} | {_number(s.product)} | {_number(s.bicubic)} | {_number(s.conservative)} | {s.units} |"
+            f"| {s.variable} | {_number(s.product)} | {_number(s.bilinear)} | {_number(s.bicubic)} | "
+            f"{_number(s.at_height)} | {s.units} |"
             for s in card.truth
         ]
-        head = ["| RMSE | product | bicubic | back-projected bicubic | unit |", "|---|---:|---:|---:|---|"]
+        head = [
+            "| RMSE | product | bilinear | bicubic | at the terrain's height | unit |",
+            "|---|---:|---:|---:|---:|---|",
+        ]
         lines += ["", *head, *rows]
     lines += ["", *_checks(card.checks)]
     about = f"Scores of {entry.cycle}: {entry.quality}"

@@ -82,11 +82,15 @@ def regrid(field: np.ndarray, source: Grid, target: Grid, *, conservative: bool)
 
     A state on a much finer source is averaged over the target's cells as well: bilinear would only sample it.
     """
-    finer = target.dlat > 1.5 * source.dlat or target.dlon > 1.5 * source.dlon
-    rows, cols = weights(source, target, conservative or finer)
+    rows, cols = weights(source, target, conservative or is_averaged(source, target))
     flat = field.reshape(-1, *field.shape[-2:]).astype(np.float64)
     out = np.stack([(cols @ (rows @ f).T).T for f in flat])
     return out.reshape(*field.shape[:-2], target.rows, target.cols).astype(field.dtype)
+
+
+def is_averaged(source: Grid, target: Grid) -> bool:
+    """Whether the source is so much finer that every value becomes a mean over the target's cell."""
+    return target.dlat > 1.5 * source.dlat or target.dlon > 1.5 * source.dlon
 
 
 def covers(source: Grid, target: Grid) -> bool:

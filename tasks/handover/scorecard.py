@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from datetime import datetime
 from enum import StrEnum
 
@@ -32,14 +33,18 @@ class Check(BaseModel):
 
 
 class TruthScore(BaseModel):
-    """RMSE of one variable against a finer field of the same forecast, beside interpolation of the same input."""
+    """RMSE of one variable against a finer field of the same forecast, beside the simple ways from the same input.
+
+    `at_height`: bilinear, brought to the product's terrain. NaN in entries of before it was kept.
+    """
 
     variable: str
     units: str
     count: int
     product: float
+    bilinear: float = math.nan
     bicubic: float
-    conservative: float
+    at_height: float = math.nan
 
 
 class FractionsScore(BaseModel):
@@ -51,8 +56,8 @@ class FractionsScore(BaseModel):
     window: float
     frequency: float  # share of the truth's points with the event
     product: float
+    bilinear: float = math.nan
     bicubic: float
-    conservative: float
 
 
 class StationScore(BaseModel):

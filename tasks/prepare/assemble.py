@@ -15,7 +15,7 @@ import xarray as xr
 
 from tasks.errors import BadInput, CorruptField, MissingField, MixedCycles
 from tasks.grids.grid import Grid
-from tasks.grids.regrid import regrid
+from tasks.grids.regrid import is_averaged, regrid
 from tasks.parallel import in_order
 from tasks.prepare.checks import AMOUNT_NOISE, assert_complete, assert_physical, assert_smooth
 from tasks.prepare.fields import FieldHeader
@@ -42,7 +42,7 @@ class Assembled:
     init: datetime
     origin: str
     expver: str
-    means: bool  # the input says that its values are means over cells
+    means: bool  # values are means over the grid's cells: the input says so, or they are made so
     absent: list[str]
     analysis: bool  # a time series, not a forecast
     dated: bool  # False: the input does not say when
@@ -247,7 +247,7 @@ def assemble(
         init=init,
         origin=origins.pop() if len(origins) == 1 else "unknown",
         expver="+".join(sorted({h.expver for h in headers} - {""})),
-        means=all(h.means for h in headers),
+        means=all(h.means or is_averaged(h.grid, grid) for h in headers),
         absent=[n for n in wanted if n not in messages],
         analysis=analysis,
         dated=all(h.dated for h in headers),

@@ -10,11 +10,12 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 
-from models.constants import DRY_AIR, GRAVITY, STANDARD_LAPSE_RATE, STANDARD_TEMPERATURE
+from models.constants import STANDARD_LAPSE_RATE, STANDARD_TEMPERATURE
 from tasks.grids.gridded import Gridded, lead_times
 from tasks.grids.samples import LapseRate, Points, Sampler
 from tasks.handover.candidates import PAIR_COLUMNS, Candidate, candidates
 from tasks.validate.amounts import with_sums
+from tasks.validate.heights import pressure_at
 
 CALM = 3.0  # m/s observed: below, direction means little (WMO-No. 485, Appendix 2.2.34)
 PLACE = ["station", "network", "latitude", "longitude", "elevation"]
@@ -173,7 +174,7 @@ class _Reader:
             return None if rate is None else values + rate * up
         temperature = self.read("t2m", method)
         base = STANDARD_TEMPERATURE if temperature is None else temperature
-        return values * np.exp(-GRAVITY * up / (DRY_AIR * (base + STANDARD_LAPSE_RATE * up / 2)))
+        return pressure_at(values, up, base)
 
     def amount(
         self, method: str, time: pd.Series, period: np.ndarray, step: np.ndarray, place: np.ndarray

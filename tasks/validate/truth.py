@@ -1,6 +1,7 @@
 """Scores against a finer field of the same forecast, where one exists (the demo cycle).
 
-Product and baselines live on the same grid and are averaged to the truth's cells in the same way.
+Product and the simple ways live on the same grid and go to the truth's points, or cells, in the same way: by the
+operator of the input, which the truth shares.
 """
 
 from __future__ import annotations
@@ -13,22 +14,26 @@ import torch
 import xarray as xr
 from scores.spatial import fss_2d_single_field
 
-from models.interpolation import bicubic, conservative_bicubic
-from tasks.grids.cell_means import cell_means
+from models.constants import STANDARD_LAPSE_RATE, STANDARD_TEMPERATURE
+from models.interpolation import bicubic, bilinear
+from tasks.grids.cell_means import observed
 from tasks.grids.grid import Grid, canonical
+from tasks.grids.gridded import ALTITUDE, gridded
 from tasks.handover.prepared import Prepared
 from tasks.handover.scorecard import FractionsScore, TruthScore
+from tasks.validate.heights import pressure_at
 from tasks.variables import VARIABLES
 
 # thresholds in SI: wind as for stations; of rain, whatever hours it fell in, those of six
 EVENTS = {"wind_speed": ("m s-1", (5.0, 10.0, 15.0)), "tp": ("m", (1e-3, 5e-3, 25e-3))}
 WINDOWS = (1, 3, 5)  # points of the truth a side
+TEMPERATURES = ("t2m", "d2m")
 RARE = 0.005  # share of points: rarer events say nothing
 
 
 @dataclass(frozen=True)
 class Beside:
-    """One variable's truth (rows, cols), and product and baselines averaged to its cells."""
+    """One variable's truth (rows, cols), and the product and the simple ways as it would have them."""
 
     truth: np.ndarray
     candidates: dict[str, np.ndarray]
@@ -40,23 +45,40 @@ def beside_truth(
     """Every variable beside its truth, and the truth's spacing in degrees; the product has one lead time."""
     found = {}
     rows, cols = target.axes_in(prepared.grid)
+    plain = {n: torch.from_numpy(prepared.fields[n].values[0]) for n in VARIABLES if n in product}
+    up = _up(product, prepared)
     with xr.open_dataset(truth_file) as truth:
         to_canonical = canonical(truth.latitude.values, truth.longitude.values, truth_file.name)
-        average = cell_means(target, to_canonical.grid)
-        for name in (n for n in VARIABLES if n in product):
-            coarse = torch.from_numpy(prepared.fields[name].values[0])
+        seen = observed(target, to_canonical.grid, prepared.operator)
+        for name, coarse in plain.items():
+            linear = bilinear(coarse, rows, cols).numpy()
             fields = {
                 "product": product[name].values[0],
+                "bilinear": linear,
                 "bicubic": bicubic(coarse, rows, cols).numpy(),
-                "conservative": conservative_bicubic(coarse, rows, cols).numpy(),
             }
-            wanted = average.select(to_canonical(truth[name].values))
-            found[name] = Beside(wanted, {label: average(field) for label, field in fields.items()})
+            if up is not None and name in TEMPERATURES:
+                fields["at_height"] = linear + STANDARD_LAPSE_RATE * up
+            elif up is not None and name == "sp":
+                below = bilinear(plain["t2m"], rows, cols).numpy() if "t2m" in plain else STANDARD_TEMPERATURE
+                fields["at_height"] = pressure_at(linear, up, below)
+            wanted = seen.select(to_canonical(truth[name].values))
+            found[name] = Beside(wanted, {label: seen(field) for label, field in fields.items()})
     return found, to_canonical.grid.dlat
 
 
+def _up(product: xr.Dataset, prepared: Prepared) -> np.ndarray | None:
+    """How far the product's terrain lies above the input's between its points, (rows, cols) m; None: not known."""
+    if ALTITUDE not in product.coords or ALTITUDE not in prepared.fields.coords:
+        return None
+    high = product[ALTITUDE].values
+    rows, cols = gridded(product, "product").grid.axes_in(prepared.grid)
+    low = bilinear(torch.from_numpy(prepared.fields[ALTITUDE].values), rows, cols).numpy()
+    return np.asarray(high - low)
+
+
 def score_against(found: dict[str, Beside]) -> list[TruthScore]:
-    """RMSE, sqrt(mean((f - t)^2)), of product, bicubic and conservative bicubic over the truth's cells, in SI."""
+    """RMSE, sqrt(mean((f - t)^2)), of the product and the simple ways over the truth's points or cells, in SI."""
     scores = []
     for name, beside in found.items():
         rmse = {label: float(np.sqrt(((f - beside.truth) ** 2).mean())) for label, f in beside.candidates.items()}

@@ -4,9 +4,9 @@
 
 HRES_0P1.nc: t2m d2m u10 v10 sp msl tp of 2021-12-10 12 UTC + 8 h, 20-40N 100-125E. The two GRIB files are messages as
 ECMWF open data serves them; their headers are taken over key by key, so that the demo cycle has the same. Written:
-`20211210/12z/ifs/0p25/oper/20211210120000-8h-oper-fc.grib2` with its `.index` (area means on the 0.25 degree grid,
-CCSDS packing), `truth_0p1.nc` (the forecast itself, to score against) and `SHA256SUMS`. Cells at the box's edge are
-means of the part that the box covers.
+`20211210/12z/ifs/0p25/oper/20211210120000-8h-oper-fc.grib2` with its `.index` (read linearly at the points of the
+0.25 degree grid, as ECMWF makes it, CCSDS packing), `truth_0p1.nc` (the forecast itself, to score against) and
+`SHA256SUMS`.
 """
 
 from __future__ import annotations
@@ -18,10 +18,11 @@ from pathlib import Path
 
 import eccodes
 import numpy as np
+import torch
 import xarray as xr
 
+from models.interpolation import bilinear
 from tasks.grids.grid import Grid
-from tasks.grids.regrid import regrid
 from tasks.prepare.decode_xarray import layout
 from tasks.variables import VARIABLES
 
@@ -77,7 +78,7 @@ def main() -> None:
             with (args.accumulated if variable.amount else args.instant).open("rb") as file:
                 template = eccodes.codes_grib_new_from_file(file)
             fine = to_canonical(ds[variable.name].values)
-            coarse = regrid(fine, to_canonical.grid, COARSE, conservative=True)
+            coarse = bilinear(torch.from_numpy(fine), *COARSE.axes_in(to_canonical.grid)).numpy()
             data = message(template, variable.param_ids[0], coarse)
             eccodes.codes_release(template)
             out.write(data)
