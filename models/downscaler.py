@@ -83,7 +83,7 @@ class Encoded:
 
 
 class Downscaler(nn.Module):
-    """Interpolation + sigma * (regression on statics + unexplained * network); untrained, the interpolation.
+    """Interpolation + sigma * (regression + unexplained * shrinkage * network); untrained, the interpolation.
 
     The interpolation is that of the input's operator: cubic through samples, cubic that keeps cell means.
     """
@@ -105,6 +105,9 @@ class Downscaler(nn.Module):
         # what the regression leaves, of the residual's sigma: of pressure on the ground a twentieth, which the network
         # would neither see nor be asked to learn beside wind, of which it leaves nearly all
         self.unexplained: Tensor
+        # by sampling and variable: how much of what the network says holds where and when it was not trained
+        self.shrinkage: Tensor
+        self.register_buffer("shrinkage", torch.ones(len(Sampling), v))
         self.register_buffer("unexplained", torch.ones(v))
 
     @property
@@ -137,7 +140,9 @@ class Downscaler(nn.Module):
         base = encoded.interpolant(rows, cols)
         fine, regressed = self.at_queries(encoded, statics, rows, cols)
         learned = self._net.decode(encoded.features, fine, rows, cols, encoded.seen).float()
-        residual = torch.addcmul(regressed, learned, self.left(statics) * away(rows, cols, encoded.seen).to(learned))
+        kept = self.shrinkage[list(Sampling).index(encoded.seen.sampling)][:, None, None]
+        between = away(rows, cols, encoded.seen).to(learned)
+        residual = torch.addcmul(regressed, learned, self.left(statics) * kept * between)
         return base + self.sigma(encoded, rows, cols) * residual
 
     def at_queries(self, encoded: Encoded, statics: Statics, rows: Axis, cols: Axis) -> tuple[Tensor, Tensor]:
@@ -170,10 +175,12 @@ class Downscaler(nn.Module):
         out[:, :, :2] = products.transpose(1, 2)
         out[:, :, 2] = encoded.interpolant(rows, cols) - bilinear(encoded.x, rows, cols)
         slope = slopes(difference[:, HEIGHT : HEIGHT + 1], statics.spacing, rows, cols) / SLOPE_UNIT
+        # what the terrain's slope does to wind, the samples have in them
+        between = away(rows, cols, encoded.seen).to(out)
         for i in (i for i, n in enumerate(stats) if n in WIND):
-            out[:, i, 3:5] = slope
+            out[:, i, 3:5] = slope * between
             speed = bilinear(encoded.x[:, i : i + 1], rows, cols)[:, 0]
-            out[:, i, 5] = speed * difference[:, HEIGHT] / UNIT[HEIGHT]
+            out[:, i, 5] = speed * difference[:, HEIGHT] / UNIT[HEIGHT] * between
         return out / self.sigma(encoded, rows, cols)[:, :, None].clamp(min=1e-9), difference
 
     def forward(self, x: Tensor, present: Tensor, statics: Statics, rows: Axis, cols: Axis, seen: Seen) -> Tensor:

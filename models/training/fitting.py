@@ -92,3 +92,26 @@ def fit_regression(model: Downscaler, batches: Iterable[Batch]) -> None:
     solution = sums.solve()
     coefficients.copy_(solution.view_as(coefficients))
     model.unexplained.copy_(sums.left(solution))
+
+
+@torch.no_grad()
+def fit_shrinkage(model: Downscaler, scenes: Iterable[Batch]) -> None:
+    """Set how much of the network's word is kept: the least-squares factor over scenes it was not trained on.
+
+    By sampling and variable, in 0..1; every scene counts alike. A network that has seen few days says things of a
+    variable that hold on these days alone: their factor is small, and the regression stands.
+    """
+    v = len(model.statistics.names)
+    products, squares = torch.zeros(len(Sampling), v), torch.zeros(len(Sampling), v)
+    for scene in scenes:
+        s = scene.to(model.unexplained.device)
+        said = []
+        for factor in (0.0, 1.0):
+            model.shrinkage.fill_(factor)
+            said.append(model(s.x, s.present, s.statics, s.rows, s.cols, s.seen).double().cpu())
+        error, network = scene.target.double() - said[0], said[1] - said[0]
+        scale = scene.present[0] / error.square().mean(dim=(0, 2, 3)).clamp(min=1e-30)
+        row = list(Sampling).index(scene.seen.sampling)
+        products[row] += scale * (error * network).mean(dim=(0, 2, 3))
+        squares[row] += scale * network.square().mean(dim=(0, 2, 3))
+    model.shrinkage.copy_((products / squares.clamp(min=1e-12)).clamp(0, 1))

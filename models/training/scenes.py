@@ -30,18 +30,25 @@ def box_scene(
     sx: float,
     rng: np.random.Generator | None = None,
     sampling: Sampling = Sampling.SAMPLES,
+    centred: bool = False,
 ) -> Batch:
     """A box of a data set at scales sy, sx; degraded if there is a generator.
 
     Samples: the box's first point and every `sy`, `sx` further, read linearly; queries are all points of the box within
-    them. Means: whole cells from the box's edge on, and their queries. Beyond the box its edge is repeated. A variable
-    that the data set lacks is absent.
+    them. `centred`: points in the middle of so many queries instead, as a network of one ratio has them. Means: whole
+    cells from the box's edge on, and their queries. Beyond the box its edge is repeated. A variable that the data set
+    lacks is absent.
     """
     top, left, height, width = dataset.box(box)
     if sampling is Sampling.SAMPLES:
-        h, w = (int((n - 1) / s + 1e-9) + 1 for n, s in ((height, sy), (width, sx)))
-        fines = [Lattice(0.0, 1.0, int((n - 1) * s + 1e-9) + 1) for n, s in ((h, sy), (w, sx))]
-        coarse = Lattice(0.0, sy, h), Lattice(0.0, sx, w)
+        if centred:
+            h, w = int(height / sy + 1e-9), int(width / sx + 1e-9)
+            fines = [Lattice(0.0, 1.0, round(n * s)) for n, s in ((h, sy), (w, sx))]
+            coarse = Lattice((sy - 1) / 2, sy, h), Lattice((sx - 1) / 2, sx, w)
+        else:
+            h, w = (int((n - 1) / s + 1e-9) + 1 for n, s in ((height, sy), (width, sx)))
+            fines = [Lattice(0.0, 1.0, int((n - 1) * s + 1e-9) + 1) for n, s in ((h, sy), (w, sx))]
+            coarse = Lattice(0.0, sy, h), Lattice(0.0, sx, w)
         matrices = [read_at(c.at, len(f.at)) for f, c in zip(fines, coarse, strict=True)]
         operator = Operator(sampling, dataset.footprint)
     else:

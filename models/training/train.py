@@ -10,6 +10,7 @@ import json
 import math
 import sys
 import time
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,7 @@ from models.statistics import VARIABLES, Statistics
 from models.training.batches import Batch, Batches
 from models.training.data import VALIDATION, Dataset, digest, load
 from models.training.experiment import Experiment
-from models.training.fitting import fit_regression, fit_statistics
+from models.training.fitting import fit_regression, fit_shrinkage, fit_statistics
 from models.training.methods import build
 from models.training.metrics import charbonnier, rmse
 from models.training.ranks import Ranks
@@ -75,16 +76,10 @@ def bounded(error: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def validate(
-    model: Downscaler | Published, dataset: Dataset, scale: float, sampling: Sampling = Sampling.SAMPLES
-) -> tuple[Tensor, Tensor]:
-    """RMSE (V,) of cubic interpolation and of the model over the validation box; 0 for variables that are absent."""
-    scene = box_scene(dataset, VALIDATION, 0, model.statistics.names, scale, scale, sampling=sampling)
-    there = scene.to(next(model.parameters()).device)
-    forecast = (
-        model(there.x, there.present, there.statics, there.rows, there.cols, there.seen).cpu()
-        * scene.present[:, :, None, None]
-    )
+def validate(model: Downscaler | Published, scene: Batch) -> tuple[Tensor, Tensor]:
+    """RMSE (V,) of interpolation and of the model over a scene; 0 for variables that are absent."""
+    s = scene.to(next(model.parameters()).device)
+    forecast = model(s.x, s.present, s.statics, s.rows, s.cols, s.seen).cpu() * scene.present[:, :, None, None]
     return rmse(interpolant(scene.x, scene.seen)(scene.rows, scene.cols), scene.target), rmse(forecast, scene.target)
 
 
@@ -263,28 +258,38 @@ class Trainer:
                 a.lerp_(p, 1 - decay)
         return total
 
-    def elsewhere(self, scale: float) -> float:
-        """RMSE over that of interpolation in the validation box, the geometric mean of data sets and variables.
+    def scene(self, dataset: Dataset, scale: float, sampling: Sampling = Sampling.SAMPLES) -> Batch:
+        """The validation box of a data set."""
+        centred = sampling is Sampling.SAMPLES and bool(self.experiment.batch.ratio)
+        names = self.statistics.names
+        return box_scene(dataset, VALIDATION, 0, names, scale, scale, sampling=sampling, centred=centred)
 
-        Of samples of every data set that reaches there, and of the main one's means: what is best on one winter's night
-        is not on a summer's day. What a run ends with is the network that had the lowest.
-        """
-        means = None if self.experiment.batch.ratio else Sampling.MEANS
-        cases = [(self.main, scale, Sampling.SAMPLES), *([(self.main, scale, means)] if means else [])]
+    def validation(self) -> Iterator[Batch]:
+        """The validation box of every data set that reaches there, and of the main one as means too."""
+        ratio = float(self.experiment.batch.ratio)
         for name in self.batches:
             dataset = self.datasets[name]
-            if dataset is not self.main and min(dataset.box(VALIDATION)[2:]) > SMALLEST * scale:
-                cases.append((dataset, scale if self.experiment.batch.ratio else 2.0, Sampling.SAMPLES))
+            for scale in (ratio,) if ratio else (2.5, 4.0) if dataset is self.main else (2.0, 4.0):
+                if min(dataset.box(VALIDATION)[2:]) > SMALLEST * scale:
+                    yield self.scene(dataset, scale)
+                    if dataset is self.main:
+                        yield self.scene(dataset, scale, Sampling.MEANS)
+
+    def score(self) -> float:
+        """RMSE over that of interpolation, the geometric mean of `validation` and its variables.
+
+        What is best on one winter's night is not on a summer's day.
+        """
         logs = []
-        for case in cases:
-            before, after = validate(self.average, *case)
+        for scene in self.validation():
+            before, after = validate(self.average, scene)
             logs.append((after / before)[before > 0].log())
         return float(torch.cat(logs).mean().exp())
 
     def run(self) -> None:
         """Train to the last step, with a line and a checkpoint every `report_every` steps.
 
-        The average ends as it was at the report whose score, `elsewhere`, was lowest.
+        The average ends as it was at the report whose `score` was lowest, shrunk to what holds in `validation`.
         """
         e, losses = self.experiment, []
         began = self._since = time.monotonic()
@@ -299,9 +304,9 @@ class Trainer:
                 print(f"\r{bar:.<30} step {self.step}, {left:.0f} min left ", end="", file=sys.stderr, flush=True)
             if (self.step % e.report_every == 0 or self.progress >= 1) and self.ranks.first:
                 scale = float(e.batch.ratio or 2.5)
-                before, after = validate(self.average, self.main, scale)
+                before, after = validate(self.average, self.scene(self.main, scale))
                 ratio = (after / before).tolist()
-                score = self.elsewhere(scale)
+                score = self.score()
                 self.history.append(
                     {"step": self.step, "loss": float(torch.stack(losses).mean()), "ratio": ratio, "score": score}
                 )
@@ -310,6 +315,8 @@ class Trainer:
                     self.best = {k: v.clone() for k, v in self.average.state_dict().items()}
                 if self.progress >= 1:
                     self.average.load_state_dict(self.best)
+                    if isinstance(self.average, Downscaler):
+                        fit_shrinkage(self.average, self.validation())
                 self.save()
                 figures = " ".join(f"{n} {r:.3f}" for n, r in zip(self.statistics.names, ratio, strict=True))
                 print(
