@@ -8,7 +8,7 @@ import pytest
 from models.cell_means import CellMeans
 from models.geometry import subdivide
 from models.interpolation import INTERPOLATION_HALO
-from models.limits import TOLERANCE, Limits, deviations, repeat_edges
+from models.limits import TOLERANCE, Limits, deviations, hold_signs, repeat_edges
 
 EDGE = 4  # cells around, of which nothing is known
 
@@ -150,3 +150,15 @@ def test_edges_are_repeated_in_all_directions() -> None:
     assert around.shape == (1, 3 + 2 * h, 4 + 2 * h)
     assert np.array_equal(around[:, h:-h, h:-h], gap)
     assert (around[0, 0, 0], around[0, -1, 0], around[0, 0, -1]) == (0, 8, 3)
+
+
+def test_of_samples_signs_alone_are_held() -> None:
+    raw = {"t2m": field(9, 9), "d2m": field(9, 9, seed=1), "tp": rain(9, 9), "u10": rain(9, 9)}
+    held = {n: f.copy() for n, f in raw.items()}
+    hold_signs(held, {"tp"})
+    assert np.array_equal(held["tp"], np.maximum(raw["tp"], 0))
+    assert (raw["tp"] < 0).any()
+    assert np.array_equal(held["d2m"], np.minimum(raw["d2m"], raw["t2m"]))
+    assert all(np.array_equal(held[n], raw[n]) for n in ("t2m", "u10")), "a wind may be negative"
+    hold_signs(alone := {"d2m": raw["d2m"].copy()}, {"tp"})
+    assert np.array_equal(alone["d2m"], raw["d2m"])

@@ -6,15 +6,18 @@ import numpy as np
 import pytest
 import torch
 
+from models.cell_means import overlap_weights
 from models.downscaler import away
 from models.geometry import Axis
-from models.interpolation import PointInterpolant, interpolant, observe
+from models.interpolation import PointInterpolant, interpolant
+from models.observed import reading_weights
 from models.operator import CELL_MEANS, ERA5, IFS, MEANS, Operator, Sampling, cell_km
 from tests.models.axes import fine_axis
 
 
 def through(fine: torch.Tensor, sampling: Sampling, axis: Axis, n: int) -> torch.Tensor:
-    weights = torch.from_numpy(observe(sampling, axis, n)).to(fine)
+    observe = overlap_weights if sampling is Sampling.MEANS else reading_weights
+    weights = torch.from_numpy(observe(axis, n)).to(fine)
     return weights @ fine @ weights.T
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 
 from models import package
+from models.operator import CELL_MEANS, IFS, Operator, Sampling
 from models.package import ModelPackage, PackageError
 from tests.models.test_inr import make
 
@@ -49,5 +51,19 @@ def test_another_format_is_refused(folder: Path) -> None:
     text = (folder / "model.json").read_text().replace('"format": 4', '"format": 3')
     (folder / "model.json").write_text(text)
     package.seal(folder)
-    with pytest.raises(PackageError, match="format 3.*samples or cell means"):
+    with pytest.raises(PackageError, match=r"format 3.*samples or cell means"):
         ModelPackage.open(folder)
+
+
+def test_a_package_knows_samples_of_its_footprints_and_means(folder: Path) -> None:
+    opened = ModelPackage.open(folder)
+    assert opened.knows(CELL_MEANS)
+    assert opened.knows(Operator(Sampling.MEANS, 300.0)), "of means the footprint says nothing"
+    assert [opened.knows(Operator(Sampling.SAMPLES, f)) for f in (8.0, 9.0, 45.0, 60.0)] == [False, True, True, False]
+
+
+def test_a_package_of_samples_alone_knows_no_means(folder: Path) -> None:
+    opened = ModelPackage.open(folder)
+    only = replace(opened, metadata=opened.metadata | {"operators": {"samples": {"footprint": [9.0, 45.0]}}})
+    assert only.knows(IFS)
+    assert not only.knows(CELL_MEANS)

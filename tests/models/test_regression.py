@@ -16,15 +16,15 @@ from models.baselines.regression import LAPSE_RANGE, NeighbourhoodRegression, St
 from models.cell_means import area_mean
 from models.downscaler import Downscaler
 from models.geometry import subdivide
-from models.interpolation import Bicubic, ConservativeBicubic, area_mean, conservative_bicubic
+from models.interpolation import Bicubic, ConservativeBicubic, conservative_bicubic
 from models.operator import MEANS, Sampling, Seen
-from models.regression import TERMS, LeastSquares, StaticRegression, offered, operator_terms, predictor_count
+from models.regression import PREDICTORS, TERMS, LeastSquares, StaticRegression, operator_terms
 from models.statics import FINE_MARGIN, HEIGHT, Statics
 from models.statistics import VARIABLES
 from models.training.batches import Batch, Batches
 from models.training.data import Box, Dataset, load
 from models.training.evaluate import EVERYWHERE
-from models.training.fitting import NOT_REGRESSED, fit_regression, fit_statistics
+from models.training.fitting import fit_regression, fit_statistics
 from models.training.methods import build
 from models.training.metrics import rmse
 from models.training.scenes import EDGE, box_scene
@@ -38,25 +38,33 @@ def random(*shape: int, low: float = -1.0, high: float = 1.0, seed: int = 0) -> 
     return torch.from_numpy(np.random.default_rng(seed).uniform(low, high, shape)).float()
 
 
-def flat(t: Tensor) -> np.ndarray:
-    """(B, C, Qy, Qx) -> (B * Qy * Qx, C)."""
-    return t.double().movedim(1, -1).flatten(0, 2).numpy()
-
-
-def test_sums_of_batches_give_the_least_squares_of_all_of_them() -> None:
-    predictors, target = random(6, 5, 7, 8), random(6, 3, 7, 8, seed=1)
-    target[:, :2] += 2 * predictors[:, :2] - predictors[:, 4:]
-    sums = LeastSquares(5, 3)
+def test_sums_of_batches_give_every_variable_its_own_least_squares() -> None:
+    predictors, target = random(6, 3, 5, 7, 8), random(6, 3, 7, 8, seed=1)
+    target[:, :2] += 2 * predictors[:, :2, 1] - predictors[:, :2, 4]
+    sums = LeastSquares(3, 5)
     for part in (slice(0, 2), slice(2, 6)):
-        sums.add(predictors[part], target[part])
-    want = np.linalg.lstsq(flat(predictors), flat(target), rcond=None)[0].T
-    np.testing.assert_allclose(sums.solve(ridge=0.0), want, atol=1e-6)
-    np.testing.assert_allclose(sums.solve(), want, atol=1e-3)  # the ridge is no more than a guard
+        sums.add(predictors[part], target[part], torch.ones(6, 3)[part])
+    for v, (plain, damped) in enumerate(zip(sums.solve(ridge=0.0), sums.solve(), strict=True)):
+        flat = predictors[:, v].double().movedim(1, -1).flatten(0, 2).numpy()
+        want = np.linalg.lstsq(flat, target[:, v].double().flatten().numpy(), rcond=None)[0]
+        np.testing.assert_allclose(plain, want, atol=1e-6)
+        np.testing.assert_allclose(damped, want, atol=1e-3)  # the ridge is no more than a guard
+
+
+def test_what_is_not_known_of_a_variable_is_not_fitted() -> None:
+    predictors = random(4, 2, 1, 9, 9)
+    target = 3 * predictors[:, :, 0]
+    target[:2, 0] = 100.0  # absent there
+    sums = LeastSquares(2, 1)
+    sums.add(predictors, target, torch.tensor([[0.0, 1.0], [0.0, 1.0], [1.0, 1.0], [1.0, 1.0]]))
+    solution = sums.solve()
+    assert solution.flatten().tolist() == pytest.approx([3, 3], rel=1e-3)
+    assert float(sums.left(solution).max()) < 0.02
 
 
 def test_coefficients_are_parabolas_of_the_scale_and_each_sampling_s_own() -> None:
     """Each batch at one scale; at a scale that was not among them the coefficient is found all the same."""
-    sums, regression = LeastSquares(2 * TERMS, 1), StaticRegression(1)
+    sums, regression = LeastSquares(1, TERMS * PREDICTORS), StaticRegression(1)
     want = {MEANS.sampling: lambda m: 2 - 3 * m + 0.5 * m**2, Sampling.SAMPLES: lambda m: 1 + m}
 
     def case(sampling: Sampling, scale: float) -> tuple[Seen, float]:
@@ -65,57 +73,60 @@ def test_coefficients_are_parabolas_of_the_scale_and_each_sampling_s_own() -> No
 
     for sampling in Sampling:
         for i, scale in enumerate((1.0, 1.7, 4.0, 8.0)):
-            predictors = random(2, 2, 9, 9, seed=i)
+            predictors = random(2, 1, PREDICTORS, 9, 9, seed=i)
             seen, coefficient = case(sampling, scale)
-            sums.add(predictors, coefficient * predictors[:, 1:], operator_terms(seen, scale))
+            sums.add(predictors, coefficient * predictors[:, :, 1], torch.ones(2, 1), operator_terms(seen, scale))
     solution = sums.solve(ridge=1e-9)
     assert float(sums.left(solution)) == pytest.approx(0, abs=0.02)
     assert float(sums.left(torch.zeros_like(solution))) == 1
-    regression.coefficients.data = solution.view(1, TERMS, 2).expand(2, -1, -1, -1).clone()
-    predictors = random(1, 2, 5, 5, seed=9)
+    regression.coefficients.data = solution.view(1, TERMS, PREDICTORS)
+    predictors = random(1, 1, PREDICTORS, 5, 5, seed=9)
     for sampling in Sampling:
         seen, coefficient = case(sampling, 2.5)
-        said = regression(predictors, torch.ones(1), seen, 2.5)
-        torch.testing.assert_close(said, coefficient * predictors[:, 1:], atol=1e-3, rtol=0)
+        said = regression(predictors, seen, 2.5)
+        torch.testing.assert_close(said, coefficient * predictors[:, :, 1], atol=1e-3, rtol=0)
 
 
-def test_with_a_variable_missing_each_is_regressed_on_its_own_rates() -> None:
-    may = offered(["t2m", "u10", "v10"], ("u10", "v10"))
-    assert may.shape == (3, predictor_count(3))
-    own = may[:, 2:8].view(3, 2, 3)
-    assert torch.equal(own, torch.eye(3, dtype=torch.bool)[:, None].expand(3, 2, 3))
-    assert may[:, 8:].tolist() == [[False] * 4, [True, True, True, False], [True, True, False, True]]
+def test_of_samples_a_coefficient_depends_on_what_the_footprint_hides() -> None:
+    regression, predictors = StaticRegression(2), random(1, 2, PREDICTORS, 4, 4)
+    regression.requires_grad_(False).coefficients[:, 3, 2] = 1.0  # times the octaves hidden
+    sharp, smooth = Seen(Sampling.SAMPLES, 0.25, 0.25), Seen(Sampling.SAMPLES, 1.0, 0.25)
+    assert float(regression(predictors, sharp, 4.0).abs().max()) == 0
+    torch.testing.assert_close(regression(predictors, smooth, 4.0), 2 * predictors[:, :, 2])
+    assert float(regression(predictors, MEANS, 4.0).abs().max()) == 0
 
 
 def test_a_predictor_that_is_always_zero_gets_zero() -> None:
-    predictors = random(2, 3, 9, 9)
-    predictors[:, 1] = 0
-    sums = LeastSquares(3, 1)
-    sums.add(predictors, 4 * predictors[:, :1])
+    predictors = random(2, 1, 3, 9, 9)
+    predictors[:, :, 1] = 0
+    sums = LeastSquares(1, 3)
+    sums.add(predictors, 4 * predictors[:, :, 0], torch.ones(2, 1))
     solution = sums.solve()
     assert float(solution[0, 1]) == 0
     assert float(solution[0, 0]) == pytest.approx(4, rel=1e-3)
 
 
 def test_the_same_predictor_twice_is_solved_all_the_same() -> None:
-    predictor = random(2, 1, 9, 9)
-    sums = LeastSquares(2, 1)
-    sums.add(predictor.expand(-1, 2, -1, -1), 4 * predictor)
+    predictor = random(2, 1, 1, 9, 9)
+    sums = LeastSquares(1, 2)
+    sums.add(predictor.expand(-1, -1, 2, -1, -1), 4 * predictor[:, :, 0], torch.ones(2, 1))
     assert sums.solve()[0].tolist() == pytest.approx([2, 2], rel=1e-3)
 
 
-def test_pressure_at_sea_level_and_rain_are_not_regressed(tmp_path: Path) -> None:
+def test_rain_is_not_regressed_on_terrain_and_slopes_are_for_wind(tmp_path: Path) -> None:
+    """Predictors: rates times height and land, what cubic adds to bilinear, slopes east and north, speed-up."""
     dataset = load(write_pack(tmp_path / "pack.npz"), ())["hres"]
-    # both would follow the terrain if they were let
-    follows = dict.fromkeys(NOT_REGRESSED, dataset.fields["t2m"])
-    dataset = replace(dataset, fields=dataset.fields | follows)
+    dataset = replace(dataset, fields=dataset.fields | {"tp": dataset.fields["t2m"]})  # which follows the terrain
     names = list(VARIABLES)
     model = build("inr", fit_statistics(dataset, names, 16), NETWORK)
     assert isinstance(model, Downscaler)
-    fit_regression(model, Batches(dataset, names, SETTINGS, np.random.default_rng(0)), 20)
-    size = model.regression.coefficients.detach().abs().amax(dim=(0, 2, 3))
-    assert {n for n, s in zip(names, size.tolist(), strict=True) if s == 0} == {"msl", "tp"}
-    assert float(size[names.index("t2m")]) > 0.1
+    batches = Batches(dataset, names, SETTINGS, np.random.default_rng(0))
+    fit_regression(model, (batches.draw() for _ in range(20)))
+    size = model.regression.coefficients.detach().abs().amax(dim=1)
+    used = {n: np.flatnonzero(s).tolist() for n, s in zip(names, size.numpy(), strict=True)}
+    winds = {n: [0, 1, 2, 3, 4, 5] for n in ("u10", "v10")}
+    assert used == {n: [0, 1, 2] for n in names} | winds | {"tp": [2], "sp": [0, 2]}
+    assert float(size[names.index("t2m"), 0]) > 0.1
 
 
 def terrain_scene(
@@ -264,8 +275,8 @@ def test_two_numbers_on_terrain_are_worth_what_the_facts_say(scale: int, real: d
     """
     names = real["china"].variables
     model = StaticsOnly(names)
-    model.fit([box_scene(real["west"], WEST, 0, names, scale, scale)])
-    scene = box_scene(real["china"], EVERYWHERE, 0, names, scale, scale)
+    model.fit([box_scene(real["west"], WEST, 0, names, scale, scale, sampling=Sampling.MEANS)])
+    scene = box_scene(real["china"], EVERYWHERE, 0, names, scale, scale, sampling=Sampling.MEANS)
     assert scene.x.shape[-2:] == (201 // scale + 2 * EDGE, 251 // scale + 2 * EDGE)
     target = inside(scene.target, 3, scale)
     methods = Bicubic(), ConservativeBicubic(), model

@@ -14,7 +14,7 @@ from models.cell_means import area_mean
 from models.constants import SCALE_HEIGHT
 from models.downscaler import RATE_LIMIT, Downscaler, barometric
 from models.geometry import Axis, subdivide, with_margin
-from models.interpolation import area_mean, conservative_bicubic
+from models.interpolation import conservative_bicubic
 from models.operator import MEANS, Seen
 from models.regression import POINT_TERMS
 from models.statics import (
@@ -23,9 +23,9 @@ from models.statics import (
     FINE_MARGIN,
     HEIGHT,
     LAND,
+    RATES_REACH,
     SPACING_UNIT,
     STATICS,
-    WINDOW,
     Statics,
     cell_sizes,
     own_rates,
@@ -73,32 +73,65 @@ def known_statics(coarse: Tensor, fine: Tensor, latitude: float = 30.0) -> Stati
     return Statics(coarse, fine, torch.ones(1, 2), cell_sizes(np.full(coarse.shape[-2], latitude), 0.25, 0.25))
 
 
-def test_own_rates_find_a_lapse_rate_per_km_and_a_contrast_of_land_and_sea() -> None:
-    height, land = random(16, 20, high=2500.0), (random(16, 20, seed=1) > 0.5).float()
-    fields = torch.stack([285 - 6.5 * height / 1000, 288 - 4.0 * land])[None]
-    rates = own_rates(fields, two_statics(height, land))
-    assert rates.shape == (1, len(STATICS), 2, 16, 20)
-    inside = slice(WINDOW // 2, -(WINDOW // 2))
-    torch.testing.assert_close(rates[0, HEIGHT, 0, inside, inside], torch.full((12, 16), -6.5), rtol=0.02, atol=0)
-    torch.testing.assert_close(rates[0, LAND, 1, inside, inside], torch.full((12, 16), -4.0), rtol=0.03, atol=0)
+NO_PRIOR = torch.zeros(2)
+
+
+def test_own_rates_find_a_lapse_rate_and_the_step_at_a_coast_at_once() -> None:
+    height, land = random(20, 24, high=2500.0), (random(20, 24, seed=1) > 0.5).float()
+    fields = torch.stack([285 - 6.5 * height / 1000 - 4.0 * land, 5 + 3.0 * land])[None]
+    rates = own_rates(fields, two_statics(height, land), NO_PRIOR)
+    assert rates.shape == (1, len(STATICS), 2, 20, 24)
+    for static, want in ((HEIGHT, (-6.5, 0.0)), (LAND, (-4.0, 3.0))):
+        for v in (0, 1):
+            found = rates[0, static, v, 2:-2, 2:-2]
+            torch.testing.assert_close(found, torch.full_like(found, want[v]), rtol=0.08, atol=0.15)
 
 
 def test_own_rates_are_those_of_the_place() -> None:
-    height = random(12, 24, high=2500.0)
-    lapse = torch.where(torch.arange(24) < 12, -3.0, -9.0)
-    rates = own_rates((280 + lapse * height / 1000)[None, None], two_statics(height, torch.ones(12, 24)))
-    west, east = rates[0, HEIGHT, 0, :, : 12 - WINDOW // 2], rates[0, HEIGHT, 0, :, 12 + WINDOW // 2 :]
+    height = random(12, 36, high=2500.0)
+    lapse = torch.where(torch.arange(36) < 18, -3.0, -9.0)
+    statics = two_statics(height, torch.ones(12, 36))
+    rates = own_rates((280 + lapse * height / 1000)[None, None], statics, torch.zeros(1))[0, HEIGHT, 0]
+    west, east = rates[:, : 18 - RATES_REACH], rates[:, 18 + RATES_REACH :]
     torch.testing.assert_close(west, torch.full_like(west, -3.0), rtol=0.05, atol=0)
     torch.testing.assert_close(east, torch.full_like(east, -9.0), rtol=0.05, atol=0)
+    other = torch.where(torch.arange(36) < 18 - RATES_REACH, 0.0, 50.0)  # what lies beyond the reach does not matter
+    changed = own_rates(
+        (280 + lapse * height / 1000 + other * random(12, 36, seed=3))[None, None], statics, NO_PRIOR[:1]
+    )
+    near = slice(0, 18 - 2 * RATES_REACH)
+    assert torch.equal(changed[0, HEIGHT, 0, :, near], rates[:, near])
 
 
-def test_flat_terrain_has_no_rate_of_its_own() -> None:
-    fields = random(1, 1, 14, 14, low=-1.0)  # K, unrelated to anything
+def test_what_a_range_differs_by_from_the_plain_is_no_lapse_rate() -> None:
+    """A wide massif that is cold for its weather, not for its height: detail knows the lapse rate of its valleys."""
+    x = torch.linspace(-3, 3, 60)
+    massif = 3000 * torch.exp(-(x[:, None] ** 2) - x**2)
+    height = massif + random(60, 60, low=-400.0, high=400.0)
+    field = 285 - 0.02 * massif - 6.5 * (height - massif) / 1000
+    rates = own_rates(field[None, None], two_statics(height, torch.ones(60, 60)), torch.zeros(1))[0, HEIGHT, 0]
+    torch.testing.assert_close(rates, torch.full_like(rates, -6.5), rtol=0.1, atol=0)
+
+
+def test_flat_terrain_has_the_rate_that_it_is_told_and_no_contrast() -> None:
+    fields = random(1, 2, 14, 14, low=-1.0)  # K, unrelated to anything
+    prior = torch.tensor([-6.5, 0.0])
     plateau = two_statics(torch.full((14, 14), 4500.0), torch.ones(14, 14))
-    assert own_rates(fields, plateau).abs().max() < 0.01
+    rates = own_rates(fields, plateau, prior)
+    torch.testing.assert_close(rates[0, HEIGHT], prior[:, None, None].expand(-1, 14, 14))
+    assert rates[0, LAND].abs().max() == 0
     # 5 m of relief would explain hundreds of K/km if it were taken at its word
     bumpy = two_statics(4500 + random(14, 14, high=5.0, seed=1), 1 - 0.01 * random(14, 14, seed=2))
-    assert own_rates(fields, bumpy).abs().max() < 1.0
+    rates = own_rates(fields, bumpy, prior)
+    assert (rates[0, HEIGHT] - prior[:, None, None]).abs().max() < 1.0
+    assert rates[0, LAND].abs().max() < 0.2
+
+
+def test_where_there_is_height_the_field_outweighs_what_it_is_told() -> None:
+    height = random(16, 16, high=2000.0)
+    statics = two_statics(height, torch.ones(16, 16))
+    rates = own_rates((280 + 4.0 * height / 1000)[None, None], statics, torch.tensor([-6.5]))[0, HEIGHT, 0]
+    torch.testing.assert_close(rates, torch.full_like(rates, 4.0), rtol=0.05, atol=0)
 
 
 def test_cells_shrink_towards_the_poles() -> None:
@@ -201,9 +234,7 @@ def test_pressure_of_an_atmosphere_at_rest_is_found_again_from_its_means(scale: 
     """Isothermal and hydrostatic over rough terrain: the regression with its rate of pressure taken as it is."""
     model, cells, temperature = downscaler(), 24, 270.0
     t2m, sp = 0, 1
-    model.regression.coefficients.data[:, sp, POINT_TERMS, len(STATICS) + HEIGHT * 3 + sp] = (
-        1.0  # height, then sp's own rate
-    )
+    model.regression.coefficients.data[sp, POINT_TERMS, HEIGHT] = 1.0  # sp's own rate times the height
     fine = mountains(cells, scale)
     m = FINE_MARGIN
     truth = 101325 * torch.exp(-fine[m:-m, m:-m].double() * G / (R * temperature))
@@ -226,7 +257,7 @@ def test_pressure_of_an_atmosphere_at_rest_is_found_again_from_its_means(scale: 
 
 def test_pressure_on_peaks_and_in_valleys_of_a_plain_is_the_exponential() -> None:
     model, cells, dz = downscaler(), 12, random(24 + 2 * FINE_MARGIN, 24 + 2 * FINE_MARGIN, low=-2000.0, high=2000.0)
-    model.regression.coefficients.data[:, 1, POINT_TERMS, len(STATICS) + HEIGHT * 3 + 1] = 1.0
+    model.regression.coefficients.data[1, POINT_TERMS, HEIGHT] = 1.0
     plain, land = torch.full((cells, cells), 600.0), torch.ones(cells, cells)
     statics = known_statics(two_statics(plain, land), two_statics(600 + dz, torch.ones_like(dz)))
     x = torch.zeros(1, 3, cells, cells)
@@ -260,7 +291,10 @@ def test_rates_are_physical_and_only_where_there_is_something_to_say() -> None:
     standard = rates_of(x, [0, 1, 1], statics)[HEIGHT, 1]
     torch.testing.assert_close(standard, -1000 * G / R * 9e4 / (288.15 - 6.5 * height / 1000))
     assert rates_of(x, [1, 0, 1], statics)[:, 1].abs().max() == 0, "no pressure, no rate of it"
-    assert rates_of(x, [1, 1, 1], statics.without(torch.tensor([[0.0, 1.0]])))[HEIGHT].abs().max() == 0
+    unknown = rates_of(x, [1, 1, 1], statics.without(torch.tensor([[0.0, 1.0]])))
+    assert unknown[HEIGHT, 1].abs().max() == 0
+    told = torch.full((16, 16), -6.5)
+    torch.testing.assert_close(unknown[HEIGHT, 0], told, msg="of no height, what is told")
 
 
 def test_rates_are_cut_where_they_must_be_noise() -> None:

@@ -11,9 +11,8 @@ import torch
 from models.cell_means import area_mean
 from models.downscaler import SLOPE_UNIT, Downscaler
 from models.geometry import subdivide, with_margin
-from models.interpolation import area_mean
+from models.interpolation import conservative_bicubic
 from models.operator import MEANS
-from models.regression import WIND_PREDICTORS
 from models.statics import FINE_MARGIN, HEIGHT, UNIT, Statics, cell_sizes, slopes
 from models.statistics import Statistics, VariableStatistics
 from models.training.methods import build
@@ -59,38 +58,39 @@ def scene(names: tuple[str, ...] = NAMES) -> tuple[torch.Tensor, torch.Tensor, S
 
 
 def wind_predictors(of: Downscaler, x: torch.Tensor, present: torch.Tensor, statics: Statics) -> torch.Tensor:
+    """(V, 3, Qy, Qx): of every variable slopes east and north, and height times the wind."""
     rows = cols = subdivide(12, 3.0)
+    wide = with_margin(rows, FINE_MARGIN), with_margin(cols, FINE_MARGIN)
     with torch.inference_mode():
         encoded = of.encode(x, present, statics, rows, cols, MEANS)
-        return of.predictors(encoded, statics, with_margin(rows, FINE_MARGIN), with_margin(cols, FINE_MARGIN))[0][
-            :, -WIND_PREDICTORS:
-        ]
+        return of.predictors(encoded, statics, *wide)[0][0, :, 3:]
 
 
 def test_speed_up_is_height_above_the_coarse_terrain_times_the_wind() -> None:
     x, present, statics = scene()
-    found = wind_predictors(model(), x, present, statics)
+    t2m, u10, v10 = wind_predictors(model(), x, present, statics)
     rows = cols = subdivide(12, 3.0)
-    with torch.inference_mode():
-        encoded = model().encode(x, present, statics, rows, cols, MEANS)
-    height = (statics.fine - encoded.statics(with_margin(rows, FINE_MARGIN), with_margin(cols, FINE_MARGIN)))[
-        :, HEIGHT
-    ] / UNIT[HEIGHT]
-    torch.testing.assert_close(found[:, 2], 3.0 * height / 0.2)
-    torch.testing.assert_close(found[:, 3], -4.0 * height / 0.4)
-    spacing = slopes(
-        height[:, None] * UNIT[HEIGHT], statics.spacing, with_margin(rows, FINE_MARGIN), with_margin(cols, FINE_MARGIN)
-    )
-    torch.testing.assert_close(found[:, 0], spacing[:, 0] / SLOPE_UNIT / 0.2)
+    wide = with_margin(rows, FINE_MARGIN), with_margin(cols, FINE_MARGIN)
+    height = statics.fine[:, HEIGHT] - conservative_bicubic(statics.coarse, *wide)[:, HEIGHT]
+    torch.testing.assert_close(u10[2], 3.0 * height[0] / UNIT[HEIGHT] / 0.2)
+    torch.testing.assert_close(v10[2], -4.0 * height[0] / UNIT[HEIGHT] / 0.4)
+    slope = slopes(height[:, None], statics.spacing, *wide)[0] / SLOPE_UNIT
+    torch.testing.assert_close(u10[:2], slope / 0.2)
+    torch.testing.assert_close(v10[:2], slope / 0.4)
+    assert float(t2m.abs().max()) == 0, "slopes are for wind"
 
 
-def test_wind_that_is_absent_or_unknown_speeds_nothing_up() -> None:
-    x, present, statics = scene()
-    found = wind_predictors(model(), x, torch.tensor([[1.0, 0.0, 1.0]]), statics)
-    assert float(found[:, 2].abs().max()) == 0
-    assert float(found[:, 3].abs().max()) > 1
-    x, present, statics = scene(("t2m", "v10"))
-    assert float(wind_predictors(model(("t2m", "v10")), x, present, statics)[:, 2].abs().max()) == 0
+def test_wind_that_is_absent_speeds_nothing_up() -> None:
+    x, _, statics = scene()
+    x[:, 1] = 0.0
+    _, u10, v10 = wind_predictors(model(), x, torch.tensor([[1.0, 0.0, 1.0]]), statics)
+    assert float(u10[2].abs().max()) == 0
+    assert float(v10[2].abs().max()) > 1
+
+
+def test_a_wind_of_one_component_is_regressed_all_the_same() -> None:
+    whole, (x, present, statics) = wind_predictors(model(), *scene()), scene(("t2m", "v10"))
+    torch.testing.assert_close(wind_predictors(model(("t2m", "v10")), x, present, statics)[1], whole[2])
 
 
 def test_without_terrain_there_is_no_slope() -> None:
@@ -104,6 +104,8 @@ def test_a_mirrored_world_has_mirrored_slopes() -> None:
     mirrored = x.clone()
     mirrored[:, 1] *= -1
     a, b = (wind_predictors(model(), f, present, s).cpu() for f, s in ((x, statics), (mirrored, flipped)))
-    torch.testing.assert_close(b.flip(-1)[:, 0], -a[:, 0], atol=1e-4, rtol=1e-4)
-    torch.testing.assert_close(b.flip(-1)[:, 1], a[:, 1], atol=1e-4, rtol=1e-4)
-    torch.testing.assert_close(b.flip(-1)[:, 2], -a[:, 2], atol=1e-4, rtol=1e-4)
+    u10, v10 = (b.flip(-1)[i] for i in (1, 2))
+    torch.testing.assert_close(u10[0], -a[1, 0], atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(u10[1], a[1, 1], atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(u10[2], -a[1, 2], atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(v10[2], a[2, 2], atol=1e-4, rtol=1e-4)

@@ -9,8 +9,6 @@ import pytest
 import torch
 from torch import Tensor
 
-from models.geometry import Axis, subdivide
-from models.interpolation import area_mean, conserved
 from models.operator import Sampling
 from models.statics import FINE_MARGIN, cell_sizes
 from models.training.batches import Batch
