@@ -133,7 +133,7 @@ section 8.4). *Bits for 99 %* hold that share of the mutual information of neigh
 {fields.ROWS} x {fields.WIDE} points; rain where it rains. Package `xbitinfo` 0.0.7 finds the same
 information in every mantissa bit. The HRES file itself cannot be asked: GRIB's packing is information too.
 
-More are kept than hold information, because the gate asks more: averaged over the cells of the input, the product
+More are kept than hold information, because more is asked: averaged over the cells of an input of means, the product
 is the input, to 0.01 of its standard deviation. *Areas*: what rounding alone adds to that, in areas of 20 x 35
 input cells, a province; the worst are calm seas, where temperature deviates by 0.2 K. *Contours*: how far rounding
 moves an isoline, in grid points, exceeded at one point in a hundred. At 13 bits isobars every hectopascal show

@@ -45,7 +45,9 @@ class GateLimits(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    recoarsening: Positive = 0.01  # hard; of the input's standard deviation: product averaged back against its input
+    # hard; of the input's standard deviation: product through its input's operator against the input. Where terrain
+    # is finer than the input's, samples at the points differ by what it is higher or lower there
+    recoarsening: Positive = 0.05
     seam: Positive = 1.5  # hard; mean jump across a tile's border over the largest within ten points of it
     # hard; RMSE against stations over the highest of the last `history_days`, where so many cycles are known
     history: Positive = 2.0
