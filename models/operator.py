@@ -41,6 +41,7 @@ class Operator:
 # ("Interpolation"), ecmwf/mir DefaultParametrisation.cc: linear on the native points, O1280 and N320
 IFS = Operator(Sampling.SAMPLES, 9.0)
 ERA5 = Operator(Sampling.SAMPLES, 31.0)
+ERA5_LAND = Operator(Sampling.SAMPLES, 9.0)  # doi:10.5194/essd-13-4349-2021: on O1280
 CELL_MEANS = Operator(Sampling.MEANS, 0.0)
 
 

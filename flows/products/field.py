@@ -192,7 +192,7 @@ def super_resolve_file(
     interpolator = None if package is not None else interpolation(method)
     with _read(source, variables) as (assembled, fields):
         target = target_grid(assembled.grid, scale, spacing, like)
-        operator = operator_of(assembled.origin, assembled.means, sampling_of(input_is))
+        operator = operator_of(assembled.origin, assembled.grid.dlat, assembled.means, sampling_of(input_is))
         relief = static_fields(Path(terrain), assembled.grid, target, target, operator) if terrain else None
         prepared = Prepared(fields, assembled.grid, operator, relief)
         if package is not None:

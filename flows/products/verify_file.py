@@ -39,7 +39,9 @@ def _read(file: str) -> tuple[Gridded, Operator]:
         assembled = assemble(headers, lambda grid: grid, list(VARIABLES), [])
         if not assembled.dated:
             raise BadInput(f"{file}: does not say of what time it is; add a coordinate `time`")
-        return Gridded(assembled.load(), assembled.grid), operator_of(assembled.origin, assembled.means)
+        return Gridded(assembled.load(), assembled.grid), operator_of(
+            assembled.origin, assembled.grid.dlat, assembled.means
+        )
 
 
 def verify_file(grid: str, stations: str, coarse: str | None = None, terrain: str | None = None) -> Verification:

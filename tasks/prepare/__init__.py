@@ -90,7 +90,7 @@ def terrain_of(region: Region, grid: Grid, operator: Operator) -> StaticFields |
 def prepare_files(files: list[str], region: Region, halo: int) -> tuple[Assembled, Prepared]:
     """Files for a region, in memory: for whoever wants their fields and no product."""
     with opened(files, region, halo) as assembled:
-        operator = operator_of(assembled.origin, assembled.means, region.input_is)
+        operator = operator_of(assembled.origin, assembled.grid.dlat, assembled.means, region.input_is)
         statics = terrain_of(region, assembled.grid, operator)
         return assembled, Prepared(assembled.load(), assembled.grid, operator, statics)
 
@@ -114,7 +114,7 @@ def prepare(
     """
     with opened(files, region, halo) as assembled:
         cycle = cycle or Cycle(source="file", time=assembled.init)
-        operator = operator_of(assembled.origin, assembled.means, region.input_is)
+        operator = operator_of(assembled.origin, assembled.grid.dlat, assembled.means, region.input_is)
         statics = terrain_of(region, assembled.grid, operator)
         available = _halo_of(assembled.grid, region, halo)
         _warn(region, assembled, available, halo)

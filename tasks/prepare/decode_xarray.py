@@ -99,15 +99,18 @@ def _slices(field: xr.DataArray, file: str) -> Iterator[tuple[datetime, datetime
         yield init, valid, init == valid, field
 
 
-def _origin(attributes: str) -> str:
-    """Whose data it is, as far as the file's attributes say."""
-    if "reanalysis" in attributes or "'ea'" in attributes:
+def _origin(ds: xr.Dataset, field: xr.DataArray) -> str:
+    """Whose data it is, as far as the file says: by its attributes, or as the Climate Data Store writes its files.
+
+    These come of GRIB and say nothing of a reanalysis, but they alone have a coordinate `expver`, or, until 2024, the
+    store's adaptor in their history.
+    """
+    attributes = str(ds.attrs) + str(field.attrs)
+    if "reanalysis" in attributes or "'ea'" in attributes or "adaptor.mars.internal" in attributes:
         return "era5"
-    return (
-        "ifs"
-        if "ECMWF IFS" in attributes or "ECMWF HRES" in attributes or "ECMWF open data" in attributes
-        else "unknown"
-    )
+    if any(words in attributes for words in ("ECMWF IFS", "ECMWF HRES", "ECMWF open data")):
+        return "ifs"
+    return "era5" if "expver" in ds.variables and "'ecmf'" in attributes else "unknown"
 
 
 def _means(attributes: Mapping[Any, Any]) -> bool:
@@ -132,7 +135,7 @@ def scan_xarray(ds: xr.Dataset, wanted: set[str], file: str) -> Iterator[FieldHe
         if odd:
             raise UnreadableFile(f"{file}: {name} has a dimension {odd[0]}; select one member of it first")
         assert_converts(field, variable, file)
-        origin, means = _origin(str(ds.attrs) + str(field.attrs)), _means(field.attrs)
+        origin, means = _origin(ds, field), _means(field.attrs)
         for init, valid, analysis, piece in _slices(field, file):
             label = f"{file} {name} at {valid:%Y-%m-%dT%H:%M}"
             yield FieldHeader(

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from models.operator import CELL_MEANS, ERA5, IFS, Operator, Sampling
+from models.operator import CELL_MEANS, ERA5, ERA5_LAND, IFS, Operator, Sampling
 from tasks.errors import BadInput
 
 OF_ORIGIN = {"ifs": IFS, "era5": ERA5}  # references are in `models.operator`
+ERA5_LAND_BELOW = 0.2  # degrees: ERA5 comes every 0.25, ERA5-Land every 0.1
 WORDS = tuple(str(s) for s in Sampling)
 
 
@@ -18,12 +19,14 @@ def sampling_of(word: str | None) -> Sampling | None:
     return Sampling(word)
 
 
-def operator_of(origin: str, means: bool, said: Sampling | None = None) -> Operator:
-    """Of fields of an origin (ifs, era5, unknown), which the file calls means over cells or not.
+def operator_of(origin: str, spacing: float, means: bool, said: Sampling | None = None) -> Operator:
+    """Of fields of an origin (ifs, era5, unknown) with points every `spacing` degrees, means over cells or not.
 
     `said`: what the user says, which overrules the file. Where nobody says anything these are samples of a 9 km model:
     nearly every regular grid that is handed out is made so, and most come from that model.
     """
     if said is Sampling.MEANS or (said is None and means):
         return CELL_MEANS
+    if origin == "era5" and spacing < ERA5_LAND_BELOW:
+        return ERA5_LAND
     return OF_ORIGIN.get(origin, IFS)
