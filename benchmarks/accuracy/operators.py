@@ -1,26 +1,29 @@
-"""A package or a run beside every simple way: exact, sampled and means, RMSE of ours over the best of them.
+"""How good the package is, beside every simple way and regressions: writes docs/accuracy.md and its numbers.
 
-    python -m benchmarks.accuracy.operators evaluation.npz training.npz PACKAGE_OR_EXPERIMENT.toml [exact sampled means]
+    python -m benchmarks.accuracy.operators evaluation.npz training.npz PACKAGE_OR_EXPERIMENT.toml [--only exact ...]
 
 *exact*: every second and every fourth point of real 0.25 degree fields, scored at the points between. *sampled*: 0.1
-degree fields read linearly on a coarser lattice. *means*: over coarser cells. Needs torch and numpy alone.
+degree fields read linearly on a coarser lattice. *means*: over coarser cells. The numbers need torch and numpy alone.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
 import torch
 
+from benchmarks.accuracy import operators_page
+from benchmarks.accuracy.rows import Row
 from models.baselines.regression import NeighbourhoodRegression, StaticsOnly
 from models.baselines.simple import simple_ways
 from models.downscaler import Downscaler
-from models.operator import Sampling
+from models.operator import MEANS, Sampling
 from models.package import ModelPackage
 from models.training.batches import Batch
 from models.training.data import Dataset, load
@@ -29,31 +32,12 @@ from models.training.experiment import Experiment
 from models.training.scenes import box_scene
 from models.training.train import Trainer
 
+ROOT = Path(__file__).parents[2]
+RESULTS = ROOT / "benchmarks" / "results" / "operators.json"
 FINE = ("hres-test", "arpege-nw", "kerala")  # 0.1 degree; the others are 0.25
 SCALES = {"exact": (2.0, 4.0), "sampled": (2.0, 2.5, 3.0, 4.0, 6.0, 8.0), "means": (2.0, 2.5, 3.0, 4.0, 6.0, 8.0)}
-REGRESSIONS = {"terrain": StaticsOnly, "5x5": NeighbourhoodRegression}
-
-
-@dataclass(frozen=True)
-class Row:
-    """One case: RMSE of ours and of every other way."""
-
-    kind: str
-    dataset: str
-    variable: str
-    scale: float
-    ours: float
-    others: dict[str, float]
-
-    @property
-    def best(self) -> str:
-        """The lowest of the others."""
-        return min(self.others, key=self.others.__getitem__)
-
-    @property
-    def ratio(self) -> float:
-        """Ours over it."""
-        return self.ours / self.others[self.best]
+REGRESSIONS = {"terrain regression": StaticsOnly, "5x5 regression": NeighbourhoodRegression}
+OURS, MISTAKEN = "finescale", "taken for means"
 
 
 def open_model(name: str) -> Downscaler:
@@ -81,23 +65,28 @@ def rows_of(
     squares: dict[str, list[np.ndarray]] = defaultdict(list)
     for time in range(dataset.times):
         s = box_scene(dataset, EVERYWHERE, time, names, scale, scale, sampling=sampling)
-        args = (s.x, s.present, s.statics, s.rows, s.cols, s.seen)
-        t = s.to(next(model.parameters()).device)
-        ours = model(t.x, t.present, t.statics, t.rows, t.cols, t.seen).cpu()
-        ways = {"ours": ours} | simple_ways(s, names)
-        ways |= {n: m(*args) for n, m in fitted.items()}
+        device = next(model.parameters()).device
+        ways = {OURS: _forecast(model, s, device)} | simple_ways(s, names)
+        if sampling is Sampling.SAMPLES:
+            ways[MISTAKEN] = _forecast(model, replace(s, seen=MEANS), device)
+        ways |= {n: m(s.x, s.present, s.statics, s.rows, s.cols, s.seen) for n, m in fitted.items()}
         where = torch.from_numpy(between(s)) if kind == "exact" else torch.ones(s.target.shape[-2:], dtype=torch.bool)
+        amounts = [i for i, v in enumerate(model.statistics.variables.values()) if v.amount]
         for name, fine in ways.items():
-            if name in ("ours", *fitted):
-                for i in (i for i, v in enumerate(model.statistics.variables.values()) if v.amount):
-                    fine[:, i].clamp_(min=0)
+            fine[:, amounts] = fine[:, amounts].clamp(min=0)
             error = (fine.double() - s.target.double())[0][:, where]
             squares[name].append((error**2).mean(dim=1).numpy())
     rmse = {n: np.sqrt(np.mean(v, axis=0)) for n, v in squares.items()}
     for i, variable in enumerate(names):
         if variable in dataset.fields:
-            others = {n: float(v[i]) for n, v in rmse.items() if n != "ours"}
-            yield Row(kind, dataset.name, variable, scale, float(rmse["ours"][i]), others)
+            found = {n: float(v[i]) for n, v in rmse.items()}
+            ours, mistaken = found.pop(OURS), found.pop(MISTAKEN, None)
+            yield Row(kind, dataset.name, variable, scale, ours, found, mistaken)
+
+
+def _forecast(model: Downscaler, scene: Batch, device: torch.device) -> torch.Tensor:
+    s = scene.to(device)
+    return model(s.x, s.present, s.statics, s.rows, s.cols, s.seen).cpu()
 
 
 def table(model: Downscaler, evaluation: Path, training: Path, kinds: list[str]) -> list[Row]:
@@ -106,6 +95,7 @@ def table(model: Downscaler, evaluation: Path, training: Path, kinds: list[str])
     names, rows = model.statistics.names, []
     for kind in kinds:
         for scale in SCALES[kind]:
+            print(f"{kind} x{scale:g}", flush=True)
             fitted = {}
             if kind != "exact":
                 sampling = Sampling.MEANS if kind == "means" else Sampling.SAMPLES
@@ -120,23 +110,28 @@ def table(model: Downscaler, evaluation: Path, training: Path, kinds: list[str])
 
 def main() -> None:
     """Command line."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("evaluation", type=Path)
     parser.add_argument("training", type=Path)
     parser.add_argument("model")
-    parser.add_argument("kinds", nargs="*", default=list(SCALES))
+    parser.add_argument("--only", nargs="*", default=list(SCALES), choices=list(SCALES))
     parser.add_argument("--device", default="cpu")
+    parser.add_argument("--results", type=Path, default=RESULTS)
+    parser.add_argument("--page", type=Path, help="to write, like docs/accuracy.md; default: print a summary alone")
     args = parser.parse_args()
-    rows = table(open_model(args.model).to(args.device), args.evaluation, args.training, args.kinds)
-    for kind in args.kinds:
-        print(f"{kind}: RMSE of ours / of the best other way")
-        some = [r for r in rows if r.kind == kind]
-        for dataset in dict.fromkeys(r.dataset for r in some):
-            for variable in dict.fromkeys(r.variable for r in some if r.dataset == dataset):
-                here = [r for r in some if (r.dataset, r.variable) == (dataset, variable)]
-                print(f"  {dataset:20} {variable:4}", *(f"x{r.scale:g} {r.ratio:.3f} ({r.best})" for r in here))
-        ratios = [r.ratio for r in some]
-        print(f"  mean {np.mean(ratios):.3f}, {sum(r >= 1 for r in ratios)} of {len(ratios)} not below 1", flush=True)
+    rows = table(open_model(args.model).to(args.device), args.evaluation, args.training, args.only)
+    known = json.loads(args.results.read_text()) if args.results.exists() else []
+    kept = [r for r in known if r["kind"] not in args.only]
+    args.results.write_text("[\n" + ",\n".join(json.dumps(r) for r in [*kept, *map(_short, rows)]) + "\n]\n")
+    print(operators_page.summary(rows))
+    if args.page:
+        found = [Row(**r) for r in json.loads(args.results.read_text())]
+        args.page.write_text(operators_page.page(found))
+
+
+def _short(row: Row) -> dict:
+    """With as many digits as mean something."""
+    return json.loads(json.dumps(asdict(row)), parse_float=lambda v: float(f"{float(v):.5g}"))
 
 
 if __name__ == "__main__":
