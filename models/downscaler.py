@@ -171,16 +171,22 @@ class Downscaler(nn.Module):
         stats = self.statistics.variables
         ground = [i for i, s in enumerate(stats.values()) if s.hydrostatic]
         products[:, HEIGHT, ground] *= barometric(difference[:, HEIGHT])[:, None]
+        between = away(rows, cols, encoded.seen).to(products)  # what the samples have in them already
+        b, _, v = products.shape[:3]
         out = products.new_zeros(b, v, PREDICTORS, len(rows), len(cols))
         out[:, :, :2] = products.transpose(1, 2)
         out[:, :, 2] = encoded.interpolant(rows, cols) - bilinear(encoded.x, rows, cols)
+        coarse = encoded.statics(rows, cols), bilinear(statics.coarse, rows, cols)
+        sharper = (coarse[0] - coarse[1]) / per_static(UNIT, difference)
+        out[:, :, 3] = rates[:, HEIGHT] * sharper[:, HEIGHT : HEIGHT + 1]
+        out[:, :, 4] = bilinear(detail(encoded.x), rows, cols) * between
+        rougher = bilinear(detail(statics.coarse), rows, cols) / per_static(UNIT, difference) * between
+        out[:, :, 5:7] = (rates * rougher[:, :, None]).transpose(1, 2)
         slope = slopes(difference[:, HEIGHT : HEIGHT + 1], statics.spacing, rows, cols) / SLOPE_UNIT
-        # what the terrain's slope does to wind, the samples have in them
-        between = away(rows, cols, encoded.seen).to(out)
         for i in (i for i, n in enumerate(stats) if n in WIND):
-            out[:, i, 3:5] = slope * between
+            out[:, i, 7:9] = slope * between
             speed = bilinear(encoded.x[:, i : i + 1], rows, cols)[:, 0]
-            out[:, i, 5] = speed * difference[:, HEIGHT] / UNIT[HEIGHT] * between
+            out[:, i, 9] = speed * difference[:, HEIGHT] / UNIT[HEIGHT] * between
         return out / self.sigma(encoded, rows, cols)[:, :, None].clamp(min=1e-9), difference
 
     def forward(self, x: Tensor, present: Tensor, statics: Statics, rows: Axis, cols: Axis, seen: Seen) -> Tensor:

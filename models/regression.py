@@ -9,17 +9,19 @@ from models.operator import Sampling, Seen
 
 POINT_TERMS, MEAN_TERMS = 5, 3
 TERMS = POINT_TERMS + MEAN_TERMS
-# of every variable: its own rate with height times fine minus coarse height, the same from sea to land, what cubic
-# interpolation adds to bilinear; of wind also the slope that the coarse terrain lacks, east and north, and its height
-# times the wind
-PREDICTORS = 6
+# of every variable: its own rate with height times fine minus coarse height, the same from sea to land; what cubic
+# interpolation adds to bilinear, of the field and of the coarse height times its rate; what smoothing takes off, of the
+# field and of coarse height and land times its rates. Of wind also the slope that the coarse terrain lacks, east and
+# north, and its height times the wind
+PREDICTORS = 10
 
 
 class StaticRegression(nn.Module):
     """Linear in what the input itself says of terrain and coast, and in terrain's work on wind; starts at zero.
 
     Rates of change are each field's own: those of one winter's night, fitted elsewhere, make another day worse, and
-    another variable's rates leave a hole where that one is not there. For wind: the slope that the coarse terrain lacks
+    another variable's rates leave a hole where that one is not there. How sharp an interpolation is best
+    differs between a field's terrain part and the rest, which the rates tell apart. For wind: the slope that the coarse terrain lacks
     (air drains down it, or is led along it), and height above the coarse terrain times the wind (summits are windier
     than valleys). Every coefficient is a parabola of the octaves between input and target (a slope of 10 km does to
     wind at x2 what one of 40 km does not), one for samples, where it also depends on what the input's footprint hides,
