@@ -14,8 +14,8 @@ from models.geometry import Axis, subdivide
 from models.inr import INR, INRConfig
 from models.inr.decoder import CoordinateLinearBranch, NeighbourhoodNonlinearBranch, on_grid
 from models.inr.queries import Queries
-from models.interpolation import conservative_bicubic
-from models.operator import MEANS
+from models.interpolation import bicubic, conservative_bicubic
+from models.operator import MEANS, Sampling, Seen
 from models.statics import FINE_MARGIN, Statics
 from models.statistics import Statistics, VariableStatistics
 from models.training.methods import build
@@ -145,11 +145,45 @@ def test_what_the_regression_leaves_scales_the_network_where_statics_are_known()
             model(x, present, statics, rows, cols, MEANS) - base,
             model(x, present, blind, rows, cols, MEANS) - base,
         )
-        model.unexplained[:, 0] = 0.25
+        model.unexplained[0] = 0.25
         torch.testing.assert_close(
             model(x, present, statics, rows, cols, MEANS)[:, 0] - base[:, 0], whole[:, 0] / 4, atol=2e-4, rtol=1e-3
         )
         torch.testing.assert_close(model(x, present, blind, rows, cols, MEANS) - base, alone, atol=2e-4, rtol=1e-3)
+
+
+def test_of_what_the_network_says_what_holds_elsewhere_is_kept() -> None:
+    """By sampling: what is said of means is not shrunk by what is kept of samples."""
+    model = make(trained=True)
+    model.regression.coefficients.data.zero_()
+    rows = cols = subdivide(12, 2.0)
+    x, present, statics = inputs(12, 12, rows, cols)
+    base = conservative_bicubic(x, rows, cols)
+    with torch.inference_mode():
+        whole = model(x, present, statics, rows, cols, MEANS) - base
+        model.shrinkage[list(Sampling).index(Sampling.MEANS)] = torch.tensor([0.25, 1.0])
+        model.shrinkage[list(Sampling).index(Sampling.SAMPLES)] = 0.0
+        less = model(x, present, statics, rows, cols, MEANS) - base
+        torch.testing.assert_close(less[:, 0], whole[:, 0] / 4, atol=2e-4, rtol=1e-3)
+        torch.testing.assert_close(less[:, 1], whole[:, 1])
+        samples = Seen(Sampling.SAMPLES, 0.5, 0.5)
+        nothing = model(x, present, statics, rows, cols, samples)
+        torch.testing.assert_close(nothing, bicubic(x, rows, cols))
+
+
+@pytest.mark.parametrize("scale", [2.0, 4.0])
+def test_samples_are_given_back_at_their_points_but_for_a_little(scale: float) -> None:
+    """The network learns what lies between: at a sample of the field asked for next to nothing of its word is left."""
+    model = make(trained=True)
+    model.regression.coefficients.data.zero_()
+    axis = Axis(np.arange(int(13 * scale)) / scale, 1 / scale)
+    x, present, statics = inputs(14, 14, axis, axis)
+    seen = Seen(Sampling.SAMPLES, 1 / scale, 1 / scale)
+    with torch.inference_mode():
+        said = model(x, present, statics, axis, axis, seen)[:, 0] - bicubic(x, axis, axis)[:, 0]
+    step = int(scale)
+    at, between = said[:, ::step, ::step], said[:, step // 2 :: step, step // 2 :: step]
+    assert float(at.square().mean()) < 0.1 * float(between.square().mean())
 
 
 PARTS = ("modulator", "aggregation", "linear_branch", "nonlinear_branch", "attention_fusion", "terrain_channels")

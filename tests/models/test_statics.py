@@ -103,6 +103,14 @@ def test_own_rates_are_those_of_the_place() -> None:
     assert torch.equal(changed[0, HEIGHT, 0, :, near], rates[:, near])
 
 
+def test_own_rates_are_float32_under_autocast() -> None:
+    height, land = random(16, 16, high=2500.0), (random(16, 16, seed=1) > 0.5).float()
+    fields, statics = (280 - 6.5 * height / 1000 - 4.0 * land)[None, None], two_statics(height, land)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        reduced = own_rates(fields, statics, torch.zeros(1))
+    torch.testing.assert_close(reduced, own_rates(fields, statics, torch.zeros(1)))
+
+
 def test_what_a_range_differs_by_from_the_plain_is_no_lapse_rate() -> None:
     """A wide massif that is cold for its weather, not for its height: detail knows the lapse rate of its valleys."""
     x = torch.linspace(-3, 3, 60)

@@ -63,7 +63,7 @@ def wind_predictors(of: Downscaler, x: torch.Tensor, present: torch.Tensor, stat
     wide = with_margin(rows, FINE_MARGIN), with_margin(cols, FINE_MARGIN)
     with torch.inference_mode():
         encoded = of.encode(x, present, statics, rows, cols, MEANS)
-        return of.predictors(encoded, statics, *wide)[0][0, :, 3:]
+        return of.predictors(encoded, statics, *wide)[0][0, :, -3:]
 
 
 def test_speed_up_is_height_above_the_coarse_terrain_times_the_wind() -> None:

@@ -1,4 +1,4 @@
-"""Scenes: coarse fields are area means of what they are scored against."""
+"""Scenes: coarse fields are samples or means of what they are scored against."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from models.geometry import subdivide
 from models.operator import Sampling
 from models.statics import FINE_MARGIN, cell_sizes
 from models.training.batches import Batch
@@ -77,6 +78,17 @@ def test_samples_of_a_scene_are_the_field_at_its_points(sy: float, sx: float, da
         torch.testing.assert_close(got, want, rtol=1e-5, atol=1e-4)
     assert scene.rows.centres[0] == EDGE
     assert scene.rows.width == pytest.approx(1 / sy)
+
+
+@pytest.mark.parametrize("ratio", [2, 3, 4])
+def test_centred_points_lie_in_the_middle_of_their_queries(ratio: int, dataset: Dataset) -> None:
+    """As the pixels of a network of one ratio do."""
+    scene = box_scene(dataset, BOX, 0, NAMES, ratio, ratio, centred=True)
+    assert scene.target.shape[-2:] == (41 // ratio * ratio, 49 // ratio * ratio)
+    np.testing.assert_allclose(scene.rows.centres, subdivide(41 // ratio, ratio).centres + EDGE)
+    first, last = (ratio - 1) // 2, ratio // 2  # at even ratios between two pixels of each axis
+    corners = [scene.target[..., i::ratio, j::ratio] for i in (first, last) for j in (first, last)]
+    torch.testing.assert_close(core(scene.x), sum(corners) / 4, rtol=1e-5, atol=1e-4)
 
 
 def test_around_a_scene_its_edge_is_repeated(dataset: Dataset) -> None:

@@ -12,6 +12,7 @@ import pytest
 import torch
 
 from models.interpolation import interpolant
+from models.operator import Sampling
 from models.statistics import VARIABLES
 from models.training.batches import Batches, BatchSettings
 from models.training.data import MISSING, Box, load
@@ -105,6 +106,32 @@ def test_training_lowers_the_loss(tmp_path: Path) -> None:
     assert trainer.statistics.variables["t2m"].mean == pytest.approx(275, abs=8)
 
 
+def test_a_run_ends_with_the_network_that_was_best_on_the_validation_box(tmp_path: Path) -> None:
+    trainer = Trainer(experiment(tmp_path, "best", 9))  # three reports
+    given, seen = iter([0.9, 0.7, 0.8]), []
+
+    def score() -> float:
+        seen.append({k: v.clone() for k, v in trainer.average.named_parameters()})
+        return next(given)
+
+    trainer.score = score
+    trainer.run()
+    assert [h["score"] for h in trainer.history] == [0.9, 0.7, 0.8]
+    ended = dict(trainer.average.named_parameters())
+    assert all(torch.equal(ended[k], v) for k, v in seen[1].items())
+    assert any(not torch.equal(ended[k], v) for k, v in seen[2].items())
+    again = Trainer(experiment(tmp_path, "best", 9)).average.state_dict()
+    assert all(torch.equal(again[k], v) for k, v in trainer.average.state_dict().items())
+
+
+def test_validation_is_of_samples_and_of_means(tmp_path: Path) -> None:
+    trainer = Trainer(experiment(tmp_path, "cases", 3))
+    cases = [(s.seen.sampling, s.rows.scale) for s in trainer.validation()]
+    assert cases == [(m, pytest.approx(scale)) for scale in (2.5, 4.0) for m in (Sampling.SAMPLES, Sampling.MEANS)]
+    logs = [torch.log(after / before) for before, after in (validate(trainer.average, s) for s in trainer.validation())]
+    assert trainer.score() == pytest.approx(float(torch.cat(logs).mean().exp()))
+
+
 def test_statistics_of_other_data_are_refused(tmp_path: Path) -> None:
     first = experiment(tmp_path, "first", 3)
     Trainer(first)
@@ -150,23 +177,28 @@ def test_peers_train_at_their_ratio(published: bool, tmp_path: Path) -> None:
 
 def test_validation_scores_interpolation_and_model_on_the_same_points(tmp_path: Path) -> None:
     trainer = Trainer(replace(experiment(tmp_path, "validate", 6), windows=40, regression_windows=80))
-    before, after = validate(trainer.average, trainer.main, 2.5)
+    scene = trainer.scene(trainer.main, 2.5)
+    before, after = validate(trainer.average, scene)
     assert float(before.min()) > 0
     i = list(VARIABLES).index("t2m")
     assert after[i] < 0.95 * before[i], "t2m follows the terrain (and noise): the regression alone sees that"
     trainer.average.regression.coefficients.data.zero_()
-    torch.testing.assert_close(*validate(trainer.average, trainer.main, 2.5))  # untrained: the interpolation
+    torch.testing.assert_close(*validate(trainer.average, scene))  # untrained: the interpolation
 
 
 def test_under_autocast_the_regression_stays_in_float32(tmp_path: Path) -> None:
     """What it says of a peak is tens of residual sigmas: in bf16 a tenth of one would be lost."""
     trainer = Trainer(experiment(tmp_path, "bf16", 3, precision="bfloat16"))
     batch, model = trainer.draw(), trainer.model
-    encoded = model.encode(batch.x, batch.present, batch.statics, batch.rows, batch.cols, batch.seen)
     model.regression.coefficients.data.mul_(30)
-    _, whole = model.at_queries(encoded, batch.statics, batch.rows, batch.cols)
+
+    def regressed() -> torch.Tensor:
+        encoded = model.encode(batch.x, batch.present, batch.statics, batch.rows, batch.cols, batch.seen)
+        return model.at_queries(encoded, batch.statics, batch.rows, batch.cols)[1]
+
+    whole = regressed()
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        _, reduced = model.at_queries(encoded, batch.statics, batch.rows, batch.cols)
+        reduced = regressed()
     assert float(whole.abs().max()) > 10
     torch.testing.assert_close(reduced, whole, atol=1e-3, rtol=0)
 
