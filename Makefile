@@ -4,7 +4,7 @@
 # make status: its parts, pools and logs.
 # make clients: the JavaScript packages that tests open products with; needs npm.
 # make page: build the page that shows products (Node.js); `finescale serve` serves it. make page-test, page-lint: its own.
-# make accuracy: docs/accuracy.md from results. make bench: speed beside other methods, 25 minutes.
+# make accuracy: docs/accuracy/networks.md from results. make bench: speed beside other methods, 25 minutes.
 # make bench-compare: what has become slower since the last kept result, three minutes.
 PYTHON ?= python3
 VENV := .venv

@@ -196,6 +196,16 @@ def continuous_weights(source: Axis, count: int) -> np.ndarray:
     return np.asarray(mean @ prefilter)
 
 
+class Bilinear(nn.Module):
+    """Bilinear at the query centres."""
+
+    reach = 1
+
+    def forward(self, x: Tensor, present: Tensor, statics: Statics, rows: Axis, cols: Axis, seen: Seen) -> Tensor:
+        """As `Downscaler.forward`."""
+        return bilinear(x, rows, cols)
+
+
 class Bicubic(nn.Module):
     """Bicubic at the query centres; knows nothing of area means."""
 

@@ -20,12 +20,12 @@ class StaticRegression(nn.Module):
     """Linear in what the input itself says of terrain and coast, and in terrain's work on wind; starts at zero.
 
     Rates of change are each field's own: those of one winter's night, fitted elsewhere, make another day worse, and
-    another variable's rates leave a hole where that one is not there. How sharp an interpolation is best
-    differs between a field's terrain part and the rest, which the rates tell apart. For wind: the slope that the coarse terrain lacks
-    (air drains down it, or is led along it), and height above the coarse terrain times the wind (summits are windier
-    than valleys). Every coefficient is a parabola of the octaves between input and target (a slope of 10 km does to
-    wind at x2 what one of 40 km does not), one for samples, where it also depends on what the input's footprint hides,
-    and one for cell means.
+    another variable's rates leave a hole where that one is not there. How sharp an interpolation is best differs
+    between a field's terrain part and the rest, which the rates tell apart. For wind: the slope that the coarse terrain
+    lacks (air drains down it, or is led along it), and height above the coarse terrain times the wind (summits are
+    windier than valleys). Every coefficient is a parabola of the octaves between input and target (a slope of 10 km
+    does to wind at x2 what one of 40 km does not), one for samples, where it also depends on what the input's footprint
+    hides, and one for cell means.
     """
 
     def __init__(self, variables: int) -> None:

@@ -1,4 +1,4 @@
-"""The pictures of docs/accuracy.md: spectra, example maps, RMSE against scale."""
+"""The pictures of docs/accuracy/networks.md: spectra, example maps, RMSE against scale."""
 
 from __future__ import annotations
 

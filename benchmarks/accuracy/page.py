@@ -1,7 +1,7 @@
-"""Writes docs/accuracy.md and its pictures: `python -m benchmarks.accuracy.page`.
+"""Writes docs/accuracy/networks.md and its pictures: `python -m benchmarks.accuracy.page`.
 
-From what `python -m models.training.evaluate models/experiments/accuracy.toml` has scored, and from `finescale field`
-on the demo cycle. No number on the page is typed by hand; methods that have not been scored are named and left out.
+From what `python -m models.training.evaluate models/experiments/accuracy.toml` has scored. No number on the page is
+typed by hand; methods that have not been scored are named and left out.
 """
 
 from __future__ import annotations
@@ -11,14 +11,11 @@ import os
 import tomllib
 from pathlib import Path
 
-from benchmarks.accuracy import figures, prose, tables, test_box
+from benchmarks.accuracy import figures, prose, tables
 from benchmarks.accuracy.results import ABLATION, EQUAL, SHIPPED, WHOLE, Results, label
 from models.training.evaluate import BLOCK, RAIN_THRESHOLD, RAIN_WINDOW
 from models.training.scenes import EDGE
-from tasks.downscale.packages import open_package
-from tasks.errors import ModelMismatch
 from tasks.present import display
-from tasks.version import VERSION
 
 ROOT = Path(__file__).parents[2]
 SUITE = ROOT / "models" / "experiments" / "accuracy.toml"
@@ -128,23 +125,11 @@ def pictures(results: Results, maps: Path, out: Path, suite: Path) -> str:
             drawn, words = path, f"{words} {prose.KEPT}"
         found.append((drawn, words))
     found.append((figures.curves(results, out / "scales.png"), prose.CURVES.format(top=figures.TOP)))
-    shown = [f"{words}\n\n![{path.stem}]({out.name}/{path.name})\n\n" for path, words in found if path is not None]
+    shown = [f"{words}\n\n![{path.stem}]({path.name})\n\n" for path, words in found if path is not None]
     return "## Pictures\n\n" + ("".join(shown) or "Nothing to draw yet.\n\n")
 
 
-def product_section(model: str | None) -> str:
-    """The demo cycle through `finescale field`: what users get. Left out without a model."""
-    if model is None:
-        return prose.PRODUCT.format(body="Not run.")
-    try:
-        package = open_package(model)
-    except ModelMismatch as error:
-        return prose.PRODUCT.format(body=f"Not run: {error}.")
-    table = test_box.table(test_box.scores(model))
-    return prose.PRODUCT.format(body=prose.DEMO.format(table=table, package=package, version=VERSION))
-
-
-def write(results: Results, folder: Path, out: Path, suite: Path, model: str | None) -> Path:
+def write(results: Results, folder: Path, out: Path, suite: Path) -> Path:
     """Page and pictures under `out`, from the results of `folder`; returns the page's path."""
     text = (
         intro(results, os.path.relpath(folder, out))
@@ -152,11 +137,10 @@ def write(results: Results, folder: Path, out: Path, suite: Path, model: str | N
         + rmse_section(results)
         + methods_section(results)
         + ablation_section(results)
-        + pictures(results, folder / "maps", out / "accuracy", suite)
-        + product_section(model)
+        + pictures(results, folder / "maps", out, suite)
     )
     out.mkdir(parents=True, exist_ok=True)
-    path = out / "accuracy.md"
+    path = out / "networks.md"
     path.write_text(text)
     return path
 
@@ -165,17 +149,13 @@ def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--results", type=Path, default=ROOT / "benchmarks" / "results" / "accuracy")
-    parser.add_argument("--out", type=Path, default=ROOT / "docs", help="folder of accuracy.md")
+    parser.add_argument("--out", type=Path, default=ROOT / "docs" / "accuracy", help="folder of networks.md")
     parser.add_argument("--suite", type=Path, default=SUITE, help="names the methods that should be there")
-    parser.add_argument("--model", default=SHIPPED, help="package for the demo cycle")
-    parser.add_argument("--no-demo", action="store_true", help="leave the demo cycle out")
     args = parser.parse_args()
     results = Results.read(args.results, args.suite)
     if not {EQUAL, SHIPPED} & set(results.methods):
         parser.error(f"{args.results} has neither {EQUAL}.json nor {SHIPPED}.json; run {COMMAND} first")
-    if "unknown" in VERSION and not args.no_demo:
-        parser.error("finescale is not installed, so its version is unknown; use `make accuracy`, or --no-demo")
-    print(write(results, args.results, args.out, args.suite, None if args.no_demo else args.model))
+    print(write(results, args.results, args.out, args.suite))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What docs/accuracy.md says around its numbers. Nothing measured is typed here."""
+"""What docs/accuracy/networks.md says around its numbers. Nothing measured is typed here."""
 
 SETS = {  # grid, what
     "hres-test": "0.1° | HRES forecast of 2021-12-10 12 UTC + 8 h, 20–40N 100–125E: one time of one day. The box and 2 "
@@ -12,7 +12,11 @@ SETS = {  # grid, what
     "ifs-tp": "0.25° | IFS rain of the 24 hours from 2026-07-16 12 UTC, same place. The time was not in training",
 }
 
-INTRO = """# Accuracy
+INTRO = """# Networks beside each other, on cell means
+
+Inputs here are means over cells, as the papers have them, and as no field of ECMWF is made; how good the shipped
+package is on inputs as they come is in [accuracy.md](../accuracy.md). All methods, ours included, were trained and
+scored as they were before packages knew operators (format 3), and have not been again.
 
 Written by `python -m benchmarks.accuracy.page` from the results of
 `{command}`; do not edit.
@@ -30,8 +34,7 @@ input cells.
 ERA5 holds little at the scale of its own 0.25 degree grid, so x2 is easier there than on HRES. At x2.5 the ERA5 boxes
 end amid an input cell, and terrain beyond them repeats that of the edge: surface pressure is off in the last two rows.
 
-- *finescale* is the shipped package. *finescale, equal* is the same network, trained as its peers were: same data,
-  steps and queries. Peers are compared with the latter.
+- *finescale, equal* is our network, trained as its peers were: same data, steps and queries.
 - Peers, *equal*: the architecture inside our framing, that is interpolation skip, static fields and their regression,
   cell means restored. Peers, *published*: as the paper trains it, that is bicubic degradation, mean absolute error, no
   static fields, nothing restored; so much of what is gained over them is terrain. All have the same size of encoder
@@ -124,17 +127,3 @@ BEFORE = """ {methods}
   alone."""
 
 KEPT = "Drawn from an earlier evaluation, whose fields are not here."
-
-PRODUCT = """## The product on the demo cycle
-
-{body}
-"""
-
-DEMO = """`finescale field` over 20–40N 100–125E (all 201 x 251 points) of the forecast of hres-test: 0.25 degree area
-means in, with what lies around the box, 0.1 degree out (scale 2.5). RMSE against the forecast itself. `ratio` is
-finescale over the better of the other two; below 1 is better.
-
-{table}
-Model {package.model_id}, sha-256 {package.digest:.16}, {package.metadata[parameters]} parameters; finescale {version}.
-Plain bicubic evaluates Keys' kernel at the points; back-projected bicubic conserves cell means exactly. Neither knows
-terrain."""

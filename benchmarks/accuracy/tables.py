@@ -1,4 +1,4 @@
-"""The tables of docs/accuracy.md as Markdown, from results alone."""
+"""The tables of docs/accuracy/networks.md as Markdown, from results alone."""
 
 from __future__ import annotations
 

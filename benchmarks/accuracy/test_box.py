@@ -1,7 +1,7 @@
-"""Accuracy on the test box: the demo cycle at 0.25 degree against the 0.1 degree forecast that it was averaged from.
+"""Accuracy on the test box: the demo cycle at 0.25 degree against the 0.1 degree forecast that it was sampled from.
 
 `python -m benchmarks.accuracy.test_box` runs every method of `finescale field` over 20-40N 100-125E at scale 2.5, all
-points counted alike, and prints RMSE. `benchmarks.accuracy.page` puts the same table on docs/accuracy.md.
+points counted alike, and prints RMSE.
 """
 
 from __future__ import annotations
@@ -21,7 +21,12 @@ from tasks.prepare.decode_xarray import layout
 from tasks.region.search import SHIPPED
 from tasks.variables import VARIABLES
 
-LABELS = {"inr": "finescale", "bicubic": "bicubic", "bicubic-conservative": "back-projected bicubic"}
+LABELS = {
+    "inr": "finescale",
+    "bilinear": "bilinear",
+    "bicubic": "bicubic",
+    "bicubic-conservative": "back-projected bicubic",
+}
 
 
 def scores(model: str) -> dict[str, dict[str, float]]:

@@ -20,7 +20,7 @@ def field(
     terrain: Annotated[
         str | None, typer.Option(help="File with z in m2 s-2 or an elevation in m that covers the domain.")
     ] = None,
-    method: Annotated[str, typer.Option(help="inr, bicubic or bicubic-conservative.")] = "inr",
+    method: Annotated[str, typer.Option(help="inr, bilinear, bicubic or bicubic-conservative.")] = "inr",
     model: Annotated[str, typer.Option(help="Model package for --method inr.")] = "inr-hres",
     input_is: Annotated[
         str | None, typer.Option(help="samples (at its points) or means (over its cells); default: as it says.")

@@ -1,6 +1,6 @@
 """Evaluation: `python -m models.training.evaluate SUITE.toml [METHOD ...]` scores methods, one results file each.
 
-Every method x data set x variable x scale x {clean, degraded}. What is drawn from the results, and docs/accuracy.md,
+Every method x data set x variable x scale x {clean, degraded}. What is drawn from the results, docs/accuracy/networks.md,
 lives in `benchmarks.accuracy.page`, which needs more than torch.
 """
 
@@ -11,7 +11,7 @@ import json
 import math
 import sys
 import tomllib
-from collections.abc import Callable, Iterator, Set
+from collections.abc import Callable, Iterable, Iterator, Set
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -57,6 +57,7 @@ class Suite:
     out: Path
     scales: list[Scale]
     methods: dict[str, dict[str, Any]]  # name -> {kind = ..., ...}
+    sampling: Sampling = Sampling.SAMPLES  # what the input's values are
     maps: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
@@ -65,6 +66,7 @@ class Suite:
         config = tomllib.loads(path.read_text())
         for key in ("data", "training", "statistics", "out"):
             config[key] = Path(config[key])
+        config["sampling"] = Sampling(config.get("sampling", Sampling.SAMPLES))
         config["scales"] = [(s, s) if isinstance(s, int | float) else tuple(s) for s in config["scales"]]
         return cls(**config)
 
@@ -90,7 +92,7 @@ def open_method(settings: dict[str, Any], suite: Suite, names: list[str]) -> Met
         case "terrain-regression" | "neighbourhood-regression" as kind:
             model = StaticsOnly(names) if kind == "terrain-regression" else NeighbourhoodRegression(names)
             dataset = load(suite.training)["hres"]
-            return Method(model, fit=lambda sy, sx: model.fit(training_scenes(dataset, names, sy, sx)))
+            return Method(model, fit=lambda sy, sx: model.fit(training_scenes(dataset, names, sy, sx, suite.sampling)))
         case "package":
             package = ModelPackage.open(Path(settings["folder"]))
             return Method(package.load(), training=package.metadata["training"])
@@ -120,12 +122,15 @@ def training_scenes(
             yield box_scene(dataset, box, 0, names, sy, sx, sampling=sampling)
 
 
-def scenes(dataset: Dataset, names: list[str], sy: float, sx: float, degraded: bool) -> Iterator[Batch]:
+def scenes(
+    dataset: Dataset, names: list[str], sy: float, sx: float, degraded: bool,
+    sampling: Sampling = Sampling.SAMPLES, centred: bool = False,
+) -> Iterator[Batch]:  # fmt: skip
     """All times of a data set; degradations are the same for every method."""
     for time in range(dataset.times):
         seed = [time, round(100 * sy), round(100 * sx)]
         rng = np.random.default_rng(seed) if degraded else None
-        yield box_scene(dataset, EVERYWHERE, time, names, sy, sx, rng)
+        yield box_scene(dataset, EVERYWHERE, time, names, sy, sx, rng, sampling, centred)
 
 
 @torch.inference_mode()
@@ -188,12 +193,10 @@ def _short(value: float) -> float:
 Cases = dict[str, np.ndarray]  # variable -> (N, H, W) float64
 
 
-def forecasts(
-    method: Method, dataset: Dataset, names: list[str], amounts: Set[str], scale: Scale, degraded: bool
-) -> tuple[Cases, Cases, Cases]:
-    """Of all times of a data set: the method's fields, the truth, and the gaps of its own cell means."""
+def forecasts(method: Method, some: Iterable[Batch], names: list[str], amounts: Set[str]) -> tuple[Cases, Cases, Cases]:
+    """Of some scenes: the method's fields, the truth, and by how much it misses its input."""
     fine, truth, gaps = [], [], []
-    for scene in scenes(dataset, names, *scale, degraded):
+    for scene in some:
         out, gap = forecast(method, scene, names, amounts)
         fine.append(out)
         gaps.append(gap)
@@ -218,7 +221,9 @@ def evaluate(name: str, method: Method, suite: Suite, statistics: Statistics) ->
             for degraded in (False, True):
                 what = f"{name} x{sy:g} x{sx:g} {dataset.name} {'degraded' if degraded else 'clean'}"
                 print(f"\r{what:60}", end="", file=sys.stderr)
-                fine, truth, gaps = forecasts(method, dataset, names, amounts, (sy, sx), degraded)
+                centred = suite.sampling is Sampling.SAMPLES and method.ratio is not None
+                some = scenes(dataset, names, sy, sx, degraded, suite.sampling, centred)
+                fine, truth, gaps = forecasts(method, some, names, amounts)
                 for variable, f in fine.items():
                     s, t = statistics.variables[variable], truth[variable]
                     record: dict[str, Any] = {"set": dataset.name, "variable": variable, "scale": [sy, sx]}

@@ -6,15 +6,16 @@ import os
 from pathlib import Path
 
 from models.downscaler import Downscaler
-from models.interpolation import Bicubic, ConservativeBicubic
+from models.interpolation import Bicubic, Bilinear, ConservativeBicubic
 from models.package import SUMS, ModelPackage, PackageError
 from tasks.errors import BadInput, ModelMismatch
 
 SHIPPED = Path(__file__).parents[2] / "models" / "pretrained"
 SEARCH_PATH_VARIABLE = "FINESCALE_MODELS"  # folders with packages in them, before the shipped ones
 
-Method = Downscaler | Bicubic | ConservativeBicubic
-INTERPOLATIONS: dict[str, type[Bicubic] | type[ConservativeBicubic]] = {
+Method = Downscaler | Bilinear | Bicubic | ConservativeBicubic
+INTERPOLATIONS: dict[str, type[Bilinear | Bicubic | ConservativeBicubic]] = {
+    "bilinear": Bilinear,
     "bicubic": Bicubic,
     "bicubic-conservative": ConservativeBicubic,
 }
