@@ -1,7 +1,7 @@
 """Evaluation: `python -m models.training.evaluate SUITE.toml [METHOD ...]` scores methods, one results file each.
 
-Every method x data set x variable x scale x {clean, degraded}. What is drawn from the results, docs/accuracy/networks.md,
-lives in `benchmarks.accuracy.page`, which needs more than torch.
+Every method x data set x variable x scale x {clean, degraded}. What is drawn from the results, the page
+docs/accuracy/networks.md, lives in `benchmarks.accuracy.page`, which needs more than torch.
 """
 
 from __future__ import annotations

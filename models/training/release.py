@@ -7,6 +7,7 @@ from pathlib import Path
 
 from models import package
 from models.downscaler import Downscaler
+from models.operator import Sampling
 from models.training.batches import FOOTPRINTS
 from models.training.data import digest
 from models.training.experiment import Experiment
@@ -42,9 +43,11 @@ def main() -> None:
             "precision": experiment.precision,
             "data": sorted(trainer.batches),
             "data_sha256": digest(experiment.data),
-            "validation_ratio_x2.5": dict(
-                zip(trainer.statistics.names, (round(r, 4) for r in trainer.history[-1]["ratio"]), strict=True)
-            ),
+            "validation_score": round(min(h["score"] for h in trainer.history), 4),
+            "shrinkage": {
+                str(s): dict(zip(trainer.statistics.names, (round(float(f), 3) for f in row), strict=True))
+                for s, row in zip(Sampling, trainer.average.shrinkage, strict=True)
+            },
         },
     )
     print(f"{args.folder}: sha-256 {package.ModelPackage.open(args.folder).digest}")
