@@ -13,6 +13,7 @@ import xarray as xr
 import zarr
 from fsspec.core import url_to_fs
 
+from models.operator import IFS
 from tasks.arrays import open_zarr, zarr_store
 from tasks.grids.grid import Grid
 from tasks.handover.cycle import Cycle
@@ -98,7 +99,7 @@ def _fields(cycle: Cycle, seed: int) -> Prepared:
         {"height": np.full(shape[1:], 100.0, "f4")},
         {"height": np.full((GRID.rows + 2, GRID.cols + 2), 100.0, "f4")},
     )
-    return Prepared(xr.Dataset(fields, coords | where), INPUT_GRID, StaticFields(*height, 1))
+    return Prepared(xr.Dataset(fields, coords | where), INPUT_GRID, IFS, StaticFields(*height, 1))
 
 
 def put_product(store: str, cycle: Cycle, *, revision: int = 1, seed: int = 0) -> str:
@@ -107,7 +108,7 @@ def put_product(store: str, cycle: Cycle, *, revision: int = 1, seed: int = 0) -
     name = f"hubei/{cycle.source}/{cycle.time:%Y}/{cycle.time:%m}/{stamp}.zarr"
     uri, made_from = in_store(store, name), _fields(cycle, seed)
     names = ["t2m", "tp"]
-    create(uri, made_from.fields.drop_vars(names), GRID, names, made_from.statics)
+    create(uri, made_from.fields.drop_vars(names), GRID, names, made_from.statics, made_from.operator)
     fill_input(uri, ((n, iter(made_from.fields[n].values)) for n in names))
     group = zarr.open_group(zarr_store(uri), mode="r+", use_consolidated=False)
     rng = np.random.default_rng(seed)

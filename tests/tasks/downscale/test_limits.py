@@ -11,6 +11,7 @@ import xarray as xr
 from flows.products.field import subdivided
 from models.interpolation import INTERPOLATION_HALO, ConservativeBicubic
 from models.limits import ROUNDS, deviations
+from models.operator import CELL_MEANS, IFS, Operator
 from models.training.data import Box, load
 from models.training.evaluate import Method, forecast
 from models.training.scenes import EDGE, box_scene
@@ -37,21 +38,23 @@ def fields(*shape: int, seed: int = 0) -> dict[str, np.ndarray]:
 
 
 @pytest.mark.parametrize(("sy", "sx"), [(2.0, 2.0), (4.0, 2.0), (2.5, 3.5), (3.1, 1.7)])
-def test_a_field_is_scored_as_a_user_would_get_it(sy: float, sx: float, tmp_path: Path) -> None:
-    """Input, cells and all: what `finescale field` makes of a file is what `models.training.evaluate` scores.
+@pytest.mark.parametrize("operator", [IFS, CELL_MEANS], ids=lambda o: str(o.sampling))
+def test_a_field_is_scored_as_a_user_would_get_it(operator: Operator, sy: float, sx: float, tmp_path: Path) -> None:
+    """Input, cells or points and all: what `finescale field` makes of a file is what `models.training.evaluate` scores.
 
     At fractional scales queries end amid an input cell, and cells straddle each other.
     """
     dataset = load(write_pack(tmp_path / "pack.npz"), ())["hres"]
-    scene = box_scene(dataset, Box(50.0, 40.0, 60.0, 72.0), 0, list(NAMES), sy, sx)
+    scene = box_scene(dataset, Box(50.0, 40.0, 60.0, 72.0), 0, list(NAMES), sy, sx, sampling=operator.sampling)
     scored, _ = forecast(Method(ConservativeBicubic()), scene, list(NAMES), AMOUNTS)
     known = scene.x[0, :, EDGE:-EDGE, EDGE:-EDGE].numpy()
     grid = Grid(50.0, 60.0, 0.1 * sy, 0.1 * sx, *known.shape[1:])
-    target = Grid(50.0 + 0.05 * (sy - 1), 60.0 - 0.05 * (sx - 1), 0.1, 0.1, len(scene.rows), len(scene.cols))
+    first = (0.0, 0.0) if operator is IFS else (0.05 * (sy - 1), 0.05 * (sx - 1))  # points meet, or edges of cells
+    target = Grid(50.0 + first[0], 60.0 - first[1], 0.1, 0.1, len(scene.rows), len(scene.cols))
     coordinates = {"step": [np.timedelta64(1, "h")], "latitude": grid.latitude, "longitude": grid.longitude}
     file = xr.Dataset({n: (tuple(coordinates), known[None, i]) for i, n in enumerate(NAMES)}, coordinates)
     plan = make_plan(grid, target, halo=INTERPOLATION_HALO, reach=INTERPOLATION_HALO)
-    product = downscale_fields(Prepared(file, grid, None), plan, ConservativeBicubic(), list(NAMES))
+    product = downscale_fields(Prepared(file, grid, operator, None), plan, ConservativeBicubic(), list(NAMES))
     assert sorted(AMOUNTS) == ["tp"]
     for i, name in enumerate(NAMES):
         gap = np.abs(product[name].values - scored[name]).max()
@@ -65,7 +68,7 @@ def test_over_the_pole_a_correction_turns_with_the_wind() -> None:
     fine = {n: np.zeros((1, plan.work.rows, plan.work.cols), np.float32) for n in ("t2m", "u10")}
     gap = np.zeros((1, 72, 144), np.float32)
     gap[:, 0] = 1.0
-    held = PlanLimits(plan).hold(fine, {"t2m": gap, "u10": gap}, {"t2m": 1.0, "u10": 1.0})
+    held = PlanLimits(plan, CELL_MEANS).hold(fine, {"t2m": gap, "u10": gap}, {"t2m": 1.0, "u10": 1.0})
     at_the_pole = {n: float(f[0, 0].mean()) for n, f in held.items()}
     assert at_the_pole["t2m"] > 1.1 > 0.9 > at_the_pole["u10"]
 
@@ -82,9 +85,21 @@ def test_a_calm_part_of_the_input_is_held_to_the_tolerance_of_the_whole(monkeypa
     assert all(c.std() == 0 for c in coarse.values())
     shape, rng = (1, plan.work.rows, plan.work.cols), np.random.default_rng(1)
     fine = {"t2m": rng.normal(281, 1, shape).astype(np.float32), "tp": rng.normal(0, 1e-4, shape).astype(np.float32)}
-    limits, rounds = PlanLimits(plan), []
+    limits, rounds = PlanLimits(plan, CELL_MEANS), []
     monkeypatch.setattr(limits.means, "gap", lambda *of, gap=limits.means.gap: rounds.append(1) or gap(*of))
     held = limits.hold(fine, coarse, deviations(whole))
     assert len(rounds) <= 4 < ROUNDS
     assert not held["tp"].any()
     assert abs(float(held["t2m"].mean()) - 280) < 1e-2
+
+
+def test_of_samples_no_means_are_held_and_signs_are() -> None:
+    plan = plan_of(Grid(40.0, 100.0, 0.25, 0.25, 20, 20), 2.0)
+    raw, x = fields(plan.work.rows, plan.work.cols), fields(plan.coarse.rows, plan.coarse.cols, seed=1)
+    fine = {n: f.copy() for n, f in raw.items()}
+    held = PlanLimits(plan, IFS).hold(fine, x, deviations(x))
+    top, bottom, left, right = plan.edges
+    cut = {n: f[:, top : f.shape[1] - bottom, left : f.shape[2] - right] for n, f in raw.items()}
+    assert np.array_equal(held["t2m"], cut["t2m"])
+    assert np.array_equal(held["tp"], np.maximum(cut["tp"], 0))
+    assert np.array_equal(held["d2m"], np.minimum(cut["d2m"], cut["t2m"]))

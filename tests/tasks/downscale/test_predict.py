@@ -14,14 +14,16 @@ from hypothesis import strategies as st
 from models.downscaler import Downscaler
 from models.geometry import subdivide
 from models.limits import deviations
+from models.operator import CELL_MEANS, ERA5, IFS, MEANS, Operator, Seen, cell_km
 from models.statistics import Statistics, VariableStatistics
 from models.training.methods import build
 from tasks.downscale.fields import coarse_fields, downscale_fields, interpolate_fields
 from tasks.downscale.limits import PlanLimits
 from tasks.downscale.packages import interpolation, names, open_package
-from tasks.downscale.predict import make_plan, statics_of, super_resolve
+from tasks.downscale.predict import FINEST, make_plan, seen_by, statics_of, super_resolve
 from tasks.downscale.tiles import borders, tiles
 from tasks.errors import BadInput, ModelMismatch
+from tasks.grids.cell_means import observed
 from tasks.grids.grid import Grid, lattice
 from tasks.handover.prepared import Prepared, StaticFields
 from tasks.handover.shards import blocks
@@ -44,12 +46,15 @@ def network() -> Downscaler:
     sizes = {"channels": 8, "blocks": 2, "aggregate_every": 2, "hidden": 16, "heads": 2, "terrain_channels": 4}
     model = build("inr", Statistics(laws), sizes).eval()
     assert isinstance(model, Downscaler)
-    for weight in (model.network.head.last.weight, model.regression.coefficients):
-        torch.nn.init.normal_(weight, std=0.3)
+    torch.nn.init.normal_(model.network.head.last.weight, std=0.3)
+    # of fields as rough as these the regression's predictors are tens of sigmas
+    torch.nn.init.normal_(model.regression.coefficients, std=0.01)
     return model
 
 
-def prepared(grid: Grid, target: Grid | None = None, steps: int = 1, seed: int = 0) -> Prepared:
+def prepared(
+    grid: Grid, target: Grid | None = None, steps: int = 1, seed: int = 0, operator: Operator = CELL_MEANS
+) -> Prepared:
     """Rough seeded fields on a grid, with statics if a target is given."""
     rng = np.random.default_rng(seed)
     shape = (steps, grid.rows, grid.cols)
@@ -76,7 +81,7 @@ def prepared(grid: Grid, target: Grid | None = None, steps: int = 1, seed: int =
             "land": rng.uniform(0, 1, shape).astype(np.float32),
         }
         statics = StaticFields(draw((grid.rows, grid.cols)), draw(wide), margin)
-    return Prepared(ds, grid, statics)
+    return Prepared(ds, grid, operator, statics)
 
 
 @settings(max_examples=40, deadline=None)
@@ -101,17 +106,20 @@ def test_tiles_cover_every_query_once_and_hold_their_halo(
 
 
 @pytest.mark.parametrize(("dlat", "dlon"), [(0.1, 0.1), (0.125, 0.05), (0.07, 0.11)])
-def test_tiled_equals_whole(dlat: float, dlon: float) -> None:
+@pytest.mark.parametrize("operator", [CELL_MEANS, IFS, ERA5])
+def test_tiled_equals_whole(operator: Operator, dlat: float, dlon: float) -> None:
     grid = Grid(40.0, 100.0, 0.25, 0.25, 40, 44)
     target = Grid(38.0, 102.0, dlat, dlon, 60, 70)
-    model, data = network(), prepared(grid, target)
+    model, data = network(), prepared(grid, target, operator=operator)
     halo = model.reach
     whole = make_plan(grid, target, halo=halo, reach=halo, tile=10_000)
     pieces = make_plan(grid, target, halo=halo, reach=halo, tile=17)
     assert (len(whole.tiling), len(pieces.tiling) > 12) == (1, True)
     coarse = coarse_fields(data, list(VARIABLES), slice(0, 1), whole)
-    a = super_resolve(model, list(VARIABLES), coarse, statics_of(data, whole), whole)
-    b = super_resolve(model, list(VARIABLES), coarse, statics_of(data, pieces), pieces)
+    seen = seen_by(whole, operator)
+    assert seen == seen_by(pieces, operator)
+    a = super_resolve(model, list(VARIABLES), coarse, statics_of(data, whole), whole, seen)
+    b = super_resolve(model, list(VARIABLES), coarse, statics_of(data, pieces), pieces, seen)
     for name in VARIABLES:
         assert np.abs(a[name] - b[name]).max() <= 1e-5 * max(1.0, np.abs(a[name]).max())
 
@@ -130,7 +138,7 @@ def test_globe_has_no_seam_at_the_date_line_or_anywhere() -> None:
     target = Grid(88.0, -180.0, 2.0, 2.0, 89, 180)
     model, data = network(), prepared(grid)
     rolled = {n: np.roll(f.values, 37, axis=2) for n, f in data.fields.items()}
-    turned = Prepared(data.fields.copy(data=rolled), grid, None)
+    turned = Prepared(data.fields.copy(data=rolled), grid, data.operator, None)
     plan = make_plan(grid, target, halo=model.reach, reach=model.reach, tile=64)
     a = downscale_fields(data, plan, model, list(VARIABLES))
     b = downscale_fields(turned, plan, model, list(VARIABLES))
@@ -183,10 +191,11 @@ def test_limits_hold_and_the_product_averages_to_its_input(spacing: float) -> No
     model, data = network(), prepared(grid, target, steps=2)
     plan = make_plan(grid, target, halo=model.reach, reach=model.reach)
     coarse = coarse_fields(data, list(VARIABLES), slice(0, 2), plan)
-    fine = super_resolve(model, list(VARIABLES), coarse, statics_of(data, plan), plan)
+    seen = seen_by(plan, data.operator)
+    fine = super_resolve(model, list(VARIABLES), coarse, statics_of(data, plan), plan, seen)
     assert (fine["d2m"] > fine["t2m"]).any(), "the raw network breaks a limit, or this test shows nothing"
     assert (fine["tp"] < 0).any()
-    limits = PlanLimits(plan)
+    limits = PlanLimits(plan, data.operator)
     held = limits.hold(fine, coarse, deviations(coarse))
     assert (held["d2m"] <= held["t2m"]).all()
     assert (held["tp"] >= 0).all()
@@ -199,11 +208,35 @@ def test_limits_hold_and_the_product_averages_to_its_input(spacing: float) -> No
     assert held["t2m"].shape == (2, target.rows, target.cols)
 
 
+@pytest.mark.parametrize("spacing", [0.05, 0.125])
+def test_an_interpolated_product_of_samples_is_its_input_at_the_input_s_points(spacing: float) -> None:
+    grid, target = Grid(40.0, 100.0, 0.25, 0.25, 40, 44), lattice(37.0, 33.5, 103.0, 107.5, spacing)
+    data, method = prepared(grid, operator=IFS), interpolation("bicubic")
+    plan = make_plan(grid, target, halo=method.reach, reach=method.reach)
+    fine, read = interpolate_fields(data, plan, method), observed(target, grid, IFS)
+    for name in VARIABLES:
+        assert read.error(fine[name].values, data.fields[name].values) < 1e-5, name
+    assert read(fine["t2m"].values).shape == (1, 15, 19)
+
+
+def test_what_is_asked_for_is_as_fine_as_the_target_and_no_finer_than_what_there_is_to_learn_from() -> None:
+    coarse, km = Grid(40.0, 100.0, 0.25, 0.25, 40, 44), cell_km(0.25, 0.25)
+
+    def seen(spacing: float, operator: Operator) -> Seen:
+        return seen_by(make_plan(coarse, lattice(37.0, 34.0, 103.0, 107.0, spacing), halo=2, reach=2), operator)
+
+    assert seen(0.05, CELL_MEANS) == MEANS
+    assert seen(0.05, IFS) == seen(0.2, IFS) == IFS.on(km)
+    assert seen(0.02, ERA5) == seen(0.05, ERA5) == ERA5.on(km, FINEST)
+    assert seen(0.2, ERA5) == ERA5.on(km, cell_km(0.2, 0.2))
+    assert seen(0.25, ERA5).target < ERA5.on(km).footprint
+
+
 def test_absent_variables_are_left_out() -> None:
     grid = Grid(40.0, 100.0, 0.25, 0.25, 30, 30)
     target = Grid(38.0, 102.0, 0.1, 0.1, 20, 20)
     model, data = network(), prepared(grid)
-    data = Prepared(data.fields[["t2m", "tp"]], grid, None)
+    data = Prepared(data.fields[["t2m", "tp"]], grid, data.operator, None)
     plan = make_plan(grid, target, halo=8, reach=model.reach)
     assert list(downscale_fields(data, plan, model, list(VARIABLES)).data_vars) == ["t2m", "tp"]
 

@@ -13,6 +13,7 @@ import zarr
 
 from models.downscaler import Downscaler
 from models.geometry import Axis
+from models.operator import Operator, Sampling, Seen
 from models.statics import Statics
 from tasks.downscale.packages import open_package
 from tasks.downscale.slabs import choose_device, compute
@@ -39,7 +40,8 @@ def staged(tmp_path: Path, region: Region, block: int) -> Slab:
     region = region.model_copy(update={"inference": region.inference.model_copy(update={"block": block})})
     info = prepare.fn([str(DEMO_GRIB)], region, None, str(tmp_path / "store"), str(tmp_path), package.halo)
     return Slab(
-        product=info.product, terrain=info.terrain, coarse=info.grid, report=str(tmp_path / "slabs/0.json"),
+        product=info.product, terrain=info.terrain, coarse=info.grid, operator=info.operator,
+        report=str(tmp_path / "slabs/0.json"),
         start=0, stop=1, deviations=info.deviations, model="inr-hres", model_sha256=package.digest,
         target=region.target,
     )  # fmt: skip
@@ -52,7 +54,7 @@ def values(slab: Slab) -> dict[str, np.ndarray]:
 
 def test_slab_knows_the_deviations_of_the_whole_input(slab: Slab) -> None:
     """Of the values as they are stored, so that every block is held to what one of the whole domain would be."""
-    fields = Prepared.load(slab.product, slab.terrain, slab.coarse).fields
+    fields = Prepared.load(slab.product, slab.terrain, slab.coarse, slab.operator).fields
     assert slab.deviations == {n: [float(f.std()) for f in fields[n].values] for n in slab.deviations}
     assert set(slab.deviations) == {n for n in fields.data_vars if n in VARIABLES}
 
@@ -94,11 +96,11 @@ def test_out_of_memory_takes_smaller_tiles_and_gives_the_same(
     expected, forward = values(slab), Downscaler.forward
 
     def small_memory(
-        self: Downscaler, x: torch.Tensor, present: torch.Tensor, statics: Statics, rows: Axis, cols: Axis
+        self: Downscaler, x: torch.Tensor, present: torch.Tensor, statics: Statics, rows: Axis, cols: Axis, seen: Seen
     ) -> torch.Tensor:
         if len(rows.centres) * len(cols.centres) > 100 * 100:
             raise error
-        return forward(self, x, present, statics, rows, cols)
+        return forward(self, x, present, statics, rows, cols, seen)
 
     monkeypatch.setattr(Downscaler, "forward", small_memory)
     report = compute(slab)
@@ -129,6 +131,11 @@ def test_no_memory_at_all_is_an_error_that_says_what_to_do(slab: Slab, monkeypat
 def test_another_package_than_the_run_began_with_is_refused(slab: Slab) -> None:
     with pytest.raises(ModelMismatch, match="bring this machine's models up to date"):
         compute(slab.model_copy(update={"model_sha256": "0" * 64}))
+
+
+def test_an_input_that_the_package_was_not_trained_on_is_refused(slab: Slab) -> None:
+    with pytest.raises(ModelMismatch, match=r"inr-hres was not trained on such an input: .*footprint=300"):
+        compute(slab.model_copy(update={"operator": Operator(Sampling.SAMPLES, 300.0)}))
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")

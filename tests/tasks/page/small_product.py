@@ -13,6 +13,7 @@ import numpy as np
 import xarray as xr
 import zarr
 
+from models.operator import IFS
 from tasks.arrays import zarr_store
 from tasks.grids.grid import Grid
 from tasks.handover.prepared import StaticFields
@@ -55,7 +56,7 @@ def write(folder: Path) -> None:
     )  # fmt: skip
     height = {"height": np.full((GRID.rows, GRID.cols), 250.0, np.float32)}
     on_input = {"height": np.full((INPUT_GRID.rows, INPUT_GRID.cols), 100.0, np.float32)}
-    create(uri, source, GRID, NAMES, StaticFields(on_input, height, 0))
+    create(uri, source, GRID, NAMES, StaticFields(on_input, height, 0), IFS)
     fill_input(uri, ((n, iter(field(n, INPUT_GRID))) for n in NAMES))
     group = zarr.open_group(zarr_store(uri), mode="r+", use_consolidated=False)
     values = {n: field(n, GRID) for n in NAMES}

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
+from models.operator import IFS
 from tasks.grids.grid import Grid
 from tasks.handover.cycle import Cycle, RawFile
 from tasks.handover.scorecard import Scorecard
@@ -129,7 +130,7 @@ def small(value: float = 280.0) -> xr.Dataset:
 
 def test_sealed_product_has_its_attributes_and_coordinates(tmp_path: Path) -> None:
     staged = str(tmp_path / "staged.zarr")
-    create(staged, small().drop_vars("t2m"), Grid(33.0, 110.0, 1.0, 1.0, 4, 5), ["t2m"], None)
+    create(staged, small().drop_vars("t2m"), Grid(33.0, 110.0, 1.0, 1.0, 4, 5), ["t2m"], None, IFS)
     seal(staged, {"title": "good"})
     read = xr.open_zarr(staged)
     assert read.attrs["title"] == "good"

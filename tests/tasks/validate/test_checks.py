@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
+from models.operator import CELL_MEANS, IFS, Operator
 from tasks.downscale.fields import downscale_fields
 from tasks.downscale.packages import open_package
 from tasks.downscale.predict import make_plan
@@ -41,7 +42,7 @@ def product(seed: int = 0) -> tuple[xr.Dataset, xr.Dataset]:
 
 
 def failed(fine: xr.Dataset, coarse: xr.Dataset) -> set[str]:
-    return {c.name for c in check(fine, FINE, coarse, COARSE, GateLimits()) if not c.passed}
+    return {c.name for c in check(fine, FINE, coarse, COARSE, CELL_MEANS, GateLimits()) if not c.passed}
 
 
 def test_a_good_product_passes_every_check() -> None:
@@ -52,10 +53,10 @@ def test_a_good_product_passes_every_check() -> None:
 def test_a_product_that_does_not_read_back_by_value_is_refused() -> None:
     fine, coarse = product()
     right = {"t2m": [digest(fine["t2m"].values[0])]}
-    assert check(fine, FINE, coarse, COARSE, GateLimits(), digests=right)
+    assert check(fine, FINE, coarse, COARSE, CELL_MEANS, GateLimits(), digests=right)
     fine["t2m"][0, 2, 3] += 1e-4
     with pytest.raises(ReadBackFailed, match="t2m at lead time 0"):
-        check(fine, FINE, coarse, COARSE, GateLimits(), digests=right)
+        check(fine, FINE, coarse, COARSE, CELL_MEANS, GateLimits(), digests=right)
 
 
 def test_one_nan_fails() -> None:
@@ -80,6 +81,25 @@ def test_a_shifted_product_fails_recoarsening() -> None:
     fine, coarse = product()
     fine["t2m"][:] = np.roll(fine["t2m"].values, 2, axis=2)
     assert failed(fine, coarse) == {"re-coarsening error"}
+
+
+def test_a_product_of_samples_is_held_to_its_input_at_the_input_s_points() -> None:
+    """Means of its cells are no check of it, and values between the points are its own."""
+    fine, coarse = product()
+    lattice = Grid(33.0, 110.0, 0.05, 0.05, 56, 66)  # every fifth of its points is one of the input's
+    values = fine["t2m"].values[:, :56, :66] + 3.0
+    values[:, ::5, ::5] = coarse["t2m"].values
+    coords = {"latitude": lattice.latitude, "longitude": lattice.longitude}
+    sampled = xr.Dataset({"t2m": (fine["t2m"].dims, values)}, coords)
+
+    def failures(operator: Operator) -> set[str]:
+        found = check(sampled, lattice, coarse, COARSE, operator, GateLimits())
+        return {c.name for c in found if not c.passed}
+
+    assert failures(IFS) == set()
+    assert failures(CELL_MEANS) == {"re-coarsening error"}
+    sampled["t2m"][:] = sampled["t2m"] + 2.0
+    assert failures(IFS) == {"re-coarsening error"}
 
 
 def test_recoarsening_error_is_the_added_error() -> None:
@@ -125,12 +145,14 @@ def test_truth_scores_are_those_of_a_plain_loop() -> None:
     fine = xr.Dataset({"t2m": (("step", "latitude", "longitude"), off[None].astype(np.float32))})
     coarse_grid = Grid(34.0, 109.0, 0.25, 0.25, 22, 22)
     coarse = xr.Dataset({"t2m": (("step", "latitude", "longitude"), np.full((1, 22, 22), 280.0, np.float32))})
-    found, spacing = beside_truth(Path(TRUTH), fine, target, Prepared(coarse, coarse_grid, None))
+    found, spacing = beside_truth(Path(TRUTH), fine, target, Prepared(coarse, coarse_grid, IFS, None))
     assert spacing == pytest.approx(0.1)
     score = score_against(found)[0]
     assert score.product == pytest.approx(0.25, abs=2e-3)
     assert score.count == 31 * 31
-    assert score.bicubic == pytest.approx(float(np.sqrt(((part.values - 280) ** 2).mean())), rel=1e-3)
+    plain = float(np.sqrt(((part.values - 280) ** 2).mean()))
+    assert [score.bilinear, score.bicubic] == pytest.approx([plain, plain], rel=1e-3)
+    assert np.isnan(score.at_height), "no terrain is known"
 
 
 def test_fractions_skill_score_is_one_for_the_truth_and_forgives_a_small_shift_in_larger_windows() -> None:
@@ -138,12 +160,12 @@ def test_fractions_skill_score_is_one_for_the_truth_and_forgives_a_small_shift_i
     truth = rng.gamma(2.0, 2.0, (40, 50))
     shifted = np.roll(truth, 1, axis=1)
     zero = np.zeros_like(truth)
-    wind = {"u10": Beside(truth, {"product": truth, "bicubic": shifted, "conservative": zero}),
-            "v10": Beside(zero, dict.fromkeys(("product", "bicubic", "conservative"), zero))}  # fmt: skip
+    wind = {"u10": Beside(truth, {"product": truth, "bicubic": shifted, "bilinear": zero}),
+            "v10": Beside(zero, dict.fromkeys(("product", "bicubic", "bilinear"), zero))}  # fmt: skip
     scores = [s for s in fractions(wind, 0.1) if s.threshold == 5.0]
     assert [s.window for s in scores] == [0.1, 0.3, 0.5]
     assert {s.product for s in scores} == {1.0}
-    assert {s.conservative for s in scores} == {0.0}
+    assert {s.bilinear for s in scores} == {0.0}
     assert scores[0].bicubic < scores[1].bicubic < scores[2].bicubic < 1
     # by hand at the point itself: 1 - mean square difference over the sum of both means of squares
     f, o = shifted >= 5, truth >= 5
@@ -152,5 +174,5 @@ def test_fractions_skill_score_is_one_for_the_truth_and_forgives_a_small_shift_i
 
 def test_events_that_hardly_occurred_have_no_fractions_skill_score() -> None:
     calm = np.ones((20, 20))
-    beside = Beside(calm, dict.fromkeys(("product", "bicubic", "conservative"), calm))
+    beside = Beside(calm, dict.fromkeys(("product", "bicubic", "bilinear"), calm))
     assert fractions({"u10": beside, "v10": beside}, 0.1) == []
