@@ -11,7 +11,7 @@ import xarray as xr
 from models.cell_means import area_mean, overlap_lengths
 from models.constants import DEGREE, GRAVITY
 from models.geometry import Axis
-from models.interpolation import INTERPOLATION_HALO, conservative_bicubic, linear_weights
+from models.interpolation import INTERPOLATION_HALO, bicubic, conservative_bicubic, linear_weights
 from models.operator import Operator, Sampling
 from models.statics import FINE_MARGIN
 from tasks.errors import CorruptField, RegionOutsideInput, UnreadableFile
@@ -101,7 +101,7 @@ def static_fields(path: Path, coarse: Grid, target: Grid, must_cover: Grid, oper
     if coarse.wraps:
         margin += AROUND_EARTH * int(np.ceil(max(rows.scale, cols.scale)))
         edges = (margin,) * 4
-    else:  # the target's lattice over the whole input grid, so that coarse statics come of fine ones, as in training
+    else:  # the target's lattice over the whole input grid, so that means of statics come of fine ones, as in training
         edges = (
             int(np.ceil((rows.centres[0] + 0.5) / rows.width)) + margin,
             int(np.ceil((coarse.rows - 0.5 - rows.centres[-1]) / rows.width)) + margin,
@@ -113,11 +113,10 @@ def static_fields(path: Path, coarse: Grid, target: Grid, must_cover: Grid, oper
     on_input, parts = {}, {}
     for name, field in fields.items():
         everywhere = _at_target(field, source, lattice, operator)
-        finest = (everywhere, lattice) if lattice.dlat < source.dlat and not coarse.wraps else (field, source)
         if operator.sampling is Sampling.SAMPLES:
-            on_input[name] = _around_points(*finest, coarse, operator.footprint / DEGREE)
+            on_input[name] = _around_points(field, source, coarse, operator.footprint / DEGREE)
         elif coarse.wraps:
-            on_input[name] = _on(field, source, coarse)
+            on_input[name] = _on(field, source, coarse, operator.sampling)
         else:
             fine = torch.from_numpy(everywhere).double()
             on_input[name] = area_mean(fine, *lattice.axes_in(coarse), coarse.rows, coarse.cols).numpy()
@@ -131,7 +130,7 @@ def _at_target(values: np.ndarray, source: Grid, lattice: Grid, operator: Operat
     width = operator.footprint / DEGREE
     if operator.sampling is Sampling.SAMPLES and min(lattice.dlat, lattice.dlon) > width * 1.001:
         return _around_points(values, source, lattice, width).astype(np.float32)
-    return _on(values, source, lattice)
+    return _on(values, source, lattice, operator.sampling)
 
 
 def _around_points(values: np.ndarray, source: Grid, lattice: Grid, width: float) -> np.ndarray:
@@ -155,15 +154,16 @@ def _around_points(values: np.ndarray, source: Grid, lattice: Grid, width: float
     return np.asarray(weights[0] @ part @ weights[1].T)
 
 
-def _on(values: np.ndarray, source: Grid, lattice: Grid) -> np.ndarray:
-    """A static field on a lattice: means where coarser, conservative bicubic where finer; edges repeated."""
+def _on(values: np.ndarray, source: Grid, lattice: Grid, sampling: Sampling) -> np.ndarray:
+    """A static field on a lattice: means where coarser, cubic through points or means where finer; edges repeated."""
     h = INTERPOLATION_HALO
     near_rows, near_columns, source = source.around(lattice, h)
     values = values[near_rows][:, near_columns]
-    if lattice.dlat < source.dlat * 0.999:  # finer: the same interpolation as the fields', which keeps peaks' means
+    if lattice.dlat < source.dlat * 0.999:  # finer: the same interpolation as the fields'
         around = torch.from_numpy(pad(values, source, top=h, bottom=h, left=h, right=h))
         rows, cols = lattice.axes_in(source.extended(h, h, h, h))
-        return conservative_bicubic(around, rows, cols).numpy()
+        cubic = bicubic if sampling is Sampling.SAMPLES else conservative_bicubic
+        return cubic(around, rows, cols).numpy()
     inner = clip_to(lattice, source)
     north = round((lattice.north - inner.north) / lattice.dlat)
     west = round((inner.west - lattice.west) / lattice.dlon)
