@@ -46,7 +46,7 @@ def network() -> Downscaler:
     sizes = {"channels": 8, "blocks": 2, "aggregate_every": 2, "hidden": 16, "heads": 2, "terrain_channels": 4}
     model = build("inr", Statistics(laws), sizes).eval()
     assert isinstance(model, Downscaler)
-    torch.nn.init.normal_(model.network.head.last.weight, std=0.3)
+    torch.nn.init.normal_(model.network.head.last.weight, std=0.2)
     # of fields as rough as these the regression's predictors are tens of sigmas
     torch.nn.init.normal_(model.regression.coefficients, std=0.01)
     return model

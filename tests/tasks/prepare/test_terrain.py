@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from models.constants import GRAVITY
+from models.constants import DEGREE, GRAVITY
+from models.operator import CELL_MEANS, ERA5, IFS, Operator, Sampling
 from tasks.errors import CorruptField, RegionOutsideInput, UnreadableFile
 from tasks.grids.grid import Grid, lattice
 from tasks.prepare.terrain import margin_for, read_heights, read_statics, static_fields
@@ -122,7 +123,7 @@ def test_truncated_grib_terrain_is_refused(kept: int, tmp_path: Path) -> None:
 
 
 def test_coarse_height_is_the_mean_of_the_fine_heights_in_its_cell(tmp_path: Path) -> None:
-    found = static_fields(terrain(tmp_path / "terrain.nc"), COARSE, TARGET, TARGET)
+    found = static_fields(terrain(tmp_path / "terrain.nc"), COARSE, TARGET, TARGET, CELL_MEANS)
     fine = TARGET.extended(*[found.margin] * 4)
     row, col = COARSE.latitude.tolist().index(32.0), COARSE.longitude.tolist().index(111.5)
     rows = np.abs(fine.latitude - 32.0) < 0.125
@@ -135,7 +136,7 @@ def test_coarse_height_is_the_mean_of_the_fine_heights_in_its_cell(tmp_path: Pat
 
 
 def test_fine_heights_are_those_of_the_file_with_a_margin_on_every_side(tmp_path: Path) -> None:
-    found = static_fields(terrain(tmp_path / "terrain.nc"), COARSE, TARGET, TARGET)
+    found = static_fields(terrain(tmp_path / "terrain.nc"), COARSE, TARGET, TARGET, CELL_MEANS)
     assert found.margin == margin_for(5.0)
     fine = TARGET.extended(*[found.margin] * 4)
     assert found.fine["height"].shape == (fine.rows, fine.cols)
@@ -155,14 +156,108 @@ def test_finer_terrain_is_averaged_over_the_targets_cells(tmp_path: Path) -> Non
     checkerboard = (np.indices((fine.rows, fine.cols)).sum(axis=0) % 2) * 1000.0
     coords = {"latitude": fine.latitude, "longitude": fine.longitude}
     xr.Dataset({"z": (("latitude", "longitude"), checkerboard, {"units": "m"})}, coords).to_netcdf(tmp_path / "fine.nc")
-    found = static_fields(tmp_path / "fine.nc", COARSE, TARGET, TARGET)
+    found = static_fields(tmp_path / "fine.nc", COARSE, TARGET, TARGET, CELL_MEANS)
     np.testing.assert_allclose(found.fine["height"], 500.0, atol=25.0)
     np.testing.assert_allclose(found.coarse["height"], 500.0, atol=5.0)
 
 
-def test_terrain_that_ends_inside_the_halo_repeats_its_edge(tmp_path: Path) -> None:
+def rough(path: Path, spacing: float) -> tuple[Path, np.ndarray, Grid]:
+    """Terrain that is another in every cell, and its heights (rows, cols)."""
+    grid = lattice(36.0, 28.0, 107.0, 116.0, spacing)
+    heights = np.random.default_rng(0).uniform(0, 2000, (grid.rows, grid.cols))
+    coords = {"latitude": grid.latitude, "longitude": grid.longitude}
+    ds = xr.Dataset({"z": (("latitude", "longitude"), heights, {"units": "m"})}, coords)
+    ds.to_netcdf(path)
+    return path, heights, grid
+
+
+def degrees(width: float) -> Operator:
+    """Samples of a model with cells of so many degrees."""
+    return Operator(Sampling.SAMPLES, width * DEGREE)
+
+
+def around(heights: np.ndarray, grid: Grid, latitude: float, longitude: float, cells: int) -> float:
+    """The mean of `cells` a side about a point of the grid; an odd number."""
+    i, j = np.abs(grid.latitude - latitude).argmin(), np.abs(grid.longitude - longitude).argmin()
+    half = cells // 2
+    return float(heights[i - half : i + half + 1, j - half : j + half + 1].mean())
+
+
+def test_heights_of_samples_are_means_over_the_footprint_around_the_input_s_points(tmp_path: Path) -> None:
+    path, heights, grid = rough(tmp_path / "rough.nc", 0.05)
+    for operator, cells in ((degrees(0.15), 3), (degrees(0.25), 5), (degrees(0.35), 7)):
+        found = static_fields(path, COARSE, TARGET, TARGET, operator).coarse["height"]
+        assert found.shape == (COARSE.rows, COARSE.cols)
+        for i, j in ((0, 0), (7, 11), (20, 24)):
+            want = around(heights, grid, COARSE.latitude[i], COARSE.longitude[j], cells)
+            assert found[i, j] == pytest.approx(want, rel=1e-4), (cells, i, j)
+
+
+def test_where_terrain_is_coarser_than_the_footprint_heights_of_samples_are_read_linearly(tmp_path: Path) -> None:
+    path, heights, grid = rough(tmp_path / "rough.nc", 0.5)
+    found = static_fields(path, COARSE, lattice(33.0, 31.0, 110.0, 113.0, 0.5), TARGET, degrees(0.1)).coarse["height"]
+    i, j = COARSE.latitude.tolist().index(32.0), COARSE.longitude.tolist().index(111.0)
+    row, col = grid.latitude.tolist().index(32.0), grid.longitude.tolist().index(111.0)
+    assert found[i, j] == pytest.approx(heights[row, col], rel=1e-5)
+    assert found[i, j + 1] == pytest.approx(heights[row, col : col + 2].mean(), rel=1e-5)
+    assert found[i + 1, j + 1] == pytest.approx(heights[row : row + 2, col : col + 2].mean(), rel=1e-5)
+
+
+def test_heights_at_the_target_are_not_wider_than_the_footprint(tmp_path: Path) -> None:
+    """A target of 0.15 degree asks for samples of a 0.05 degree field all the same; of cell means, for its cells."""
+    path, heights, grid = rough(tmp_path / "rough.nc", 0.05)
+    target = lattice(33.0, 31.5, 110.0, 112.4, 0.15)
+    lat, lon = target.latitude[4], target.longitude[6]
+    for operator, cells in ((degrees(0.05), 1), (degrees(0.45), 3), (CELL_MEANS, 3)):
+        found = static_fields(path, COARSE, target, target, operator)
+        m = found.margin
+        height = found.fine["height"][4 + m, 6 + m]
+        assert height == pytest.approx(around(heights, grid, lat, lon, cells), rel=1e-4), operator
+
+
+@pytest.mark.parametrize("spacing", [0.05, 0.1, 0.3])
+def test_where_the_target_lies_changes_little_in_the_input_s_heights(spacing: float, tmp_path: Path) -> None:
+    path = terrain(tmp_path / "terrain.nc", grid=lattice(36.0, 28.0, 107.0, 116.0, spacing))
+    shifted = Grid(TARGET.north - 0.021, TARGET.west + 0.017, TARGET.dlat, TARGET.dlon, TARGET.rows, TARGET.cols)
+    for operator, change in ((IFS, 1e-5), (ERA5, 1e-5), (CELL_MEANS, 0.01)):
+        one, other = (static_fields(path, COARSE, t, t, operator).coarse["height"] for t in (TARGET, shifted))
+        assert np.abs(one - other).max() < change * one.std(), operator
+
+
+def test_finer_targets_of_samples_go_through_the_terrain_s_own_points(tmp_path: Path) -> None:
+    """As fields go through their samples; of means the cells' means are kept instead."""
+    path, heights, grid = rough(tmp_path / "rough.nc", 0.25)
+    at = [np.flatnonzero(np.isclose((v / 0.25) % 1, 0)) for v in (TARGET.latitude, TARGET.longitude)]
+    rows, cols = (np.abs(a[:, None] - b).argmin(axis=1) for a, b in (
+        (TARGET.latitude[at[0]], grid.latitude), (TARGET.longitude[at[1]], grid.longitude)
+    ))  # fmt: skip
+    assert (len(rows), len(cols)) == (9, 13)
+    for operator, passes in ((IFS, True), (CELL_MEANS, False)):
+        found = static_fields(path, COARSE, TARGET, TARGET, operator)
+        m = found.margin
+        fine = found.fine["height"][m:-m, m:-m][np.ix_(*at)]
+        assert np.allclose(fine, heights[np.ix_(rows, cols)], atol=0.1) == passes, operator
+
+
+def test_around_the_earth_heights_of_samples_have_no_seam(tmp_path: Path) -> None:
+    globe = Grid(89.5, -180.0, 1.0, 1.0, 180, 360)
+    wave = np.sin(np.deg2rad(globe.longitude))[None, :] * np.cos(np.deg2rad(globe.latitude))[:, None]
+    coords = {"latitude": globe.latitude, "longitude": globe.longitude}
+    path = tmp_path / "globe.nc"
+    ds = xr.Dataset({"z": (("latitude", "longitude"), 1000 + 900 * wave, {"units": "m"})}, coords)
+    ds.to_netcdf(path)
+    coarse, target = Grid(88.0, -180.0, 2.0, 2.0, 89, 180), Grid(60.0, -180.0, 1.0, 1.0, 121, 360)
+    for footprint in (0.5, 3.0):
+        found = static_fields(path, coarse, target, target, degrees(footprint)).coarse["height"]
+        assert found.shape == (89, 180)
+        np.testing.assert_allclose(found[:, 1:] + found[:, :0:-1], 2000, atol=0.1)  # east as west of Greenwich
+        np.testing.assert_allclose(found[:, 0], 1000, atol=0.1)  # amid a slope of 16 m a degree
+
+
+@pytest.mark.parametrize("operator", [CELL_MEANS, IFS, ERA5])
+def test_terrain_that_ends_inside_the_halo_repeats_its_edge(operator: Operator, tmp_path: Path) -> None:
     short = terrain(tmp_path / "short.nc", grid=lattice(33.2, 30.8, 109.8, 113.2, 0.05))
-    found = static_fields(short, COARSE, TARGET, TARGET)
+    found = static_fields(short, COARSE, TARGET, TARGET, operator)
     assert np.isfinite(found.coarse["height"]).all()
     m = found.margin
     np.testing.assert_allclose(found.fine["height"][m:-m, m:-m], hills(TARGET.latitude, TARGET.longitude), rtol=1e-5)
@@ -172,7 +267,7 @@ def test_terrain_that_ends_inside_the_halo_repeats_its_edge(tmp_path: Path) -> N
 def test_terrain_that_does_not_cover_is_refused_with_both_areas(tmp_path: Path) -> None:
     short = terrain(tmp_path / "short.nc", grid=lattice(32.5, 30.0, 109.0, 114.0, 0.05))
     with pytest.raises(RegionOutsideInput) as refused:
-        static_fields(short, COARSE, TARGET, TARGET)
+        static_fields(short, COARSE, TARGET, TARGET, IFS)
     for part in ("short.nc", "30..32.5N", "31..33N"):
         assert part in str(refused.value)
 
@@ -189,7 +284,7 @@ def with_land(path: Path, factor: float = 1.0, name: str = "lsm") -> Path:
 
 @pytest.mark.parametrize("name", ["lsm", "land"])
 def test_land_is_read_where_the_file_has_it(name: str, tmp_path: Path) -> None:
-    found = static_fields(with_land(tmp_path / "coast.nc", name=name), COARSE, TARGET, TARGET)
+    found = static_fields(with_land(tmp_path / "coast.nc", name=name), COARSE, TARGET, TARGET, CELL_MEANS)
     assert sorted(found.fine) == ["height", "land"]
     fine = TARGET.extended(*[found.margin] * 4)
     np.testing.assert_allclose(found.fine["land"][0], fine.longitude > 111, atol=1e-6)
@@ -208,7 +303,7 @@ def test_shipped_terrain_fits_the_shipped_region() -> None:
     hubei = regions.load("hubei")
     assert hubei.terrain_file is not None
     coarse = lattice(36.0, 26.0, 105.0, 119.0, 0.25)
-    found = static_fields(hubei.terrain_file, coarse, hubei.target, hubei.target)
+    found = static_fields(hubei.terrain_file, coarse, hubei.target, hubei.target, IFS)
     m = found.margin
     inside = found.fine["height"][m:-m, m:-m]
     assert inside.shape == (hubei.target.rows, hubei.target.cols)
