@@ -26,8 +26,9 @@ PATCH = 20  # input cells a side: at x8 a window of 18 degrees at 0.1
 def fit_statistics(dataset: Dataset, names: list[str], windows: int, device: str = "cpu") -> Statistics:
     """Mean, standard deviation and residual law of every variable, from fixed windows of the training data."""
     # an absent variable's residual would be its whole value
-    whole = {"drop_variable": 0.0, "alone": 0.0, "drop_static": 0.0, "steepened": 0.0}
-    settings = BatchSettings(size=WINDOWS, parts=1, patch=PATCH, **whole)
+    settings = BatchSettings(
+        size=WINDOWS, parts=1, patch=PATCH, drop_variable=0.0, alone=0.0, drop_static=0.0, steepened=0.0
+    )
     batches = Batches(dataset, names, settings, np.random.default_rng(0), device)
     side = batches.extent(batches.scale_high)
     values: list[np.ndarray] = []
