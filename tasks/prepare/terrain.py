@@ -138,7 +138,10 @@ def _around_points(values: np.ndarray, source: Grid, lattice: Grid, width: float
 
     Read linearly where its own cells are wider than that.
     """
-    near_rows, near_columns, near = source.around(lattice, 2 + int(np.ceil(width / min(source.dlat, source.dlon))))
+    more = 2 + int(np.ceil(width / min(source.dlat, source.dlon)))
+    near_rows, near_columns, near = source.around(lattice, more)
+    if near.wraps:  # all around: the first column follows the last
+        near_columns, near = np.arange(-more, near.cols + more) % near.cols, near.extended(0, 0, more, more)
     part = values[near_rows][:, near_columns].astype(np.float64)
     weights = []
     for axis, n, step in zip(lattice.axes_in(near), part.shape, (near.dlat, near.dlon), strict=True):
