@@ -19,7 +19,7 @@ TEXTS = {
     r"\b[0-9a-f]{16}\b": "<fingerprint>",
     rf"\b{re.escape(VERSION)}\b": "<version>",
 }
-NUMBERS = {"value", "product", "bicubic", "conservative", "frequency", "size", "timings"}
+NUMBERS = {"value", "product", "bilinear", "bicubic", "at_height", "frequency", "size", "timings"}
 EMBEDDED = ("scorecard", "ledger")  # attributes that are JSON themselves
 
 
