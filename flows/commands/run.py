@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from typing import TYPE_CHECKING, Annotated
 
@@ -73,5 +72,5 @@ def _show(outcome: Outcome, seconds: float) -> None:
         show_table(["", "product", "bilinear", "bicubic", "at the terrain's height", "unit"], rows)
 
 
-def _figure(value: float) -> str:
-    return "" if math.isnan(value) else f"{value:.4g}"
+def _figure(value: float | None) -> str:
+    return "" if value is None else f"{value:.4g}"

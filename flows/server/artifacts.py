@@ -61,8 +61,8 @@ def key(region: str, source: str, what: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", f"{region}-{source}-{what}".lower()).strip("-")
 
 
-def _number(value: float) -> str:
-    return f"{value:.4g}" if math.isfinite(value) else "–"
+def _number(value: float | None) -> str:
+    return f"{value:.4g}" if value is not None and math.isfinite(value) else "–"
 
 
 @_harmless

@@ -35,16 +35,16 @@ class Check(BaseModel):
 class TruthScore(BaseModel):
     """RMSE of one variable against a finer field of the same forecast, beside the simple ways from the same input.
 
-    `at_height`: bilinear, brought to the product's terrain. NaN in entries of before it was kept.
+    `at_height`: bilinear, brought to the product's terrain; None of what has no height, and in older entries.
     """
 
     variable: str
     units: str
     count: int
     product: float
-    bilinear: float = math.nan
+    bilinear: float | None = None
     bicubic: float
-    at_height: float = math.nan
+    at_height: float | None = None
 
 
 class FractionsScore(BaseModel):
@@ -56,7 +56,7 @@ class FractionsScore(BaseModel):
     window: float
     frequency: float  # share of the truth's points with the event
     product: float
-    bilinear: float = math.nan
+    bilinear: float | None = None
     bicubic: float
 
 
