@@ -1,4 +1,4 @@
-"""docs/accuracy.md from three tiny results files, against figures computed by hand."""
+"""docs/accuracy/networks.md from three tiny results files, against figures computed by hand."""
 
 from __future__ import annotations
 
@@ -152,22 +152,22 @@ def test_page_says_who_was_scored_within_the_limits_of_products_and_who_earlier(
 
 
 def test_a_picture_whose_fields_are_not_here_stays_as_it_was_drawn(folder: Path, results: Results) -> None:
-    drawn = folder / "docs" / "accuracy" / "maps-t2m.png"
+    drawn = folder / "docs" / "maps-t2m.png"
     drawn.parent.mkdir(parents=True)
     drawn.write_bytes(b"a picture")
-    page = accuracy.write(results, folder / "results", folder / "docs", folder / "suite.toml", model=None)
+    page = accuracy.write(results, folder / "results", folder / "docs", folder / "suite.toml")
     assert "one colour scale a row. Drawn from an earlier evaluation" in page.read_text()
     assert drawn.read_bytes() == b"a picture"
 
 
 def test_page_names_what_is_missing_and_leaves_its_pictures_out(folder: Path, results: Results) -> None:
-    path = accuracy.write(results, folder / "results", folder / "docs", folder / "suite.toml", model=None)
+    path = accuracy.write(results, folder / "results", folder / "docs", folder / "suite.toml")
     text = path.read_text()
     assert "Not yet scored: lte-equal.\n" in text
     assert "## Ablation\n\nNot yet scored: ablation-no-fusion.\n" in text
     assert "[results](../results)" in text
     assert "maps-t2m.png" not in text  # there are no maps, and no spectra
-    assert (folder / "docs" / "accuracy" / "scales.png").stat().st_size > 0
+    assert (folder / "docs" / "scales.png").stat().st_size > 0
 
 
 def test_labels_say_architecture_and_framing() -> None:

@@ -22,6 +22,7 @@ from tenacity import nap
 from flows import dispatch
 from flows.dispatch import PAUSE, Dispatch, ask, run_slabs
 from flows.server.names import LIVE_QUEUE, SLAB_DEPLOYMENT
+from models.operator import IFS
 from tasks.errors import ModelMismatch, SlabFailed
 from tasks.grids.grid import Grid
 from tasks.handover.slab import Slab, SlabReport
@@ -62,7 +63,8 @@ def slab(tmp_path: Path) -> Callable[[int, int], Slab]:
     def make(start: int, stop: int) -> Slab:
         return Slab(
             product="hubei-ifs-2026-11-20T00-abcd", terrain=None, coarse=Grid(33.0, 110.0, 0.5, 0.5, 4, 4),
-            report=str(tmp_path / f"slabs/{start}.json"), start=start, stop=stop, deviations={}, model="inr-hres",
+            operator=IFS, report=str(tmp_path / f"slabs/{start}.json"), start=start, stop=stop, deviations={},
+            model="inr-hres",
             model_sha256="0" * 64, target=Grid(33.0, 110.0, 0.25, 0.25, 8, 8),
         )  # fmt: skip
 

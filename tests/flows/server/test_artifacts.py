@@ -47,7 +47,7 @@ def entry(tmp_path_factory: pytest.TempPathFactory) -> LedgerEntry:
         Check(name="seam", variable="t2m", value=1.2, limit=1.5, passed=True),
         Check(name="highest value", variable="tp", value=math.nan, limit=math.inf, passed=False),
     ]
-    truth = [TruthScore(variable="t2m", units="K", count=9, product=0.61, bicubic=0.8, conservative=math.nan)]
+    truth = [TruthScore(variable="t2m", units="K", count=9, product=0.61, bilinear=0.9, bicubic=0.8)]
     card = Scorecard(quality="unverified", checks=checks, truth=truth)
     made = publish(str(tmp_path_factory.mktemp("artifacts")), CYCLE)
     return made.model_copy(update={"scorecard": card})
@@ -87,7 +87,7 @@ def test_input_table_lists_every_file() -> None:
 def test_scores_show_checks_and_truth_and_survive_nan(entry: LedgerEntry) -> None:
     in_a_flow(lambda: scores(entry))
     text = read("hubei-ifs-scores").data
-    assert "| t2m | 0.61 | 0.8 | – | K |" in text
+    assert "| t2m | 0.61 | 0.9 | 0.8 | – | K |" in text
     assert "| t2m | seam | 1.2 | 1.5 | passed |" in text
     assert "| tp | highest value | – | – | **FAILED** |" in text
 

@@ -106,7 +106,7 @@ def entry(
             rejected={"unlike its neighbours": 14, "frozen value": 3}, scores=made.scores, skill=made.skill,
             judged=made.judged, events=made.events, cases=made.cases,
         )  # fmt: skip
-    truth = [TruthScore(variable="t2m", units="K", count=9, product=0.61, bicubic=0.8, conservative=float("nan"))]
+    truth = [TruthScore(variable="t2m", units="K", count=9, product=0.61, bilinear=0.9, bicubic=0.8)]
     name = f"hubei/ifs/2026/11/{CYCLE:%Y-%m-%dT%H}"
     return LedgerEntry(
         region="hubei", cycle=f"ifs/{CYCLE:%Y-%m-%dT%H}", state="published", quality=quality, product=f"{name}.zarr",
