@@ -154,7 +154,7 @@ FILES: list[tuple[Spoiler, list[str]]] = [
     (no_file, ["none.grib2: no such file"]),
     (empty, ["demo.grib2: empty file"]),
     (text, ["demo.grib2: neither GRIB nor NetCDF", "b'<htm'"]),
-    (truncated, ["demo.grib2: message 4 at byte 38464 of 50000 is truncated"]),
+    (truncated, ["demo.grib2: message 4 at byte 39340 of 50000 is truncated"]),
     (byte_flipped, ["demo.grib2: is not the file that demo.grib2.sha256 was made for"]),
     (number_of_columns_flipped, ["demo.grib2 message 1 (t2m): 8181 points for a grid of 81x"]),
     (without_dew_point, ["d2m not in the input"]),
@@ -206,7 +206,7 @@ HEADER_BYTES = {
     "lead time": (126 + 21, 0x01, "is missing at lead time"),
     "number of values": (160 + 5, 0x80, "values for a grid of 81x101"),
     "reference value": (160 + 11, 0x80, "leave the physical range"),
-    "end of message": (12_749, 0x01, "message 1 at byte 0"),
+    "end of message": (13_052, 0x01, "message 1 at byte 0"),
 }
 
 
@@ -287,7 +287,7 @@ OPTIONS: dict[str, list[str]] = {  # the command line after `finescale` -> what 
     "field {grib} {out}/fine.tif --scale 2": ["fine.tif: unknown kind of output", ".nc, .zarr"],
     "field {grib} {grib}/fine.nc --scale 2 --method bicubic": ["demo.grib2/fine.nc: cannot be written"],
     "field {grib} {grib}/fine.zarr --scale 2 --method bicubic": ["demo.grib2/fine.zarr: cannot be written"],
-    "field {grib} {out}/fine.nc --scale 2 --method magic": ["unknown method 'magic'", "inr, bicubic"],
+    "field {grib} {out}/fine.nc --scale 2 --method magic": ["unknown method 'magic'", "inr, bilinear, bicubic"],
     "field {grib} {out}/fine.nc --scale 2 --model inr-nothing": ["unknown model 'inr-nothing'", "inr-hres"],
     "field {grib} {out}/fine.nc --scale 2 --model {changed}": ["weights.safetensors is not the file", "released"],
     "field {grib} {out}/fine.nc --scale 2 --terrain {folder}/none.nc": ["none.nc: no such file"],
