@@ -102,7 +102,7 @@ class Downscaler(nn.Module):
         self.levels: Tensor
         self.register_buffer("levels", torch.tensor(levels).view(1, -1, 1, 1), persistent=False)
         self.regression = StaticRegression(v).requires_grad_(False)
-        # what the regression leaves, of the residual's sigma: of pressure on the ground a twentieth, which the network
+        # what the regression leaves, of the residual's sigma: of pressure on the ground a twelfth, which the network
         # would neither see nor be asked to learn beside wind, of which it leaves nearly all
         self.unexplained: Tensor
         # by sampling and variable: how much of what the network says holds where and when it was not trained

@@ -18,7 +18,7 @@ from models.geometry import subdivide
 from models.operator import Operator
 from tasks.acquire.files import local_files
 from tasks.downscale.fields import check_scale, downscale_fields, interpolate_fields
-from tasks.downscale.packages import interpolation, open_package
+from tasks.downscale.packages import assert_knows, interpolation, open_package
 from tasks.downscale.predict import make_plan
 from tasks.errors import BadInput, ModelMismatch, RegionOutsideInput, StoreNotWritable
 from tasks.grids.grid import Grid, lattice
@@ -196,6 +196,7 @@ def super_resolve_file(
         relief = static_fields(Path(terrain), assembled.grid, target, target, operator) if terrain else None
         prepared = Prepared(fields, assembled.grid, operator, relief)
         if package is not None:
+            assert_knows(package, operator)
             network = package.load()
             if not any(n in package.variables for n in assembled.variables):
                 raise ModelMismatch(f"{source}: none of {package.model_id}'s variables: {', '.join(package.variables)}")

@@ -117,4 +117,5 @@ def fit_shrinkage(model: Downscaler, scenes: Iterable[Batch]) -> None:
         row = list(Sampling).index(scene.seen.sampling)
         products[row] += scale * (error * network).mean(dim=(0, 2, 3))
         squares[row] += scale * network.square().mean(dim=(0, 2, 3))
-    model.shrinkage.copy_((products / squares.clamp(min=1e-12)).clamp(0, 1))
+    kept = torch.where(squares > 0, products / squares.clamp(min=1e-12), 1.0)  # all of it where no scene says anything
+    model.shrinkage.copy_(kept.clamp(0, 1))

@@ -51,7 +51,8 @@ def arpege(folder: Path) -> xr.Dataset:
     masks = masks.rolling(latitude=4, longitude=4, center=True, min_periods=1).mean()
     half = 0.0125  # the middle of four is half a point before the index
     masks = masks.assign_coords(latitude=masks.latitude + half, longitude=masks.longitude - half)
-    here = masks.interp(latitude=merged.latitude, longitude=merged.longitude, kwargs={"fill_value": None})
+    here = masks.interp(latitude=merged.latitude, longitude=merged.longitude)
+    here = here.ffill("latitude").ffill("longitude")  # they end half a cell before the fields
     some = merged.isel(time=np.arange(0, merged.sizes["time"], EVERY_ARPEGE))
     return some.assign({n: (("latitude", "longitude"), here[n].values) for n in ("z", "land")})
 

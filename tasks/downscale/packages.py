@@ -7,6 +7,7 @@ from pathlib import Path
 
 from models.downscaler import Downscaler
 from models.interpolation import Bicubic, Bilinear, ConservativeBicubic
+from models.operator import Operator
 from models.package import SUMS, ModelPackage, PackageError
 from tasks.errors import BadInput, ModelMismatch
 
@@ -43,6 +44,16 @@ def open_package(name: str) -> ModelPackage:
             except PackageError as error:
                 raise ModelMismatch(str(error)) from None
     raise ModelMismatch(f"unknown model {name!r}; known are: {', '.join(names()) or 'none'}")
+
+
+def assert_knows(package: ModelPackage, operator: Operator) -> None:
+    """ModelMismatch for an input of another kind than the network was trained on."""
+    if not package.knows(operator):
+        of = f"samples with a footprint of {operator.footprint:g} km" if operator.footprint else "means over cells"
+        raise ModelMismatch(
+            f"model {package.model_id} was not trained on {of}; take a package that was, or say what the input is "
+            "(--input-is, or input_is in region.yaml)"
+        )
 
 
 def interpolation(name: str) -> Method:

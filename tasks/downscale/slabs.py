@@ -18,7 +18,7 @@ from models.package import ModelPackage
 from tasks.arrays import DAMAGE, fast_codecs, zarr_store
 from tasks.downscale.fields import check_scale, coarse_fields, progress
 from tasks.downscale.limits import PlanLimits
-from tasks.downscale.packages import open_package
+from tasks.downscale.packages import assert_knows, open_package
 from tasks.downscale.predict import TILE, Plan, make_plan, seen_by, statics_of, super_resolve
 from tasks.downscale.tiles import borders
 from tasks.errors import DeviceUnavailable, ModelMismatch, OutOfMemory
@@ -188,8 +188,7 @@ def compute(slab: Slab) -> SlabReport:
         )
     prepared = Prepared.load(slab.product, slab.terrain, slab.coarse, slab.operator)
     names = [str(n) for n in prepared.fields.data_vars if n in VARIABLES]
-    if not package.knows(slab.operator):
-        raise ModelMismatch(f"model {slab.model} was not trained on such an input: {slab.operator}")
+    assert_knows(package, slab.operator)
     unknown = [n for n in names if n not in package.variables]
     if unknown:
         raise ModelMismatch(f"model {slab.model} does not know {', '.join(unknown)}")
