@@ -27,7 +27,7 @@ from models.operator import MEANS, Sampling
 from models.package import ModelPackage
 from models.training.batches import Batch
 from models.training.data import Dataset, load
-from models.training.evaluate import EVERYWHERE, SMALLEST, training_scenes
+from models.training.evaluate import EVERYWHERE, SMALLEST, Method, forecast, training_scenes
 from models.training.experiment import Experiment
 from models.training.scenes import box_scene
 from models.training.train import Trainer
@@ -68,7 +68,8 @@ def rows_of(
         device = next(model.parameters()).device
         ways = {OURS: _forecast(model, s, device)} | simple_ways(s, names)
         if sampling is Sampling.SAMPLES:
-            ways[MISTAKEN] = _forecast(model, replace(s, seen=MEANS), device)
+            t = replace(s, seen=MEANS).to(device)
+            ways[MISTAKEN] = model(t.x, t.present, t.statics, t.rows, t.cols, t.seen).cpu()
         ways |= {n: m(s.x, s.present, s.statics, s.rows, s.cols, s.seen) for n, m in fitted.items()}
         where = torch.from_numpy(between(s)) if kind == "exact" else torch.ones(s.target.shape[-2:], dtype=torch.bool)
         amounts = [i for i, v in enumerate(model.statistics.variables.values()) if v.amount]
@@ -85,6 +86,14 @@ def rows_of(
 
 
 def _forecast(model: Downscaler, scene: Batch, device: torch.device) -> torch.Tensor:
+    """As a product has it: of means, its input's cell means are restored."""
+    if scene.seen.sampling is Sampling.MEANS and device.type == "cpu":
+        names = model.statistics.names
+        amounts = {n for n, s in model.statistics.variables.items() if s.amount}
+        found, _ = forecast(Method(model), scene, names, amounts)
+        return torch.stack(
+            [torch.from_numpy(found[n]) if n in found else scene.target[:, i] for i, n in enumerate(names)], 1
+        )
     s = scene.to(device)
     return model(s.x, s.present, s.statics, s.rows, s.cols, s.seen).cpu()
 
