@@ -34,7 +34,7 @@ from models.training.train import Trainer
 
 ROOT = Path(__file__).parents[2]
 RESULTS = ROOT / "benchmarks" / "results" / "operators.json"
-FINE = ("hres-test", "arpege-nw", "kerala")  # 0.1 degree; the others are 0.25
+FINE = ("hres-test", "arpege-nw")  # 0.1 degree; the others are 0.25
 SCALES = {"exact": (2.0, 4.0), "sampled": (2.0, 2.5, 3.0, 4.0, 6.0, 8.0), "means": (2.0, 2.5, 3.0, 4.0, 6.0, 8.0)}
 REGRESSIONS = {"terrain regression": StaticsOnly, "5x5 regression": NeighbourhoodRegression}
 OURS, MISTAKEN = "finescale", "taken for means"

@@ -22,7 +22,6 @@ WORDS = {
 SETS = {
     "hres-test": "HRES 0.1°, 2021-12-10 12 UTC + 8 h, 20–40N 100–125E; the rest of that forecast was trained on",
     "arpege-nw": "ARPEGE 0.1°, north-west France, 2018-05-01, 4 times; another model than any trained on",
-    "kerala": "ERA5-Land 0.1°, Western Ghats, 2025, 7 mornings",
     "ifs-t2m": "IFS, 2025-01-15 00 UTC + 24 h",
     "ifs-scda": "IFS, 2025-01-15 18 UTC + 24 h",
     "ifs-july": "IFS analysis, 2026-06-30 00 UTC; elsewhere this hour was trained on",

@@ -108,11 +108,11 @@ def fit_shrinkage(model: Downscaler, scenes: Iterable[Batch]) -> None:
     products, squares = torch.zeros(len(Sampling), v), torch.zeros(len(Sampling), v)
     for scene in scenes:
         s = scene.to(model.unexplained.device)
-        said = []
+        fields = []
         for factor in (0.0, 1.0):
             model.shrinkage.fill_(factor)
-            said.append(model(s.x, s.present, s.statics, s.rows, s.cols, s.seen).double().cpu())
-        error, network = scene.target.double() - said[0], said[1] - said[0]
+            fields.append(model(s.x, s.present, s.statics, s.rows, s.cols, s.seen).double().cpu())
+        error, network = scene.target.double() - fields[0], fields[1] - fields[0]
         scale = scene.present[0] / error.square().mean(dim=(0, 2, 3)).clamp(min=1e-30)
         row = list(Sampling).index(scene.seen.sampling)
         products[row] += scale * (error * network).mean(dim=(0, 2, 3))

@@ -28,7 +28,7 @@ from tasks.datasets.training import (
 EVERY_UK = 31  # hours between the British cases: 24 of them, at every hour of the day
 EVERY_CHINA = 5  # 10 of 48 hours
 TRAINED, TRAINED_WITHOUT = ("ifs-july", "ifs-tp"), ("andes", "alps", "china")  # elsewhere these two were trained on
-EVERY_KERALA, EVERY_ARPEGE = 40, 6  # days, hours
+EVERY_ARPEGE = 6  # hours
 REGIONS = {  # of the global forecasts
     "east-asia": {"latitude": slice(55, 15), "longitude": slice(75, 135)},
     "china": {"latitude": slice(42, 18), "longitude": slice(98, 127)},
@@ -66,7 +66,6 @@ def evaluation_sets(folder: Path) -> dict[str, xr.Dataset]:
     uk = read_messages(fixtures / "era5_uk_2t_hourly_201903.grib")
     hour = read_fields(train / "era5_0p25_t2m_20121201T14.nc", "t2m")
     wind = read_fields(train / "era5_0p25_maritime_u10v10_20251109T01.nc", "u10", "v10")
-    kerala = read_fields(train / "era5land" / "kerala_daily_2025.nc", "t2m", "d2m", "sp")
     # IFS's own terrain is 9 km fine, as HRES's; ERA5's at 0.25 degree is another model's
     forecast = fine.interp(latitude=coarse.latitude, longitude=coarse.longitude).fillna(0.0)
     ifs = {
@@ -81,11 +80,9 @@ def evaluation_sets(folder: Path) -> dict[str, xr.Dataset]:
         for region, place in REGIONS.items()
         if name not in TRAINED or region in TRAINED_WITHOUT
     }
-    ready = kerala.isel(time=np.arange(0, kerala.sizes["time"], EVERY_KERALA))
     return {
         "hres-test": of_model(with_statics(box, fine), IFS_KM),
         "arpege-nw": of_model(arpege(folder / "test" / "arpege_nw"), ARPEGE_KM),
-        "kerala": of_model(with_statics(ready, fine), IFS_KM),
         **forecasts,
         "era5-china": of_model(
             with_statics(china.isel(time=np.arange(0, china.sizes["time"], EVERY_CHINA)), coarse), ERA5.footprint

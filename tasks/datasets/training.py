@@ -140,8 +140,8 @@ def training_sets(folder: Path) -> dict[str, xr.Dataset]:
     """What to train on.
 
     Left out: Italy (interpolated to a shifted grid, so smoother than ERA5), monthly rain (a mean rate, nothing like an
-    hour's), monthly t2m (there are hours), gusts (no variable of ours), ERA5-Land over Kerala (too small for windows;
-    scored on), wind over the Maritime Continent's east (scored on).
+    hour's), monthly t2m (there are hours), gusts (no variable of ours), ERA5-Land over Kerala (too small for windows),
+    wind over the Maritime Continent's east (scored on).
     """
     train = folder / "train"
     fine, coarse = statics_0p1(folder / "static"), statics_0p25(folder / "static")

@@ -22,7 +22,6 @@ TILE = 1280  # queries a side; the input window is encoded once and decoded in p
 # input cells around a block that are computed too, where the product goes on: of what cell means further away do to the
 # correction inside the block less than a hundredth is left
 BESIDE = 4
-FINEST = 9.0  # km: footprint of the finest fields that networks are trained on
 Tick = Callable[[], None]
 
 
@@ -157,12 +156,8 @@ def statics_of(prepared: Prepared, plan: Plan) -> Statics:
 
 
 def seen_by(plan: Plan, operator: Operator) -> Seen:
-    """What the plan's input values are, in its cells, and the footprint of the field that is asked for.
-
-    That of the input, if the target's points are not closer: between these, what a finer model would have.
-    """
-    target = max(FINEST, cell_km(plan.target.dlat, plan.target.dlon))
-    return operator.on(cell_km(plan.coarse.dlat, plan.coarse.dlon), min(operator.footprint, target))
+    """What the plan's input values are, in its cells; asked for is a field of the same footprint."""
+    return operator.on(cell_km(plan.coarse.dlat, plan.coarse.dlon))
 
 
 def device_of(method: Method) -> torch.device:

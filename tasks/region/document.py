@@ -47,7 +47,7 @@ class GateLimits(BaseModel):
 
     # hard; of the input's standard deviation: product through its input's operator against the input. Where terrain
     # is finer than the input's, samples at the points differ by what it is higher or lower there
-    recoarsening: Positive = 0.05
+    recoarsening: Positive = 0.25
     seam: Positive = 1.5  # hard; mean jump across a tile's border over the largest within ten points of it
     # hard; RMSE against stations over the highest of the last `history_days`, where so many cycles are known
     history: Positive = 2.0

@@ -19,6 +19,7 @@ from tasks.parallel import in_order
 from tasks.region.document import GateLimits
 from tasks.variables import VARIABLES
 
+DRIZZLE = 1e-4  # m: the smallest rain that a gauge reports
 NEAR = 10  # points on either side of a border that it is held against: a mountain range is no seam, nor a front
 
 
@@ -82,6 +83,7 @@ def _check(
     """Every hard check of one variable."""
     name = str(product.name)
     variable = VARIABLES[name]
+    smallest = DRIZZLE if variable.amount else 0.0  # less than that over an input may be nothing in a product
     side = (product.encoding.get("shards") or product.shape)[-2:]
     finite, low, high, constant, recoarsening, seam = 1.0, np.inf, -np.inf, 0, 0.0, 1.0
     for (i, fine), (_, coarse) in zip(lead_times(product), lead_times(fields), strict=True):
@@ -96,7 +98,7 @@ def _check(
             finite = min(finite, float(known.mean()))
             least, most = (float(f(fine[known], initial=np.nan)) for f in (np.nanmin, np.nanmax))
         low, high = min(low, least), max(high, most)
-        constant += bool(least == most and coarse.min() < coarse.max())
+        constant += bool(least == most and np.ptp(input_of.select(coarse)) > smallest)
         recoarsening = max(recoarsening, input_of.error(fine, coarse))
         seam = max(seam, seam_ratio(fine, *borders))
     return [

@@ -244,7 +244,6 @@ def test_methods_are_scored_on_what_is_named_and_in_our_units(shared_data: Path)
     assert found == {
         "hres-test": list(VARIABLES),
         "arpege-nw": found["arpege-nw"],
-        "kerala": ["t2m", "d2m", "sp"],
         "era5-china": ["t2m", "d2m", "sp", "tp"],
         "era5-uk": ["t2m"],
         "era5-hour-asia": ["t2m"],

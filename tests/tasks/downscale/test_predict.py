@@ -20,7 +20,7 @@ from models.training.methods import build
 from tasks.downscale.fields import coarse_fields, downscale_fields, interpolate_fields
 from tasks.downscale.limits import PlanLimits
 from tasks.downscale.packages import interpolation, names, open_package
-from tasks.downscale.predict import FINEST, make_plan, seen_by, statics_of, super_resolve
+from tasks.downscale.predict import make_plan, seen_by, statics_of, super_resolve
 from tasks.downscale.tiles import borders, tiles
 from tasks.errors import BadInput, ModelMismatch
 from tasks.grids.cell_means import observed
@@ -219,7 +219,7 @@ def test_an_interpolated_product_of_samples_is_its_input_at_the_input_s_points(s
     assert read(fine["t2m"].values).shape == (1, 15, 19)
 
 
-def test_what_is_asked_for_is_as_fine_as_the_target_and_no_finer_than_what_there_is_to_learn_from() -> None:
+def test_what_is_asked_for_is_a_field_of_the_input_s_own_footprint() -> None:
     coarse, km = Grid(40.0, 100.0, 0.25, 0.25, 40, 44), cell_km(0.25, 0.25)
 
     def seen(spacing: float, operator: Operator) -> Seen:
@@ -227,9 +227,7 @@ def test_what_is_asked_for_is_as_fine_as_the_target_and_no_finer_than_what_there
 
     assert seen(0.05, CELL_MEANS) == MEANS
     assert seen(0.05, IFS) == seen(0.2, IFS) == IFS.on(km)
-    assert seen(0.02, ERA5) == seen(0.05, ERA5) == ERA5.on(km, FINEST)
-    assert seen(0.2, ERA5) == ERA5.on(km, cell_km(0.2, 0.2))
-    assert seen(0.25, ERA5).target < ERA5.on(km).footprint
+    assert seen(0.02, ERA5) == seen(0.25, ERA5) == ERA5.on(km)
 
 
 def test_absent_variables_are_left_out() -> None:

@@ -25,8 +25,8 @@ from tests.conftest import DEMO_GRIB
 def test_each_origin_has_its_operator(origin: str, spacing: float, operator: Operator) -> None:
     assert operator_of(origin, spacing, means=False) == operator
     assert operator_of(origin, spacing, means=True) == CELL_MEANS, "what the file says goes before its origin"
-    assert operator_of(origin, spacing, means=False, said=Sampling.MEANS) == CELL_MEANS
-    assert operator_of(origin, spacing, means=True, said=Sampling.SAMPLES) == operator, "the user knows best"
+    assert operator_of(origin, spacing, means=False, by_user=Sampling.MEANS) == CELL_MEANS
+    assert operator_of(origin, spacing, means=True, by_user=Sampling.SAMPLES) == operator, "the user knows best"
 
 
 def test_what_a_user_says_is_one_of_two_words() -> None:
