@@ -22,8 +22,8 @@ def sampling_of(word: str | None) -> Sampling | None:
 def operator_of(origin: str, spacing: float, means: bool, by_user: Sampling | None = None) -> Operator:
     """Of fields of an origin (ifs, era5, unknown) with points every `spacing` degrees, means over cells or not.
 
-    `by_user`: what the user says, which overrules the file. Where nobody says anything these are samples of a 9 km model:
-    nearly every regular grid that is handed out is made so, and most come from that model.
+    `by_user`: what the user says, which overrules the file. Where nobody says anything these are samples of a 9 km
+    model: nearly every regular grid that is handed out is made so, and most come from that model.
     """
     if by_user is Sampling.MEANS or (by_user is None and means):
         return CELL_MEANS
