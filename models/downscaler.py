@@ -105,10 +105,10 @@ class Downscaler(nn.Module):
         # what the regression leaves, of the residual's sigma: of pressure on the ground a twelfth, which the network
         # would neither see nor be asked to learn beside wind, of which it leaves nearly all
         self.unexplained: Tensor
+        self.register_buffer("unexplained", torch.ones(v))
         # by sampling and variable: how much of what the network says holds where and when it was not trained
         self.shrinkage: Tensor
         self.register_buffer("shrinkage", torch.ones(len(Sampling), v))
-        self.register_buffer("unexplained", torch.ones(v))
 
     @property
     def _net(self) -> Network:

@@ -12,7 +12,7 @@ import argparse
 import json
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -65,11 +65,9 @@ def rows_of(
     squares: dict[str, list[np.ndarray]] = defaultdict(list)
     for time in range(dataset.times):
         s = box_scene(dataset, EVERYWHERE, time, names, scale, scale, sampling=sampling)
-        device = next(model.parameters()).device
-        ways = {OURS: _forecast(model, s, device)} | simple_ways(s, names)
+        ways = {OURS: _forecast(model, s)} | simple_ways(s, names)
         if sampling is Sampling.SAMPLES:
-            t = replace(s, seen=MEANS).to(device)
-            ways[MISTAKEN] = model(t.x, t.present, t.statics, t.rows, t.cols, t.seen).cpu()
+            ways[MISTAKEN] = model(s.x, s.present, s.statics, s.rows, s.cols, MEANS)
         ways |= {n: m(s.x, s.present, s.statics, s.rows, s.cols, s.seen) for n, m in fitted.items()}
         where = torch.from_numpy(between(s)) if kind == "exact" else torch.ones(s.target.shape[-2:], dtype=torch.bool)
         amounts = [i for i, v in enumerate(model.statistics.variables.values()) if v.amount]
@@ -85,17 +83,13 @@ def rows_of(
             yield Row(kind, dataset.name, variable, scale, ours, found, mistaken)
 
 
-def _forecast(model: Downscaler, scene: Batch, device: torch.device) -> torch.Tensor:
-    """As a product has it: of means, its input's cell means are restored."""
-    if scene.seen.sampling is Sampling.MEANS and device.type == "cpu":
-        names = model.statistics.names
-        amounts = {n for n, s in model.statistics.variables.items() if s.amount}
-        found, _ = forecast(Method(model), scene, names, amounts)
-        return torch.stack(
-            [torch.from_numpy(found[n]) if n in found else scene.target[:, i] for i, n in enumerate(names)], 1
-        )
-    s = scene.to(device)
-    return model(s.x, s.present, s.statics, s.rows, s.cols, s.seen).cpu()
+def _forecast(model: Downscaler, scene: Batch) -> torch.Tensor:
+    """As a product has it, within its limits: of means, its input's cell means are restored."""
+    names = model.statistics.names
+    amounts = {n for n, s in model.statistics.variables.items() if s.amount}
+    found, _ = forecast(Method(model), scene, names, amounts)
+    fields = [torch.from_numpy(found[n]) if n in found else scene.target[:, i] for i, n in enumerate(names)]
+    return torch.stack(fields, dim=1)
 
 
 def table(model: Downscaler, evaluation: Path, training: Path, kinds: list[str]) -> list[Row]:
@@ -124,11 +118,10 @@ def main() -> None:
     parser.add_argument("training", type=Path)
     parser.add_argument("model")
     parser.add_argument("--only", nargs="*", default=list(SCALES), choices=list(SCALES))
-    parser.add_argument("--device", default="cpu")
     parser.add_argument("--results", type=Path, default=RESULTS)
     parser.add_argument("--page", type=Path, help="to write, like docs/accuracy.md; default: print a summary alone")
     args = parser.parse_args()
-    rows = table(open_model(args.model).to(args.device), args.evaluation, args.training, args.only)
+    rows = table(open_model(args.model), args.evaluation, args.training, args.only)
     known = json.loads(args.results.read_text()) if args.results.exists() else []
     kept = [r for r in known if r["kind"] not in args.only]
     args.results.write_text("[\n" + ",\n".join(json.dumps(r) for r in [*kept, *map(_short, rows)]) + "\n]\n")

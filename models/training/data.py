@@ -73,10 +73,11 @@ class Dataset:
         return self.north - self.spacing * np.arange(top, top + height)
 
     def window(self, name: str, time: int, top: int, left: int, height: int, width: int) -> np.ndarray:
-        """(height, width) float32 in physical units."""
+        """(height, width) float32 in physical units, NaN where missing."""
         series = self.fields[name]
         raw = series[min(time, len(series) - 1), top : top + height, left : left + width]
-        return (raw.astype(np.float32) * self.scale[name] + self.offset[name]).astype(np.float32)
+        values = (raw.astype(np.float32) * self.scale[name] + self.offset[name]).astype(np.float32)
+        return np.where(raw == MISSING, np.float32(np.nan), values)
 
     def box(self, box: Box) -> tuple[int, int, int, int]:
         """(top, left, height, width) of the part of a box that lies on the grid; a side may be 0."""

@@ -45,10 +45,12 @@ class GateLimits(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    # hard; of the input's standard deviation: product through its input's operator against the input. Where terrain
-    # is finer than the input's, samples at the points differ by what it is higher or lower there
-    recoarsening: Positive = 0.25
+    # hard; of the input's standard deviation: product averaged back against its input, of an input of means
+    recoarsening: Positive = 0.01
     seam: Positive = 1.5  # hard; mean jump across a tile's border over the largest within ten points of it
+    # hard; the same of an input of samples, read at its points: there a product on finer terrain is off by what that is
+    # higher or lower than the input's model has it; IFS over Hubei 0.02, ERA5 over eastern China 0.17
+    reading: Positive = 0.25
     # hard; RMSE against stations over the highest of the last `history_days`, where so many cycles are known
     history: Positive = 2.0
     history_days: Annotated[int, Field(ge=7)] = 90

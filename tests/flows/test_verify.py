@@ -33,7 +33,7 @@ pytestmark = pytest.mark.usefixtures("prefect_server", "workspace")
 
 PRODUCT = f"hubei/demo/2021/12/{DEMO}"
 CYCLE = Cycle.parse(DEMO, "demo")
-STRICT = {"gate": {"recoarsening": 1e-12}, "variables": ["t2m"], "required": None}  # no product is let through
+STRICT = {"gate": {"reading": 1e-12}, "variables": ["t2m"], "required": None}  # no product is let through
 
 
 class Reader:
@@ -213,13 +213,13 @@ def test_a_product_that_fails_a_check_goes_to_quarantine_and_the_last_good_one_s
     store: Path, make_region: RegionMaker, reader: Reader
 ) -> None:
     strict = make_region(**STRICT)
-    with pytest.raises(GateRefused, match=r"re-coarsening error .*, limit 1e-12.*last good product stays") as refused:
+    with pytest.raises(GateRefused, match=r"reading error .*, limit 1e-12.*last good product stays") as refused:
         downscale(str(strict), source="demo", store=str(store))
     (kept,) = (store / "_quarantine").glob("*.zarr")
     assert kept.name in str(refused.value)
     held = xr.open_zarr(kept)
     assert held.attrs["finescale_quality"] == "quarantined"
-    assert "re-coarsening" in json.loads(held.attrs["scorecard"])["why"][0]
+    assert "reading error" in json.loads(held.attrs["scorecard"])["why"][0]
     assert kept.with_suffix(".html").exists()
     assert json.loads(kept.with_suffix(".json").read_text())["state"] == "quarantined"
     reader.look()
@@ -242,7 +242,7 @@ def test_a_refused_cycle_is_in_the_ledger_where_nothing_good_is_and_can_be_made_
     assert not (store / "catalog.json").exists(), "nor is anything in the catalogue"
     (cycle,) = region_status("hubei", str(store), ask_prefect=False).cycles
     assert (cycle.state, cycle.quality) == ("quarantined", "quarantined")
-    assert "re-coarsening error" in cycle.why
+    assert "reading error" in cycle.why
     assert downscale("hubei", source="demo", store=str(store)).entry.product == f"{PRODUCT}.zarr"
     assert latest(store)["product"] == f"{PRODUCT}.zarr"
 

@@ -236,3 +236,14 @@ def test_the_regression_does_not_depend_on_the_seed(tmp_path: Path) -> None:
     assert torch.equal(one.regression.coefficients, other.regression.coefficients)
     assert torch.equal(one.unexplained, other.unexplained)
     assert float(one.unexplained.min()) < 1
+
+
+def test_a_missing_value_is_no_number(tmp_path: Path) -> None:
+    path = write_pack(tmp_path / "pack.npz")
+    with np.load(path) as pack:
+        arrays = dict(pack)
+    arrays["hres/t2m"][0, 3, 4] = MISSING
+    np.savez(path, **arrays)
+    found = load(path, ())["hres"].window("t2m", 0, 2, 3, 3, 3)
+    assert np.isnan(found).sum() == 1
+    assert np.isnan(found[1, 1])

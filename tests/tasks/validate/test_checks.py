@@ -100,7 +100,7 @@ def test_a_product_of_samples_is_held_to_its_input_at_the_input_s_points() -> No
     assert failures(IFS) == set()
     assert failures(CELL_MEANS) == {"re-coarsening error"}
     sampled["t2m"][:] = sampled["t2m"] + 2.0
-    assert failures(IFS) == {"re-coarsening error"}
+    assert failures(IFS) == {"reading error"}
 
 
 def test_recoarsening_error_is_the_added_error() -> None:
