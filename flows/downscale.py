@@ -27,6 +27,7 @@ from tasks.handover.prepared import PreparedInfo
 from tasks.handover.scorecard import Quality
 from tasks.handover.slab import slabs_of
 from tasks.locations import default_store, default_workspace, raw_folder
+from tasks.observations.arrivals import look
 from tasks.prepare import prepare
 from tasks.publish import publish, quarantine
 from tasks.publish.already import same_inputs, same_recipe
@@ -38,7 +39,6 @@ from tasks.store.ledger import LedgerEntry, fingerprint
 from tasks.store.paths import in_store
 from tasks.store.withdrawal import point_to_good
 from tasks.validate import validate
-from tasks.validate.arrivals import look
 from tasks.version import VERSION
 
 log = logging.getLogger(__name__)

@@ -18,6 +18,8 @@ from tasks.errors import BadInput
 from tasks.handover.cycle import Cycle
 from tasks.handover.scorecard import Quality, Scorecard, Validated
 from tasks.locations import default_store, default_workspace
+from tasks.observations.arrivals import OBSERVED_SOURCES, Seen, is_complete, save_history, valid_times
+from tasks.observations.observe import Observed, observe
 from tasks.present.report.rolling import rolling_picture
 from tasks.publish import record
 from tasks.region import search as regions
@@ -28,8 +30,6 @@ from tasks.store.paths import in_store
 from tasks.store.scores import RANGE, drift, read_scores
 from tasks.store.withdrawal import point_to_good, point_to_newest_good
 from tasks.validate import verify as score
-from tasks.validate.arrivals import OBSERVED_SOURCES, Seen, is_complete, save_history, valid_times
-from tasks.validate.observe import Observed, observe
 
 log = logging.getLogger(__name__)
 

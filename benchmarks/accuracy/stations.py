@@ -24,14 +24,14 @@ from tasks.downscale.predict import make_plan
 from tasks.errors import BadInput
 from tasks.grids.gridded import Gridded
 from tasks.handover.candidates import ALL, APART, CASES, HEADLINE, Candidate
+from tasks.observations.matching import pairs
+from tasks.observations.networks.files import read_observations
+from tasks.observations.networks.table import rejected, usable
+from tasks.observations.quality import quality_control
 from tasks.prepare import prepare_files
 from tasks.present import display
 from tasks.region import search as regions
-from tasks.validate.matching import pairs
-from tasks.validate.quality import quality_control
 from tasks.validate.scores import Scores, score
-from tasks.validate.stations.files import read_observations
-from tasks.validate.stations.table import rejected, usable
 
 RESULTS = Path(__file__).parents[1] / "results" / "stations.json"
 PAGE = Path(__file__).parents[2] / "docs" / "verify.md"

@@ -3,9 +3,9 @@
     GET {base}/reports.csv?from=2026-11-22T00&to=2026-11-22T12
     id,lat,lon,height_m,time,temp_c,rain_1h_mm,suspect
 
-To make it one of finescale's: copy it to tasks/validate/stations/farm.py, give it an entry in SOURCES of
-tasks/validate/stations/sources.py and its name to ObservationSource in tasks/region/settings.py; then regions can name
-it (`observations: {sources: [farm]}`), and quality control, matching, scores and reports follow by themselves.
+To make it one of finescale's: copy it to tasks/observations/networks/farm.py, give it an entry in SOURCES of
+tasks/observations/networks/sources.py and its name to ObservationSource in tasks/region/settings.py; then regions can
+name it (`observations: {sources: [farm]}`), and quality control, matching, scores and reports follow by themselves.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from datetime import datetime
 import pandas as pd
 
 from tasks.grids.box import Box
-from tasks.validate.stations.http import Http
-from tasks.validate.stations.place import utc
-from tasks.validate.stations.rows import Column, long_form
-from tasks.validate.stations.sources import Service
-from tasks.validate.stations.table import table
+from tasks.observations.networks.http import Http
+from tasks.observations.networks.place import utc
+from tasks.observations.networks.rows import Column, long_form
+from tasks.observations.networks.sources import Service
+from tasks.observations.networks.table import table
 
 # the service's column -> our variable, and what makes its number SI; amounts say over how many hours they are summed
 COLUMNS = {

@@ -10,6 +10,8 @@ from tasks.arrays import open_zarr
 from tasks.errors import BadInput
 from tasks.grids.gridded import Gridded
 from tasks.handover.scorecard import Verification
+from tasks.observations.networks.files import read_observations
+from tasks.observations.quality import quality_control
 from tasks.prepare.assemble import assemble
 from tasks.prepare.decode import scanned
 from tasks.prepare.operators import operator_of
@@ -17,8 +19,6 @@ from tasks.prepare.terrain import static_fields
 from tasks.storage import exists, is_remote, join
 from tasks.store.product import open_input, open_product, operator_in
 from tasks.validate import against_stations
-from tasks.validate.quality import quality_control
-from tasks.validate.stations.files import read_observations
 from tasks.variables import VARIABLES
 
 log = logging.getLogger(__name__)

@@ -17,15 +17,15 @@ from tasks.handover.cycle import Cycle
 from tasks.handover.prepared import Prepared, PreparedInfo
 from tasks.handover.scorecard import Scorecard, StationScore, Validated, Verification
 from tasks.handover.slab import SlabReport, borders, merged
+from tasks.observations.arrivals import Seen
+from tasks.observations.matching import pairs as match
+from tasks.observations.networks.table import rejected
 from tasks.region.document import Region
 from tasks.storage import join, read_parquet, write_parquet
 from tasks.store.product import open_input, open_product
-from tasks.validate.arrivals import Seen
 from tasks.validate.checks import check
 from tasks.validate.gate import judge
-from tasks.validate.matching import pairs as match
 from tasks.validate.scores import reporting, score, tabulate
-from tasks.validate.stations.table import rejected
 from tasks.validate.truth import beside_truth, fractions, score_against
 from tasks.web.task_retries import retried
 

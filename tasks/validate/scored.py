@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from tasks.handover.candidates import FAR, NEAR, Candidate, candidates
-from tasks.validate.moments import Moments, moments
+from tasks.observations.moments import Moments, moments
 
 UNITS = {
     "t2m": "K", "d2m": "K", "sp": "Pa", "msl": "Pa", "tp": "m", "wind_speed": "m s-1", "wind_vector": "m s-1",

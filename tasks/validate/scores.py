@@ -13,8 +13,8 @@ import pandas as pd
 
 from tasks.handover.candidates import ALL, APART, CASES, HEADLINE, Candidate, baselines, headline
 from tasks.handover.scorecard import CaseStudy, EventScore, Skill, StationScore
+from tasks.observations.moments import errors, interval, resampled_rmse
 from tasks.validate.events import contingency_scores
-from tasks.validate.moments import errors, interval, resampled_rmse
 from tasks.validate.scored import UNITS, Sample, samples
 
 ENOUGH = 0.9  # of a station's reports: with fewer it does not count (WMO-No. 485)
@@ -132,8 +132,9 @@ def score(pairs: pd.DataFrame) -> Scores:
     """Pooled scores of all candidates for all groups of heights.
 
     pairs: columns of tasks/handover/candidates.py and one a candidate, SI, NaN where there is none. Errors are forecast
-    minus observed: bias, mean absolute error, root mean square error, Pearson's correlation (`tasks.validate.moments`).
-    A row counts if every candidate has a value, so that all are scored on one sample. Without pairs there are no rows.
+    minus observed: bias, mean absolute error, root mean square error, Pearson's correlation
+    (`tasks.observations.moments`). A row counts if every candidate has a value, so that all are scored on one sample.
+    Without pairs there are no rows.
     """
     out = Scores([], [], [], [], [])
     for sample in samples(pairs):

@@ -21,7 +21,7 @@ from tasks.grids.grid import Grid, canonical
 from tasks.grids.gridded import ALTITUDE, gridded
 from tasks.handover.prepared import Prepared
 from tasks.handover.scorecard import FractionsScore, TruthScore
-from tasks.validate.heights import pressure_at
+from tasks.observations.heights import pressure_at
 from tasks.variables import VARIABLES
 
 # thresholds in SI: wind as for stations; of rain, whatever hours it fell in, those of six

@@ -17,8 +17,8 @@ from tasks.acquire import Source, choose_cycle
 from tasks.errors import BadInput, CycleNotReady
 from tasks.grids.box import Box
 from tasks.handover.cycle import Cycle
+from tasks.observations.networks import sources
 from tasks.region import search as regions
-from tasks.validate.stations import sources
 from tests.conftest import DEMO_GRIB, ROOT
 from tests.flows.conftest import CommandLine
 from tests.servers.static import static

@@ -12,10 +12,10 @@ import pytest
 from flows.verify import verify
 from tasks.errors import BadInput
 from tasks.handover.cycle import Cycle
+from tasks.observations.arrivals import is_complete
+from tasks.observations.networks import http
 from tasks.region import search as regions
 from tasks.store.ledger import LedgerEntry, read_entry
-from tasks.validate.arrivals import is_complete
-from tasks.validate.stations import http
 from tests.conftest import RegionMaker
 from tests.published import GRID, HOURS, cycle_of, publish
 from tests.servers.http import status
@@ -136,7 +136,7 @@ def test_an_answer_that_nobody_foresaw_is_a_problem_of_its_source_alone(
     def broken(*_: object) -> None:
         raise TypeError("an ISO time where seconds were")
 
-    monkeypatch.setattr("tasks.validate.stations.ghcnh.read_station_list", broken)
+    monkeypatch.setattr("tasks.observations.networks.ghcnh.read_station_list", broken)
     report = verify(region, store=store)
     assert list(report.scored) == [str(cycle)]
     assert [p.split(":")[0] for p in report.problems] == ["ghcnh"]

@@ -10,7 +10,7 @@ import xarray as xr
 from scores.categorical import ThresholdEventOperator
 
 from tasks.handover.candidates import ALL, APART, CASES, HEADLINE, Candidate
-from tasks.validate.moments import interval, moments, resampled_rmse
+from tasks.observations.moments import interval, moments, resampled_rmse
 from tasks.validate.scores import blocks, reporting, score, tabulate
 
 TIMES = pd.date_range("2026-11-01T03", periods=16, freq="3h", unit="ns")

@@ -14,12 +14,12 @@ import pytest
 
 from tasks.errors import BadInput, ObservationsMissing, ObservationsUnavailable
 from tasks.grids.box import Box
-from tasks.validate.stations.http import Http
-from tasks.validate.stations.place import within
-from tasks.validate.stations.sources import SOURCES, fetch
+from tasks.observations.networks.http import Http
+from tasks.observations.networks.place import within
+from tasks.observations.networks.sources import SOURCES, fetch
 from tests.servers.http import status
 from tests.servers.stations import Stations, station_services
-from tests.tasks.validate.stations.made_up import GHCNH_LIST, HISTORY, metar, psv, three_hourly
+from tests.tasks.observations.networks.made_up import GHCNH_LIST, HISTORY, metar, psv, three_hourly
 
 BOX = Box(north=33.5, south=28.5, west=108.0, east=117.0)  # Hubei
 FIRST, LAST = datetime(2021, 1, 1), datetime(2021, 1, 1, 12)

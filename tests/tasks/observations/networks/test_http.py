@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from tasks.errors import ObservationsMissing, ObservationsUnavailable, RequestRefused
-from tasks.validate.stations.http import Http
+from tasks.observations.networks.http import Http
 from tests.servers.http import Handler, cut, drip, silent, slow, status
 from tests.servers.stations import Stations, station_services
 

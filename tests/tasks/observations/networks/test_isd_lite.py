@@ -12,9 +12,9 @@ import pandas as pd
 import pytest
 
 from tasks.errors import UnreadableFile
-from tasks.validate.stations.isd_lite import read_history, read_isd_lite
-from tasks.validate.stations.table import COLUMNS
-from tests.tasks.validate.stations.made_up import HISTORY, START, isd_file, isd_line, three_hourly
+from tasks.observations.networks.isd_lite import read_history, read_isd_lite
+from tasks.observations.networks.table import COLUMNS
+from tests.tasks.observations.networks.made_up import HISTORY, START, isd_file, isd_line, three_hourly
 
 NAME = "999010-99999-2021"
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from tasks.errors import UnreadableFile
-from tasks.validate.stations.ghcnh import read_ghcnh, read_station_list, refused
-from tests.tasks.validate.stations.made_up import GHCNH_LIST, psv
+from tasks.observations.networks.ghcnh import read_ghcnh, read_station_list, refused
+from tests.tasks.observations.networks.made_up import GHCNH_LIST, psv
 
 AT = {"DATE": "2025-09-01T06:00:00"}
 

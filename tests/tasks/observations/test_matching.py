@@ -11,9 +11,9 @@ from models.constants import STANDARD_LAPSE_RATE
 from tasks.errors import BadInput
 from tasks.grids.grid import Grid
 from tasks.grids.gridded import Gridded
-from tasks.validate.amounts import with_sums
-from tasks.validate.matching import pairs
-from tasks.validate.stations.table import reject, table
+from tasks.observations.amounts import with_sums
+from tasks.observations.matching import pairs
+from tasks.observations.networks.table import reject, table
 
 START = np.datetime64("2026-11-20T00", "ns")
 FINE, COARSE = Grid(33.0, 110.0, 0.05, 0.05, 61, 81), Grid(33.5, 109.5, 0.25, 0.25, 17, 21)

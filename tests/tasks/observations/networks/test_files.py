@@ -12,9 +12,9 @@ import pandas as pd
 import pytest
 
 from tasks.errors import BadInput, UnreadableFile
-from tasks.validate.stations.files import read_observations
-from tasks.validate.stations.table import COLUMNS
-from tests.tasks.validate.stations.made_up import HISTORY, psv, three_hourly
+from tasks.observations.networks.files import read_observations
+from tasks.observations.networks.table import COLUMNS
+from tests.tasks.observations.networks.made_up import HISTORY, psv, three_hourly
 
 WIDE = (
     "network,station_id,latitude,longitude,elevation_m,time_utc,t2m_K,wind_speed_ms,wind_dir_deg,precip_mm,precip_period_h,quality_note\n"

@@ -13,10 +13,10 @@ import pandas as pd
 
 from tasks.errors import BadInput
 from tasks.grids.box import Box
-from tasks.validate.stations import ghcnh, isd_lite, metar
-from tasks.validate.stations.http import Http
-from tasks.validate.stations.place import inside, utc, within
-from tasks.validate.stations.table import table
+from tasks.observations.networks import ghcnh, isd_lite, metar
+from tasks.observations.networks.http import Http
+from tasks.observations.networks.place import inside, utc, within
+from tasks.observations.networks.table import table
 
 log = logging.getLogger(__name__)
 

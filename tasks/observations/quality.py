@@ -9,15 +9,15 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from tasks.validate.buddies import (
+from tasks.observations.buddies import (
     reject_doubtful_elevations,
     reject_pressure_against_elevation,
     reject_strangers,
 )
-from tasks.validate.companions import beside, of_variable
-from tasks.validate.duplicates import reject_duplicates
-from tasks.validate.sequences import reject_spikes, reject_stuck
-from tasks.validate.stations.table import reject
+from tasks.observations.companions import beside, of_variable
+from tasks.observations.duplicates import reject_duplicates
+from tasks.observations.networks.table import reject
+from tasks.observations.sequences import reject_spikes, reject_stuck
 from tasks.variables import VARIABLES
 
 OUTSIDE = "outside physical limits"

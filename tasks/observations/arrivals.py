@@ -8,10 +8,10 @@ from pydantic import BaseModel
 
 from tasks.handover.cycle import Cycle
 from tasks.handover.prepared import PreparedInfo
+from tasks.observations.observe import Observed, observe
 from tasks.region.document import Region
 from tasks.storage import join, write_parquet
 from tasks.store.scores import read_scores
-from tasks.validate.observe import Observed, observe
 
 PATIENCE = timedelta(days=7)  # with a source that does not answer
 OBSERVED_SOURCES = {"ifs", "era5"}  # real weather at its own time; a demo or a file is scored when somebody asks

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from tasks.validate.stations.table import table
+from tasks.observations.networks.table import table
 
 START = pd.Timestamp("2021-01-10")
 

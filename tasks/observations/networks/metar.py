@@ -18,10 +18,10 @@ import pandas as pd
 from models.constants import KELVIN
 from tasks.errors import UnreadableFile
 from tasks.grids.box import Box
-from tasks.validate.stations.http import Http
-from tasks.validate.stations.place import inside, utc
-from tasks.validate.stations.rows import KNOT, Column, direction_of_wind, long_form, on_the_hour
-from tasks.validate.stations.table import table
+from tasks.observations.networks.http import Http
+from tasks.observations.networks.place import inside, utc
+from tasks.observations.networks.rows import KNOT, Column, direction_of_wind, long_form, on_the_hour
+from tasks.observations.networks.table import table
 
 log = logging.getLogger(__name__)
 

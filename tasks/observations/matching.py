@@ -14,8 +14,8 @@ from models.constants import STANDARD_LAPSE_RATE, STANDARD_TEMPERATURE
 from tasks.grids.gridded import Gridded, lead_times
 from tasks.grids.samples import LapseRate, Points, Sampler
 from tasks.handover.candidates import PAIR_COLUMNS, Candidate, candidates
-from tasks.validate.amounts import with_sums
-from tasks.validate.heights import pressure_at
+from tasks.observations.amounts import with_sums
+from tasks.observations.heights import pressure_at
 
 CALM = 3.0  # m/s observed: below, direction means little (WMO-No. 485, Appendix 2.2.34)
 PLACE = ["station", "network", "latitude", "longitude", "elevation"]

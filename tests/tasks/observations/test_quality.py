@@ -6,11 +6,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tasks.validate import buddies, duplicates, quality, sequences
-from tasks.validate.quality import quality_control
-from tasks.validate.stations.files import read_observations
-from tasks.validate.stations.table import reject, rejected, table
-from tests.tasks.validate.quality_tables import network, series
+from tasks.observations.networks.files import read_observations
+from tasks.observations.networks.table import reject, rejected, table
+from tasks.observations.quality import quality_control
+from tasks.observations import buddies, duplicates, quality, sequences
+from tests.tasks.observations.quality_tables import network, series
 
 
 def reasons(observations: pd.DataFrame) -> dict[str, int]:

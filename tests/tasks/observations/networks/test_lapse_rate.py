@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from tasks.validate.quality import quality_control
-from tasks.validate.stations.files import read_observations
-from tasks.validate.stations.table import usable
+from tasks.observations.networks.files import read_observations
+from tasks.observations.networks.table import usable
+from tasks.observations.quality import quality_control
 
 LU_SHAN, NEAR, LOW = "585060-99999", 200.0, 200.0  # km, m
 

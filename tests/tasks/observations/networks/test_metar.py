@@ -10,8 +10,8 @@ import pandas as pd
 import pytest
 
 from tasks.errors import UnreadableFile
-from tasks.validate.stations.metar import IEM_COLUMNS, read_iem, read_iem_stations, read_metar
-from tests.tasks.validate.stations.made_up import metar
+from tasks.observations.networks.metar import IEM_COLUMNS, read_iem, read_iem_stations, read_metar
+from tests.tasks.observations.networks.made_up import metar
 
 NOON = datetime(2026, 1, 1, 12)
 

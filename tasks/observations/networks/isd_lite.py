@@ -18,10 +18,10 @@ import pandas as pd
 
 from models.constants import KELVIN
 from tasks.errors import UnreadableFile
-from tasks.validate.stations import anywhere
-from tasks.validate.stations.http import Http
-from tasks.validate.stations.rows import Column, direction_of_wind, long_form
-from tasks.validate.stations.table import table
+from tasks.observations.networks import anywhere
+from tasks.observations.networks.http import Http
+from tasks.observations.networks.rows import Column, direction_of_wind, long_form
+from tasks.observations.networks.table import table
 
 log = logging.getLogger(__name__)
 

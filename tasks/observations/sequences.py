@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 
 from models.constants import KELVIN
-from tasks.validate.companions import of_variable
-from tasks.validate.stations.table import reject
+from tasks.observations.companions import of_variable
+from tasks.observations.networks.table import reject
 
 STUCK = "stuck at one value"
 SPIKE = "spike"

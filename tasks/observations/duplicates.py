@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 from scipy.spatial import cKDTree
 
-from tasks.validate.companions import of_variable
-from tasks.validate.stations.table import reject
+from tasks.observations.companions import of_variable
+from tasks.observations.networks.table import reject
 
 DUPLICATE = "duplicate of another station"
 

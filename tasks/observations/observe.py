@@ -11,12 +11,12 @@ from pydantic import BaseModel
 
 from tasks.errors import FinescaleError
 from tasks.locations import observations_folder
+from tasks.observations.networks.files import read_observations
+from tasks.observations.networks.sources import fetch
+from tasks.observations.networks.table import rejected, table
+from tasks.observations.quality import quality_control
 from tasks.region.document import Region
 from tasks.storage import join, write_parquet
-from tasks.validate.quality import quality_control
-from tasks.validate.stations.files import read_observations
-from tasks.validate.stations.sources import fetch
-from tasks.validate.stations.table import rejected, table
 from tasks.web.task_retries import retried
 
 log = logging.getLogger(__name__)

@@ -14,8 +14,8 @@ import pandas as pd
 import torch
 
 from models.constants import DRY_AIR, GRAVITY, STANDARD_LAPSE_RATE, STANDARD_TEMPERATURE
-from tasks.validate.companions import beside, of_variable
-from tasks.validate.stations.table import reject
+from tasks.observations.companions import beside, of_variable
+from tasks.observations.networks.table import reject
 
 NEIGHBOURS = "disagrees with its neighbours"
 ELEVATION = "elevation in doubt"

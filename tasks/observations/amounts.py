@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from tasks.validate.stations.table import table, usable
+from tasks.observations.networks.table import table, usable
 
 # (shorter, longer period in h, hours of the day at which the longer one ends): synoptic hours; a day ends at 00 UTC
 SUMS = [(1.0, 6.0, (0, 6, 12, 18)), (3.0, 6.0, (0, 6, 12, 18)), (6.0, 24.0, (0,)), (12.0, 24.0, (0,))]

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tests.tasks.validate.stations.elevations import doubtful_elevations, elevation_spread
+from tests.tasks.observations.networks.elevations import doubtful_elevations, elevation_spread
 
 
 def test_only_a_disagreement_of_more_than_30_m_is_doubtful() -> None:

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from tasks.errors import UnreadableFile
-from tasks.validate.stations.synop import read_synop
-from tests.tasks.validate.stations.made_up import bufr
+from tasks.observations.networks.synop import read_synop
+from tests.tasks.observations.networks.made_up import bufr
 
 MISSING = -1e100
 

@@ -9,13 +9,13 @@ from collections.abc import Mapping
 import pandas as pd
 
 from tasks.errors import BadInput, UnreadableFile
+from tasks.observations.networks import anywhere
+from tasks.observations.networks.ghcnh import read_ghcnh
+from tasks.observations.networks.isd_lite import BASE_URL, isd_lite_files, read_history, read_isd_lite
+from tasks.observations.networks.rows import Column, long_form
+from tasks.observations.networks.synop import read_synop
+from tasks.observations.networks.table import COLUMNS, OBSERVED, table
 from tasks.storage import join
-from tasks.validate.stations import anywhere
-from tasks.validate.stations.ghcnh import read_ghcnh
-from tasks.validate.stations.isd_lite import BASE_URL, isd_lite_files, read_history, read_isd_lite
-from tasks.validate.stations.rows import Column, long_form
-from tasks.validate.stations.synop import read_synop
-from tasks.validate.stations.table import COLUMNS, OBSERVED, table
 
 HISTORY = "isd-history.csv"
 WIDE = {
