@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from tasks.observations import buddies, duplicates, quality, sequences
 from tasks.observations.networks.files import read_observations
 from tasks.observations.networks.table import reject, rejected, table
 from tasks.observations.quality import quality_control
-from tasks.observations import buddies, duplicates, quality, sequences
 from tests.tasks.observations.quality_tables import network, series
 
 
