@@ -1,0 +1,130 @@
+"""What stations have taught so far: the error that is to be expected of a forecast, by station, variable and hour.
+
+Errors have a day's course, and grow with lead time: each station's are kept apart by SLOT hours of the day and by day
+of lead time. Between two hours of the day what is expected goes over from one to the other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import numpy as np
+import pandas as pd
+
+from tasks.calibrate.bias import FEWEST, Candidates
+from tasks.calibrate.spread import Places
+
+SLOT = 3.0  # h
+SLOTS = round(24 / SLOT)
+AT_ONCE = timedelta(days=1)  # of pairs: one of a station and slot, or several of one valid time, whose mean is taken
+PLACE = ["latitude", "longitude", "elevation", "land"]
+
+
+@dataclass(frozen=True)
+class Expected:
+    """Of one variable at the stations that are `known` (indices, k): errors of forecasts at lead times.
+
+    error, (k, lead times): forecast minus observation, in the variable's units. noise (k,): variance of its own error.
+    """
+
+    known: np.ndarray
+    places: Places
+    error: np.ndarray
+    noise: np.ndarray
+
+
+class Learner:
+    """Goes through pairs in the order of their valid times.
+
+    `stations`: index station; columns latitude, longitude, elevation and land (NaN: not known). `days`: of lead time.
+    """
+
+    def __init__(self, stations: pd.DataFrame, variables: Sequence[str], days: int) -> None:
+        self.stations, self.variables, self.days = stations, list(variables), days
+        shape = len(self.variables), days, SLOTS, len(stations)
+        self._shape = shape
+        self._each = [Candidates(int(np.prod(shape[1:]))) for _ in self.variables]
+
+    def add(self, pairs: pd.DataFrame, until: datetime) -> None:
+        """Learn from pairs that were valid up to `until` (UTC); all of them later than those of the call before.
+
+        Columns station, variable, time, lead_hours, forecast, observed; SI.
+        """
+        found = pairs[pairs["variable"].isin(self.variables) & pairs["station"].isin(self.stations.index)]
+        if found.empty:
+            return
+        back = ((pd.Timestamp(until) - found["time"]) / AT_ONCE).to_numpy()
+        part = np.floor(back + 1e-9).astype(int)
+        for i in np.unique(part)[::-1]:  # the oldest first
+            self._add(found[part == i])
+
+    def _add(self, pairs: pd.DataFrame) -> None:
+        hour = pairs["time"].dt.hour.to_numpy() + pairs["time"].dt.minute.to_numpy() / 60.0
+        slot = np.round(hour / SLOT).astype(int) % SLOTS
+        station = self.stations.index.get_indexer(pairs["station"])
+        series = np.ravel_multi_index((self.day_of(pairs["lead_hours"].to_numpy()), slot, station), self._shape[1:])
+        forecast = pairs["forecast"].to_numpy(np.float64)
+        error = forecast - pairs["observed"].to_numpy(np.float64)
+        variable = pairs["variable"].to_numpy()
+        for name, candidates in zip(self.variables, self._each, strict=True):
+            here = (variable == name) & np.isfinite(error)
+            if here.any():
+                which, group = np.unique(series[here], return_inverse=True)
+                count = np.bincount(group)
+                mean = [np.bincount(group, v[here]) / count for v in (forecast, error)]
+                candidates.add(which, *mean)
+
+    def day_of(self, lead_hours: np.ndarray) -> np.ndarray:
+        """0 for the first 24 hours; the last day for all beyond."""
+        return np.clip(np.ceil(lead_hours / 24.0) - 1, 0, self.days - 1).astype(int)
+
+    def expected(self, variable: str, hours: np.ndarray, lead_hours: np.ndarray, forecasts: np.ndarray) -> Expected:
+        """Of forecasts (lead times, stations) that are valid at these hours of the day, so many hours ahead.
+
+        Known is a station that reported at half of the hours at least at which any does; NaN forecasts count as usual
+        ones. Stations without elevation or land stand at sea level, or on land.
+        """
+        bias = self._each[self.variables.index(variable)].best
+        shape = self._shape[1:]
+        count = bias.count.reshape(shape)
+        there = count >= FEWEST
+        used = there.any(axis=-1)
+        known = np.flatnonzero(there[used].mean(axis=0) >= 0.5) if used.any() else np.empty(0, int)
+        if not len(known):
+            none = np.empty(0)
+            return Expected(known, Places(none, none, none, none, none), np.empty((0, len(hours))), none)
+        slope = bias.slope(np.flatnonzero(there.ravel())).reshape(shape)
+        mean, level, noise = (
+            _filled(v.reshape(shape)[..., known], there[..., known]) for v in (bias.mean, bias.level, bias.noise)
+        )
+        day, (low, share) = self.day_of(lead_hours), _slots(hours)
+        at = lambda v: v[day, low] * (1 - share) + v[day, (low + 1) % SLOTS] * share  # noqa: E731
+        usual = at(level)
+        away = np.nan_to_num(forecasts[:, known] - usual)
+        places = self.places(known, level.mean(axis=(0, 1)))
+        return Expected(known, places, (at(mean) + at(slope[..., known]) * away).T, noise.mean(axis=(0, 1)))
+
+    def places(self, which: np.ndarray, level: np.ndarray) -> Places:
+        """Stations by index, with their forecasts' usual level."""
+        some = self.stations.iloc[which]
+        latitude, longitude = (some[c].to_numpy(np.float64) for c in ("latitude", "longitude"))
+        height, land = some["elevation"].fillna(0.0).to_numpy(np.float64), some["land"].fillna(1.0).to_numpy(np.float64)
+        return Places(latitude, longitude, height, land, level)
+
+
+def _slots(hours: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The slot before each hour of the day, and the share (n, 1) of the one after it."""
+    low = np.floor(hours / SLOT).astype(int) % SLOTS
+    return low, (hours / SLOT % 1.0)[:, None]
+
+
+def _filled(values: np.ndarray, there: np.ndarray) -> np.ndarray:
+    """(days, slots, stations) with each station's gaps filled: by the same hour of other days, then by its mean."""
+    for axis in ((0,), (0, 1)):
+        count = there.sum(axis=axis, keepdims=True)
+        mean = np.where(there, values, 0.0).sum(axis=axis, keepdims=True) / np.maximum(count, 1)
+        fill = ~there & (count > 0)
+        values, there = np.where(fill, np.broadcast_to(mean, values.shape), values), there | fill
+    return values
