@@ -20,8 +20,10 @@ from flows.server.orchestrator import assert_clock
 from models.package import ModelPackage
 from tasks.acquire import ALIASES, SOURCES, Source, acquire, acquire_files, choose_cycle, forget, open_source
 from tasks.acquire.files import assert_present
+from tasks.calibrate import calibrate
 from tasks.downscale.packages import open_package
 from tasks.errors import BadInput, GateRefused, ModelMismatch
+from tasks.handover.calibrated import Calibrated
 from tasks.handover.cycle import Cycle, RawFile
 from tasks.handover.prepared import PreparedInfo
 from tasks.handover.scorecard import Quality
@@ -151,6 +153,7 @@ class Run:
     refetch: bool
     queue: str
     observations: str | None
+    calibration: bool
     watch: Stopwatch
 
     def found(self, cycle: Cycle | None, fingerprint: str) -> Outcome | None:
@@ -194,11 +197,13 @@ def _made(run: Run, cycle: Cycle, files: list[RawFile], mark: str, info: Prepare
     progress = artifacts.progress_bar(region.name, cycle, len(info.lead_hours))
     reports = run_slabs(slabs, region.inference, progress, run.queue)
     run.watch.lap("downscale")
+    calibrated = calibrate(cycle, region, store, info.product) if run.calibration else Calibrated()
+    run.watch.lap("calibrate")
     seen = look(region, store, cycle, info, run.workspace, run.observations)
     truth = run.request.source.truth if run.request.source else None
-    found = validate(cycle, region, info, reports, seen, run.workspace, truth)
+    found = validate(cycle, region, info, reports, calibrated, seen, run.workspace, truth)
     run.watch.lap("validate")
-    entry = draft(region, cycle, info, reports, files, package, mark, found.scorecard, run.watch.seconds)
+    entry = draft(region, cycle, info, reports, calibrated, files, package, mark, found.scorecard, run.watch.seconds)
     if found.scorecard.quality == Quality.QUARANTINED:
         refused = quarantine(store, region, cycle, info.product, entry, found)
         artifacts.scores(refused)
@@ -251,11 +256,13 @@ def downscale(
     refetch: bool = False,
     queue: str = names.LIVE_QUEUE,
     observations: str | None = None,
+    calibration: bool = True,
 ) -> Outcome:
     """Make and publish one cycle's product; one that is published already and made alike is left as it is.
 
     `observations`: a file of them, instead of the region's sources. `refetch`: ask the source anew, for fields that
-    have changed there, as preliminary ERA5 does. `queue`: of the GPU pool, in which its slabs wait.
+    have changed there, as preliminary ERA5 does. `queue`: of the GPU pool, in which its slabs wait. `calibration`:
+    whether stations may correct it.
     """
     assert_clock()
     store = join(store or default_store())
@@ -266,7 +273,7 @@ def downscale(
     # a folder of its own for every run: two of one cycle must not read each other's fields
     name = f"{request.cycle.source}-{request.cycle.stamp}" if request.cycle else "file"
     workspace = join(default_workspace(), request.region.name, f"{name}-{uuid4().hex[:8]}")
-    run = Run(request, store, workspace, force, refetch, queue, observations, Stopwatch())
+    run = Run(request, store, workspace, force, refetch, queue, observations, calibration, Stopwatch())
     outcome = _published_or_made(run, inputs or [])
     if not outcome.made:
         log.info("%s %s is published already: nothing to do", outcome.entry.region, outcome.entry.cycle)

@@ -6,6 +6,7 @@ import typer
 
 from flows.commands import models, regions
 from flows.commands.backfill import backfill
+from flows.commands.calibrate import calibrate
 from flows.commands.export import export
 from flows.commands.field import field
 from flows.commands.maintain import maintain
@@ -25,7 +26,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (export, point, run, backfill, field, status, verify, withdraw, maintain, serve):
+for command in (export, point, run, backfill, field, status, verify, calibrate, withdraw, maintain, serve):
     app.command()(command)
 app.add_typer(models.app, name="models")
 app.add_typer(regions.app, name="regions")

@@ -28,6 +28,9 @@ def run(
     observations: Annotated[
         str | None, typer.Option(help="File of observations to score it against; default: the region's sources.")
     ] = None,
+    calibration: Annotated[
+        bool, typer.Option("--calibration/--no-calibration", help="Whether stations may correct it.")
+    ] = True,
 ) -> None:
     """Make and publish the high-resolution product of one cycle of a region."""
     show_steps()
@@ -41,7 +44,7 @@ def run(
         chosen = request.cycle.stamp if request.cycle else None
         outcome = downscale(
             region=region, source=source, cycle=chosen, inputs=input, store=store, model=model, spacing=spacing,
-            force=force, observations=observations,
+            force=force, observations=observations, calibration=calibration,
         )  # fmt: skip
         total = time.monotonic() - began
     if outcome.made:
@@ -61,6 +64,8 @@ def _show(outcome: Outcome, seconds: float) -> None:
     for why in entry.scorecard.why:
         typer.echo(f"            {why}")
     typer.echo(f"time        {job:.1f} s the job ({steps}), {seconds - job:.1f} s imports and Prefect")
+    if entry.scorecard.calibration:
+        typer.echo(f"calibrated  {', '.join(entry.scorecard.calibrated) or 'nothing: no gain is proven yet'}")
     if entry.absent:
         typer.echo(f"left out    {', '.join(entry.absent)}: not in the input")
     if entry.scorecard.truth:

@@ -33,7 +33,7 @@ def _is_product(uri: str) -> bool:
     )
 
 
-def _read(file: str) -> tuple[Gridded, Operator]:
+def read_fields(file: str) -> tuple[Gridded, Operator]:
     """Fields of any file that finescale reads, whole, and what their values are."""
     with scanned([Path(file)], set(VARIABLES)) as headers:
         assembled = assemble(headers, lambda grid: grid, list(VARIABLES), [])
@@ -56,11 +56,11 @@ def verify_file(grid: str, stations: str, coarse: str | None = None, terrain: st
     elif is_remote(grid):
         raise BadInput(f"{grid}: of what lies in object stores only finescale's products are read; fetch the file")
     else:
-        (fine, operator), below = _read(grid), None
+        (fine, operator), below = read_fields(grid), None
     if coarse is not None:
-        below, operator = _read(coarse)
+        below, operator = read_fields(coarse)
     if terrain is not None:
-        fine, below = _on_terrain(terrain, fine, below, operator)
+        fine, below = on_terrain(terrain, fine, below, operator)
     elif fine.height is None:
         log.warning("no terrain: nothing is brought to a station's height; --terrain FILE names one")
     observations = quality_control(read_observations(stations))
@@ -75,7 +75,7 @@ def verify_file(grid: str, stations: str, coarse: str | None = None, terrain: st
     return verification
 
 
-def _on_terrain(
+def on_terrain(
     terrain: str, fine: Gridded, below: Gridded | None, operator: Operator
 ) -> tuple[Gridded, Gridded | None]:
     """The same with heights."""

@@ -49,7 +49,9 @@ class Bias:
         limit = self.clip * self.deviation[which]
         new = np.where(n > 2, np.clip(new, -limit, limit), new)
         departure = np.where(n > 2, forecast - self.level[which], 0.0)
-        self.spread[which] += np.where(n > 1, (new**2 - self.spread[which]) / np.minimum(n - 1.0 + (n < 2), self.lasting), 0.0)
+        self.spread[which] += np.where(
+            n > 1, (new**2 - self.spread[which]) / np.minimum(n - 1.0 + (n < 2), self.lasting), 0.0
+        )
         self.along[which] += slow * (departure * new - self.along[which])
         self.across[which] += slow * (departure**2 - self.across[which])
         seen = self.mean[which] + new
@@ -60,7 +62,7 @@ class Bias:
 
     @property
     def mean(self) -> np.ndarray:
-        """(n,)"""
+        """Of the quick and the slow mean (n,)."""
         return 0.5 * (self.fast + self.slow)
 
     @property

@@ -33,6 +33,11 @@ class Expected:
     places: Places
     error: np.ndarray
     noise: np.ndarray
+    today: float  # how much these forecasts lie above the usual ones, mean over stations
+
+    def only(self, keep: np.ndarray) -> Expected:
+        """Of some of the stations, (k,) bool."""
+        return Expected(self.known[keep], self.places[keep], self.error[keep], self.noise[keep], self.today)
 
 
 class Learner:
@@ -94,7 +99,7 @@ class Learner:
         known = np.flatnonzero(there[used].mean(axis=0) >= 0.5) if used.any() else np.empty(0, int)
         if not len(known):
             none = np.empty(0)
-            return Expected(known, Places(none, none, none, none, none), np.empty((0, len(hours))), none)
+            return Expected(known, Places(none, none, none, none, none), np.empty((0, len(hours))), none, 0.0)
         slope = bias.slope(np.flatnonzero(there.ravel())).reshape(shape)
         mean, level, noise = (
             _filled(v.reshape(shape)[..., known], there[..., known]) for v in (bias.mean, bias.level, bias.noise)
@@ -104,7 +109,10 @@ class Learner:
         usual = at(level)
         away = np.nan_to_num(forecasts[:, known] - usual)
         places = self.places(known, level.mean(axis=(0, 1)))
-        return Expected(known, places, (at(mean) + at(slope[..., known]) * away).T, noise.mean(axis=(0, 1)))
+        error = (at(mean) + at(slope[..., known]) * away).T
+        return Expected(
+            known, places, error, noise.mean(axis=(0, 1)), float((usual + away).mean() - places.level.mean())
+        )
 
     def places(self, which: np.ndarray, level: np.ndarray) -> Places:
         """Stations by index, with their forecasts' usual level."""

@@ -3,48 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
-from tasks.calibrate.learn import PLACE, Expected, Learner
-from tasks.calibrate.spread import Spread, Structure, fitted
+from tasks.calibrate.correction import correction, stations_of, steady
+from tasks.calibrate.learn import Expected, Learner
+from tasks.calibrate.spread import Structure
 
 REFIT = 10  # runs, after which the structure is estimated anew
-FEWEST_STATIONS = 1
 
 
-@dataclass(frozen=True)
-class Correction:
-    """What is to be taken off a variable's forecasts: `expected` at stations, and how it spreads between them."""
+def rolling(pairs: pd.DataFrame, progress: Callable[[int, int], None] | None = None) -> pd.DataFrame:
+    """The pairs with two more columns: what each forecast's error was expected to be, NaN where nothing was known.
 
-    expected: Expected
-    spread: Spread
-
-
-def correction(expected: Expected, structure: Structure | None = None) -> Correction | None:
-    """None where no station is known. `structure`: one that was estimated before."""
-    if len(expected.known) < FEWEST_STATIONS:
-        return None
-    if structure is None:
-        structure = fitted(expected.places, expected.error, expected.noise)
-    return Correction(expected, Spread(expected.places, expected.noise, structure))
-
-
-def stations_of(pairs: pd.DataFrame) -> pd.DataFrame:
-    """Each station's newest position, elevation and share of land: what a Learner wants."""
-    newest = pairs.sort_values("time").drop_duplicates("station", keep="last").set_index("station")
-    return newest.reindex(columns=PLACE).astype(np.float64)
-
-
-def rolling(pairs: pd.DataFrame, progress: Callable[[int, int], None] = lambda done, of: None) -> pd.DataFrame:
-    """The pairs with two more columns, what each forecast's error was expected to be, NaN where nothing was known:
-
-    `left_out`, from all other stations; `own`, with the station's own earlier pairs. A pair counts as known to a run
+    `left_out`: from all other stations; `own`: with the station's own earlier pairs. A pair counts as known to a run
     if it was valid when the run's forecast began. Columns as `Learner.add` has them, and of stations PLACE.
     """
-    pairs = pairs.sort_values(["time", "lead_hours"], ascending=[True, False], kind="stable").reset_index(drop=True)
+    pairs = (
+        pairs[steady(pairs)]
+        .sort_values(["time", "lead_hours"], ascending=[True, False], kind="stable")
+        .reset_index(drop=True)
+    )
     stations = stations_of(pairs)
     variables = sorted(pairs["variable"].unique())
     learner = Learner(stations, variables, int(max(np.ceil(pairs["lead_hours"].max() / 24.0), 1)))
@@ -57,7 +37,9 @@ def rolling(pairs: pd.DataFrame, progress: Callable[[int, int], None] = lambda d
     of_run = pairs.groupby(begun.to_numpy(), sort=True).indices
     for i, start in enumerate(runs):
         known = int(np.searchsorted(time, np.datetime64(start), side="right"))
-        while known > seen and ahead[known - 1] <= 0 and time[known - 1] == np.datetime64(start):  # an analysis is no pair that it could have known
+        while (
+            known > seen and ahead[known - 1] <= 0 and time[known - 1] == np.datetime64(start)
+        ):  # an analysis is no pair that it could have known
             known -= 1
         learner.add(pairs.iloc[seen:known], pd.Timestamp(start))
         seen = known
@@ -67,7 +49,8 @@ def rolling(pairs: pd.DataFrame, progress: Callable[[int, int], None] = lambda d
             if i % REFIT == 0:
                 structures.pop(str(name), None)
             _expect(learner, str(name), found.iloc[mine], rows[mine], structures, left_out, own)
-        progress(i + 1, len(runs))
+        if progress is not None:
+            progress(i + 1, len(runs))
     return pairs.assign(left_out=left_out, own=own)
 
 
@@ -88,15 +71,15 @@ def _expect(
     times = pd.DatetimeIndex(found["time"])
     hours = np.zeros(len(lead))
     hours[column] = times.hour.to_numpy() + times.minute.to_numpy() / 60.0
-    expected = learner.expected(name, hours, lead, forecasts)
-    made = correction(expected, structures.get(name))
+    made = correction(learner.expected(name, hours, lead, forecasts), structures.get(name))
     if made is None:
         return
+    expected = made.expected
     structures[name] = made.spread.structure
     without = np.full((len(learner.stations), len(lead)), np.nan)
     with_own = without.copy()
-    without[expected.known] = made.spread.left_out(expected.error)
-    with_own[expected.known] = made.spread.at_stations(expected.error)
+    without[expected.known] = made.left_out
+    with_own[expected.known] = made.own
     unknown = np.setdiff1d(np.unique(station), expected.known)
     if len(unknown):
         level = _level(forecasts, unknown, expected)
@@ -107,8 +90,4 @@ def _expect(
 def _level(forecasts: np.ndarray, which: np.ndarray, expected: Expected) -> np.ndarray:
     """What is usual at stations that have no past: their forecasts, less what today's differ elsewhere."""
     here = np.where(np.isfinite(forecasts), forecasts, 0.0).sum(axis=0) / np.maximum(np.isfinite(forecasts).sum(0), 1)
-    there = np.isfinite(forecasts[:, expected.known]).any(axis=0)
-    usual = expected.places.level
-    today = float((here[expected.known] - usual)[there].mean()) if there.any() else 0.0
-    return np.asarray(here[which] - today)
-
+    return np.asarray(here[which] - expected.today)

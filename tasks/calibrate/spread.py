@@ -90,6 +90,7 @@ class Drift:
         return cls(values.min(axis=0), values.max(axis=0), values.mean(axis=0), np.array([HEIGHT_UNIT, spread[1]]))
 
     def __call__(self, places: Places) -> np.ndarray:
+        """Regressors of places (n, 3)."""
         values = np.stack([places.height, places.level], axis=1)
         slopes = (np.clip(values, self.low, self.high) - self.middle) / self.unit
         return np.concatenate([np.ones((len(places), 1)), slopes], axis=1)
@@ -120,6 +121,12 @@ class Spread:
         own = np.diag(self._inverse)
         return np.asarray(values - self.weights(values) / (own if values.ndim == 1 else own[:, None]))
 
+    def strangeness(self, values: np.ndarray) -> np.ndarray:
+        """How far stations are from what all others expect, in standard deviations of that: (n,), mean of k."""
+        values = values.reshape(len(self.places), -1)
+        apart = np.abs(values - self.left_out(values))
+        return np.asarray(apart.mean(axis=1) * np.sqrt(np.diag(self._inverse)))
+
     def at(self, places: Places, values: np.ndarray) -> np.ndarray:
         """The estimate at other places (m,): values (n,) or (n, k)."""
         covariance = self.structure.covariance(*_differences(places, self.places))
@@ -147,7 +154,9 @@ def fitted(places: Places, values: np.ndarray, noise: np.ndarray) -> Structure:
     """
     values = values.reshape(len(places), -1)
     if len(places) < FEWEST_TO_FIT:
-        return Structure(max(float((values**2).mean()) - float(noise.mean()), 1e-12), SHARES[2], DISTANCES[1], HEIGHTS[2])
+        return Structure(
+            max(float((values**2).mean()) - float(noise.mean()), 1e-12), SHARES[2], DISTANCES[1], HEIGHTS[2]
+        )
     if len(places) > MOST_TO_FIT:
         some = np.random.default_rng(0).choice(len(places), MOST_TO_FIT, replace=False)
         places, values, noise = places[some], values[some], noise[some]

@@ -5,9 +5,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-FIELDS = {"product": "product", "input": "input"}
+FIELDS = {"product": "product", "raw": "product before calibration", "input": "input"}
 METHODS = {"nearest": "nearest point", "bilinear": "bilinear", "similar": "nearest land point of most similar height"}
 HEIGHTS = {"none": "", "standard": "6.5 K/km", "own": "own lapse rate"}
 
@@ -37,7 +37,10 @@ class Candidate:
 
 
 def candidates(variable: str) -> list[Candidate]:
-    """All of a variable, the product's first. Temperature is brought to height in two ways, pressure in one."""
+    """All of a variable, the product's first; `raw` is there where it was calibrated.
+
+    Temperature is brought to height in two ways, pressure in one.
+    """
     heights = {"t2m": ["none", "standard", "own"], "sp": ["none", "standard"]}.get(variable, ["none"])
     return [Candidate(f, m, h) for f in FIELDS for m in METHODS for h in heights]
 
@@ -45,6 +48,11 @@ def candidates(variable: str) -> list[Candidate]:
 def headline(variable: str) -> Candidate:
     """The one that is the product's score: bilinear; brought to the station's height as in WMO-No. 485 (2.2.34)."""
     return Candidate("product", "bilinear", "standard" if variable in ("t2m", "sp") else "none")
+
+
+def before(variable: str) -> Candidate:
+    """The same of the product before calibration."""
+    return replace(headline(variable), field="raw")
 
 
 def baselines(variable: str) -> list[Candidate]:
@@ -59,7 +67,10 @@ PAIR_COLUMNS = [
     "station", "network", "latitude", "longitude", "elevation",
     "above",  # m, station above the product's terrain (bilinear); NaN: unknown
     "time", "lead_hours", "variable", "period", "observed",
+    "land",  # share, of the product there (bilinear); NaN: unknown
+    "left_out", "own",  # what calibration expected the forecast's error to be (tasks/handover/calibrated.py)
 ]  # fmt: skip
+EXPECTED = ("left_out", "own")
 
 # groups of stations by their height above or below the product's terrain: up to NEAR, up to FAR, beyond
 NEAR, FAR = 100.0, 300.0  # m

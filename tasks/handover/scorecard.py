@@ -154,6 +154,31 @@ class Verification(BaseModel):
         return HEADLINE if any(s.group == HEADLINE for s in self.scores) else ALL
 
 
+class Proof(BaseModel):
+    """Whether a correction is used for a variable and day of lead time, and what earlier runs say of it.
+
+    Root mean square errors of forecasts of earlier runs over the same pairs: `raw`, and `corrected` by what each run
+    knew when it began, each station left out of its own correction. `low` and `high`: 95 % interval of the gain,
+    1 - corrected / raw, block bootstrap. Without enough pairs they are None.
+    """
+
+    variable: str
+    day: int  # of lead time, from 1
+    used: bool
+    why: str  # it is not used; "" if it is
+    units: str
+    count: int = 0  # pairs
+    stations: int = 0
+    times: int = 0  # days with pairs
+    raw: float | None = None
+    corrected: float | None = None
+    own: float | None = None  # corrected with the station's own earlier pairs too
+    simple: float | None = None  # of bilinear interpolation of the input
+    gain: float | None = None
+    low: float | None = None
+    high: float | None = None
+
+
 class Scorecard(BaseModel):
     """All checks of a product, and its scores where there is something to score against."""
 
@@ -163,6 +188,12 @@ class Scorecard(BaseModel):
     truth: list[TruthScore] = []
     fractions: list[FractionsScore] = []
     verification: Verification | None = None
+    calibration: list[Proof] = []  # of every variable and day of lead time that stations are known for
+
+    @property
+    def calibrated(self) -> list[str]:
+        """Variables whose values are corrected by stations, for some lead times at least."""
+        return list(dict.fromkeys(p.variable for p in self.calibration if p.used))
 
     @property
     def failed(self) -> list[Check]:

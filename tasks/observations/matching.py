@@ -10,22 +10,25 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 
-from models.constants import STANDARD_LAPSE_RATE, STANDARD_TEMPERATURE
-from tasks.grids.gridded import Gridded, lead_times
-from tasks.grids.samples import LapseRate, Points, Sampler
-from tasks.handover.candidates import PAIR_COLUMNS, Candidate, candidates
+from tasks.grids.gridded import Gridded
+from tasks.grids.samples import Sampler
+from tasks.handover.calibrated import Calibration
+from tasks.handover.candidates import EXPECTED, PAIR_COLUMNS, Candidate, candidates
 from tasks.observations.amounts import with_sums
-from tasks.observations.heights import pressure_at
+from tasks.observations.readers import FieldReader, LeftOutReader, RawReader, Reader
 
 CALM = 3.0  # m/s observed: below, direction means little (WMO-No. 485, Appendix 2.2.34)
 PLACE = ["station", "network", "latitude", "longitude", "elevation"]
-Series = dict[str, np.ndarray]  # candidate -> (step, station)
 
 
-def pairs(product: Gridded, coarse: Gridded | None, observations: pd.DataFrame) -> pd.DataFrame:
+def pairs(
+    product: Gridded, coarse: Gridded | None, observations: pd.DataFrame, calibration: Calibration | None = None
+) -> pd.DataFrame:
     """Usable observations at the product's valid times beside all candidates, float32; see candidates.py for columns.
 
-    Stations outside of the product's points are left out; candidates of `coarse` are NaN outside of its points.
+    Stations outside of the product's points are left out; candidates of `coarse` are NaN outside of its points. With
+    the product's `calibration`, `product` is at each station what it would be without that station, and `raw` what it
+    was before.
     """
     times = pd.DatetimeIndex(product.fields["valid_time"].values.astype("datetime64[ns]"))
     seen = with_sums(observations)
@@ -36,8 +39,10 @@ def pairs(product: Gridded, coarse: Gridded | None, observations: pd.DataFrame) 
     seen = seen[seen["station"].isin(stations["station"])]
     if seen.empty:
         return pd.DataFrame(columns=PAIR_COLUMNS)
-    fine = _Reader(product, stations)
-    readers = {"product": fine} | ({"input": _Reader(coarse, stations)} if coarse is not None else {})
+    fine = FieldReader(product, stations)
+    readers = _readers(fine, calibration, stations) | (
+        {"input": FieldReader(coarse, stations)} if coarse is not None else {}
+    )
     parts = [
         _beside(found, variable, readers, times, stations)
         for variable, found in _wanted(seen)
@@ -48,10 +53,35 @@ def pairs(product: Gridded, coarse: Gridded | None, observations: pd.DataFrame) 
     joined = pd.concat(parts, ignore_index=True)
     lead = pd.Series((product.fields["step"].values / np.timedelta64(1, "h")).astype(np.float64), times)
     joined["lead_hours"] = joined["time"].map(lead)
+    joined["land"] = joined["station"].map(pd.Series(fine.land, stations["station"]))
+    for name in EXPECTED:
+        joined[name] = _expected(joined, name, calibration, times)
     joined["above"] = joined["station"].map(pd.Series(fine.above, stations["station"]))
     forecasts = [c for c in joined if c not in PAIR_COLUMNS]
     complete = joined[[c for c in forecasts if c.startswith("product")]].notna().any(axis=1)
     return joined.loc[complete, PAIR_COLUMNS + forecasts].reset_index(drop=True)
+
+
+def _readers(fine: FieldReader, calibration: Calibration | None, stations: pd.DataFrame) -> dict[str, Reader]:
+    """Of the product, and of what it was before where stations have changed it."""
+    if calibration is None or calibration.increments is None:
+        return {"product": fine}
+    raw = RawReader(fine, FieldReader(calibration.increments, stations))
+    return {"product": LeftOutReader(fine, raw, calibration, stations["station"]), "raw": raw}
+
+
+def _expected(joined: pd.DataFrame, name: str, calibration: Calibration | None, times: pd.DatetimeIndex) -> np.ndarray:
+    """What each forecast's error was expected to be before its observation came, (n,); NaN: nothing was known."""
+    out = np.full(len(joined), np.nan, dtype=np.float32)
+    if calibration is None:
+        return out
+    step = times.get_indexer(pd.DatetimeIndex(joined["time"]))
+    place = pd.Index(calibration.stations).get_indexer(joined["station"])
+    variable = joined["variable"].to_numpy()
+    for of, errors in getattr(calibration, name).items():
+        here = (variable == of) & (place >= 0)
+        out[here] = errors[step[here], place[here]]
+    return out
 
 
 def _available(variable: str, product: Gridded) -> bool:
@@ -86,7 +116,7 @@ def _wanted(seen: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
 
 
 def _beside(
-    found: pd.DataFrame, variable: str, readers: dict[str, _Reader], times: pd.DatetimeIndex, stations: pd.DataFrame
+    found: pd.DataFrame, variable: str, readers: dict[str, Reader], times: pd.DatetimeIndex, stations: pd.DataFrame
 ) -> pd.DataFrame:
     """The observations of one variable with a column for each candidate."""
     step = times.get_indexer(pd.DatetimeIndex(found["time"]))
@@ -103,7 +133,7 @@ def _beside(
 
 
 def _values(
-    reader: _Reader, candidate: Candidate, variable: str, found: pd.DataFrame, step: np.ndarray, place: np.ndarray
+    reader: Reader, candidate: Candidate, variable: str, found: pd.DataFrame, step: np.ndarray, place: np.ndarray
 ) -> np.ndarray | None:
     method, height = candidate.method, candidate.height
     if variable.startswith("wind"):
@@ -120,80 +150,3 @@ def _values(
         return reader.amount(method, found["time"], found["period"].to_numpy(), step, place)
     values = reader.read(variable, method) if height == "none" else reader.at_height(variable, method, height)
     return None if values is None else values[step, place]
-
-
-class _Reader:
-    """Fields of one grid at the stations, each read once, one lead time in memory at a time."""
-
-    def __init__(self, source: Gridded, stations: pd.DataFrame) -> None:
-        self.source = source
-        self.elevation = stations["elevation"].to_numpy()
-        self.sampler = Sampler(source.grid, stations["latitude"].to_numpy(), stations["longitude"].to_numpy())
-        self.points: dict[str, Points] = {
-            "nearest": self.sampler.nearest,
-            "bilinear": self.sampler.bilinear,
-            "similar": self.sampler.similar(source.height, source.land, self.elevation),
-        }
-        self.above = np.full(len(stations), np.nan)
-        if source.height is not None:
-            self.above = self.elevation - self.points["bilinear"](source.height)
-        self._read: dict[str, Series] = {}
-
-    def read(self, name: str, method: str) -> np.ndarray | None:
-        """(step, station) of a variable, and of the lapse rate at the nearest point; None: not there."""
-        if name == "lapse rate":
-            self.read("t2m", method)
-            return self._read.get(name, {}).get("nearest")
-        if name not in self.source.fields:
-            return None
-        if name not in self._read:
-            self._read[name] = {}
-            rate = None
-            if name == "t2m" and self.source.height is not None:
-                rate = LapseRate(self.source.grid, self.source.height)
-            sampled: dict[str, list[np.ndarray]] = {m: [] for m in self.points}
-            rates: list[np.ndarray] = []
-            for _, field in lead_times(self.source.fields[name]):
-                for m, points in self.points.items():
-                    sampled[m].append(points(field))
-                if rate is not None:
-                    rates.append(self.sampler.nearest(rate(field)))
-            self._read[name] = {m: np.stack(v) for m, v in sampled.items()}
-            if rates:
-                self._read["lapse rate"] = {"nearest": np.stack(rates)}
-        return self._read[name][method]
-
-    def at_height(self, name: str, method: str, height: str) -> np.ndarray | None:
-        """(step, station) brought from the terrain's height to the station's; None where that is not known."""
-        values = self.read(name, method)
-        if values is None or self.source.height is None:
-            return None
-        up = self.elevation - self.points[method](self.source.height)
-        if name == "t2m":
-            rate = STANDARD_LAPSE_RATE if height == "standard" else self.read("lapse rate", method)
-            return None if rate is None else values + rate * up
-        temperature = self.read("t2m", method)
-        base = STANDARD_TEMPERATURE if temperature is None else temperature
-        return pressure_at(values, up, base)
-
-    def amount(
-        self, method: str, time: pd.Series, period: np.ndarray, step: np.ndarray, place: np.ndarray
-    ) -> np.ndarray | None:
-        """Sum over the hours that end at `time`; NaN where lead times do not tile them exactly."""
-        steps = self.read("tp", method)
-        if steps is None or "step_bounds" not in self.source.fields:
-            return None
-        bounds = (self.source.fields["step_bounds"].values / np.timedelta64(1, "h")).astype(np.float64)
-        starts, ends = bounds[:, 0], bounds[:, 1]
-        total = np.zeros(len(time))
-        left, at = period.copy(), step.copy()
-        while (going := (left > 1e-6) & (at >= 0)).any():
-            now = at[going]
-            length = ends[now] - starts[now]
-            fits = (length > 0) & (length <= left[going] + 1e-6)
-            total[going] += np.where(fits, steps[now, place[going]], np.nan)
-            left[going] -= np.where(fits, length, left[going])
-            before = np.where(now > 0, now - 1, -1)
-            joined = (before >= 0) & (np.abs(ends[before] - starts[now]) < 1e-6)
-            at[going] = np.where(joined, before, -1)
-        return np.where((left > 1e-6) | (period <= 0), np.nan, total)

@@ -1,4 +1,4 @@
-"""Step 5, publish: a product is staged, checked, and goes into the store whole; ledger and latest.json go last.
+"""Step 6, publish: a product is staged, checked, and goes into the store whole; ledger and latest.json go last.
 
 Nothing is locked. A revision's name is claimed by creating a small file, and the ledger entry is replaced only if it
 is still the one that was read: of two runs of one cycle one publishes, and the other finds its product.
@@ -20,6 +20,7 @@ from tasks.present.geojson import put_boundary, write_stations
 from tasks.publish.pages import Opened, attributes, opened, picture, report_page
 from tasks.region.document import Region
 from tasks.storage import create_bytes, exists, put_in_place, read_parquet, read_tagged, remove, write_bytes
+from tasks.store.history import of_pairs, remove_history, write_history
 from tasks.store.ledger import LedgerEntry, State, read_entry, read_tagged_entry, write_entry
 from tasks.store.paths import (
     PRODUCT,
@@ -94,7 +95,7 @@ def publish(
         _write_pages(store, region, entry, found.pairs)
         published = _enter(store, cycle, entry, again)
     if published.made:
-        _keep_scores(store, cycle, published.entry, found.table)
+        _keep_scores(store, cycle, published.entry, found)
     else:
         for path in filter(None, (entry.product, entry.quicklook, entry.report, entry.stations)):
             remove(in_store(store, path))
@@ -143,11 +144,19 @@ def _write_report(store: str, region: Region, entry: LedgerEntry, pages: Opened,
         write_stations(in_store(store, entry.stations), table)
 
 
-def _keep_scores(store: str, cycle: Cycle, entry: LedgerEntry, table: str | None) -> None:
-    """Put a cycle's scores into the region's rolling table."""
+def _keep_scores(store: str, cycle: Cycle, entry: LedgerEntry, validated: Validated) -> None:
+    """Put a cycle's scores into the region's rolling table, and its pairs into what calibration learns from."""
     found = entry.scorecard.verification
-    if table is not None and found is not None:
-        write_scores(store, entry.region, cycle, entry.revision, found.complete, read_parquet(table))
+    if validated.table is not None and found is not None:
+        write_scores(store, entry.region, cycle, entry.revision, found.complete, read_parquet(validated.table))
+    if validated.pairs is not None:
+        write_history(store, entry.region, cycle, of_pairs(read_parquet(validated.pairs)))
+
+
+def _forget_scores(store: str, region: str, cycle: Cycle) -> None:
+    """What was refused is neither a measure for others nor anything to learn from."""
+    remove_scores(store, region, cycle)
+    remove_history(store, region, cycle)
 
 
 def _enter(store: str, cycle: Cycle, entry: LedgerEntry, again: bool) -> Published:
@@ -195,7 +204,7 @@ def record(store: str, region: Region, cycle: Cycle, product: str, validated: Va
         if found is None or found[0].product != product:
             return None
         if not found[0].scorable:
-            remove_scores(store, region.name, cycle)
+            _forget_scores(store, region.name, cycle)
             return None
         refused = scorecard.quality == Quality.QUARANTINED
         changes = {"scorecard": scorecard, "quality": scorecard.quality, "verified_at": datetime.now(UTC)}
@@ -211,9 +220,9 @@ def record(store: str, region: Region, cycle: Cycle, product: str, validated: Va
         reseal(in_store(store, product), attributes(entry, region))
         _write_report(store, region, entry, opened(in_store(store, product)), pairs)
         if refused:
-            remove_scores(store, region.name, cycle)
+            _forget_scores(store, region.name, cycle)
         else:
-            _keep_scores(store, cycle, entry, validated.table)
+            _keep_scores(store, cycle, entry, validated)
         if write_entry(store, cycle, entry, found[1]):
             break
     _settle(store, region.name, cycle)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from models.package import ModelPackage
+from tasks.handover.calibrated import Calibrated
 from tasks.handover.cycle import Cycle, RawFile
 from tasks.handover.prepared import PreparedInfo
 from tasks.handover.scorecard import Scorecard
@@ -19,6 +20,7 @@ def draft(
     cycle: Cycle,
     info: PreparedInfo,
     reports: list[SlabReport],
+    calibrated: Calibrated,
     inputs: list[RawFile],
     package: ModelPackage,
     fingerprint: str,
@@ -36,5 +38,5 @@ def draft(
         code_version=VERSION,
         region_fingerprint=region.fingerprint, spacing=region.spacing, timings=timings, scorecard=scorecard,
         verified_at=None if scorecard.verification is None else datetime.now(UTC),
-        slabs=[r.model_copy(update={"digests": {}}) for r in reports], digests=merged(reports),
+        slabs=[r.model_copy(update={"digests": {}}) for r in reports], digests=merged(reports) | calibrated.digests,
     )  # fmt: skip

@@ -34,6 +34,7 @@ def attributes(entry: LedgerEntry, region: Region) -> dict[str, str]:
         "finescale_model": entry.model,
         "finescale_model_sha256": entry.model_sha256,
         "finescale_quality": entry.quality,
+        "finescale_calibrated": " ".join(entry.scorecard.calibrated),
         "scorecard": entry.scorecard.model_dump_json(),
         "ledger": entry.model_dump_json(exclude={"scorecard", "digests", "slabs"}),
     } | ({"license": LICENCE[entry.origin]} if entry.origin in LICENCE else {})

@@ -17,6 +17,7 @@ from tasks.grids.grid import Grid, lattice
 from tasks.region.settings import (
     SHAPE_NOTHING,
     AcquireSettings,
+    CalibrationSettings,
     InferenceSettings,
     Keep,
     ObservationSettings,
@@ -83,6 +84,7 @@ class Region(BaseModel):
     acquire: AcquireSettings = AcquireSettings()
     inference: InferenceSettings = InferenceSettings()
     observations: ObservationSettings = ObservationSettings()
+    calibration: CalibrationSettings = CalibrationSettings()
     keep: Keep = Keep()
     schedule: Schedule = Schedule()
 
@@ -155,6 +157,7 @@ PARTS: dict[str, type[BaseModel]] = {
     "acquire": AcquireSettings,
     "inference": InferenceSettings,
     "observations": ObservationSettings,
+    "calibration": CalibrationSettings,
     "keep": Keep,
     "schedule": Schedule,
 }

@@ -6,8 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-# the region's keys that are in here: they shape no product
-SHAPE_NOTHING = {"acquire", "inference", "keep", "observations", "schedule"}
+# the region's keys that are in here: they shape no product, but for `calibration`, whose history is another every day
+SHAPE_NOTHING = {"acquire", "calibration", "inference", "keep", "observations", "schedule"}
 Positive = Annotated[float, Field(gt=0)]
 ObservationSource = Literal["ghcnh", "metar", "iem", "isd-lite"]
 
@@ -58,6 +58,16 @@ class ObservationSettings(BaseModel):
     services: dict[ObservationSource, str] = {}  # other addresses than the services' own, of a mirror or a proxy
     late_days: Positive = 4  # after a valid time, by which the last observation of it has come
     deadline_seconds: Positive = 300  # for one source; what has not come by then counts as missing
+
+
+class CalibrationSettings(BaseModel):
+    """Whether and from how much stations correct a product. It needs no thought: what does not help is not used."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    enabled: bool = True
+    window_days: Annotated[int, Field(ge=10)] = 60  # cycles that are learned from
+    keep_days: Annotated[int, Field(ge=10)] = 400  # of their pairs
 
 
 class Keep(BaseModel):

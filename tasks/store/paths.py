@@ -7,6 +7,7 @@
 {store}/{region}/{source}/{YYYY}/{MM}/{cycle}.html       report
 {store}/{region}/{source}/{YYYY}/{MM}/{cycle}.stations.geojson     stations and their errors, for maps
 {store}/{region}/scores/{source}/{cycle}.parquet         scores, one table for any Parquet reader
+{store}/{region}/calibration/{source}/{cycle}.parquet    pairs that calibration learns from
 {store}/_staging/{region}-{source}-{cycle}-{run}.zarr    products that are being made, and claims of names
 {store}/_quarantine/{region}-{source}-{cycle}-{run}.*    the same files of products that the gate refused
 """
@@ -75,3 +76,13 @@ def scores_folder(store: str, region: str, source: str) -> str:
 def scores_uri(store: str, region: str, cycle: Cycle) -> str:
     """URI of a cycle's part of the table of scores."""
     return join(scores_folder(store, region, cycle.source), f"{cycle.stamp}.parquet")
+
+
+def history_folder(store: str, region: str, source: str) -> str:
+    """URI of the folder of a source's pairs, which calibration learns from."""
+    return join(store, region, "calibration", source)
+
+
+def history_uri(store: str, region: str, cycle: Cycle) -> str:
+    """URI of a cycle's pairs."""
+    return join(history_folder(store, region, cycle.source), f"{cycle.stamp}.parquet")

@@ -12,6 +12,7 @@ import logging
 from tasks.errors import BadInput
 from tasks.handover.cycle import Cycle
 from tasks.storage import exists, join, read_tagged, remove
+from tasks.store.history import remove_history
 from tasks.store.ledger import (
     LedgerEntry,
     State,
@@ -39,6 +40,7 @@ def withdraw(store: str, region: str, cycle: Cycle, why: str) -> LedgerEntry | N
         raise BadInput(f"{region} {cycle} is not in the ledger of {store}; `finescale status {region}` lists what is")
     mark(store, found[0], State.WITHDRAWN, why)
     remove_scores(store, region, cycle)
+    remove_history(store, region, cycle)
     return point_to_newest_good(store, region, cycle.source)
 
 

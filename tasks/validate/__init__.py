@@ -1,4 +1,4 @@
-"""Step 4, validate: the product by value, against its input, and against stations beside what else there is."""
+"""Step 5, validate: the product by value, against its input, and against stations beside what else there is."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from prefect import task
 
 from tasks.arrays import open_zarr
 from tasks.grids.gridded import Gridded
-from tasks.handover.candidates import CASES, Candidate, baselines, headline
+from tasks.handover.calibrated import Calibrated, Calibration
+from tasks.handover.candidates import CASES, Candidate, baselines, before, headline
 from tasks.handover.cycle import Cycle
 from tasks.handover.prepared import Prepared, PreparedInfo
 from tasks.handover.scorecard import Scorecard, StationScore, Validated, Verification
@@ -22,6 +23,7 @@ from tasks.observations.matching import pairs as match
 from tasks.observations.networks.table import rejected
 from tasks.region.document import Region
 from tasks.storage import join, read_parquet, write_parquet
+from tasks.store.calibration import open_calibration
 from tasks.store.product import open_input, open_product
 from tasks.validate.checks import check
 from tasks.validate.gate import judge
@@ -33,10 +35,18 @@ log = logging.getLogger(__name__)
 
 
 def against_stations(
-    product: Gridded, coarse: Gridded | None, observations: pd.DataFrame, sources: list[str], complete: bool
+    product: Gridded,
+    coarse: Gridded | None,
+    observations: pd.DataFrame,
+    sources: list[str],
+    complete: bool,
+    calibration: Calibration | None = None,
 ) -> tuple[Verification, pd.DataFrame, pd.DataFrame]:
-    """(verification, pairs, table of all single scores) of a product and observations of any quality."""
-    found = match(product, coarse, observations)
+    """(verification, pairs, table of all single scores) of a product and observations of any quality.
+
+    `calibration`: of the product, which is then scored at each station as it would be without that station.
+    """
+    found = match(product, coarse, observations, calibration)
     enough = reporting(found, complete)
     kept = found[enough].reset_index(drop=True)
     done = score(kept)
@@ -54,7 +64,8 @@ def against_stations(
 
 def shown(score: StationScore) -> bool:
     """Whether a score is for the scorecard, which every reader of the product fetches; the table has all."""
-    ours = [headline(score.variable), Candidate("product", "bilinear"), *baselines(score.variable)]
+    ours = [headline(score.variable), before(score.variable), Candidate("product", "bilinear")]
+    ours += baselines(score.variable)
     return score.group != CASES and Candidate.parse(score.candidate) in ours
 
 
@@ -84,12 +95,22 @@ def _score(product: str, seen: Seen, folder: str) -> Scored:
         return Scored()
     observations = read_parquet(seen.observed.uri)
     verification, kept, scores = against_stations(
-        open_product(product), open_input(product), observations, seen.observed.sources, seen.complete
+        open_product(product),
+        open_input(product),
+        observations,
+        seen.observed.sources,
+        seen.complete,
+        open_calibration(product),
     )
     pairs, table = join(folder, "pairs.parquet"), join(folder, "scores.parquet")
     write_parquet(kept, pairs)
     write_parquet(scores, table)
     return Scored(verification, pairs, table)
+
+
+def _increments(product: str) -> Gridded | None:
+    found = open_calibration(product)
+    return found.increments if found is not None else None
 
 
 def _history(seen: Seen) -> pd.DataFrame | None:
@@ -102,6 +123,7 @@ def validate(
     region: Region,
     info: PreparedInfo,
     reports: list[SlabReport],
+    calibrated: Calibrated,
     seen: Seen,
     folder: str,
     truth: str | None = None,
@@ -113,7 +135,7 @@ def validate(
     prepared = Prepared.load(info.product, None, info.grid, info.operator)
     if truth is not None:  # which is of one lead time, and asked for by checks and truth
         prepared = replace(prepared, fields=prepared.fields.load())
-    product = open_zarr(info.product)
+    product, increments = open_zarr(info.product), _increments(info.product)
     checks = check(
         product,
         region.target,
@@ -122,7 +144,8 @@ def validate(
         info.operator,
         region.gate,
         borders(reports),
-        merged(reports),
+        merged(reports) | calibrated.digests,
+        increments.fields if increments is not None else None,
     )
     broken = any(not c.passed for c in checks)
     finer, spacing = beside_truth(Path(truth), product, region.target, prepared) if truth and not broken else ({}, 0.0)
@@ -134,8 +157,10 @@ def validate(
             log.exception("validate: %s: not scored against stations", cycle)
             trouble = f"not scored against stations: {type(error).__name__}: {error}".splitlines()[0]
     quality, why = judge(checks, found.verification, _history(seen), region.gate)
-    why = [trouble] if trouble else why
-    scorecard = Scorecard(quality=quality, why=why, checks=checks, verification=found.verification)
+    why = [t for t in (trouble, calibrated.trouble) if t] or why
+    scorecard = Scorecard(
+        quality=quality, why=why, checks=checks, verification=found.verification, calibration=calibrated.proofs
+    )
     scorecard.truth, scorecard.fractions = score_against(finer), fractions(finer, spacing)
     log.info("validate: %s: %s; checks: %d, failed: %d", cycle, quality, len(checks), len(scorecard.failed))
     return Validated(scorecard=scorecard, pairs=found.pairs, table=found.table)

@@ -57,17 +57,28 @@ def check(
     limits: GateLimits,
     borders: tuple[list[int], list[int]] = ([], []),
     digests: dict[str, list[str]] | None = None,
+    increments: xr.Dataset | None = None,
 ) -> list[Check]:
     """Every hard check of every variable, over all lead times; reads each value once, some lead times at a time.
 
     `fields` on `grid`: the input, whose values are what `operator` says.
 
-    `digests`: of each lead time's values as they were computed; ReadBackFailed if others are read.
+    `digests`: of each lead time's values as they were computed; ReadBackFailed if others are read. `increments`: what
+    calibration has added, without which the product is true to its input.
     """
     input_of = observed(target, grid, operator)
     names = [str(n) for n in product.data_vars if n in VARIABLES]
     calls = (
-        partial(_check, product[n], fields[n], input_of, limits, borders, digests[n] if digests else None)
+        partial(
+            _check,
+            product[n],
+            fields[n],
+            input_of,
+            limits,
+            borders,
+            digests[n] if digests else None,
+            increments[n] if increments is not None and n in increments else None,
+        )
         for n in names
     )
     return [one for found in in_order(calls) for one in found]
@@ -80,6 +91,7 @@ def _check(
     limits: GateLimits,
     borders: tuple[list[int], list[int]],
     digests: list[str] | None,
+    increments: xr.DataArray | None,
 ) -> list[Check]:
     """Every hard check of one variable."""
     name = str(product.name)
@@ -106,7 +118,8 @@ def _check(
             least, most = (float(f(fine[known], initial=np.nan)) for f in (np.nanmin, np.nanmax))
         low, high = min(low, least), max(high, most)
         constant += bool(least == most and np.ptp(input_of.select(coarse)) > smallest)
-        missed = max(missed, input_of.error(fine, coarse))
+        raw = fine if increments is None else fine - increments[i].values
+        missed = max(missed, input_of.error(raw, coarse))
         seam = max(seam, seam_ratio(fine, *borders))
     return [
         Check(name=what, variable=name, value=round(value, 8), limit=limit, passed=passed)

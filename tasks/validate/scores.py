@@ -13,13 +13,12 @@ import pandas as pd
 
 from tasks.handover.candidates import ALL, APART, CASES, HEADLINE, Candidate, baselines, headline
 from tasks.handover.scorecard import CaseStudy, EventScore, Skill, StationScore
+from tasks.observations.blocks import blocks
 from tasks.observations.moments import errors, interval, resampled_rmse
 from tasks.validate.events import contingency_scores
 from tasks.validate.scored import UNITS, Sample, samples
 
 ENOUGH = 0.9  # of a station's reports: with fewer it does not count (WMO-No. 485)
-BOX = 2.0  # degrees: a day's errors in one box are one block of the bootstrap
-FEWEST_BLOCKS = 10  # with fewer, a station's day is a block
 
 
 def reporting(pairs: pd.DataFrame, complete: bool = True) -> np.ndarray:
@@ -50,17 +49,6 @@ def _faithful(found: pd.DataFrame, complete: bool) -> pd.Index:
         owed = owed[owed["time"] <= owed["station"].map(last)]
     share = reports.groupby("station", observed=True).size() / owed.groupby("station", observed=True).size()
     return share.index[share >= ENOUGH]
-
-
-def blocks(pairs: pd.DataFrame) -> tuple[np.ndarray, int]:
-    """Blocks of the bootstrap: errors of one day within 2 degrees, which are not independent; fewer: of one station."""
-    day = pairs["time"].dt.floor("D").astype("int64").to_numpy()
-    row, col = (np.floor(pairs[c].to_numpy() / BOX).astype(np.int64) for c in ("latitude", "longitude"))
-    codes, names = pd.factorize(pd.Series(day // 86_400_000_000_000 * 1_000_000 + (row + 90) * 1000 + col + 180))
-    if len(names) < FEWEST_BLOCKS:
-        station = pd.factorize(pairs["station"])[0].astype(np.int64)
-        codes, names = pd.factorize(pd.Series(day // 86_400_000_000_000 * 100_000_000 + station))
-    return codes, len(names)
 
 
 def _pooled(sample: Sample, group: str) -> tuple[list[StationScore], np.ndarray]:

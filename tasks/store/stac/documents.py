@@ -88,6 +88,7 @@ def item(found: Catalogued) -> Document:
             "finescale:why": entry.scorecard.why,
             "finescale:lead_hours": entry.lead_hours,
             "finescale:model": entry.model,
+            "finescale:calibrated": entry.scorecard.calibrated,
         },
     )
     DatacubeExtension.ext(made, add_if_missing=True).apply(_dimensions(found, times), _variables(found))

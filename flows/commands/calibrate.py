@@ -1,0 +1,133 @@
+"""`finescale calibrate`: what stations would have made of an archive of forecasts; with a region its history too."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from flows.commands.options import Json, Store
+from flows.commands.terminal import one_line_errors, show_steps, show_table
+
+if TYPE_CHECKING:
+    from flows.products.calibrate import Archive, Progress
+
+
+def calibrate(
+    region: Annotated[
+        str | None, typer.Argument(help="Region's name or folder, whose history is written; default: nothing is kept.")
+    ] = None,
+    forecasts: Annotated[
+        list[str] | None,
+        typer.Option(help="Table of pairs (CSV, Parquet), or gridded file or product; repeatable."),
+    ] = None,
+    observations: Annotated[
+        list[str] | None, typer.Option(help="File of observations, for gridded forecasts; repeatable.")
+    ] = None,
+    products: Annotated[str | None, typer.Option(help="Store with the region's products.")] = None,
+    source: Annotated[str, typer.Option(help="Where the forecasts came from: ifs, era5, ...")] = "ifs",
+    terrain: Annotated[
+        str | None, typer.Option(help="File of heights, for gridded forecasts: brings them to the stations' height.")
+    ] = None,
+    column: Annotated[
+        str, typer.Option(help="Column of a table that holds the forecast, in the unit of its usual one.")
+    ] = "",
+    history_days: Annotated[
+        int, typer.Option(min=0, help="Days at the beginning that are learned from and not scored.")
+    ] = 0,
+    start: Annotated[datetime | None, typer.Option(help="First start of a forecast, UTC.")] = None,
+    end: Annotated[datetime | None, typer.Option(help="Last start of a forecast, UTC.")] = None,
+    store: Store = None,
+    picture: Annotated[str | None, typer.Option(help="PNG of the gains to write.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Show what stations would have made of forecasts, run by run, each station left out of its own correction."""
+    show_steps()
+    with one_line_errors():
+        from flows.products.calibrate import calibrate_archive
+
+        with _bar() as progress:
+            found = calibrate_archive(
+                forecasts or [], observations or [], region, source=source, products=products, terrain=terrain,
+                column=column, history_days=history_days, start=start, end=end, store=store, progress=progress,
+            )  # fmt: skip
+        if picture is not None:
+            from tasks.present.report.gains import gains_picture
+            from tasks.storage import write_bytes
+
+            write_bytes(picture, gains_picture(found.pairs, found.proofs))
+    if as_json:
+        typer.echo(_json(found))
+    else:
+        _show(found, region, picture)
+
+
+@contextmanager
+def _bar() -> Iterator[Progress]:
+    """A bar for a person at a terminal, nothing elsewhere."""
+    from rich.console import Console
+    from rich.progress import Progress as Bar
+
+    with Bar(console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as bar:
+        item = bar.add_task("runs", total=None)
+        yield lambda done, of: bar.update(item, completed=done, total=of)
+
+
+def _json(found: Archive) -> str:
+    import json
+    from dataclasses import asdict
+
+    document = {
+        "proofs": [p.model_dump() for p in found.proofs],
+        "same_hour": [asdict(s) for s in found.same_hour],
+        "cycles_kept": found.kept,
+    }
+    return json.dumps(document, indent=2, default=str)
+
+
+def _show(found: Archive, region: str | None, picture: str | None) -> None:
+    pairs = found.pairs
+    typer.echo(
+        f"{len(pairs)} pairs at {pairs['station'].nunique()} stations, {pairs['time'].min()} to {pairs['time'].max()}"
+    )
+    typer.echo("RMSE of forecasts, corrected by what each run knew when it began:")
+    show_table(
+        ["variable", "day", "stations", "pairs", "days", "simple", "raw", "left out", "with its own", "gain", "95 %",
+         "unit", "used"],
+        [
+            [p.variable, f"{p.day}", f"{p.stations}", f"{p.count}", f"{p.times}", *map(_figure, (p.simple, p.raw,
+             p.corrected, p.own)), _percent(p.gain), _interval(p.low, p.high), p.units,
+             "yes" if p.used else f"no: {p.why}"]
+            for p in found.proofs
+        ],
+    )  # fmt: skip
+    if found.same_hour:
+        typer.echo("RMSE corrected by the errors of all other stations at the same hour, which no forecast knows:")
+        show_table(
+            ["variable", "valid (UTC)", "stations", "simple", "raw", "left out", "unit"],
+            [
+                [s.variable, f"{s.time:%Y-%m-%d %H}", f"{s.stations}", *map(_figure, (s.simple, s.raw, s.corrected)),
+                 s.units]
+                for s in found.same_hour
+            ],
+        )  # fmt: skip
+    if region is not None:
+        typer.echo(f"history     {found.kept} cycles of {region}")
+    if picture is not None:
+        typer.echo(f"picture     {picture}")
+
+
+def _figure(value: float | None) -> str:
+    return "" if value is None else f"{value:.4g}"
+
+
+def _percent(value: float | None) -> str:
+    return "" if value is None else f"{value:.1%}"
+
+
+def _interval(low: float | None, high: float | None) -> str:
+    return "" if low is None or high is None else f"{low:.1%} to {high:.1%}"

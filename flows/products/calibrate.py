@@ -1,0 +1,149 @@
+"""What stations would have made of forecasts: an archive gone through run by run; no orchestration."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import pandas as pd
+
+from flows.products.verify_file import on_terrain, read_fields
+from tasks.calibrate.proof import proofs
+from tasks.calibrate.rolling import rolling
+from tasks.calibrate.same_hour import SameHour, same_hour
+from tasks.errors import BadInput
+from tasks.handover.cycle import Cycle
+from tasks.handover.scorecard import Proof
+from tasks.locations import default_store
+from tasks.observations.matching import pairs as match
+from tasks.observations.networks.files import read_observations
+from tasks.observations.networks.table import table
+from tasks.observations.paired import is_paired, read_paired
+from tasks.observations.quality import quality_control
+from tasks.region import search as regions
+from tasks.storage import join
+from tasks.store.calibration import open_calibration
+from tasks.store.history import of_pairs, write_history
+from tasks.store.ledger import entries
+from tasks.store.paths import in_store
+from tasks.store.product import open_input, open_product
+
+log = logging.getLogger(__name__)
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Archive:
+    """Pairs with what was expected of each, and what follows from them."""
+
+    pairs: pd.DataFrame
+    proofs: list[Proof]
+    same_hour: list[SameHour]
+    kept: int  # cycles that were written into the region's history
+
+
+def calibrate_archive(
+    forecasts: list[str],
+    observations: list[str],
+    region: str | None = None,
+    source: str = "ifs",
+    products: str | None = None,
+    terrain: str | None = None,
+    column: str = "",
+    history_days: int = 0,
+    start: datetime | None = None,
+    end: datetime | None = None,
+    store: str | None = None,
+    progress: Progress | None = None,
+) -> Archive:
+    """Go through forecasts and observations as if each run had been calibrated by what was known when it began.
+
+    forecasts: tables of pairs, or gridded files and products that are held against `observations`. products: a store,
+    whose products of the region are. column: of tables, that holds the forecast. history_days: at the
+    beginning, that are not scored. With a region its history is written, a cycle at a time: its next run uses it.
+    BadInput if nothing matches.
+    """
+    seen = quality_control(table([read_observations(f) for f in observations])) if observations else None
+    parts = [p for f in forecasts for p in _of_file(f, seen, terrain, column)]
+    if products is not None:
+        if region is None:
+            raise BadInput("--products needs the region whose products they are")
+        parts += list(_of_products(join(products), region, source, seen, start, end))
+    if not parts:
+        raise BadInput("nothing to learn from: give --forecasts FILE, or --products STORE with --observations FILE")
+    found = pd.concat(parts, ignore_index=True)
+    begun = begun_of(found)
+    inside = (begun >= _plain(start)) if start else pd.Series(True, found.index)
+    inside &= (begun <= _plain(end)) if end else True
+    found = rolling(found[inside].reset_index(drop=True), progress)
+    if found.empty:
+        raise BadInput("no pair of a forecast and a usable observation: do their times and places meet?")
+    kept = _keep(found, join(store or default_store()), region, source) if region is not None else 0
+    scored = found[begun_of(found) >= begun_of(found).min() + pd.Timedelta(days=history_days)]
+    return Archive(found, proofs(scored), list(same_hour(found)), kept)
+
+
+def begun_of(pairs: pd.DataFrame) -> pd.Series:
+    """When each pair's forecast began, UTC."""
+    return pairs["time"] - pd.to_timedelta(pairs["lead_hours"], unit="h")
+
+
+def _plain(time: datetime) -> pd.Timestamp:
+    stamp = pd.Timestamp(time)
+    return stamp.tz_convert("UTC").tz_localize(None) if stamp.tzinfo else stamp
+
+
+def _of_file(file: str, seen: pd.DataFrame | None, terrain: str | None, column: str) -> Iterator[pd.DataFrame]:
+    if is_paired(file):
+        yield read_paired(file, column)
+        return
+    if seen is None:
+        raise BadInput(f"{file}: is a gridded file; give the stations it is held against with --observations FILE")
+    if file.rstrip("/").endswith(".zarr"):
+        yield of_pairs(match(open_product(file), open_input(file), seen, open_calibration(file)))
+        return
+    fine, operator = read_fields(file)
+    if terrain is not None:
+        fine, _ = on_terrain(terrain, fine, None, operator)
+    found = match(fine, None, seen)
+    if found.empty:
+        raise BadInput(f"{file}: no usable observation inside {fine.grid} at its valid times")
+    yield of_pairs(found)
+
+
+def _of_products(
+    store: str, region: str, source: str, seen: pd.DataFrame | None, start: datetime | None, end: datetime | None
+) -> Iterator[pd.DataFrame]:
+    """Of published products, each held against the observations given."""
+    if seen is None:
+        raise BadInput("--products needs --observations FILE: of which stations?")
+    name = regions.load(region).name
+    for entry in entries(store, name):
+        begun = Cycle.parse(entry.cycle, entry.source).time
+        early, late = start is not None and begun < _utc(start), end is not None and begun > _utc(end)
+        if entry.source != source or not entry.scorable or early or late:
+            continue
+        uri = in_store(store, entry.product)
+        found = match(open_product(uri), open_input(uri), seen, open_calibration(uri))
+        log.info("calibrate: %s: %d pairs", entry.cycle, len(found))
+        if len(found):
+            yield of_pairs(found)
+
+
+def _utc(time: datetime) -> datetime:
+    return time if time.tzinfo else time.replace(tzinfo=UTC)
+
+
+def _keep(found: pd.DataFrame, store: str, region: str, source: str) -> int:
+    """Write the region's history; how many cycles."""
+    name = regions.load(region).name
+    begun = begun_of(found).dt.floor("h")
+    count = 0
+    for time, rows in found.groupby(begun):
+        cycle = Cycle(source=source, time=pd.Timestamp(time).to_pydatetime().replace(tzinfo=UTC))
+        write_history(store, name, cycle, rows)
+        count += 1
+    return count

@@ -1,0 +1,126 @@
+"""Step 4, calibrate: what stations have shown to be wrong is taken off, where earlier runs prove that it helps."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from datetime import timedelta
+
+import numpy as np
+import pandas as pd
+from prefect import task
+
+from tasks.calibrate.apply import apply, changed
+from tasks.calibrate.correction import Correction, correction, stations_of, steady
+from tasks.calibrate.learn import Learner
+from tasks.calibrate.proof import UNITS, proofs
+from tasks.errors import FinescaleError
+from tasks.grids.gridded import Gridded
+from tasks.grids.samples import Sampler
+from tasks.handover.calibrated import Calibrated, Calibration
+from tasks.handover.candidates import headline
+from tasks.handover.cycle import Cycle
+from tasks.handover.scorecard import Proof
+from tasks.observations.readers import FieldReader
+from tasks.region.document import Region
+from tasks.store.calibration import create_calibration
+from tasks.store.history import read_history
+from tasks.store.product import open_product
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Learnt:
+    """Corrections of a product's variables, and where and when they hold."""
+
+    stations: pd.DataFrame
+    corrections: dict[str, Correction]
+    proofs: list[Proof]
+    applied: dict[str, np.ndarray]  # variable -> (step,)
+
+
+@task(name="calibrate", task_run_name="calibrate {cycle}", timeout_seconds=3600)
+def calibrate(cycle: Cycle, region: Region, store: str, product: str) -> Calibrated:
+    """Correct a staged product by the region's history of pairs; without any, nothing is touched.
+
+    Whatever goes wrong before the first value is changed leaves the product as it is, and says so.
+    """
+    settings = region.calibration
+    if not settings.enabled:
+        return Calibrated()
+    try:
+        history = read_history(store, region.name, cycle.source, cycle.time, timedelta(days=settings.window_days))
+        opened = open_product(product)
+        learnt = learn(opened, history)
+        if learnt is None:
+            return Calibrated()
+        used = {n: c for n, c in learnt.corrections.items() if learnt.applied[n].any()}
+        names = changed(used, opened.fields)
+        create_calibration(product, opened.fields, names, _record(learnt))
+    except FinescaleError:
+        raise  # a store that is away is no matter of stations
+    except Exception as error:  # a product waits for no station
+        log.exception("calibrate: %s: left as it is", cycle)
+        return Calibrated(trouble=f"not calibrated: {type(error).__name__}: {error}".splitlines()[0])
+    digests = apply(product, opened, used, learnt.applied) if used else {}
+    count = max((len(c.expected.known) for c in learnt.corrections.values()), default=0)
+    log.info("calibrate: %s: %s by %d stations", cycle, ", ".join(used) or "nothing corrected", count)
+    return Calibrated(proofs=learnt.proofs, digests=digests, stations=count)
+
+
+def learn(product: Gridded, history: pd.DataFrame) -> Learnt | None:
+    """What a history of pairs (tasks/store/history.py) says of a product; None where it knows no station in it."""
+    history = history[steady(history)]
+    stations = stations_of(history)
+    inside = Sampler(product.grid, stations["latitude"].to_numpy(), stations["longitude"].to_numpy()).inside
+    stations = stations[inside]
+    variables = [v for v in UNITS if (history["variable"] == v).any() and _there(v, product)]
+    if stations.empty or not variables:
+        return None
+    lead = (product.fields["step"].values / np.timedelta64(1, "h")).astype(np.float64)
+    times = pd.DatetimeIndex(product.fields["valid_time"].values)
+    hours = times.hour.to_numpy() + times.minute.to_numpy() / 60.0
+    days = int(max(np.ceil(max(lead.max(), history["lead_hours"].max()) / 24.0), 1))
+    learner = Learner(stations, variables, days)
+    learner.add(history, history["time"].max())
+    reader = FieldReader(product, stations.reset_index())
+    found = proofs(history)
+    corrections, applied = {}, {}
+    for name in variables:
+        made = correction(learner.expected(name, hours, lead, forecasts_at(reader, name)))
+        if made is not None:
+            corrections[name] = made
+            days_used = [p.day - 1 for p in found if p.variable == name and p.used]
+            applied[name] = np.isin(learner.day_of(lead), days_used)
+    return Learnt(stations, corrections, found, applied) if corrections else None
+
+
+def _there(variable: str, product: Gridded) -> bool:
+    needed = {"u10", "v10"} if variable == "wind_speed" else {variable}
+    return needed <= {str(n) for n in product.fields.data_vars}
+
+
+def forecasts_at(reader: FieldReader, variable: str) -> np.ndarray:
+    """(step, station) of a variable that stations report, read as the headline is; NaN where heights are unknown."""
+    way = headline(variable)
+    if variable == "wind_speed":
+        u, v = (reader.read(n, way.method) for n in ("u10", "v10"))
+        assert u is not None
+        assert v is not None
+        return np.hypot(u, v)
+    at_height = None if way.height == "none" else reader.at_height(variable, way.method, way.height)
+    values = at_height if at_height is not None else reader.read(variable, way.method)
+    assert values is not None
+    return values
+
+
+def _record(learnt: Learnt) -> Calibration:
+    """At all stations, NaN at those that took no part."""
+    shape = len(next(iter(learnt.applied.values()))), len(learnt.stations)
+    left_out, own = {}, {}
+    for name, made in learnt.corrections.items():
+        left_out[name], own[name] = np.full(shape, np.nan), np.full(shape, np.nan)
+        left_out[name][:, made.expected.known] = made.left_out.T
+        own[name][:, made.expected.known] = made.own.T
+    return Calibration(None, [str(s) for s in learnt.stations.index], left_out, own, learnt.applied)

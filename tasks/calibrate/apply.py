@@ -1,0 +1,99 @@
+"""Corrections taken off a staged product: its values change, and what was added stays beside them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, cast
+
+import numpy as np
+import xarray as xr
+import zarr
+
+from tasks.arrays import fast_codecs, zarr_store
+from tasks.calibrate.correction import Correction
+from tasks.calibrate.field import FieldSpread
+from tasks.grids.gridded import Gridded
+from tasks.handover.calibrated import wind_factor
+from tasks.handover.shards import SHARD_STEPS, field_digest
+from tasks.store.calibration import GROUP, increment
+from tasks.store.packing import round_field
+from tasks.variables import VARIABLES
+
+WIND = ("u10", "v10")
+Block = dict[str, np.ndarray]  # variable -> (lead times, rows, cols)
+
+
+def changed(corrections: dict[str, Correction], product: xr.Dataset) -> list[str]:
+    """Variables of the product that corrections change; dew point too where temperature may fall below it."""
+    found = set(corrections) - {"wind_speed"}
+    found |= set(WIND) if "wind_speed" in corrections else set()
+    found |= {"d2m"} if "t2m" in corrections else set()
+    return [n for n in VARIABLES if n in found and n in product]
+
+
+def apply(
+    uri: str, product: Gridded, corrections: dict[str, Correction], applied: dict[str, np.ndarray]
+) -> dict[str, list[str]]:
+    """Change the staged product's values, and fill its group `calibration`; digests of what was changed.
+
+    applied: variable -> (step,), at which lead times. Some lead times are in memory at a time.
+    """
+    fields = {n: _errors(product, n, made, applied[n]) for n, made in corrections.items()}
+    names = changed(corrections, product.fields)
+    with fast_codecs(uri):
+        group = zarr.open_group(zarr_store(uri), mode="r+", use_consolidated=False)
+        digests: dict[str, list[str]] = {n: [] for n in names}
+        for start in range(0, product.fields.sizes["step"], SHARD_STEPS):
+            steps = slice(start, start + SHARD_STEPS)
+            raw = {n: np.asarray(_array(group, n)[steps]) for n in names}
+            errors = {n: [next(fields[n]) if yes else None for yes in applied[n][steps]] for n in fields}
+            values, added = _corrected(raw, errors)
+            for name in names:
+                array = _array(group, name)
+                array[steps] = values[name]
+                _array(group, f"{GROUP}/{name}")[steps] = added[name]
+                side = (array.shards or array.shape)[-2:]
+                digests[name] += [field_digest(field, *side) for field in values[name]]
+    return digests
+
+
+def _array(group: zarr.Group, path: str) -> Any:
+    return cast("zarr.Array[Any]", group[path])
+
+
+def _errors(product: Gridded, name: str, made: Correction, applied: np.ndarray) -> Iterator[np.ndarray]:
+    """Expected errors (rows, cols) at the lead times that are corrected, in order."""
+    height = product.height if product.height is not None else np.zeros((product.grid.rows, product.grid.cols))
+    land = product.land if product.land is not None else np.ones_like(height)
+    level = _level(product, name, made)
+    return FieldSpread(made.spread, product.grid, height, land, level)(made.expected.error[:, applied])
+
+
+def _level(product: Gridded, name: str, made: Correction) -> np.ndarray:
+    """What is usually forecast at every point (rows, cols): the mean over lead times, less what today's differ."""
+    fields = product.fields
+    speed = name == "wind_speed"
+    steps = range(0, fields.sizes["step"], max(fields.sizes["step"] // SHARD_STEPS, 1))
+    found = [np.hypot(*(fields[n][i].values for n in WIND)) if speed else fields[name][i].values for i in steps]
+    return np.asarray(np.mean(found, axis=0) - made.expected.today, np.float64)
+
+
+def _corrected(raw: Block, errors: dict[str, list[np.ndarray | None]]) -> tuple[Block, Block]:
+    """Values as they are packed, and increments. A dew point that ends above the temperature is brought down to it."""
+    added = {n: np.zeros_like(v) for n, v in raw.items()}
+    for name, fields in errors.items():
+        for i, error in enumerate(fields):
+            if error is None:
+                continue
+            if name == "wind_speed":
+                factor = wind_factor(np.hypot(*(raw[n][i] for n in WIND)), error)
+                for n in WIND:
+                    added[n][i] = increment(raw[n][i] * (factor - 1.0))
+            else:
+                added[name][i] = increment(-error)
+    values = {n: round_field(n, raw[n] + added[n]) for n in raw}
+    if {"t2m", "d2m"} <= raw.keys():
+        above = values["d2m"] > values["t2m"]
+        values["d2m"][above] = values["t2m"][above]
+        added["d2m"][above] = values["d2m"][above] - raw["d2m"][above]
+    return values, added

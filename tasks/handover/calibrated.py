@@ -1,0 +1,48 @@
+"""What stations have changed in a product, and what they led to expect at each of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from pydantic import BaseModel
+
+from tasks.grids.gridded import Gridded
+from tasks.handover.scorecard import Proof
+
+WIND_FACTORS = (0.3, 3.0)  # least and most that a wind is multiplied by
+CALM = 0.5  # m/s: below, a wind's factor is that of this speed
+
+
+class Calibrated(BaseModel):
+    """What became of a staged product: nothing where no station is known.
+
+    digests: of the values of the variables that were changed, by lead time.
+    """
+
+    proofs: list[Proof] = []
+    digests: dict[str, list[str]] = {}
+    stations: int = 0
+    trouble: str = ""  # why it was left as it is, although stations are known
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """Of one product.
+
+    increments: what was added to its fields, so that product less increment is what it was; None where nothing was.
+    left_out, own: variable -> (step, station) expected error of the forecast, forecast minus observation: from all
+    other stations, and with the station's own earlier pairs. applied: variable -> (step,), whether it was taken off.
+    Wind is corrected as speed, `wind_speed`, and keeps its direction.
+    """
+
+    increments: Gridded | None
+    stations: list[str]
+    left_out: dict[str, np.ndarray]
+    own: dict[str, np.ndarray]
+    applied: dict[str, np.ndarray]
+
+
+def wind_factor(speed: np.ndarray, error: np.ndarray) -> np.ndarray:
+    """What u and v are multiplied by to take an error (m/s) off a speed (m/s), any one shape."""
+    return np.clip(1.0 - error / np.maximum(speed, CALM), *WIND_FACTORS)

@@ -1,0 +1,77 @@
+"""Group `calibration` of a product: what stations have changed in it, so that what it was before can be had.
+
+t2m, d2m, u10, v10, sp, msl (step, latitude, longitude)   what was added; product less that is what it was, to rounding
+{variable}_left_out, {variable}_own (step, station)       expected error at each station that took part, SI
+{variable}_applied (step)                                 whether it was taken off
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import xarray as xr
+import zarr
+
+from tasks.arrays import open_zarr, zarr_store
+from tasks.grids.gridded import gridded
+from tasks.handover.calibrated import Calibration
+from tasks.handover.prepared import create_fields
+from tasks.storage import room_for
+from tasks.store import packing
+from tasks.variables import VARIABLES
+
+GROUP = "calibration"
+KEPT_BITS = 8  # of increments: an error of a five-hundredth
+PARTS = ("left_out", "own")
+
+
+def create_calibration(uri: str, product: xr.Dataset, names: list[str], stations: Calibration) -> None:
+    """The group without increments yet; `names`: variables that get some. What stands there is replaced."""
+    coords = {c: product[c] for c in product.coords if c in ("latitude", "longitude", "step", "time", "valid_time")}
+    ds = xr.Dataset(coords=coords | {"station": np.array(stations.stations, dtype=np.dtypes.StringDType())})
+    for part in PARTS:
+        for name, errors in getattr(stations, part).items():
+            ds[f"{name}_{part}"] = ("step", "station"), errors.astype(np.float32), {"units": units(name)}
+    for name, steps in stations.applied.items():
+        ds[f"{name}_applied"] = ("step",), steps
+    ds.attrs = {"title": "what stations have changed in the product"}
+    with room_for(uri):
+        ds.to_zarr(zarr_store(uri), group=GROUP, mode="w", zarr_format=3, consolidated=False)
+        shape = product.sizes["step"], product.sizes["latitude"], product.sizes["longitude"]
+        attributes = {
+            n: {
+                "long_name": f"increment of {VARIABLES[n].long_name} by calibration",
+                "units": VARIABLES[n].units,
+                "coordinates": "time valid_time",
+            }
+            | ({"units_metadata": "temperature: difference"} if VARIABLES[n].units == "K" else {})
+            for n in names
+        }
+        group = zarr.open_group(zarr_store(uri), path=GROUP, mode="r+", use_consolidated=False)
+        create_fields(group, shape, attributes, packing.compressor())
+
+
+def increment(values: np.ndarray) -> np.ndarray:
+    """Values as the group keeps them, which is what is added to a product."""
+    return packing.round_to(np.asarray(values, np.float32).copy(), KEPT_BITS)
+
+
+def open_calibration(uri: str) -> Calibration | None:
+    """Of a product; None where no station took part."""
+    try:
+        ds = open_zarr(uri, GROUP)
+    except (FileNotFoundError, KeyError, ValueError):
+        return None
+    names = [n for n in VARIABLES if n in ds]
+    increments = gridded(ds[names], f"{uri}/{GROUP}") if names else None
+    return Calibration(
+        increments, [str(s) for s in ds["station"].values], *(_ending(ds, part) for part in (*PARTS, "applied"))
+    )
+
+
+def _ending(ds: xr.Dataset, part: str) -> dict[str, np.ndarray]:
+    return {str(n).removesuffix(f"_{part}"): ds[n].values for n in ds.data_vars if str(n).endswith(f"_{part}")}
+
+
+def units(name: str) -> str:
+    """Of an error of a variable that stations report."""
+    return VARIABLES[name].units if name in VARIABLES else "m s-1"

@@ -1,0 +1,114 @@
+"""What calibration learns from: a region's pairs of forecast and observation, one Parquet file a cycle.
+
+{store}/{region}/calibration/{source}/{cycle}.parquet     opens as one table with any Parquet reader
+
+A cycle's file is written whole and by its name: two runs at once lose nothing, and what is written again replaces
+itself. Forecasts are those before calibration.
+"""
+
+from __future__ import annotations
+
+import io
+import logging
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+import numpy as np
+import pandas as pd
+
+from tasks.handover.candidates import Candidate, headline
+from tasks.handover.cycle import Cycle
+from tasks.storage import join, names_in, read_all, remove, write_parquet
+from tasks.store.paths import history_folder, history_uri
+
+log = logging.getLogger(__name__)
+
+# What calibration learns from, and how far a forecast may be from the truth: what is further away is a mistake.
+FURTHEST = {"t2m": 15.0, "d2m": 20.0, "sp": 3000.0, "msl": 3000.0, "wind_speed": 25.0}
+COLUMNS = {
+    "station": "str",
+    "latitude": "float64",  # degrees north
+    "longitude": "float64",  # degrees east
+    "elevation": "float64",  # m above mean sea level; NaN: unknown
+    "land": "float64",  # share of land in the product there; NaN: unknown
+    "time": "datetime64[ns]",  # UTC, valid
+    "lead_hours": "float64",
+    "variable": "str",
+    "forecast": "float64",  # SI, before calibration, at the station's height
+    "simple": "float64",  # of the input, by bilinear interpolation at the same height; NaN: not known
+    "observed": "float64",  # SI
+    "left_out": "float64",  # what the forecast's error was expected to be from all other stations; NaN: nothing known
+    "own": "float64",  # the same with the station's own earlier pairs
+}
+
+
+def history_table(rows: pd.DataFrame) -> pd.DataFrame:
+    """Rows in the columns' order and types; without forecast or observation there is no row."""
+    table = rows.reindex(columns=list(COLUMNS)).astype(COLUMNS)
+    return table.dropna(subset=["forecast", "observed"]).reset_index(drop=True)
+
+
+def of_pairs(pairs: pd.DataFrame) -> pd.DataFrame:
+    """Rows of what tasks/observations/matching.py gives: the headline's forecasts, before calibration."""
+    parts = []
+    for variable, found in pairs.groupby("variable", sort=False):
+        if variable not in FURTHEST:
+            continue
+        here = set(found.columns[found.notna().any()])
+        ours = [headline(str(variable)), Candidate("product", "bilinear")]  # plain where no heights are known
+        forecast = next((w for way in ours for w in (replace(way, field="raw"), way) if w.name in here), None)
+        if forecast is not None:
+            simple = replace(forecast, field="input").name
+            rows = found.assign(forecast=found[forecast.name], simple=found[simple] if simple in here else np.nan)
+            parts.append(rows)
+    return believable(history_table(pd.concat(parts) if parts else pd.DataFrame()))
+
+
+def believable(rows: pd.DataFrame) -> pd.DataFrame:
+    """Rows whose observation is within FURTHEST of the forecast, the first guess of analyses' background check."""
+    away = (rows["forecast"] - rows["observed"]).abs()
+    return rows[away <= rows["variable"].map(FURTHEST)].reset_index(drop=True)
+
+
+def write_history(store: str, region: str, cycle: Cycle, rows: pd.DataFrame) -> None:
+    """Put a cycle's pairs into the history, in the place of those that were there."""
+    table = history_table(rows)
+    small = dict.fromkeys(("elevation", "land", "lead_hours", "forecast", "simple", "observed"), "float32")
+    write_parquet(table.astype(small | {"left_out": "float32", "own": "float32"}), history_uri(store, region, cycle))
+
+
+def remove_history(store: str, region: str, cycle: Cycle) -> None:
+    """Take a cycle out of the history: what was refused is nothing to learn from."""
+    remove(history_uri(store, region, cycle))
+
+
+def read_history(store: str, region: str, source: str, before: datetime, within: timedelta) -> pd.DataFrame:
+    """Pairs of cycles that began within a time before this one; empty without any. A damaged file is left out."""
+    parts = []
+    for name, data in _read(store, region, source, before, within):
+        try:
+            parts.append(history_table(pd.read_parquet(io.BytesIO(data))))
+        except (ValueError, OSError, TypeError) as error:
+            log.warning(
+                "calibration: %s/%s is damaged and left out (%s); `finescale calibrate %s --products` writes it anew",
+                history_folder(store, region, source), name, error, region,
+            )  # fmt: skip
+    return pd.concat(parts, ignore_index=True) if parts else history_table(pd.DataFrame())
+
+
+def _read(store: str, region: str, source: str, before: datetime, within: timedelta) -> list[tuple[str, bytes]]:
+    folder = history_folder(store, region, source)
+    since, until = (Cycle(source=source, time=t).stamp for t in (before - within, before))
+    names = sorted(
+        n for n in names_in(folder) if n.endswith(".parquet") and since <= n.removesuffix(".parquet") < until
+    )
+    return list(zip(names, read_all(join(folder, n) for n in names), strict=True))
+
+
+def prune_history(store: str, region: str, source: str, before: datetime) -> int:
+    """Remove cycles that began before a time; how many."""
+    folder, until = history_folder(store, region, source), Cycle(source=source, time=before).stamp
+    old = [n for n in names_in(folder) if n.endswith(".parquet") and n.removesuffix(".parquet") < until]
+    for name in old:
+        remove(join(folder, name))
+    return len(old)
