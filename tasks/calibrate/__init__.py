@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import timedelta
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -12,8 +13,8 @@ from prefect import task
 
 from tasks.calibrate.apply import apply, changed
 from tasks.calibrate.correction import Correction, correction, stations_of, steady
-from tasks.calibrate.learn import Learner
-from tasks.calibrate.proof import UNITS, proofs
+from tasks.calibrate.learn import PLACE, Learner
+from tasks.calibrate.proof import UNITS, Record
 from tasks.errors import FinescaleError
 from tasks.grids.gridded import Gridded
 from tasks.grids.samples import Sampler
@@ -28,6 +29,8 @@ from tasks.store.history import read_history
 from tasks.store.product import open_product
 
 log = logging.getLogger(__name__)
+
+FRESH = 20  # cycles, in one of which a station must have reported to be one that is known
 
 
 @dataclass(frozen=True)
@@ -50,9 +53,9 @@ def calibrate(cycle: Cycle, region: Region, store: str, product: str) -> Calibra
     if not settings.enabled:
         return Calibrated()
     try:
-        history = read_history(store, region.name, cycle.source, cycle.time, timedelta(days=settings.window_days))
+        history = partial(read_history, store, region.name, cycle.source, cycle.time)
         opened = open_product(product)
-        learnt = learn(opened, history)
+        learnt = learn(opened, history, settings.cycles)
         if learnt is None:
             return Calibrated()
         used = {n: c for n, c in learnt.corrections.items() if learnt.applied[n].any()}
@@ -69,23 +72,28 @@ def calibrate(cycle: Cycle, region: Region, store: str, product: str) -> Calibra
     return Calibrated(proofs=learnt.proofs, digests=digests, stations=count)
 
 
-def learn(product: Gridded, history: pd.DataFrame) -> Learnt | None:
-    """What a history of pairs (tasks/store/history.py) says of a product; None where it knows no station in it."""
-    history = history[steady(history)]
-    stations = stations_of(history)
-    inside = Sampler(product.grid, stations["latitude"].to_numpy(), stations["longitude"].to_numpy()).inside
-    stations = stations[inside]
-    variables = [v for v in UNITS if (history["variable"] == v).any() and _there(v, product)]
-    if stations.empty or not variables:
+def learn(product: Gridded, history: Callable[..., Iterator[pd.DataFrame]], cycles: int) -> Learnt | None:
+    """What the pairs of so many cycles say of a product; None where no station in it has reported of late.
+
+    history: tasks/store/history.py's, but for its last two arguments.
+    """
+    fresh = list(history(min(FRESH, cycles), newest_first=True))
+    known = stations_of(pd.concat(fresh)) if fresh else pd.DataFrame(columns=PLACE)
+    inside = Sampler(product.grid, known["latitude"].to_numpy(), known["longitude"].to_numpy()).inside
+    stations = known[inside]
+    if stations.empty:
         return None
+    variables = [v for v in UNITS if any((f["variable"] == v).any() for f in fresh) and _there(v, product)]
     lead = (product.fields["step"].values / np.timedelta64(1, "h")).astype(np.float64)
     times = pd.DatetimeIndex(product.fields["valid_time"].values)
     hours = times.hour.to_numpy() + times.minute.to_numpy() / 60.0
-    days = int(max(np.ceil(max(lead.max(), history["lead_hours"].max()) / 24.0), 1))
-    learner = Learner(stations, variables, days)
-    learner.add(history, history["time"].max())
+    learner, record = Learner(stations, variables, int(max(np.ceil(lead.max() / 24.0), 1))), Record()
+    for run in history(cycles):
+        mine = run[steady(run, stations)]
+        learner.add_run(mine)
+        record.add(mine)
     reader = FieldReader(product, stations.reset_index())
-    found = proofs(history)
+    found = record.proofs(variables)
     corrections, applied = {}, {}
     for name in variables:
         made = correction(learner.expected(name, hours, lead, forecasts_at(reader, name)))

@@ -41,24 +41,25 @@ class Bias:
         for name in ("count", "fast", "slow", "spread", "level", "along", "across"):
             setattr(self, name, np.zeros(self.size))
 
-    def add(self, which: np.ndarray, forecast: np.ndarray, error: np.ndarray) -> None:
-        """One more pair of each of the series `which` (m,), none of them twice: forecast and error (m,)."""
-        n = self.count[which] + 1.0
-        fast, slow = np.maximum(1.0 / n, 1.0 / self.quick), np.maximum(1.0 / n, 1.0 / self.lasting)
-        new = error - self.mean[which]
-        limit = self.clip * self.deviation[which]
-        new = np.where(n > 2, np.clip(new, -limit, limit), new)
-        departure = np.where(n > 2, forecast - self.level[which], 0.0)
-        self.spread[which] += np.where(
-            n > 1, (new**2 - self.spread[which]) / np.minimum(n - 1.0 + (n < 2), self.lasting), 0.0
-        )
-        self.along[which] += slow * (departure * new - self.along[which])
-        self.across[which] += slow * (departure**2 - self.across[which])
-        seen = self.mean[which] + new
-        self.fast[which] += fast * (seen - self.fast[which])
-        self.slow[which] += slow * (seen - self.slow[which])
-        self.level[which] += fast * (forecast - self.level[which])
-        self.count[which] = n
+    def add(self, forecast: np.ndarray, error: np.ndarray) -> None:
+        """One more pair of every series: forecast and error (n,), NaN of those that have none."""
+        there = np.isfinite(error)
+        n = np.maximum(self.count + there, 1.0)
+        old = there & (self.count >= 2)
+        quick, lasting = np.maximum(1.0 / n, 1.0 / self.quick), np.maximum(1.0 / n, 1.0 / self.lasting)
+        new = np.where(there, error - self.mean, 0.0)
+        limit = np.where(old, self.clip * self.deviation, np.inf)
+        new = np.clip(new, -limit, limit)
+        departure = np.where(old, forecast - self.level, 0.0)
+        pairs = np.minimum(np.maximum(n - 1.0, 1.0), self.lasting)
+        self.spread += np.where(there & (self.count >= 1), (new**2 - self.spread) / pairs, 0.0)
+        self.along += np.where(there, lasting * (departure * new - self.along), 0.0)
+        self.across += np.where(there, lasting * (departure**2 - self.across), 0.0)
+        seen = self.mean + new
+        self.fast += np.where(there, quick * (seen - self.fast), 0.0)
+        self.slow += np.where(there, lasting * (seen - self.slow), 0.0)
+        self.level += np.where(there, quick * (np.where(there, forecast, 0.0) - self.level), 0.0)
+        self.count += there
 
     @property
     def mean(self) -> np.ndarray:
@@ -79,7 +80,10 @@ class Bias:
         return np.divide(self.deviation**2, known, out=np.full(self.size, np.inf), where=known > 0)
 
     def slope(self, known: np.ndarray) -> np.ndarray:
-        """How an error changes with the forecast's departure from its level (n,), drawn to that of series `known`."""
+        """How an error changes with the forecast's departure from its level (n,), drawn to that of series `known`.
+
+        known: (n,) bool.
+        """
         n = np.minimum(self.count, self.lasting)
         along, across = n * self.along, n * self.across
         usual = float(across[known].sum() / max(n[known].sum(), 1.0))
@@ -89,9 +93,9 @@ class Bias:
         common = float(along[known].sum() / (across[known].sum() + prior))
         return (along + prior * common) / (across + prior)
 
-    def foretold(self, which: np.ndarray, forecast: np.ndarray) -> np.ndarray:
-        """The error that each of the series `which` (m,) leads to expect of a forecast (m,)."""
-        return self.mean[which] + self.slope(which)[which] * (forecast - self.level[which])
+    def foretold(self, known: np.ndarray, forecast: np.ndarray) -> np.ndarray:
+        """The error that each series leads to expect of a forecast (n,)."""
+        return np.asarray(self.mean + self.slope(known) * (forecast - self.level))
 
 
 class Candidates:
@@ -101,15 +105,15 @@ class Candidates:
         self.each = [Bias(size, quick, lasting, clip) for quick, lasting in MEMORIES for clip in CLIPS]
         self.missed = np.zeros(len(self.each))
 
-    def add(self, which: np.ndarray, forecast: np.ndarray, error: np.ndarray) -> None:
+    def add(self, forecast: np.ndarray, error: np.ndarray) -> None:
         """As `Bias.add`; what was known before is held against the new errors first."""
-        old = which[self.each[0].count[which] >= FEWEST]
-        if len(old):
-            at = np.isin(which, old)
-            missed = [(error[at] - b.foretold(old, forecast[at])) ** 2 for b in self.each]
-            self.missed += (np.mean(missed, axis=1) - self.missed) / JUDGED_OVER
+        known = self.each[0].count >= FEWEST
+        judged = known & np.isfinite(error)
+        if judged.any():
+            missed = [float(np.mean((error - b.foretold(known, forecast))[judged] ** 2)) for b in self.each]
+            self.missed += (np.array(missed) - self.missed) / JUDGED_OVER
         for bias in self.each:
-            bias.add(which, forecast, error)
+            bias.add(forecast, error)
 
     @property
     def best(self) -> Bias:

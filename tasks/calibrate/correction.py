@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from tasks.calibrate.learn import PLACE, Expected
+from tasks.calibrate.learn import PLACE, Expected, codes_of
 from tasks.calibrate.spread import Spread, Structure, fitted
 
 MOVED = 0.03, 50.0  # degrees, m: a station that moved so far is another
@@ -41,16 +41,15 @@ def correction(expected: Expected, structure: Structure | None = None) -> Correc
     """None where no station is known. `structure`: one that was estimated before.
 
     A broken thermometer is steady in its way; what shows it is that no neighbour shares its error. The strangest
-    station goes first, since it makes its neighbours look strange; the structure is estimated without those that went.
+    stations go first, since they make their neighbours look strange.
     """
     if not len(expected.known):
         return None
-    given = structure
+    structure = structure or fitted(expected.places, expected.error, expected.noise)
     keep = np.ones(len(expected.known), dtype=bool)
     most = int(MOST_STRANGE * len(keep))
     while True:
         some = expected.only(keep)
-        structure = given or fitted(some.places, some.error, some.noise)
         spread = Spread(some.places, some.noise, structure)
         away = spread.strangeness(some.error)
         worst = np.flatnonzero(away > max(STRANGE, float(away.max()) / 2))
@@ -61,13 +60,15 @@ def correction(expected: Expected, structure: Structure | None = None) -> Correc
 
 def stations_of(pairs: pd.DataFrame) -> pd.DataFrame:
     """Each station's newest position, elevation and share of land: what a Learner wants."""
-    newest = pairs.sort_values("time").drop_duplicates("station", keep="last").set_index("station")
+    newest = pairs.sort_values("time", kind="stable").drop_duplicates("station", keep="last")
+    newest = newest.assign(station=newest["station"].astype(str)).set_index("station")
     return newest.reindex(columns=PLACE).astype(np.float64)
 
 
-def steady(pairs: pd.DataFrame) -> np.ndarray:
-    """Which pairs are of a station where it stands now: what it measured elsewhere says nothing of here."""
-    now = stations_of(pairs).reindex(pairs["station"])
+def steady(pairs: pd.DataFrame, stations: pd.DataFrame) -> np.ndarray:
+    """Which pairs are of one of the stations, where it stands now: what it measured elsewhere says nothing of here."""
+    code = codes_of(pairs["station"], stations.index)
+    known, now = code >= 0, stations.iloc[code]
     turned = np.maximum(*(np.abs(pairs[c].to_numpy() - now[c].to_numpy()) for c in ("latitude", "longitude")))
     up = np.nan_to_num(np.abs(pairs["elevation"].to_numpy() - now["elevation"].to_numpy()))
-    return np.asarray((turned <= MOVED[0]) & (up <= MOVED[1]))
+    return np.asarray(known & (turned <= MOVED[0]) & (up <= MOVED[1]))

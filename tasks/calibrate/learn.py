@@ -57,29 +57,30 @@ class Learner:
 
         Columns station, variable, time, lead_hours, forecast, observed; SI.
         """
-        found = pairs[pairs["variable"].isin(self.variables) & pairs["station"].isin(self.stations.index)]
-        if found.empty:
-            return
-        back = ((pd.Timestamp(until) - found["time"]) / AT_ONCE).to_numpy()
+        back = ((pd.Timestamp(until) - pairs["time"]) / AT_ONCE).to_numpy()
         part = np.floor(back + 1e-9).astype(int)
         for i in np.unique(part)[::-1]:  # the oldest first
-            self._add(found[part == i])
+            self.add_run(pairs[part == i])
 
-    def _add(self, pairs: pd.DataFrame) -> None:
-        hour = pairs["time"].dt.hour.to_numpy() + pairs["time"].dt.minute.to_numpy() / 60.0
+    def add_run(self, pairs: pd.DataFrame) -> None:
+        """Learn from pairs of one run, or of one day, which come after all those before."""
+        time = pairs["time"].to_numpy().astype("datetime64[s]")
+        hour = (time - time.astype("datetime64[D]")).astype(np.float64) / 3600.0
         slot = np.round(hour / SLOT).astype(int) % SLOTS
-        station = self.stations.index.get_indexer(pairs["station"])
-        series = np.ravel_multi_index((self.day_of(pairs["lead_hours"].to_numpy()), slot, station), self._shape[1:])
+        station = codes_of(pairs["station"], self.stations.index)
+        series = np.ravel_multi_index(
+            (self.day_of(pairs["lead_hours"].to_numpy()), slot, np.maximum(station, 0)), self._shape[1:]
+        )
+        variable = codes_of(pairs["variable"], pd.Index(self.variables))
         forecast = pairs["forecast"].to_numpy(np.float64)
         error = forecast - pairs["observed"].to_numpy(np.float64)
-        variable = pairs["variable"].to_numpy()
-        for name, candidates in zip(self.variables, self._each, strict=True):
-            here = (variable == name) & np.isfinite(error)
+        for i, candidates in enumerate(self._each):
+            here = (variable == i) & (station >= 0) & np.isfinite(error)
             if here.any():
-                which, group = np.unique(series[here], return_inverse=True)
-                count = np.bincount(group)
-                mean = [np.bincount(group, v[here]) / count for v in (forecast, error)]
-                candidates.add(which, *mean)
+                size = candidates.each[0].size
+                count = np.bincount(series[here], minlength=size)
+                mean = [np.bincount(series[here], v[here], size) for v in (forecast, error)]
+                candidates.add(*(np.where(count > 0, m / np.maximum(count, 1), np.nan) for m in mean))
 
     def day_of(self, lead_hours: np.ndarray) -> np.ndarray:
         """0 for the first 24 hours; the last day for all beyond."""
@@ -100,7 +101,7 @@ class Learner:
         if not len(known):
             none = np.empty(0)
             return Expected(known, Places(none, none, none, none, none), np.empty((0, len(hours))), none, 0.0)
-        slope = bias.slope(np.flatnonzero(there.ravel())).reshape(shape)
+        slope = bias.slope(there.ravel()).reshape(shape)
         mean, level, noise = (
             _filled(v.reshape(shape)[..., known], there[..., known]) for v in (bias.mean, bias.level, bias.noise)
         )
@@ -120,6 +121,13 @@ class Learner:
         latitude, longitude = (some[c].to_numpy(np.float64) for c in ("latitude", "longitude"))
         height, land = some["elevation"].fillna(0.0).to_numpy(np.float64), some["land"].fillna(1.0).to_numpy(np.float64)
         return Places(latitude, longitude, height, land, level)
+
+
+def codes_of(names: pd.Series, index: pd.Index) -> np.ndarray:
+    """Position of each name in an index, -1 if it is not there; quick for categories."""
+    if isinstance(names.dtype, pd.CategoricalDtype):
+        return np.asarray(index.get_indexer(names.cat.categories)[names.cat.codes])
+    return np.asarray(index.get_indexer(names))
 
 
 def _slots(hours: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

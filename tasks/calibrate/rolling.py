@@ -21,7 +21,7 @@ def rolling(pairs: pd.DataFrame, progress: Callable[[int, int], None] | None = N
     if it was valid when the run's forecast began. Columns as `Learner.add` has them, and of stations PLACE.
     """
     pairs = (
-        pairs[steady(pairs)]
+        pairs[steady(pairs, stations_of(pairs))]
         .sort_values(["time", "lead_hours"], ascending=[True, False], kind="stable")
         .reset_index(drop=True)
     )

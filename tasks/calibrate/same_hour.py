@@ -31,7 +31,10 @@ class SameHour:
 
 
 def same_hour(pairs: pd.DataFrame) -> Iterator[SameHour]:
-    """One a variable and valid time, of the newest with enough stations. All stations that reported are scored, strange ones too."""
+    """One a variable and valid time, of the newest with enough stations.
+
+    All stations that reported are scored, strange ones too.
+    """
     places = Learner(stations_of(pairs), [], 1)
     for name in (v for v in UNITS if (pairs["variable"] == v).any()):
         mine = pairs[pairs["variable"] == name]

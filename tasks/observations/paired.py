@@ -25,7 +25,10 @@ def is_paired(uri: str) -> bool:
 
 
 def read_paired(uri: str, column: str = "") -> pd.DataFrame:
-    """Rows as tasks/store/history.py has them, of forecasts in `column` where one is given; BadInput says what is wrong with a table that is none."""
+    """Rows as tasks/store/history.py has them, of forecasts in `column` where one is given.
+
+    BadInput says what is wrong with a table that is none.
+    """
     try:
         data = anywhere.read(uri)
         parquet = data[:4] == b"PAR1"

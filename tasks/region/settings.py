@@ -66,7 +66,7 @@ class CalibrationSettings(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     enabled: bool = True
-    window_days: Annotated[int, Field(ge=10)] = 60  # cycles that are learned from
+    cycles: Annotated[int, Field(ge=10)] = 60  # the newest, that are learned from
     keep_days: Annotated[int, Field(ge=10)] = 400  # of their pairs
 
 

@@ -48,6 +48,7 @@ def create_calibration(uri: str, product: xr.Dataset, names: list[str], stations
         }
         group = zarr.open_group(zarr_store(uri), path=GROUP, mode="r+", use_consolidated=False)
         create_fields(group, shape, attributes, packing.compressor())
+        zarr.consolidate_metadata(zarr_store(uri))
 
 
 def increment(values: np.ndarray) -> np.ndarray:

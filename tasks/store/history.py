@@ -10,11 +10,13 @@ from __future__ import annotations
 
 import io
 import logging
+from collections.abc import Iterator
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import numpy as np
 import pandas as pd
+from pyarrow import parquet
 
 from tasks.handover.candidates import Candidate, headline
 from tasks.handover.cycle import Cycle
@@ -25,6 +27,8 @@ log = logging.getLogger(__name__)
 
 # What calibration learns from, and how far a forecast may be from the truth: what is further away is a mistake.
 FURTHEST = {"t2m": 15.0, "d2m": 20.0, "sp": 3000.0, "msl": 3000.0, "wind_speed": 25.0}
+AT_ONCE = 8  # files
+NAMES = ["station", "variable"]
 COLUMNS = {
     "station": "str",
     "latitude": "float64",  # degrees north
@@ -82,27 +86,27 @@ def remove_history(store: str, region: str, cycle: Cycle) -> None:
     remove(history_uri(store, region, cycle))
 
 
-def read_history(store: str, region: str, source: str, before: datetime, within: timedelta) -> pd.DataFrame:
-    """Pairs of cycles that began within a time before this one; empty without any. A damaged file is left out."""
-    parts = []
-    for name, data in _read(store, region, source, before, within):
-        try:
-            parts.append(history_table(pd.read_parquet(io.BytesIO(data))))
-        except (ValueError, OSError, TypeError) as error:
-            log.warning(
-                "calibration: %s/%s is damaged and left out (%s); `finescale calibrate %s --products` writes it anew",
-                history_folder(store, region, source), name, error, region,
-            )  # fmt: skip
-    return pd.concat(parts, ignore_index=True) if parts else history_table(pd.DataFrame())
+def read_history(
+    store: str, region: str, source: str, before: datetime, most: int, newest_first: bool = False
+) -> Iterator[pd.DataFrame]:
+    """Pairs of the newest `most` cycles that began before this one, a cycle at a time, the oldest first.
 
-
-def _read(store: str, region: str, source: str, before: datetime, within: timedelta) -> list[tuple[str, bytes]]:
-    folder = history_folder(store, region, source)
-    since, until = (Cycle(source=source, time=t).stamp for t in (before - within, before))
-    names = sorted(
-        n for n in names_in(folder) if n.endswith(".parquet") and since <= n.removesuffix(".parquet") < until
-    )
-    return list(zip(names, read_all(join(folder, n) for n in names), strict=True))
+    One cycle is in memory at a time; names are categories. A damaged file is left out.
+    """
+    folder, until = history_folder(store, region, source), Cycle(source=source, time=before).stamp
+    names = sorted(n for n in names_in(folder) if n.endswith(".parquet") and n.removesuffix(".parquet") < until)
+    names = names[-most:][::-1] if newest_first else names[-most:]
+    for start in range(0, len(names), AT_ONCE):
+        some = names[start : start + AT_ONCE]
+        for name, data in zip(some, read_all(join(folder, n) for n in some), strict=True):
+            try:
+                table = parquet.read_table(io.BytesIO(data), read_dictionary=NAMES)
+                yield table.to_pandas()[list(COLUMNS)]
+            except (ValueError, OSError, TypeError, KeyError) as error:
+                log.warning(
+                    "calibration: %s/%s is damaged and left out (%s); `finescale calibrate %s` writes it anew",
+                    folder, name, str(error).splitlines()[0], region,
+                )  # fmt: skip
 
 
 def prune_history(store: str, region: str, source: str, before: datetime) -> int:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pandas as pd
+import xarray as xr
 from prefect import task
 
 from tasks.arrays import open_zarr
@@ -108,9 +109,9 @@ def _score(product: str, seen: Seen, folder: str) -> Scored:
     return Scored(verification, pairs, table)
 
 
-def _increments(product: str) -> Gridded | None:
-    found = open_calibration(product)
-    return found.increments if found is not None else None
+def _increments(product: str, calibrated: Calibrated) -> xr.Dataset | None:
+    found = open_calibration(product) if calibrated.digests else None
+    return found.increments.fields if found is not None and found.increments is not None else None
 
 
 def _history(seen: Seen) -> pd.DataFrame | None:
@@ -135,7 +136,7 @@ def validate(
     prepared = Prepared.load(info.product, None, info.grid, info.operator)
     if truth is not None:  # which is of one lead time, and asked for by checks and truth
         prepared = replace(prepared, fields=prepared.fields.load())
-    product, increments = open_zarr(info.product), _increments(info.product)
+    product, increments = open_zarr(info.product), _increments(info.product, calibrated)
     checks = check(
         product,
         region.target,
@@ -145,10 +146,12 @@ def validate(
         region.gate,
         borders(reports),
         merged(reports) | calibrated.digests,
-        increments.fields if increments is not None else None,
+        increments,
     )
     broken = any(not c.passed for c in checks)
-    finer, spacing = beside_truth(Path(truth), product, region.target, prepared) if truth and not broken else ({}, 0.0)
+    finer, spacing = (
+        beside_truth(Path(truth), product, region.target, prepared, increments) if truth and not broken else ({}, 0.0)
+    )
     found, trouble = Scored(), ""
     if not broken:
         try:

@@ -40,9 +40,12 @@ class Beside:
 
 
 def beside_truth(
-    truth_file: Path, product: xr.Dataset, target: Grid, prepared: Prepared
+    truth_file: Path, product: xr.Dataset, target: Grid, prepared: Prepared, increments: xr.Dataset | None = None
 ) -> tuple[dict[str, Beside], float]:
-    """Every variable beside its truth, and the truth's spacing in degrees; the product has one lead time."""
+    """Every variable beside its truth, and the truth's spacing in degrees; the product has one lead time.
+
+    `increments`: what calibration has added, which a finer field of the same forecast knows nothing of.
+    """
     found = {}
     rows, cols = target.axes_in(prepared.grid)
     plain = {n: torch.from_numpy(prepared.fields[n].values[0]) for n in VARIABLES if n in product}
@@ -53,7 +56,7 @@ def beside_truth(
         for name, coarse in plain.items():
             linear = bilinear(coarse, rows, cols).numpy()
             fields = {
-                "product": product[name].values[0],
+                "product": product[name].values[0] - _added(increments, name),
                 "bilinear": linear,
                 "bicubic": bicubic(coarse, rows, cols).numpy(),
             }
@@ -65,6 +68,10 @@ def beside_truth(
             wanted = seen.select(to_canonical(truth[name].values))
             found[name] = Beside(wanted, {label: seen(field) for label, field in fields.items()})
     return found, to_canonical.grid.dlat
+
+
+def _added(increments: xr.Dataset | None, name: str) -> np.ndarray | float:
+    return 0.0 if increments is None or name not in increments else increments[name].values[0]
 
 
 def _up(product: xr.Dataset, prepared: Prepared) -> np.ndarray | None:

@@ -10,8 +10,9 @@ import xarray as xr
 from scores.categorical import ThresholdEventOperator
 
 from tasks.handover.candidates import ALL, APART, CASES, HEADLINE, Candidate
+from tasks.observations.blocks import blocks
 from tasks.observations.moments import interval, moments, resampled_rmse
-from tasks.validate.scores import blocks, reporting, score, tabulate
+from tasks.validate.scores import reporting, score, tabulate
 
 TIMES = pd.date_range("2026-11-01T03", periods=16, freq="3h", unit="ns")
 
