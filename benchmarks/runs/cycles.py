@@ -20,9 +20,9 @@ import eccodes
 import numpy as np
 import xarray as xr
 import yaml
+from scipy.interpolate import RegularGridInterpolator
 
 from tasks.grids.grid import Grid
-from tasks.grids.regrid import regrid
 from tasks.region.search import SHIPPED
 from tests.grib import messages
 from tests.servers.opendata import DEMO_GRIB, param_of, relabelled
@@ -85,6 +85,13 @@ def heights() -> tuple[np.ndarray, np.ndarray]:
     return height, (relief > 0).astype(np.float32)
 
 
+def _sampled(field: np.ndarray) -> np.ndarray:
+    """A field on TERRAIN at the points of WORLD, as real fields are sampled."""
+    south_up = RegularGridInterpolator((TERRAIN.latitude[::-1], TERRAIN.longitude), field[::-1])
+    points = np.meshgrid(WORLD.latitude.clip(-90, 90), WORLD.longitude, indexing="ij")
+    return np.asarray(south_up(tuple(points)), np.float32)
+
+
 @dataclass
 class _Layers:
     """Two fields of one variable, which drift and turn into one another."""
@@ -110,7 +117,7 @@ class Weather:
 
     def __init__(self) -> None:
         self.layers = {name: _Layers.of(name, 10 * i) for i, name in enumerate(SLOPES)}
-        self.height = regrid(heights()[0], TERRAIN, WORLD, conservative=True)
+        self.height = _sampled(heights()[0])
         self.warmth = (300.0 - 45.0 * np.sin(np.deg2rad(WORLD.latitude)) ** 2)[:, None].astype(np.float32)
         self.rain = np.zeros((WORLD.rows, WORLD.cols), dtype=np.float32)
 
@@ -149,14 +156,15 @@ def write_cycle(folder: Path, lead_hours: list[int] | None = None) -> list[Path]
 
 
 def write_region(folder: Path, name: str, **changes: Any) -> str:
-    """Path of the region folder of a domain; `hubei` is the shipped one, the others have made-up terrain.
+    """Path of the region folder of a domain, with the made-up terrain that the weather blows over.
 
     No observations: nothing outside this machine is asked.
     """
     target = folder / name
     if name == "hubei":
         shutil.copytree(SHIPPED / "hubei", target, dirs_exist_ok=True)
-        data: dict[str, Any] = yaml.safe_load((target / "region.yaml").read_text())
+        data: dict[str, Any] = yaml.safe_load((target / "region.yaml").read_text()) | {"terrain": "made-up.nc"}
+        _write_terrain(target / "made-up.nc", data["box"])
     else:
         target.mkdir(parents=True, exist_ok=True)
         data = {"name": name, "title": name, "box": BOXES[name], "spacing": 0.05, "terrain": "terrain.nc"}

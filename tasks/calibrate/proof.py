@@ -7,6 +7,7 @@ from collections.abc import Iterable
 import numpy as np
 import pandas as pd
 
+from tasks.calibrate.learn import codes_of
 from tasks.handover.scorecard import Proof
 from tasks.observations.blocks import BOX
 from tasks.observations.moments import interval, resampled_rmse
@@ -22,42 +23,49 @@ class Record:
 
     def __init__(self) -> None:
         self._parts: list[pd.DataFrame] = []
-        self._stations: dict[tuple[str, int], set[str]] = {}
-        self._days: dict[tuple[str, int], set[int]] = {}
+        self._seen: dict[str, set[tuple[int, int, int]]] = {"station": set(), "time": set()}
+        self._stations: dict[str, int] = {}
 
     def add(self, pairs: pd.DataFrame) -> None:
         """Pairs as tasks/store/history.py has them."""
-        variable = pairs["variable"].astype(str).to_numpy()
-        found = pairs[pairs["left_out"].notna().to_numpy() & np.isin(variable, list(UNITS))]
-        if found.empty:
+        variable = codes_of(pairs["variable"], pd.Index(list(UNITS)))
+        known = pairs["left_out"].notna().to_numpy() & (variable >= 0)
+        if not known.any():
             return
-        error = (found["forecast"] - found["observed"]).to_numpy(np.float64)
-        ways = {"raw": error, "corrected": error - found["left_out"], "own": error - found["own"],
-                "simple": (found["simple"] - found["observed"]).to_numpy(np.float64)}  # fmt: skip
-        keys = {
-            "variable": found["variable"].astype(str).to_numpy(),
-            "day": np.maximum(np.ceil(found["lead_hours"].to_numpy() / 24.0), 1).astype(int),
-            "block": codes(found),
-        }
-        sums = pd.DataFrame(keys | {w: np.asarray(v) ** 2 for w, v in ways.items()} | {"count": 1})
-        self._parts.append(sums.groupby(["variable", "day", "block"], as_index=False).sum(min_count=1))
-        days = found["time"].to_numpy().astype("datetime64[D]").astype(int)
-        stations = found["station"].astype(str).to_numpy()
-        for key, rows in sums.groupby(["variable", "day"]).indices.items():
-            self._stations.setdefault(key, set()).update(np.unique(stations[rows]).tolist())
-            self._days.setdefault(key, set()).update(np.unique(days[rows]).tolist())
+        pairs, variable = pairs[known], variable[known]
+        values = {n: pairs[n].to_numpy(np.float64) for n in ("forecast", "observed", "simple", "left_out", "own")}
+        error = values["forecast"] - values["observed"]
+        ways = {"raw": error, "corrected": error - values["left_out"], "own": error - values["own"],
+                "simple": values["simple"] - values["observed"]}  # fmt: skip
+        day = np.maximum(np.ceil(pairs["lead_hours"].to_numpy() / 24.0), 1).astype(np.int64)
+        keys, group = _groups(variable, day, codes(pairs))
+        sums = {w: np.bincount(group, v**2, len(keys)) for w, v in ways.items()}
+        named = dict(zip(("variable", "day", "block"), keys.T, strict=True))
+        self._parts.append(pd.DataFrame(named | sums | {"count": np.bincount(group, minlength=len(keys))}))
+        times = pairs["time"].to_numpy().astype("datetime64[D]").astype(np.int64)
+        for what, of in (("station", self._numbers(pairs["station"])), ("time", times)):
+            self._seen[what].update(map(tuple, _groups(variable, day, of)[0].tolist()))
+
+    def _numbers(self, stations: pd.Series) -> np.ndarray:
+        """A number for each name, the same in every run."""
+        names = stations.astype("category").cat
+        known = [self._stations.setdefault(str(n), len(self._stations)) for n in names.categories]
+        return np.array(known, np.int64)[names.codes.to_numpy()]
 
     def proofs(self, variables: Iterable[str]) -> list[Proof]:
         """One a variable and day of lead time, in this order; of those without any, one that says so."""
         every = pd.concat(self._parts) if self._parts else pd.DataFrame(columns=["variable", "day"])
         out = []
         for name in variables:
-            mine = every[every["variable"] == name]
+            mine = every[every["variable"] == list(UNITS).index(name)]
             if mine.empty:
                 why = "no earlier run has made a correction that observations have come for"
                 out.append(Proof(variable=name, day=1, used=False, why=why, units=UNITS[name]))
             out += [self._proof(name, int(day), found) for day, found in mine.groupby("day")]
         return out
+
+    def _count(self, what: str, name: str, day: int) -> int:
+        return sum(v == list(UNITS).index(name) and d == day for v, d, _ in self._seen[what])
 
     def _proof(self, name: str, day: int, found: pd.DataFrame) -> Proof:
         sums = found.drop(columns=["variable", "day"]).groupby("block").sum(min_count=1)
@@ -67,7 +75,7 @@ class Record:
         rmse = {w: _digits(float(np.sqrt(sums[w].sum(min_count=len(sums)) / count.sum())))
                 for w in ("raw", "corrected", "own", "simple")}  # fmt: skip
         gain = 1.0 - rmse["corrected"] / rmse["raw"] if rmse["raw"] else 0.0
-        stations, times = len(self._stations[name, day]), len(self._days[name, day])
+        stations, times = (self._count(what, name, day) for what in ("station", "time"))
         why = ""
         if stations < FEWEST_STATIONS:
             why = f"{stations} stations, {FEWEST_STATIONS} are needed"
@@ -87,6 +95,15 @@ def proofs(pairs: pd.DataFrame) -> list[Proof]:
     record = Record()
     record.add(pairs)
     return record.proofs(v for v in UNITS if (pairs["variable"] == v).any())
+
+
+def _groups(*keys: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Distinct combinations (m, keys) of integers (n,), and which one each is (n,)."""
+    low = [int(k.min()) for k in keys]
+    shape = tuple(int(k.max()) - at + 1 for k, at in zip(keys, low, strict=True))
+    flat = np.ravel_multi_index(tuple(k - at for k, at in zip(keys, low, strict=True)), shape)
+    found, group = np.unique(flat, return_inverse=True)
+    return np.stack(np.unravel_index(found, shape), axis=1) + low, group
 
 
 def codes(pairs: pd.DataFrame) -> np.ndarray:
