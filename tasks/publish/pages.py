@@ -12,6 +12,7 @@ from tasks.handover.cycle import ATTRIBUTION, LICENCE
 from tasks.present.quicklook import quicklook, thinned
 from tasks.present.report import report
 from tasks.region.document import Region
+from tasks.store.calibration import open_calibration
 from tasks.store.ledger import LedgerEntry
 from tasks.store.product import open_input
 
@@ -46,13 +47,18 @@ class Opened:
 
     product: xr.Dataset
     input: xr.Dataset
+    increments: xr.Dataset | None  # of calibration
 
 
 def opened(product_uri: str) -> Opened:
     """A product, read when asked for. A small input is read here, once for all pages."""
     coarse = open_input(product_uri)
     fields = coarse.fields if coarse is not None else xr.Dataset()
-    return Opened(open_zarr(product_uri), fields.load() if fields.nbytes <= AT_ONCE else fields)
+    calibration = open_calibration(product_uri)
+    increments = (
+        calibration.increments.fields if calibration is not None and calibration.increments is not None else None
+    )
+    return Opened(open_zarr(product_uri), fields.load() if fields.nbytes <= AT_ONCE else fields, increments)
 
 
 def picture(pages: Opened, entry: LedgerEntry, region: Region) -> bytes:
@@ -68,4 +74,7 @@ def picture(pages: Opened, entry: LedgerEntry, region: Region) -> bytes:
 
 def report_page(pages: Opened, entry: LedgerEntry, region: Region, pairs: pd.DataFrame | None) -> bytes:
     """The report, a page of its own."""
-    return report(entry, pages.product, pages.input, pairs, region.boundary_file, region.title, entry.verified_at)
+    return report(
+        entry, pages.product, pages.input, pairs, region.boundary_file, region.title, entry.verified_at,
+        pages.increments,
+    )  # fmt: skip

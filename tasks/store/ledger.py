@@ -101,7 +101,8 @@ def _latest(entry: LedgerEntry) -> bytes:
     found = entry.scorecard.verification
     group = found.group if found is not None else ""
     skill = [s.model_dump(include=SKILL_KEYS) for s in (found.skill if found else []) if s.group == group]
-    return _json(entry.model_dump(mode="json", include=LATEST_KEYS) | {"why": entry.scorecard.why, "scores": skill})
+    card = {"why": entry.scorecard.why, "scores": skill, "calibrated": entry.scorecard.calibrated}
+    return _json(entry.model_dump(mode="json", include=LATEST_KEYS) | card)
 
 
 def _json(data: Any) -> bytes:

@@ -13,6 +13,7 @@ from tasks.handover.candidates import ALL, APART, HEADLINE
 from tasks.handover.cycle import ATTRIBUTION, LICENCE
 from tasks.present import display
 from tasks.present.report import charts, tables, words
+from tasks.present.report.increments import increment_maps
 from tasks.present.report.maps import maps
 from tasks.present.report.samples import samples
 from tasks.store.ledger import LedgerEntry
@@ -34,12 +35,13 @@ def report(
     boundary: Path | None,
     title: str,
     scored_at: datetime | None = None,
+    increments: xr.Dataset | None = None,
 ) -> bytes:
     """`report.html` of a product, UTF-8.
 
     product, coarse: (step, latitude, longitude) with `valid_time`, SI. pairs: columns of tasks/handover/candidates.py
     and one a candidate, NaN where it says nothing; None before there are any. Tables are of the scorecard, charts of
-    the pairs.
+    the pairs. increments: what calibration has added to the product.
     """
     card, found = entry.scorecard, entry.scorecard.verification
     there = [] if pairs is None else list(samples(pairs))
@@ -65,6 +67,7 @@ def report(
             words=words,
             display=display,
             maps=maps(product, coarse, there, boundary),
+            increments=increment_maps(increments, boundary) if increments is not None else [],
             scatters=charts.scatters(there),
             leads=charts.by_lead_time(there),
             hours=charts.by_hour(there),

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from tasks.handover.candidates import ALL, HEADLINE, Candidate, baselines, candidates, headline
+from tasks.handover.candidates import ALL, HEADLINE, Candidate, baselines, before, candidates, headline
 from tasks.handover.scorecard import CaseStudy, EventScore, Skill, StationScore, Verification
 from tasks.present import display
 from tasks.present.report import words
@@ -91,7 +91,8 @@ def comparisons(verification: Verification, group: str, every: bool = False) -> 
     for (variable, period), found in groupby(scores, key=lambda s: (s.variable, s.period)):
         by_name = {s.candidate: s for s in found}
         first = ours(variable, by_name)
-        wanted = [first, *(c for c in (candidates if every else baselines)(variable) if c != first)]
+        others = candidates(variable) if every else [before(variable), *baselines(variable)]
+        wanted = [first, *(c for c in others if c != first)]
         rows = [by_name[c.name] for c in wanted if c.name in by_name]
         if not rows or rows[0].candidate != first.name:
             continue
