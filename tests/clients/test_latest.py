@@ -20,7 +20,7 @@ CONTRACT = Draft202012Validator(SCHEMA, format_checker=Draft202012Validator.FORM
 
 def test_schema_is_one_and_names_every_key() -> None:
     Draft202012Validator.check_schema(SCHEMA)
-    assert set(SCHEMA["properties"]) == set(SCHEMA["required"]) == LATEST_KEYS | {"why", "scores"}
+    assert set(SCHEMA["properties"]) == set(SCHEMA["required"]) == LATEST_KEYS | {"why", "scores", "calibrated"}
     scores = SCHEMA["properties"]["scores"]["items"]
     assert set(scores["properties"]) == set(scores["required"]) == SKILL_KEYS
 

@@ -73,7 +73,7 @@ def pairs(leads: list[float], stations: int = 24, seed: int = 1, wanted: list[st
             growth = 1 + lead / 120
             daily = 0.4 * np.sin(2 * np.pi * lead / 24)
             common = rng.normal(0, 0.7, stations)
-            for c in candidates(variable):
+            for c in (c for c in candidates(variable) if c.field != "raw"):  # none is calibrated
                 size = ours if c.field == "product" else theirs
                 size *= {"nearest": 1.1, "similar": 1.05, "bilinear": 1.0}[c.method] * (
                     1 if c.height != "none" else 1.05
