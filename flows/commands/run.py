@@ -28,6 +28,9 @@ def run(
     observations: Annotated[
         str | None, typer.Option(help="File of observations to score it against; default: the region's sources.")
     ] = None,
+    input_is: Annotated[
+        str | None, typer.Option(help="What the input's values are, samples or means; default: as source or file says.")
+    ] = None,
     calibration: Annotated[
         bool, typer.Option("--calibration/--no-calibration", help="Whether stations may correct it.")
     ] = True,
@@ -39,12 +42,13 @@ def run(
         from flows.downscale import downscale, resolve
         from flows.server.orchestrator import assert_prefect_usable
 
-        request = resolve(region, source, cycle, input, model, spacing)  # a wrong name should not cost Prefect's start
+        # a wrong name should not cost Prefect's start
+        request = resolve(region, source, cycle, input, model, spacing, input_is=input_is)
         assert_prefect_usable()
         chosen = request.cycle.stamp if request.cycle else None
         outcome = downscale(
             region=region, source=source, cycle=chosen, inputs=input, store=store, model=model, spacing=spacing,
-            force=force, observations=observations, calibration=calibration,
+            force=force, observations=observations, calibration=calibration, input_is=input_is,
         )  # fmt: skip
         total = time.monotonic() - began
     if outcome.made:

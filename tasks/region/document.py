@@ -145,6 +145,10 @@ class Region(BaseModel):
             digest.update(self.terrain_file.read_bytes())
         return digest.hexdigest()[:16]
 
+    def with_input_is(self, sampling: str) -> Region:
+        """The same region for input whose values are `samples` or `means`; InvalidRegion for anything else."""
+        return parse(self.model_dump() | {"input_is": sampling}, self._folder, "--input-is")
+
     def with_spacing(self, spacing: float) -> Region:
         """The same region on another target grid; InvalidRegion if the spacing is not allowed."""
         return parse(self.model_dump() | {"spacing": spacing}, self._folder, "--spacing")
