@@ -6,7 +6,7 @@ Deployment maintain/hubei.
 from __future__ import annotations
 
 import logging
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from prefect import flow
 from pydantic import BaseModel
@@ -17,6 +17,7 @@ from tasks.locations import default_store, default_workspace
 from tasks.region import search as regions
 from tasks.region.document import Region
 from tasks.storage import join, remove
+from tasks.store.history import old_history
 from tasks.store.integrity import check_product, due_for_check, summary
 from tasks.store.ledger import LedgerEntry, entries
 from tasks.store.retention import (
@@ -40,6 +41,7 @@ class MaintainReport(BaseModel):
     dry_run: bool
     expired: list[str] = []  # cycles
     unknown: list[str] = []  # URIs of products and pictures without a ledger entry
+    forgotten: list[str] = []  # URIs of pairs that calibration learns from no more
     leftovers: list[str] = []  # URIs in _staging and the workspace
     checked: list[str] = []  # cycles read by value
     damaged: dict[str, list[str]] = {}  # cycle -> what is wrong with its product
@@ -52,7 +54,8 @@ class MaintainReport(BaseModel):
     def __str__(self) -> str:
         return (
             f"{self.verb} {len(self.expired)} cycles, {len(self.unknown)} products and pictures without an entry, "
-            f"{len(self.leftovers)} left-overs; read {len(self.checked)} products, {len(self.damaged)} damaged"
+            f"{len(self.forgotten)} cycles' pairs, {len(self.leftovers)} left-overs; "
+            f"read {len(self.checked)} products, {len(self.damaged)} damaged"
         )
 
 
@@ -101,6 +104,9 @@ def _maintain(region: Region, store: str, keep_days: int | None, check_days: int
         report.unknown.append(item.uri)
         if not dry_run:
             remove_product(item.uri)
+    report.forgotten = old_history(store, region.name, now - timedelta(days=region.calibration.keep_days))
+    for uri in () if dry_run else report.forgotten:
+        remove(uri)
     workspace = join(default_workspace())
     refused = old_refusals(store, region.name, entries(store, region.name), now)
     for item in [*staging_leftovers(store, now), *refused, *scratch_leftovers(workspace, region.name, now)]:
@@ -109,7 +115,12 @@ def _maintain(region: Region, store: str, keep_days: int | None, check_days: int
             remove(item.uri)
     _lead_readers(store, region.name, dry_run)
 
-    for what, gone in (("cycle", report.expired), ("", report.unknown), ("left-over", report.leftovers)):
+    for what, gone in (
+        ("cycle", report.expired),
+        ("", report.unknown),
+        ("pairs", report.forgotten),
+        ("left-over", report.leftovers),
+    ):
         for name in gone:
             log.info("maintain: %s %s %s", report.verb, what, name)
     return report

@@ -109,10 +109,10 @@ def read_history(
                 )  # fmt: skip
 
 
-def prune_history(store: str, region: str, source: str, before: datetime) -> int:
-    """Remove cycles that began before a time; how many."""
-    folder, until = history_folder(store, region, source), Cycle(source=source, time=before).stamp
-    old = [n for n in names_in(folder) if n.endswith(".parquet") and n.removesuffix(".parquet") < until]
-    for name in old:
-        remove(join(folder, name))
-    return len(old)
+def old_history(store: str, region: str, before: datetime) -> list[str]:
+    """URIs of pairs of all sources' cycles that began before a time."""
+    root, old = join(store, region, "calibration"), []
+    for source in names_in(root):
+        until = Cycle(source=source, time=before).stamp
+        old += [join(root, source, n) for n in names_in(join(root, source)) if n.removesuffix(".parquet") < until]
+    return sorted(old)
