@@ -29,7 +29,8 @@ from tasks.handover.prepared import PreparedInfo
 from tasks.handover.scorecard import Quality
 from tasks.handover.slab import slabs_of
 from tasks.locations import default_store, default_workspace, raw_folder
-from tasks.observations.arrivals import look
+from tasks.observations.arrivals import arrived, look
+from tasks.observations.observe import Observed
 from tasks.prepare import prepare
 from tasks.publish import publish, quarantine
 from tasks.publish.already import same_inputs, same_recipe
@@ -200,9 +201,10 @@ def _made(run: Run, cycle: Cycle, files: list[RawFile], mark: str, info: Prepare
     progress = artifacts.progress_bar(region.name, cycle, len(info.lead_hours))
     reports = run_slabs(slabs, region.inference, progress, run.queue)
     run.watch.lap("downscale")
-    calibrated = calibrate(cycle, region, store, info.product) if run.calibration else Calibrated()
+    observed = arrived(region, store, cycle, info, run.workspace, run.observations)
+    calibrated = _calibrated(run, cycle, info, observed)
     run.watch.lap("calibrate")
-    seen = look(region, store, cycle, info, run.workspace, run.observations)
+    seen = look(region, store, cycle, info, run.workspace, observed, run.observations is not None)
     truth = run.request.source.truth if run.request.source else None
     found = validate(cycle, region, info, reports, calibrated, seen, run.workspace, truth)
     run.watch.lap("validate")
@@ -221,6 +223,14 @@ def _made(run: Run, cycle: Cycle, files: list[RawFile], mark: str, info: Prepare
         outcome.entry.timings.update(run.watch.seconds)
         _show(outcome)
     return outcome
+
+
+def _calibrated(run: Run, cycle: Cycle, info: PreparedInfo, observed: Observed | None) -> Calibrated:
+    """The staged product corrected by stations, unless nobody wants that."""
+    if not run.calibration:
+        return Calibrated()
+    first = observed.uri if observed is not None and observed.count else None
+    return calibrate(cycle, run.request.region, run.store, info.product, first)
 
 
 def _show(outcome: Outcome) -> None:

@@ -15,6 +15,7 @@ from tasks.calibrate.apply import apply, changed
 from tasks.calibrate.correction import Correction, correction, stations_of, steady
 from tasks.calibrate.learn import PLACE, Learner
 from tasks.calibrate.proof import UNITS, Record
+from tasks.calibrate.today import Persistence, with_today
 from tasks.errors import FinescaleError
 from tasks.grids.gridded import Gridded
 from tasks.grids.samples import Sampler
@@ -22,10 +23,12 @@ from tasks.handover.calibrated import Calibrated, Calibration
 from tasks.handover.candidates import headline
 from tasks.handover.cycle import Cycle
 from tasks.handover.scorecard import Proof
+from tasks.observations.matching import pairs
 from tasks.observations.readers import FieldReader
 from tasks.region.document import Region
+from tasks.storage import read_parquet
 from tasks.store.calibration import create_calibration
-from tasks.store.history import read_history
+from tasks.store.history import of_pairs, read_history
 from tasks.store.product import open_product
 
 log = logging.getLogger(__name__)
@@ -44,9 +47,10 @@ class Learnt:
 
 
 @task(name="calibrate", task_run_name="calibrate {cycle}", timeout_seconds=3600)
-def calibrate(cycle: Cycle, region: Region, store: str, product: str) -> Calibrated:
+def calibrate(cycle: Cycle, region: Region, store: str, product: str, observed: str | None = None) -> Calibrated:
     """Correct a staged product by the region's history of pairs; without any, nothing is touched.
 
+    observed: URI of the table of observations of its first hours, as far as they have come.
     Whatever goes wrong before the first value is changed leaves the product as it is, and says so.
     """
     settings = region.calibration
@@ -55,7 +59,8 @@ def calibrate(cycle: Cycle, region: Region, store: str, product: str) -> Calibra
     try:
         history = partial(read_history, store, region.name, cycle.source, cycle.time)
         opened = open_product(product)
-        learnt = learn(opened, history, settings.cycles)
+        today = of_pairs(pairs(opened, None, read_parquet(observed))) if observed is not None else None
+        learnt = learn(opened, history, settings.cycles, today)
         if learnt is None:
             return Calibrated()
         used = {n: c for n, c in learnt.corrections.items() if learnt.applied[n].any()}
@@ -72,10 +77,15 @@ def calibrate(cycle: Cycle, region: Region, store: str, product: str) -> Calibra
     return Calibrated(proofs=learnt.proofs, digests=digests, stations=count)
 
 
-def learn(product: Gridded, history: Callable[..., Iterator[pd.DataFrame]], cycles: int) -> Learnt | None:
+def learn(
+    product: Gridded,
+    history: Callable[..., Iterator[pd.DataFrame]],
+    cycles: int,
+    today: pd.DataFrame | None = None,
+) -> Learnt | None:
     """What the pairs of so many cycles say of a product; None where no station in it has reported of late.
 
-    history: tasks/store/history.py's, but for its last two arguments.
+    history: tasks/store/history.py's, but for its last two arguments. today: the product's own first pairs.
     """
     fresh = list(history(min(FRESH, cycles), newest_first=True))
     known = stations_of(pd.concat(fresh)) if fresh else pd.DataFrame(columns=PLACE)
@@ -88,15 +98,20 @@ def learn(product: Gridded, history: Callable[..., Iterator[pd.DataFrame]], cycl
     times = pd.DatetimeIndex(product.fields["valid_time"].values)
     hours = times.hour.to_numpy() + times.minute.to_numpy() / 60.0
     learner, record = Learner(stations, variables, int(max(np.ceil(lead.max() / 24.0), 1))), Record()
+    persistence = Persistence(variables, len(stations))
     for run in history(cycles):
         mine = run[steady(run, stations)]
-        learner.add_run(mine)
+        learner.add_run(mine, persistence.add)
         record.add(mine)
     reader = FieldReader(product, stations.reset_index())
     found = record.proofs(variables)
     corrections, applied = {}, {}
     for name in variables:
-        made = correction(learner.expected(name, hours, lead, forecasts_at(reader, name)))
+        expected = learner.expected(name, hours, lead, forecasts_at(reader, name))
+        if today is not None and len(expected.known):
+            left = persistence.left(name, lead)
+            expected = with_today(expected, today, name, lead, stations.index, left)
+        made = correction(expected)
         if made is not None:
             corrections[name] = made
             days_used = [p.day - 1 for p in found if p.variable == name and p.used]

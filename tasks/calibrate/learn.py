@@ -6,8 +6,8 @@ of lead time. Between two hours of the day what is expected goes over from one t
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 import numpy as np
@@ -35,9 +35,16 @@ class Expected:
     noise: np.ndarray
     today: float  # how much these forecasts lie above the usual ones, mean over stations
 
+    def plus(self, error: np.ndarray) -> Expected:
+        """With more of an error, (k, lead times)."""
+        return replace(self, error=self.error + error)
+
     def only(self, keep: np.ndarray) -> Expected:
         """Of some of the stations, (k,) bool."""
         return Expected(self.known[keep], self.places[keep], self.error[keep], self.noise[keep], self.today)
+
+
+Departures = Callable[[int, np.ndarray, np.ndarray, np.ndarray], None]
 
 
 class Learner:
@@ -62,8 +69,12 @@ class Learner:
         for i in np.unique(part)[::-1]:  # the oldest first
             self.add_run(pairs[part == i])
 
-    def add_run(self, pairs: pd.DataFrame) -> None:
-        """Learn from pairs of one run, or of one day, which come after all those before."""
+    def add_run(self, pairs: pd.DataFrame, departures: Departures | None = None) -> None:
+        """Learn from pairs of one run, or of one day, which come after all those before.
+
+        departures: is handed how far each error was from what was usual before: variable, stations (n,), lead hours and
+        departures (n,), where something was known.
+        """
         time = pairs["time"].to_numpy().astype("datetime64[s]")
         hour = (time - time.astype("datetime64[D]")).astype(np.float64) / 3600.0
         slot = np.round(hour / SLOT).astype(int) % SLOTS
@@ -76,6 +87,11 @@ class Learner:
         error = forecast - pairs["observed"].to_numpy(np.float64)
         for i, candidates in enumerate(self._each):
             here = (variable == i) & (station >= 0) & np.isfinite(error)
+            if departures is not None:
+                bias = candidates.best
+                old = here & (bias.count[series] >= FEWEST)
+                lead_hours = pairs["lead_hours"].to_numpy(np.float64)[old]
+                departures(i, station[old], lead_hours, error[old] - bias.mean[series[old]])
             if here.any():
                 size = candidates.each[0].size
                 count = np.bincount(series[here], minlength=size)

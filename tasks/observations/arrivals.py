@@ -11,6 +11,7 @@ from tasks.handover.prepared import PreparedInfo
 from tasks.observations.observe import Observed, observe
 from tasks.region.document import Region
 from tasks.storage import join, write_parquet
+from tasks.store.history import has_history
 from tasks.store.scores import read_scores
 
 PATIENCE = timedelta(days=7)  # with a source that does not answer
@@ -46,17 +47,34 @@ def save_history(store: str, region: Region, cycle: Cycle, folder: str) -> str:
     return uri
 
 
-def look(region: Region, store: str, cycle: Cycle, info: PreparedInfo, folder: str, given: str | None) -> Seen:
-    """Observations as a product is made: those given, or the services', if most of its valid times are past.
+def arrived(
+    region: Region, store: str, cycle: Cycle, info: PreparedInfo, folder: str, given: str | None
+) -> Observed | None:
+    """Observations as a product is made: those given, or the services', if anybody has use for them.
 
-    A forecast is published without waiting for services that have next to nothing to say of it yet.
+    Calibration has where it has a history; verification if most valid times are past. A forecast is published without
+    waiting for services that have next to nothing to say of it yet.
     """
+    past, most = _past(cycle, info)
+    learned = region.calibration.enabled and has_history(store, region.name, cycle.source)
+    asked = cycle.source in OBSERVED_SOURCES and region.observations.sources and (most or learned)
+    return observe(region, past[0], past[-1], folder, given) if past and (given or asked) else None
+
+
+def _past(cycle: Cycle, info: PreparedInfo) -> tuple[list[datetime], bool]:
+    """Valid times that are past, and whether most are."""
     now, times = datetime.now(UTC), valid_times(cycle, info.lead_hours)
     past = [t for t in times if t <= now]
-    asked = cycle.source in OBSERVED_SOURCES and region.observations.sources and len(past) > len(times) / 2
-    if not past or not (given or asked):
+    return past, len(past) > len(times) / 2
+
+
+def look(
+    region: Region, store: str, cycle: Cycle, info: PreparedInfo, folder: str, observed: Observed | None, given: bool
+) -> Seen:
+    """What a product is held against as it is made: those given, or the services', if most valid times are past."""
+    now, times = datetime.now(UTC), valid_times(cycle, info.lead_hours)
+    if observed is None or not (given or _past(cycle, info)[1]):
         return Seen()
-    observed = observe(region, past[0], past[-1], folder, given)
     answered = not observed.problems
     complete = times[-1] <= now if given else is_complete(times[-1], region, now, answered)
     history = save_history(store, region, cycle, folder) if complete else None

@@ -109,6 +109,11 @@ def read_history(
                 )  # fmt: skip
 
 
+def has_history(store: str, region: str, source: str) -> bool:
+    """Whether there is any."""
+    return any(n.endswith(".parquet") for n in names_in(history_folder(store, region, source)))
+
+
 def old_history(store: str, region: str, before: datetime) -> list[str]:
     """URIs of pairs of all sources' cycles that began before a time."""
     root, old = join(store, region, "calibration"), []
