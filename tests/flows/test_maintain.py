@@ -127,8 +127,10 @@ def test_commands(tmp_path: Path, workspace: Path, finescale: CommandLine) -> No
     shown = finescale("maintain", "hubei", "--store", store, "--keep-days", "30", "--dry-run")
     assert (shown.exit_code, shown.output.splitlines()[-1]) == (
         0,
-        "would remove 0 cycles, 0 products and pictures without an entry, 0 cycles' pairs, 0 left-overs; "
-        "read 2 products, 0 damaged",
+        (
+            "would remove 0 cycles, 0 products and pictures without an entry, 0 cycles' pairs, 0 left-overs; "
+            "read 2 products, 0 damaged"
+        ),
     )
     spoil(store, bad)
     plan = finescale("maintain", "hubei", "--store", store, "--dry-run", "--json")
