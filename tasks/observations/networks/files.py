@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gzip
 import io
+import logging
+import zlib
 from collections.abc import Mapping
 
 import pandas as pd
@@ -12,10 +14,14 @@ from tasks.errors import BadInput, UnreadableFile
 from tasks.observations.networks import anywhere
 from tasks.observations.networks.ghcnh import read_ghcnh
 from tasks.observations.networks.isd_lite import BASE_URL, isd_lite_files, read_history, read_isd_lite
+from tasks.observations.networks.met_ascii import is_met, read_met
+from tasks.observations.networks.micaps import is_micaps, read_micaps
 from tasks.observations.networks.rows import Column, long_form
 from tasks.observations.networks.synop import read_synop
 from tasks.observations.networks.table import COLUMNS, OBSERVED, table
 from tasks.storage import join
+
+log = logging.getLogger(__name__)
 
 HISTORY = "isd-history.csv"
 WIDE = {
@@ -37,10 +43,12 @@ FORMS = (
 
 
 def read_observations(uri: str) -> pd.DataFrame:
-    """The table of a file (CSV or Parquet of one value or one report a row, ISD-Lite, GHCNh, BUFR) or of a folder.
+    """The table of a file (CSV or Parquet, ISD-Lite, GHCNh, BUFR, MICAPS, MET) or of a folder.
 
-    A folder holds ISD-Lite or psv files. ISD-Lite needs isd-history.csv beside it or in the folder above. BadInput says
-    what is wrong with what cannot be read, and what would be right; so it does for a file without observations.
+    CSV and Parquet have one value or one report a row, of the columns in COLUMNS, or in PLACE, OPTIONAL and WIDE.
+    A folder holds ISD-Lite or psv files, or else MICAPS's or MET's. ISD-Lite needs isd-history.csv beside it or in the
+    folder above. BadInput says what is wrong with what cannot be read, and what would be right; so it does for a file
+    without observations.
     """
     try:
         found = _folder(uri) if anywhere.is_folder(uri) else _file(uri, anywhere.read(uri))
@@ -57,9 +65,29 @@ def _folder(uri: str) -> pd.DataFrame:
     names = anywhere.files_in(uri)
     isd, psv = isd_lite_files(names), sorted(n for n in names if n.endswith(".psv"))
     if not isd and not psv:
-        raise UnreadableFile(f"{uri}: is a folder without ISD-Lite (574610-99999-2021, also .gz) or GHCNh files (.psv)")
+        return _folder_of_text(uri, names)
     parts = [read_isd_lite(isd, _history(isd[0]))] if isd else []
     return table([*parts, *(read_ghcnh(anywhere.read(f), f) for f in psv)])
+
+
+def _folder_of_text(uri: str, names: list[str]) -> pd.DataFrame:
+    """The table of a folder's MICAPS and MET files, whose names say nothing; other files are passed over and logged."""
+    parts, others = [], []
+    for name in sorted(n for n in names if not anywhere.is_folder(n)):
+        data = _unpacked(name, anywhere.read(name))
+        if is_micaps(data) or is_met(data):
+            parts.append(_file(name, data))
+        else:
+            others.append(name)
+    if not parts:
+        raise UnreadableFile(
+            f"{uri}: is a folder without ISD-Lite (574610-99999-2021, also .gz), GHCNh (.psv), MICAPS or MET files"
+        )
+    if others:
+        log.warning(
+            "%s: %d files are neither MICAPS nor MET and passed over: %s", uri, len(others), ", ".join(others[:5])
+        )
+    return table(parts)
 
 
 def _file(uri: str, data: bytes) -> pd.DataFrame:
@@ -67,11 +95,7 @@ def _file(uri: str, data: bytes) -> pd.DataFrame:
         raise UnreadableFile(f"{uri}: is empty")
     if isd_lite_files([uri]):
         return read_isd_lite(uri, _history(uri))
-    if data[:2] == b"\x1f\x8b":
-        try:
-            data = gzip.decompress(data)
-        except EOFError:
-            raise UnreadableFile(f"{uri}: is cut; copy it again") from None
+    data = _unpacked(uri, data)
     if b"BUFR" in data[:200]:  # after a heading of the GTS, perhaps
         return read_synop(data, uri)
     if data[:4] == b"PAR1":
@@ -79,13 +103,28 @@ def _file(uri: str, data: bytes) -> pd.DataFrame:
             return _rows(uri, pd.read_parquet(io.BytesIO(data)))
         except (ValueError, OSError) as error:
             raise UnreadableFile(f"{uri}: is no whole Parquet file ({error})") from None
+    if is_micaps(data):
+        return read_micaps(data, uri)
+    if is_met(data):
+        return read_met(data, uri)
     if b"|" in data.split(b"\n", 1)[0]:
         return read_ghcnh(data, uri)
     try:
         raw = pd.read_csv(io.BytesIO(data), dtype={"station": str, "station_id": str, "quality": str, "network": str})
     except (ValueError, pd.errors.ParserError) as error:
-        raise UnreadableFile(f"{uri}: is neither CSV, Parquet, BUFR, GHCNh nor named like ISD-Lite ({error})") from None
+        raise UnreadableFile(
+            f"{uri}: is neither CSV, Parquet, BUFR, MICAPS, MET, GHCNh nor named like ISD-Lite ({error})"
+        ) from None
     return _rows(uri, raw)
+
+
+def _unpacked(uri: str, data: bytes) -> bytes:
+    if data[:2] != b"\x1f\x8b":
+        return data
+    try:
+        return gzip.decompress(data)
+    except (EOFError, OSError, zlib.error):
+        raise UnreadableFile(f"{uri}: is cut; copy it again") from None
 
 
 def _history(uri: str) -> pd.DataFrame:

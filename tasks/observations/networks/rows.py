@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
+log = logging.getLogger(__name__)
+
 KNOT = 1852 / 3600  # m/s
 PLACE = ["station", "network", "latitude", "longitude", "elevation", "time"]
 CALM = 0.5  # m/s; below one knot a report gives direction 0, or none
 NEAR_THE_HOUR = pd.Timedelta(minutes=10)  # WMO-No. 306 FM 15: routine reports are made up to ten minutes before it
+APART = 0.1  # degrees; within it are the roundings of one position, and a station that was moved down the road
+HEIGHTS_APART = 30.0  # m; of elevations further apart nobody can say which is right
 
 
 @dataclass(frozen=True)
@@ -64,3 +69,28 @@ def on_the_hour(reports: pd.DataFrame) -> pd.DataFrame:
     near = off <= NEAR_THE_HOUR
     moved = reports.assign(time=reports["time"].where(~near, hour))
     return moved.loc[off.sort_values(ascending=False, kind="stable").index]
+
+
+def one_place(reports: pd.DataFrame, name: str) -> pd.DataFrame:
+    """Reports of stations that are at one place; those with the same identifier at several are left out and logged.
+
+    Collective identifiers of ships and buoys are such, and slips in lists of stations. Positions within 0.1 degree are
+    one, the last that has an elevation; elevations more than 30 m apart make it unknown.
+    """
+    longitude = (reports["longitude"] + 180.0) % 360.0 - 180.0
+    reports = reports.assign(longitude=longitude)
+    by = reports.groupby("station")
+    spread = by[["latitude", "longitude", "elevation"]].max() - by[["latitude", "longitude", "elevation"]].min()
+    spread["longitude"] = spread["longitude"].where(spread["longitude"] <= 180, 360.0 - spread["longitude"])
+    several = spread.index[(spread[["latitude", "longitude"]] > APART).any(axis=1)]
+    if len(several):
+        log.warning(
+            "%s: %d reports are left out, %d identifiers have several places: %s",
+            name, reports["station"].isin(several).sum(), len(several), ", ".join(several[:10]),
+        )  # fmt: skip
+    ordered = reports.assign(known=reports["elevation"].notna()).sort_values("known", kind="stable")
+    place = ordered.groupby("station")[["latitude", "longitude", "elevation"]].nth(-1)
+    place.index = pd.Index(ordered.loc[place.index, "station"])
+    place.loc[spread.index[spread["elevation"] > HEIGHTS_APART], "elevation"] = np.nan
+    kept = ordered[~ordered["station"].isin(several)].drop(columns=["known", *place.columns])
+    return kept.join(place, on="station")

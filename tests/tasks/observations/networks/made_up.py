@@ -106,3 +106,20 @@ def bufr(reports: list[dict[str, Any]], compressed: bool = False, wigos: bool = 
 def _repeats(handle: Any, name: str, subsets: int) -> int:
     """How often a key comes in one subset."""
     return int(eccodes.codes_get_size(handle, name) / subsets)
+
+
+def surface(station: str = "57001", place: str = "111.50 30.50 257", **values: Any) -> str:
+    """A record of MICAPS diamond 1; what is not given is 9999."""
+    names = [
+        "level", "cloud", "direction", "speed", "pressure", "tendency", "past1", "past2", "rain", "low", "amount",
+        "height", "dew", "visibility", "weather", "temperature", "middle", "high", "mark1", "mark2",
+    ]  # fmt: skip
+    assert set(values) <= {*names, "changes"}
+    return " ".join(
+        [station, place, *(str(values.get(n, 9999)) for n in names), *str(values.get("changes", "")).split()]
+    )
+
+
+def diamond(kind: int, head: str, records: list[str], description: str = "地面观测") -> str:
+    """A MICAPS text file; `head` is all of the header but the number of stations, which is that of the records."""
+    return "\n".join([f"diamond {kind} {description}", f"{head} {len(records)}", *records]) + "\n"

@@ -12,8 +12,10 @@ import pandas as pd
 import pytest
 
 from tasks.errors import BadInput, UnreadableFile
+from tasks.observations.networks import files
 from tasks.observations.networks.files import read_observations
 from tasks.observations.networks.table import COLUMNS
+from tests.conftest import ROOT
 from tests.tasks.observations.networks.made_up import HISTORY, psv, three_hourly
 
 WIDE = (
@@ -70,6 +72,15 @@ def test_what_a_table_writes_it_reads_again(tmp_path: Path) -> None:
         pd.testing.assert_frame_equal(read_observations(str(tmp_path / name)), found)
 
 
+def test_headers_in_the_docs_are_read(tmp_path: Path) -> None:
+    lines = [line.strip() for line in (ROOT / "docs/verify.md").read_text().splitlines()]
+    reports = {*files.PLACE, *files.OPTIONAL, *files.WIDE, files.RAIN, files.RAIN_PERIOD, files.NOTE}
+    for columns, values in (set(COLUMNS), 2), (reports, 6):
+        start = next(i for i, line in enumerate(lines) if set(line.split(",")) == columns)
+        table = "\n".join(lines[start : lines.index("", start)])
+        assert len(read_observations(put(tmp_path, table, "docs.csv"))) == values
+
+
 @pytest.mark.parametrize("above", [False, True])
 def test_isd_lite_finds_its_history(tmp_path: Path, above: bool) -> None:
     (tmp_path / "isd").mkdir()
@@ -114,7 +125,7 @@ def test_object_stores() -> None:
         ("time.csv", LONG.replace("2025-01-16T00", "noon").encode(), "a column holds something else than it should"),
         ("number.csv", LONG.replace("281.5", "warm").encode(), "a column holds something else than it should"),
         ("none.csv", LONG.replace("281.5", "").encode(), "holds no observation of t2m"),
-        ("binary.csv", b"\x80\x81\x82" * 100, "is neither CSV, Parquet, BUFR, GHCNh nor named like ISD-Lite"),
+        ("binary.csv", b"\x80\x81\x82" * 100, "is neither CSV, Parquet, BUFR, MICAPS, MET, GHCNh nor named"),
         ("cut.parquet", b"PAR1" + b"\0" * 100, "is no whole Parquet file"),
         ("cut.csv.gz", gzip.compress(LONG.encode(), mtime=0)[:-12], "is cut; copy it again"),
         ("bad.bufr", b"BUFR" + b"\0" * 100, "the BUFR message at byte 0 is cut"),
@@ -145,6 +156,8 @@ def test_what_is_not_there_is_told(tmp_path: Path) -> None:
         ("matched_ifs_20250116T18.csv", 461, 2553),
         ("isd_lite_2021", 31, 140_895),
         ("synop_global_20181102T12.bufr", 7849, 48_496),
+        ("micaps1_synop_20190822T00.txt", 4775, 21_892),
+        ("gauges_2018", 2513, 5026),
     ],
 )
 def test_real_files(shared_data: Path, name: str, stations: int, values: int) -> None:
