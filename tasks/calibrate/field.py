@@ -18,6 +18,7 @@ KM = 111.2  # a degree of latitude
 FINEST, COARSEST = 4.0, 0.25  # points in a distance; degrees
 HIGHEST = 2.5  # levels in a Gaussian's standard deviation: an error of 2 % between them
 AT_ONCE = 4_000_000  # covariances in memory
+COLUMNS = 8  # fields in memory
 
 
 class FieldSpread:
@@ -30,13 +31,14 @@ class FieldSpread:
         self._spread, self._shape = spread, height.shape
         structure = spread.structure
         step = min(max(structure.distance / FINEST / KM, min(grid.dlat, grid.dlon)), COARSEST)
-        self._rows, self._latitude = _lattice(grid.latitude, step)
-        self._cols, self._longitude = _lattice(grid.longitude, step / np.cos(np.deg2rad(np.abs(grid.latitude).mean())))
+        rows, self._latitude = _lattice(grid.latitude, step)
+        cols, self._longitude = _lattice(grid.longitude, step / np.cos(np.deg2rad(np.abs(grid.latitude).mean())))
         self._heights = _levels(height, structure.height / HIGHEST)
         self._on_land = np.array([0.0, 1.0]) if float(land.min()) < LAND else np.array([1.0])
-        self._height, self._land = height, land
-        flat = Places(np.empty(0), np.empty(0), height.ravel(), land.ravel(), level.ravel())
-        values = np.stack([flat.height, flat.level], axis=1)
+        up = _between(height, self._heights)
+        shore = _between(land, self._on_land)
+        self._weights = _product(rows, cols, up, shore)
+        values = np.stack([height.ravel(), level.ravel()], axis=1)
         drift = spread.drift
         self._slopes = ((np.clip(values, drift.low, drift.high) - drift.middle) / drift.unit).astype(np.float32)
 
@@ -44,20 +46,22 @@ class FieldSpread:
         """Fields (rows, cols) float32, one a column of values (stations, k)."""
         weights = self._spread.weights(values)
         structure, stations = self._spread.structure, self._spread.places
-        layers = np.stack(
-            [
-                (alike((z - stations.height) / structure.height) * alike((x - stations.land) / LAND))[:, None] * weights
-                for z in self._heights
-                for x in self._on_land
-            ],
-            axis=1,
-        )  # fmt: skip  (stations, layers, k)
-        lattice = self._on_lattice(layers.reshape(len(stations), -1))
-        lattice = lattice.reshape(len(self._latitude), len(self._longitude), len(self._heights), -1, values.shape[1])
-        drift = DRIFT * structure.variance * (self._spread.drift(stations).T @ weights)  # (3, k)
-        for k in range(values.shape[1]):
-            sloping = self._slopes @ drift[1:, k].astype(np.float32) + np.float32(drift[0, k])
-            yield self._between(lattice[..., k]) + sloping.reshape(self._shape)
+        drift = DRIFT * structure.variance * (self._spread.drift(stations).T @ weights).astype(np.float32)  # (3, k)
+        for start in range(0, values.shape[1], COLUMNS):
+            some = weights[:, start : start + COLUMNS]
+            layers = np.stack(
+                [
+                    (alike((z - stations.height) / structure.height) * alike((x - stations.land) / LAND))[:, None]
+                    * some
+                    for z in self._heights
+                    for x in self._on_land
+                ],
+                axis=1,
+            )  # fmt: skip  (stations, layers, k)
+            lattice = self._on_lattice(layers.reshape(len(stations), -1)).reshape(-1, some.shape[1])
+            fields = self._weights @ lattice
+            fields += self._slopes @ drift[1:, start : start + COLUMNS] + drift[0, start : start + COLUMNS]
+            yield from np.ascontiguousarray(fields.T).reshape(-1, *self._shape)
 
     def _on_lattice(self, layers: np.ndarray) -> np.ndarray:
         """Covariance with distance alone, times layers (stations, m) -> (lattice points, m) float32."""
@@ -74,30 +78,45 @@ class FieldSpread:
             out[here] = np.exp(away / np.float32(-structure.distance)) @ layers
         return out
 
-    def _between(self, lattice: np.ndarray) -> np.ndarray:
-        """(rows, cols) from (lattice rows, lattice cols, heights, land)."""
-        out = np.zeros(self._shape, np.float32)
-        step = self._heights[1] - self._heights[0] if len(self._heights) > 1 else np.inf
-        for i, z in enumerate(self._heights):
-            share = np.maximum(1.0 - np.abs(self._height - z) / step, 0.0).astype(np.float32)
-            if not share.any():
-                continue
-            for j, x in enumerate(self._on_land):
-                fine = (self._rows @ lattice[:, :, i, j]) @ self._cols.T
-                out += share * (1.0 if len(self._on_land) == 1 else 1.0 - np.abs(self._land - x)) * fine
-        return out
+
+Pair = tuple[np.ndarray, np.ndarray, int]  # the node before each point, the share of the next one, and how many nodes
 
 
-def _lattice(axis: np.ndarray, step: float) -> tuple[csr_array, np.ndarray]:
-    """Weights (axis, lattice) of linear interpolation, and the lattice's coordinates, which span the axis."""
+def _lattice(axis: np.ndarray, step: float) -> tuple[Pair, np.ndarray]:
+    """Between which nodes of a lattice the axis' points lie, and the lattice's coordinates, which span the axis."""
     count = max(int(np.ceil(abs(float(axis[-1] - axis[0])) / step)) + 1, 2)
     at = np.linspace(0, count - 1, len(axis))
     low = np.minimum(at.astype(int), count - 2)
-    share = at - low
-    rows = np.repeat(np.arange(len(axis)), 2)
-    cols = np.stack([low, low + 1], axis=1).ravel()
-    weights = np.stack([1 - share, share], axis=1).ravel().astype(np.float32)
-    return csr_array((weights, (rows, cols)), shape=(len(axis), count)), np.linspace(axis[0], axis[-1], count)
+    return (low, at - low, count), np.linspace(axis[0], axis[-1], count)
+
+
+def _between(field: np.ndarray, nodes: np.ndarray) -> Pair:
+    """Between which of evenly spaced nodes the values of a field (n,) lie."""
+    if len(nodes) == 1:
+        return np.zeros(field.size, int), np.zeros(field.size), 1
+    at = np.clip((field.ravel() - nodes[0]) / (nodes[1] - nodes[0]), 0, len(nodes) - 1)
+    low = np.minimum(at.astype(int), len(nodes) - 2)
+    return low, at - low, len(nodes)
+
+
+def _product(rows: Pair, cols: Pair, up: Pair, shore: Pair) -> csr_array:
+    """Weights (points, nodes) of interpolation, linear along each of the four axes; nodes row by row, shore last."""
+    shape = len(rows[0]), len(cols[0])
+    wide = [
+        (np.broadcast_to(rows[0][:, None], shape).ravel(), np.broadcast_to(rows[1][:, None], shape).ravel(), rows[2]),
+        (np.broadcast_to(cols[0], shape).ravel(), np.broadcast_to(cols[1], shape).ravel(), cols[2]),
+        up,
+        shore,
+    ]
+    nodes, shares = np.zeros((shape[0] * shape[1], 1), np.int64), np.ones((shape[0] * shape[1], 1), np.float32)
+    for low, share, count in wide:
+        both = [0, 1] if count > 1 else [0]
+        nodes = np.concatenate([nodes * count + (low + i)[:, None] for i in both], axis=1)
+        part = [1.0 - share, share] if count > 1 else [np.ones(len(share))]
+        shares = np.concatenate([shares * w[:, None].astype(np.float32) for w in part], axis=1)
+    starts = np.arange(len(nodes) + 1) * nodes.shape[1]
+    total = rows[2] * cols[2] * up[2] * shore[2]
+    return csr_array((shares.ravel(), nodes.ravel(), starts), shape=(len(nodes), total))
 
 
 def _levels(height: np.ndarray, step: float) -> np.ndarray:
