@@ -14,7 +14,7 @@ from scipy.linalg import cho_factor, cho_solve, cholesky, solve_triangular
 
 from models.constants import EARTH_RADIUS
 
-LAND = 0.5  # share of land, between places that differ by it
+ACROSS_SHORE = 0.3  # of what two places on land have in common, what one on land and one at sea have
 DRIFT = 0.5  # variance of mean and slopes over that of the bias: each is a guess that the values soon overrule
 HEIGHT_UNIT = 500.0  # m, of the slope with height
 DISTANCES, HEIGHTS, SHARES = (50.0, 100.0, 200.0, 400.0), (200.0, 400.0, 800.0, 1600.0), (0.1, 0.3, 0.6, 0.85)
@@ -59,10 +59,15 @@ class Structure:
     distance: float
     height: float
 
-    def covariance(self, away: np.ndarray, up: np.ndarray, land: np.ndarray) -> np.ndarray:
-        """Of places that are so far (km), so much height (m) and so much land apart, any one shape; without drift."""
+    def covariance(self, away: np.ndarray, up: np.ndarray, ground: np.ndarray) -> np.ndarray:
+        """Of places that are so far (km) and so much height (m) apart, on such ground; any one shape, without drift."""
         near = self.share * np.exp(-away / self.distance)
-        return self.variance * near * alike(up / self.height) * alike(land / LAND)
+        return self.variance * near * alike(up / self.height) * ground
+
+
+def same_ground(land: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """How far two places are on the same ground, by their shares of land: 1 for both on land or both at sea."""
+    return np.asarray(ACROSS_SHORE + (1.0 - ACROSS_SHORE) * (land * other + (1.0 - land) * (1.0 - other)))
 
 
 def alike(difference: np.ndarray) -> np.ndarray:
@@ -139,7 +144,7 @@ def _differences(places: Places, others: Places | None = None) -> tuple[np.ndarr
     return (
         places.away(others),
         np.abs(places.height[:, None] - others.height),
-        np.abs(places.land[:, None] - others.land),
+        same_ground(places.land[:, None], others.land),
     )
 
 
