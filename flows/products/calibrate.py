@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 import pandas as pd
 
 from flows.products.verify_file import on_terrain, read_fields
+from tasks.acquire import ALIASES, SOURCES
 from tasks.calibrate.proof import proofs
 from tasks.calibrate.rolling import rolling
 from tasks.calibrate.same_hour import SameHour, same_hour
@@ -32,6 +33,7 @@ from tasks.store.product import open_input, open_product
 
 log = logging.getLogger(__name__)
 
+FILES = "file"  # the source of what was handed in
 Progress = Callable[[int, int], None]
 
 
@@ -66,6 +68,11 @@ def calibrate_archive(
     beginning, that are not scored. With a region its history is written, a cycle at a time: its next run uses it.
     BadInput if nothing matches.
     """
+    source = ALIASES.get(source, source)
+    if region is not None:
+        regions.load(region)  # before an archive is gone through
+        if source not in (*SOURCES, FILES):
+            raise BadInput(f"unknown source {source!r}; known are: {', '.join([*SOURCES, *ALIASES, FILES])}")
     seen = quality_control(table([read_observations(f) for f in observations])) if observations else None
     parts = [p for f in forecasts for p in _of_file(f, seen, terrain, column)]
     if products is not None:
@@ -78,7 +85,9 @@ def calibrate_archive(
     begun = begun_of(found)
     inside = (begun >= _plain(start)) if start else pd.Series(True, found.index)
     inside &= (begun <= _plain(end)) if end else True
-    found = rolling(found[inside].reset_index(drop=True), progress)
+    found = found[inside].reset_index(drop=True)
+    if len(found):
+        found = rolling(found, progress)
     if found.empty:
         raise BadInput("no pair of a forecast and a usable observation: do their times and places meet?")
     kept = _keep(found, join(store or default_store()), region, source) if region is not None else 0

@@ -17,6 +17,7 @@ from tasks.prepare.decode import scanned
 from tasks.prepare.operators import operator_of
 from tasks.prepare.terrain import static_fields
 from tasks.storage import exists, is_remote, join
+from tasks.store.calibration import open_calibration
 from tasks.store.product import open_input, open_product, operator_in
 from tasks.validate import against_stations
 from tasks.variables import VARIABLES
@@ -50,7 +51,9 @@ def verify_file(grid: str, stations: str, coarse: str | None = None, terrain: st
     `terrain`: heights for both, without which nothing is brought to a station's height. BadInput if a file cannot be
     read or nothing matches.
     """
+    calibration = None
     if _is_product(grid):
+        calibration = open_calibration(grid)
         fine, below = open_product(grid), open_input(grid)
         operator = operator_in(below.fields.attrs if below is not None else {})
     elif is_remote(grid):
@@ -65,7 +68,7 @@ def verify_file(grid: str, stations: str, coarse: str | None = None, terrain: st
         log.warning("no terrain: nothing is brought to a station's height; --terrain FILE names one")
     observations = quality_control(read_observations(stations))
     name = Path(stations).name
-    verification, _, _ = against_stations(fine, below, observations, [name], complete=True)
+    verification, _, _ = against_stations(fine, below, observations, [name], True, calibration)
     if verification.count == 0:
         times = fine.fields["valid_time"].values
         raise BadInput(

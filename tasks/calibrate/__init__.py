@@ -27,13 +27,14 @@ from tasks.observations.matching import pairs
 from tasks.observations.readers import FieldReader
 from tasks.region.document import Region
 from tasks.storage import read_parquet
-from tasks.store.calibration import create_calibration
+from tasks.store.calibration import create_calibration, remove_calibration
 from tasks.store.history import of_pairs, read_history
 from tasks.store.product import open_product
 
 log = logging.getLogger(__name__)
 
 FRESH = 20  # cycles, in one of which a station must have reported to be one that is known
+RECENT = np.timedelta64(30, "D")  # before a run, within which it must have done so
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,7 @@ def calibrate(cycle: Cycle, region: Region, store: str, product: str, observed: 
         history = partial(read_history, store, region.name, cycle.source, cycle.time)
         opened = open_product(product)
         today = of_pairs(pairs(opened, None, read_parquet(observed))) if observed is not None else None
-        learnt = learn(opened, history, settings.cycles, today)
+        learnt = learn(opened, history, settings.cycles, np.datetime64(cycle.time.replace(tzinfo=None)), today)
         if learnt is None:
             return Calibrated()
         used = {n: c for n, c in learnt.corrections.items() if learnt.applied[n].any()}
@@ -70,6 +71,7 @@ def calibrate(cycle: Cycle, region: Region, store: str, product: str, observed: 
         raise  # a store that is away is no matter of stations
     except Exception as error:  # a product waits for no station
         log.exception("calibrate: %s: left as it is", cycle)
+        remove_calibration(product)
         return Calibrated(trouble=f"not calibrated: {type(error).__name__}: {error}".splitlines()[0])
     digests = apply(product, opened, used, learnt.applied) if used else {}
     count = max((len(c.expected.known) for c in learnt.corrections.values()), default=0)
@@ -81,13 +83,15 @@ def learn(
     product: Gridded,
     history: Callable[..., Iterator[pd.DataFrame]],
     cycles: int,
+    begun: np.datetime64,
     today: pd.DataFrame | None = None,
 ) -> Learnt | None:
     """What the pairs of so many cycles say of a product; None where no station in it has reported of late.
 
-    history: tasks/store/history.py's, but for its last two arguments. today: the product's own first pairs.
+    history: tasks/store/history.py's, but for its last two arguments. begun: when the forecast began, UTC. today: the
+    product's own first pairs.
     """
-    fresh = list(history(min(FRESH, cycles), newest_first=True))
+    fresh = [f[_in_time(f, begun, RECENT)] for f in history(min(FRESH, cycles), newest_first=True)]
     known = stations_of(pd.concat(fresh)) if fresh else pd.DataFrame(columns=PLACE)
     inside = Sampler(product.grid, known["latitude"].to_numpy(), known["longitude"].to_numpy()).inside
     stations = known[inside]
@@ -100,11 +104,13 @@ def learn(
     learner, record = Learner(stations, variables, int(max(np.ceil(lead.max() / 24.0), 1))), Record()
     persistence = Persistence(variables, len(stations))
     for run in history(cycles):
-        mine = run[steady(run, stations)]
+        known_then = run[_in_time(run, begun)]
+        mine = known_then[steady(known_then, stations)]
         learner.add_run(mine, persistence.add)
         record.add(mine)
     reader = FieldReader(product, stations.reset_index())
-    found = record.proofs(variables)
+    here = set((learner.day_of(lead) + 1).tolist())
+    found = [p for p in record.proofs(variables) if p.day in here or not p.count]
     corrections, applied = {}, {}
     for name in variables:
         expected = learner.expected(name, hours, lead, forecasts_at(reader, name))
@@ -117,6 +123,12 @@ def learn(
             days_used = [p.day - 1 for p in found if p.variable == name and p.used]
             applied[name] = np.isin(learner.day_of(lead), days_used)
     return Learnt(stations, corrections, found, applied) if corrections else None
+
+
+def _in_time(pairs: pd.DataFrame, begun: np.datetime64, within: np.timedelta64 | None = None) -> np.ndarray:
+    """Which pairs a run could have known that began then: one that is made later knows no more."""
+    time = pairs["time"].to_numpy()
+    return np.asarray((time <= begun) & (within is None or time >= begun - within))
 
 
 def _there(variable: str, product: Gridded) -> bool:

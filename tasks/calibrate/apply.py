@@ -24,10 +24,10 @@ Block = dict[str, np.ndarray]  # variable -> (lead times, rows, cols)
 
 
 def changed(corrections: dict[str, Correction], product: xr.Dataset) -> list[str]:
-    """Variables of the product that corrections change; dew point too where temperature may fall below it."""
+    """Variables of the product that corrections change; dew point and temperature together, which bound each other."""
     found = set(corrections) - {"wind_speed"}
     found |= set(WIND) if "wind_speed" in corrections else set()
-    found |= {"d2m"} if "t2m" in corrections else set()
+    found |= {"t2m", "d2m"} if found & {"t2m", "d2m"} else set()
     return [n for n in VARIABLES if n in found and n in product]
 
 

@@ -18,6 +18,7 @@ CLIPS = (1.5, 3.0)  # standard deviations
 JUDGED_OVER = 30.0  # times: how long what a setting foretold wrongly counts against it
 FEWEST = 3  # pairs, below which nothing is known of a series
 PRIOR = 10.0  # pairs, that the stations' common standard deviation counts for
+FURTHEST = 2.0  # standard deviations of forecasts, to which a slope holds
 SLOPE_PRIOR = 20.0  # pairs, that the common slope with the forecast counts for
 
 
@@ -90,12 +91,23 @@ class Bias:
         if usual <= 0:
             return np.zeros(self.size)
         prior = SLOPE_PRIOR * usual
-        common = float(along[known].sum() / (across[known].sum() + prior))
+        # series have their weather in common: many stations' days are no more than one's
+        common = float(along[known].sum() / (across[known].sum() + prior * known.sum()))
         return (along + prior * common) / (across + prior)
 
     def foretold(self, known: np.ndarray, forecast: np.ndarray) -> np.ndarray:
         """The error that each series leads to expect of a forecast (n,)."""
-        return np.asarray(self.mean + self.slope(known) * (forecast - self.level))
+        return np.asarray(self.mean + self.slope(known) * self.departure(forecast, known))
+
+    def departure(self, forecast: np.ndarray, known: np.ndarray) -> np.ndarray:
+        """Of a forecast from its level (n,), no further than those that a slope was learned from."""
+        reach = self.reach(known)
+        return np.clip(forecast - self.level, -reach, reach)
+
+    def reach(self, known: np.ndarray) -> np.ndarray:
+        """How far from its level a series' slope holds (n,)."""
+        usual = float(self.across[known].mean()) if known.any() else 0.0
+        return np.asarray(FURTHEST * np.sqrt(np.maximum(self.across, usual)))
 
 
 class Candidates:

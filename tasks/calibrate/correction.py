@@ -45,6 +45,7 @@ def correction(expected: Expected, structure: Structure | None = None) -> Correc
     """
     if not len(expected.known):
         return None
+    fit = structure is None  # what is strange is no part of how alike the others are
     structure = structure or fitted(expected.places, expected.error, expected.noise)
     keep = np.ones(len(expected.known), dtype=bool)
     most = int(MOST_STRANGE * len(keep))
@@ -56,6 +57,9 @@ def correction(expected: Expected, structure: Structure | None = None) -> Correc
         if not len(worst) or (~keep).sum() + len(worst) > most:
             return Correction(some, spread, expected.known[~keep])
         keep[np.flatnonzero(keep)[worst]] = False
+        if fit:
+            some = expected.only(keep)
+            structure = fitted(some.places, some.error, some.noise)
 
 
 def stations_of(pairs: pd.DataFrame) -> pd.DataFrame:

@@ -118,15 +118,16 @@ class Learner:
             none = np.empty(0)
             return Expected(known, Places(none, none, none, none, none), np.empty((0, len(hours))), none, 0.0)
         slope = bias.slope(there.ravel()).reshape(shape)
-        mean, level, noise = (
-            _filled(v.reshape(shape)[..., known], there[..., known]) for v in (bias.mean, bias.level, bias.noise)
+        mean, level, noise, reach = (
+            _filled(v.reshape(shape)[..., known], there[..., known])
+            for v in (bias.mean, bias.level, bias.noise, bias.reach(there.ravel()))
         )
         day, (low, share) = self.day_of(lead_hours), _slots(hours)
         at = lambda v: v[day, low] * (1 - share) + v[day, (low + 1) % SLOTS] * share  # noqa: E731
         usual = at(level)
         away = np.nan_to_num(forecasts[:, known] - usual)
         places = self.places(known, level.mean(axis=(0, 1)))
-        error = (at(mean) + at(slope[..., known]) * away).T
+        error = (at(mean) + at(slope[..., known]) * np.clip(away, -at(reach), at(reach))).T
         return Expected(
             known, places, error, noise.mean(axis=(0, 1)), float((usual + away).mean() - places.level.mean())
         )

@@ -15,7 +15,7 @@ from tasks.arrays import open_zarr, zarr_store
 from tasks.grids.gridded import gridded
 from tasks.handover.calibrated import Calibration
 from tasks.handover.prepared import create_fields
-from tasks.storage import room_for
+from tasks.storage import join, remove, room_for
 from tasks.store import packing
 from tasks.variables import VARIABLES
 
@@ -49,6 +49,11 @@ def create_calibration(uri: str, product: xr.Dataset, names: list[str], stations
         group = zarr.open_group(zarr_store(uri), path=GROUP, mode="r+", use_consolidated=False)
         create_fields(group, shape, attributes, packing.compressor())
         zarr.consolidate_metadata(zarr_store(uri))
+
+
+def remove_calibration(uri: str) -> None:
+    """What there is of the group."""
+    remove(join(uri, GROUP))
 
 
 def increment(values: np.ndarray) -> np.ndarray:

@@ -181,6 +181,7 @@ def verify(cycle: str, product: str, scorecard: Scorecard, region: Region, seen:
             events=[], cases=[],
         )  # fmt: skip
     quality, why = judge(scorecard.checks, verification, _history(seen), region.gate)
+    why = [w for w in scorecard.why if w.startswith("not calibrated: ") and w not in why] + why
     log.info("verify: %s: %s; pairs: %d, stations: %d", cycle, quality, verification.count, verification.stations)
     changed = scorecard.model_copy(update={"quality": quality, "why": why, "verification": verification})
     return Validated(scorecard=changed, pairs=found.pairs, table=found.table)

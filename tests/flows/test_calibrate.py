@@ -31,6 +31,7 @@ from tasks.store.paths import history_uri
 from tasks.store.product import open_input, open_product
 from tasks.variables import VARIABLES
 from tests.conftest import write_region
+from tests.flows.conftest import CommandLine
 from tests.invented_month import MANY, START, STATIONS, month, put
 from tests.published import DEMO_PRODUCT
 from tests.several_leads import HOURS, write_grib
@@ -274,6 +275,24 @@ def test_the_verdict_scores_the_product_beside_what_it_was_before(store: Path, o
     assert found is not None
     candidates = {s.candidate for s in found.scores if s.variable == "t2m"}
     assert {"product_bilinear_standard", "raw_bilinear_standard", "input_bilinear_standard"} <= candidates
+
+
+def test_verify_of_its_file_alone_gives_the_same_scores(
+    store: Path, observations: Path, finescale: CommandLine
+) -> None:
+    verify("hubei", source="demo", cycle=DEMO, observations=str(observations), store=str(store))
+    shown = finescale("verify", "--grid", product(store), "--stations", observations, "--json")
+    assert shown.exit_code == 0, shown.output
+    found = entry_of(store).scorecard.verification
+    assert found is not None
+    assert json.loads(shown.stdout)["scores"] == json.loads(found.model_dump_json())["scores"]
+
+
+def test_pairs_are_kept_as_long_as_the_region_says(tmp_path: Path, small: str, t2m_month: pd.DataFrame) -> None:
+    """By default 400 days: of those of 2021 none is left."""
+    put(tmp_path / "store", t2m_month)
+    maintain(small, store=str(tmp_path / "store"))
+    assert not list((tmp_path / "store/hubei/calibration").rglob("*.parquet"))
 
 
 # --- faults -----------------------------------------------------------------------------------------------------------

@@ -141,7 +141,6 @@ def test_any_column_may_hold_the_forecast(temperatures: Path, tmp_path: Path) ->
         (("--forecasts", "nowhere.csv"), "nowhere.csv: is not there"),
         (("--products", "."), "--products needs the region"),
         (("hubei", "--products", "."), "--products needs --observations"),
-        (("atlantis", "--products", "."), "--products needs --observations"),
     ],
 )
 def test_wrong_requests_are_one_line_and_exit_2(arguments: tuple[str, ...], why: str, finescale: CommandLine) -> None:
