@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 # the region's keys that are in here: they shape no product, but for `calibration`, whose history is another every day
 SHAPE_NOTHING = {"acquire", "calibration", "inference", "keep", "observations", "schedule"}
 Positive = Annotated[float, Field(gt=0)]
-ObservationSource = Literal["ghcnh", "metar", "iem", "isd-lite"]
+ObservationSource = Literal["ghcnh", "metar", "iem", "isd-lite", "synop"]
 
 
 class AcquireSettings(BaseModel):

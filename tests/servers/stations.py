@@ -41,6 +41,7 @@ class Stations(Served):
     def services(self) -> dict[str, str]:
         """Addresses by source, as `fetch` takes them."""
         return {
+            "synop": f"{self.url}/dwd/international",
             "metar": f"{self.url}/aviation/api/data",
             "iem": f"{self.url}/iem",
             "ghcnh": f"{self.url}/ghcnh/hourly",
@@ -74,7 +75,12 @@ class _Handler(Handler):
         return self.file()
 
     def file(self) -> None:
-        body = self.served.files.get(urlsplit(self.path).path)
+        path = urlsplit(self.path).path
+        body = self.served.files.get(path)
+        if body is None and path.endswith("/"):  # a folder's index, as Apache writes it
+            names = sorted(f.removeprefix(path) for f in self.served.files if f.startswith(path))
+            rows = "".join(f'<a href="{n}">{n[:23]}..&gt;</a>  27-Nov-2026 10:04  81K\n' for n in names)
+            body = f'<html><body><pre><a href="../">../</a>\n{rows}</pre></body></html>'.encode() if names else None
         if body is None:
             return self.reply(404, b"not found")
         tag = f'"{hashlib.sha256(body).hexdigest()[:16]}"'

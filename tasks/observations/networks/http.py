@@ -69,7 +69,7 @@ class Http:
         self.patience = Patience(first=wait_s, longest=LONGEST_WAIT, jitter=0.2)
         self._down = False
         Path(cache_folder).mkdir(parents=True, exist_ok=True)
-        self._folder = str(Path(cache_folder).absolute())
+        self.folder = Path(cache_folder).absolute()
         _forget_old(Path(cache_folder))
         self._session = CachedSession(backend=self._cache(), expire_after=FRESH, always_revalidate=True)
         self._session.headers["User-Agent"] = f"finescale/{VERSION}"
@@ -133,7 +133,7 @@ class Http:
             return None
 
     def _cache(self) -> FileCache:
-        return FileCache(self._folder, decode_content=False)
+        return FileCache(str(self.folder), decode_content=False)
 
     def _older_copy(self, url: str, params: Mapping[str, Any] | None, why: str) -> bytes:
         self._down = True  # the others of this fetch are tried once

@@ -13,7 +13,7 @@ import pandas as pd
 
 from tasks.errors import BadInput
 from tasks.grids.box import Box
-from tasks.observations.networks import ghcnh, isd_lite, metar
+from tasks.observations.networks import dwd, ghcnh, isd_lite, metar
 from tasks.observations.networks.http import Http
 from tasks.observations.networks.place import inside, utc, within
 from tasks.observations.networks.table import table
@@ -61,6 +61,7 @@ SOURCES: dict[str, Service] = {
     "ghcnh": Service(from_ghcnh, ghcnh.BASE_URL),
     "isd-lite": Service(from_isd_lite, isd_lite.BASE_URL),
     "iem": Service(metar.fetch_iem, metar.IEM_URL),
+    "synop": Service(dwd.fetch_dwd, dwd.BASE_URL),
 }
 
 

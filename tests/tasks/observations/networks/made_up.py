@@ -76,6 +76,19 @@ def metar(station: str, time: datetime, **values: Any) -> dict[str, Any]:
     return report | {"temp": 12, "dewp": 5, "wdir": 90, "wspd": 10, "altim": 1020, "slp": None} | values
 
 
+def report(number: int = 461, **values: Any) -> dict[str, Any]:
+    """A report of a station of Hubei, by the template's keys."""
+    return {
+        "blockNumber": 57, "stationNumber": number, "year": 2025, "month": 1, "day": 1, "hour": 6, "minute": 0,
+        "latitude": 30.7, "longitude": 111.3, "heightOfStationGroundAboveMeanSeaLevel": 133.0,
+        "airTemperature": 281.5, "dewpointTemperature": 279.0, "nonCoordinatePressure": 100_500.0,
+        "pressureReducedToMeanSeaLevel": 102_100.0, "windDirection": 90, "windSpeed": 3.0,
+        # present weather, sunshine twice, rain twice, four of extreme temperatures, wind and two gusts
+        "timePeriod": [-6, -1, -24, -6, -24, 0, 0, 0, 0, -10, -10, -60],
+        "totalPrecipitationOrTotalWaterEquivalent": [4.2, 11.0],
+    } | values  # fmt: skip
+
+
 def bufr(reports: list[dict[str, Any]], compressed: bool = False, wigos: bool = False) -> bytes:
     """One message with a subset a report; values by the template's keys without rank, a list for what comes again."""
     handle = eccodes.codes_bufr_new_from_samples("BUFR4")

@@ -19,7 +19,7 @@ from tasks.observations.networks.place import within
 from tasks.observations.networks.sources import SOURCES, fetch
 from tests.servers.http import status
 from tests.servers.stations import Stations, station_services
-from tests.tasks.observations.networks.made_up import GHCNH_LIST, HISTORY, metar, psv, three_hourly
+from tests.tasks.observations.networks.made_up import GHCNH_LIST, HISTORY, bufr, metar, psv, report, three_hourly
 
 BOX = Box(north=33.5, south=28.5, west=108.0, east=117.0)  # Hubei
 FIRST, LAST = datetime(2021, 1, 1), datetime(2021, 1, 1, 12)
@@ -49,7 +49,19 @@ def served() -> Iterator[Stations]:
         stations.iem = {
             "ZHHH": "\n".join(f"ZHHH,2021-01-01 {h:02d}:00,114.2,30.8,34,50,41,M,10,90,0.00" for h in range(24))
         }
+        for h in range(-2, 16):
+            stations.files[collection(FIRST + timedelta(hours=h))] = bufr([hourly(FIRST + timedelta(hours=h))])
         yield stations
+
+
+def collection(time: datetime, ending: str = ".bin") -> str:
+    """Where DWD has a collection."""
+    return f"/dwd/international/Z__C_EDZW_{time:%Y%m%d%H%M%S}_bda01,synop_bufr_999999_999999__MW_040{ending}"
+
+
+def hourly(time: datetime, **values: Any) -> dict[str, Any]:
+    """A report of Yichang."""
+    return report(461, year=time.year, month=time.month, day=time.day, hour=time.hour, **values)
 
 
 @pytest.fixture
@@ -63,7 +75,13 @@ def ask(served: Stations, tmp_path: Path) -> Callable[..., pd.DataFrame]:
 
 @pytest.mark.parametrize(
     ("source", "station", "times"),
-    [("metar", "ZHHH", 13), ("iem", "ZHHH", 13), ("ghcnh", "CHM00099901", 2), ("isd-lite", "999010-99999", 5)],
+    [
+        ("synop", "57461", 13),
+        ("metar", "ZHHH", 13),
+        ("iem", "ZHHH", 13),
+        ("ghcnh", "CHM00099901", 2),
+        ("isd-lite", "999010-99999", 5),
+    ],
 )
 def test_stations_of_the_box_and_times_of_the_span(
     ask: Callable[..., pd.DataFrame], source: str, station: str, times: int

@@ -4,27 +4,14 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from tasks.errors import UnreadableFile
 from tasks.observations.networks.synop import read_synop
-from tests.tasks.observations.networks.made_up import bufr
+from tests.tasks.observations.networks.made_up import bufr, report
 
 MISSING = -1e100
-
-
-def report(number: int = 461, **values: Any) -> dict[str, Any]:
-    return {
-        "blockNumber": 57, "stationNumber": number, "year": 2025, "month": 1, "day": 1, "hour": 6, "minute": 0,
-        "latitude": 30.7, "longitude": 111.3, "heightOfStationGroundAboveMeanSeaLevel": 133.0,
-        "airTemperature": 281.5, "dewpointTemperature": 279.0, "nonCoordinatePressure": 100_500.0,
-        "pressureReducedToMeanSeaLevel": 102_100.0, "windDirection": 90, "windSpeed": 3.0,
-        # present weather, sunshine twice, rain twice, four of extreme temperatures, wind and two gusts
-        "timePeriod": [-6, -1, -24, -6, -24, 0, 0, 0, 0, -10, -10, -60],
-        "totalPrecipitationOrTotalWaterEquivalent": [4.2, 11.0],
-    } | values  # fmt: skip
 
 
 @pytest.mark.parametrize("compressed", [False, True])
