@@ -20,6 +20,7 @@ from tasks.store.packing import round_field
 from tasks.variables import VARIABLES
 
 WIND = ("u10", "v10")
+TOGETHER = (("t2m", "d2m"), ("wind_speed",), ("sp",), ("msl",))  # what bounds each other; few fields in memory
 Block = dict[str, np.ndarray]  # variable -> (lead times, rows, cols)
 
 
@@ -38,6 +39,16 @@ def apply(
 
     applied: variable -> (step,), at which lead times. Some lead times are in memory at a time.
     """
+    digests: dict[str, list[str]] = {}
+    for together in TOGETHER:
+        digests |= _apply(uri, product, {n: c for n, c in corrections.items() if n in together}, applied)
+    return digests
+
+
+def _apply(
+    uri: str, product: Gridded, corrections: dict[str, Correction], applied: dict[str, np.ndarray]
+) -> dict[str, list[str]]:
+    """Of variables that are changed together."""
     fields = {n: _errors(product, n, made, applied[n]) for n, made in corrections.items()}
     names = changed(corrections, product.fields)
     with fast_codecs(uri):

@@ -107,13 +107,13 @@ def _product(rows: Pair, cols: Pair, up: Pair, shore: Pair) -> csr_array:
         up,
         shore,
     ]
-    nodes, shares = np.zeros((shape[0] * shape[1], 1), np.int64), np.ones((shape[0] * shape[1], 1), np.float32)
+    nodes, shares = np.zeros((shape[0] * shape[1], 1), np.int32), np.ones((shape[0] * shape[1], 1), np.float32)
     for low, share, count in wide:
         both = [0, 1] if count > 1 else [0]
-        nodes = np.concatenate([nodes * count + (low + i)[:, None] for i in both], axis=1)
+        nodes = np.concatenate([nodes * count + (low + i)[:, None].astype(np.int32) for i in both], axis=1)
         part = [1.0 - share, share] if count > 1 else [np.ones(len(share))]
         shares = np.concatenate([shares * w[:, None].astype(np.float32) for w in part], axis=1)
-    starts = np.arange(len(nodes) + 1) * nodes.shape[1]
+    starts = np.arange(0, nodes.size + 1, nodes.shape[1], dtype=np.int32 if nodes.size < 2**31 else np.int64)
     total = rows[2] * cols[2] * up[2] * shore[2]
     return csr_array((shares.ravel(), nodes.ravel(), starts), shape=(len(nodes), total))
 
