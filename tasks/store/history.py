@@ -71,7 +71,7 @@ def of_pairs(pairs: pd.DataFrame) -> pd.DataFrame:
 def believable(rows: pd.DataFrame) -> pd.DataFrame:
     """Rows whose observation is within FURTHEST of the forecast, the first guess of analyses' background check."""
     away = (rows["forecast"] - rows["observed"]).abs()
-    return rows[away <= rows["variable"].map(FURTHEST)].reset_index(drop=True)
+    return rows[away <= rows["variable"].map(FURTHEST).astype("float64")].reset_index(drop=True)
 
 
 def write_history(store: str, region: str, cycle: Cycle, rows: pd.DataFrame) -> None:
