@@ -80,7 +80,8 @@ def test_what_is_written_is_read_again(store: str) -> None:
     assert not has_history(store, "guangdong", "ifs")
 
 
-def test_cycles_come_in_order_and_the_newest_alone(store: str) -> None:
+def test_cycles_come_in_order_and_the_newest_alone(tmp_path: Path) -> None:
+    store = str(tmp_path)
     put(store, 2, 9, 1, 30, 5)
     assert values(store) == [300.0, 279.0, 275.0, 272.0, 271.0]
     assert values(store, 3) == [275.0, 272.0, 271.0]
@@ -101,7 +102,8 @@ def test_without_any_there_is_none(tmp_path: Path) -> None:
     assert not has_history(str(tmp_path), "hubei", "ifs")
 
 
-def test_a_cycle_that_is_written_again_replaces_itself_and_one_that_is_refused_leaves(store: str) -> None:
+def test_a_cycle_that_is_written_again_replaces_itself_and_one_that_is_refused_leaves(tmp_path: Path) -> None:
+    store = str(tmp_path)
     put(store, 1, 2)
     write_history(store, "hubei", cycle(1), rows(290.0))
     assert values(store) == [272.0, 290.0]
@@ -187,7 +189,7 @@ def _write(store: str, first: int) -> None:
 
 def test_two_runs_that_write_at_once_lose_nothing(tmp_path: Path) -> None:
     """Of different cycles, and of the same one."""
-    spawn = multiprocessing.get_context("fork")
+    spawn = multiprocessing.get_context("spawn")  # by now this process has threads
     writers = [spawn.Process(target=_write, args=(str(tmp_path), first)) for first in (1, 11)]
     for writer in writers:
         writer.start()
