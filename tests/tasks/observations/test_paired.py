@@ -1,0 +1,204 @@
+"""Tables of forecasts beside observations: what is read, and what is said of one that is none."""
+
+from __future__ import annotations
+
+import gzip
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from tasks.calibrate.rolling import rolling
+from tasks.errors import BadInput, UnreadableFile
+from tasks.observations.paired import NEEDS, is_paired, read_paired
+from tasks.store.history import COLUMNS
+
+
+def long(count: int = 4) -> pd.DataFrame:
+    """With all columns that are needed."""
+    at = np.arange(count)
+    return pd.DataFrame(
+        {
+            "station": [f"0{5700 + i}" for i in at], "latitude": 30.0 + 0.1 * at, "longitude": 112.0,
+            "time": "2026-03-01T06:00:00Z", "lead_hours": 6.0, "variable": "t2m", "forecast": 280.0 + at,
+            "observed": 279.5 + at,
+        }
+    )  # fmt: skip
+
+
+def short() -> pd.DataFrame:
+    """Of temperature alone, as archives have it."""
+    names = {"time": "time_utc", "lead_hours": "lead_h", "forecast": "forecast_K", "observed": "obs_K"}
+    return long().drop(columns="variable").rename(columns=names).assign(elevation_m=[5.0, 10.0, np.nan, 20.0])
+
+
+def written(folder: Path, table: pd.DataFrame, name: str = "pairs.csv") -> str:
+    file = folder / name
+    if name.endswith(".parquet"):
+        table.to_parquet(file)
+    else:
+        table.to_csv(file, index=False)
+    return str(file)
+
+
+def reason(folder: Path, table: pd.DataFrame, column: str = "") -> str:
+    """Why it is none."""
+    with pytest.raises(BadInput) as error:
+        read_paired(written(folder, table), column)
+    return str(error.value).removeprefix(f"{folder}/pairs.csv: ")
+
+
+def test_a_table_with_the_columns_of_the_history_is_read(tmp_path: Path) -> None:
+    table = long().assign(elevation=5.0, land=[1.0, 0.5, 0.0, np.nan], simple=281.0, remarks="none")
+    found = read_paired(written(tmp_path, table))
+    assert list(found) == list(COLUMNS)
+    for name in ("station", "latitude", "lead_hours", "variable", "forecast", "observed", "elevation", "simple"):
+        assert found[name].tolist() == table[name].tolist(), name
+    np.testing.assert_array_equal(found["land"], table["land"])
+    assert (found["time"] == pd.Timestamp("2026-03-01T06:00")).all()
+    assert found[["left_out", "own"]].isna().all(axis=None)
+
+
+def test_a_table_of_temperature_with_short_names_is_the_same_table(tmp_path: Path) -> None:
+    found = read_paired(written(tmp_path, short()))
+    whole = read_paired(written(tmp_path, long().assign(elevation=[5.0, 10.0, np.nan, 20.0])))
+    pd.testing.assert_frame_equal(found, whole)
+    assert set(found["variable"]) == {"t2m"}
+
+
+@pytest.mark.parametrize("form", [long, short])
+@pytest.mark.parametrize("name", ["a.csv.gz", "a.parquet", "A b.csv"])
+def test_compressed_and_parquet_are_read_as_plain_text_is(tmp_path: Path, name: str, form: object) -> None:
+    table = long() if form is long else short()
+    found = read_paired(written(tmp_path, table, name))
+    pd.testing.assert_frame_equal(found, read_paired(written(tmp_path, table)))
+
+
+def test_what_a_file_is_counts_and_not_its_name(tmp_path: Path) -> None:
+    """Compressed without the ending that says so."""
+    plain = Path(written(tmp_path, long()))
+    (tmp_path / "renamed.csv").write_bytes(gzip.compress(plain.read_bytes()))
+    pd.testing.assert_frame_equal(read_paired(str(tmp_path / "renamed.csv")), read_paired(str(plain)))
+
+
+@pytest.mark.parametrize(
+    ("name", "yes"),
+    [("a.csv", True), ("a.csv.gz", True), ("s3://b/a.parquet", True), ("a.txt", False), ("a.gz", False), ("a", False)],
+)
+def test_a_table_goes_by_its_name(name: str, yes: bool) -> None:
+    assert is_paired(name) is yes
+
+
+def test_names_of_stations_keep_their_zeros_and_numbers_become_names(tmp_path: Path) -> None:
+    assert read_paired(written(tmp_path, long()))["station"].tolist()[0] == "05700"
+    numbers = long().assign(station=[57001, 57002, 57003, 57004])
+    assert read_paired(written(tmp_path, numbers, "a.parquet"))["station"].tolist()[0] == "57001"
+
+
+@pytest.mark.parametrize("column", NEEDS)
+def test_a_column_that_is_lacking_is_named(tmp_path: Path, column: str) -> None:
+    assert reason(tmp_path, long().drop(columns=column)).startswith(f"has no column {column}; a table of pairs is CSV")
+
+
+def test_all_columns_that_are_lacking_are_named(tmp_path: Path) -> None:
+    assert reason(tmp_path, pd.DataFrame({"a": [1]})).startswith(f"has no column {', '.join(NEEDS)}; ")
+
+
+def test_variables_that_cannot_be_calibrated_are_named(tmp_path: Path) -> None:
+    table = long().assign(variable=["t2m", "tp", "rain", "sp"])
+    assert reason(tmp_path, table) == "has pairs of rain, tp; t2m, d2m, sp, msl, wind_speed can be calibrated"
+
+
+@pytest.mark.parametrize("time", ["yesterday", "2026-13-01T00:00Z", "1.3.2026"])
+def test_a_time_that_is_none_is_no_table(tmp_path: Path, time: str) -> None:
+    assert reason(tmp_path, long().assign(time=["2026-03-01", "2026-03-02", time, "2026-03-03"])).startswith(
+        "a column holds something else than it should ("
+    )
+
+
+@pytest.mark.parametrize("column", ["latitude", "lead_hours", "forecast", "observed"])
+def test_words_where_numbers_should_be_are_no_table(tmp_path: Path, column: str) -> None:
+    table = long().astype({column: object})
+    table.loc[2, column] = "many"
+    assert reason(tmp_path, table).startswith("a column holds something else than it should (")
+
+
+def test_times_are_utc_however_they_are_written(tmp_path: Path) -> None:
+    times = ["2026-03-01T06:00:00Z", "2026-03-01 06:00", "2026-03-01T14:00:00+08:00", "2026-03-01T06:00:00.000"]
+    found = read_paired(written(tmp_path, long().assign(time=times)))
+    assert set(found["time"]) == {pd.Timestamp("2026-03-01T06:00")}
+    aware = long().assign(time=pd.Timestamp("2026-03-01T14:00", tz="Asia/Shanghai"))
+    assert set(read_paired(written(tmp_path, aware, "a.parquet"))["time"]) == {pd.Timestamp("2026-03-01T06:00")}
+
+
+@pytest.mark.parametrize("form", ["long", "short"])
+def test_forecasts_of_another_column_are_those_that_are_read(tmp_path: Path, form: str) -> None:
+    table = (long() if form == "long" else short()).assign(other=281.25)
+    uri = written(tmp_path, table)
+    assert set(read_paired(uri, "other")["forecast"]) == {281.25}
+    assert set(read_paired(uri)["forecast"]) == {280.0, 281.0, 282.0, 283.0}
+
+
+def test_forecasts_may_be_in_another_column_alone(tmp_path: Path) -> None:
+    table = long().rename(columns={"forecast": "other"})
+    assert read_paired(written(tmp_path, table), "other")["forecast"].tolist() == [280.0, 281.0, 282.0, 283.0]
+
+
+def test_another_column_that_is_not_there_is_said_with_those_that_are(tmp_path: Path) -> None:
+    assert reason(tmp_path, long(), "other") == f"has no column other; it has {', '.join(NEEDS)}"
+
+
+def test_pairs_that_cannot_belong_together_are_left_out_and_of_nothing_else_there_is_no_table(tmp_path: Path) -> None:
+    celsius = long().assign(observed=[279.5, 7.0, np.nan, 282.5])
+    assert read_paired(written(tmp_path, celsius))["station"].tolist() == ["05700", "05703"]
+    assert reason(tmp_path, long().assign(observed=7.0)) == (
+        "holds no pair of a forecast and an observation that belong together"
+    )
+
+
+@pytest.mark.parametrize("rows", [0, 4])
+def test_a_table_without_a_single_whole_pair_is_none(tmp_path: Path, rows: int) -> None:
+    """Without rows, and without observations."""
+    assert reason(tmp_path, long(rows).assign(observed=np.nan)).startswith("holds no pair")
+
+
+def test_a_file_that_is_not_there_is_said_to_be_so(tmp_path: Path) -> None:
+    with pytest.raises(UnreadableFile, match="is not there"):
+        read_paired(str(tmp_path / "pairs.csv"))
+
+
+@pytest.mark.parametrize(
+    "data", [b"", b"PAR1", b"PAR1" + bytes(100), b"\x1f\x8b\x08", b"\xff\xfe\0\0\x80", b'a,b\n1,2\n"3,4,5\n6,7,8,9\n'],
+    ids=["empty", "cut parquet", "zeros", "cut gzip", "no text", "no table"],
+)  # fmt: skip
+def test_a_file_that_is_no_table_is_said_to_be_so(tmp_path: Path, data: bytes) -> None:
+    (tmp_path / "a.csv").write_bytes(data)
+    with pytest.raises(UnreadableFile, match="is no table that can be read"):
+        read_paired(str(tmp_path / "a.csv"))
+
+
+def test_a_compressed_file_that_is_cut_is_no_table(tmp_path: Path) -> None:
+    data = gzip.compress(long(400).to_csv(index=False).encode())
+    for length in (20, len(data) // 2, len(data) - 1):
+        (tmp_path / "a.csv.gz").write_bytes(data[:length])
+        with pytest.raises(UnreadableFile, match="is no table that can be read"):
+            read_paired(str(tmp_path / "a.csv.gz"))
+
+
+def test_a_compressed_file_that_is_damaged_is_no_table(tmp_path: Path) -> None:
+    data = gzip.compress(long(400).to_csv(index=False).encode())
+    for at in range(12, len(data), len(data) // 20):
+        (tmp_path / "a.csv.gz").write_bytes(data[:at] + bytes([data[at] ^ 0x55]) + data[at + 1 :])
+        with pytest.raises(UnreadableFile, match="is no table that can be read"):
+            read_paired(str(tmp_path / "a.csv.gz"))
+
+
+@pytest.mark.parametrize("column", NEEDS)
+def test_a_row_that_lacks_something_needed_is_no_pair(tmp_path: Path, column: str) -> None:
+    """Nobody can say where or when it is from; what reads the table next has no place for it."""
+    table = long(40).astype({column: object})
+    table.loc[3, column] = None
+    found = read_paired(written(tmp_path, table))
+    assert len(found) == 39
+    assert len(rolling(found)) == 39
