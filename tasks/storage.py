@@ -208,7 +208,7 @@ def write_json(uri: str, data: Any) -> None:
 def write_parquet(table: pd.DataFrame, uri: str) -> None:
     """Write a table as `write_bytes` does."""
     buffer = io.BytesIO()
-    table.to_parquet(buffer, index=False, compression="zstd")
+    table.to_parquet(buffer, index=False, compression="zstd", write_page_checksum=True)
     write_bytes(uri, buffer.getvalue())
 
 

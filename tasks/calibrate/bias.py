@@ -49,7 +49,8 @@ class Bias:
         old = there & (self.count >= 2)
         quick, lasting = np.maximum(1.0 / n, 1.0 / self.quick), np.maximum(1.0 / n, 1.0 / self.lasting)
         new = np.where(there, error - self.mean, 0.0)
-        limit = np.where(old, self.clip * self.deviation, np.inf)
+        deviation = self.deviation
+        limit = np.where(old & (deviation > 0), self.clip * deviation, np.inf)
         new = np.clip(new, -limit, limit)
         departure = np.where(old, forecast - self.level, 0.0)
         pairs = np.minimum(np.maximum(n - 1.0, 1.0), self.lasting)

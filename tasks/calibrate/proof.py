@@ -76,7 +76,7 @@ class Record:
         count = sums["count"].to_numpy(np.float64)
         drawn = resampled_rmse(sums[["raw", "corrected"]].to_numpy().T, count)
         low, high = interval(1.0 - drawn[:, 1] / np.maximum(drawn[:, 0], 1e-30))
-        rmse = {w: _digits(float(np.sqrt(sums[w].sum(min_count=len(sums)) / count.sum())))
+        rmse = {w: _digits(float(np.sqrt(found[w].to_numpy().sum() / count.sum())))
                 for w in ("raw", "corrected", "own", "simple")}  # fmt: skip
         gain = 1.0 - rmse["corrected"] / rmse["raw"] if rmse["raw"] else 0.0
         stations, times = (self._count(what, name, day) for what in ("station", "time"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -36,14 +37,12 @@ def rolling(pairs: pd.DataFrame, progress: Callable[[int, int], None] | None = N
     runs = sorted(begun.unique())
     of_run = pairs.groupby(begun.to_numpy(), sort=True).indices
     for i, start in enumerate(runs):
-        known = int(np.searchsorted(time, np.datetime64(start), side="right"))
-        while (
-            known > seen and ahead[known - 1] <= 0 and time[known - 1] == np.datetime64(start)
-        ):  # an analysis is no pair that it could have known
-            known -= 1
+        rows = of_run[start]
+        # an analysis is no pair that it could have known, nor is its observation in a pair of an earlier run
+        side: Literal["left", "right"] = "left" if (ahead[rows] <= 0).any() else "right"
+        known = int(np.searchsorted(time, np.datetime64(start), side=side))
         learner.add(pairs.iloc[seen:known], pd.Timestamp(start))
         seen = known
-        rows = of_run[start]
         found = pairs.iloc[rows]
         for name, mine in found.groupby("variable", sort=False).indices.items():
             if i % REFIT == 0:

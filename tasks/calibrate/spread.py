@@ -43,7 +43,7 @@ class Places:
         unit = [np.stack([np.cos(la) * np.cos(lo), np.cos(la) * np.sin(lo), np.sin(la)], axis=1) for la, lo in (
             (np.deg2rad(p.latitude), np.deg2rad(p.longitude)) for p in (self, other))]  # fmt: skip
         square = np.maximum(2.0 - 2.0 * (unit[0] @ unit[1].T), 0.0)  # of the chord
-        return np.asarray(1e-3 * EARTH_RADIUS * np.sqrt(square) * (1.0 + square / 24.0))
+        return np.asarray(1e-3 * EARTH_RADIUS * np.sqrt(square) * (1.0 + square / 24.0 + 3.0 * square**2 / 640.0))
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import zlib
 
 import pandas as pd
 
@@ -41,7 +42,7 @@ def read_paired(uri: str, column: str = "") -> pd.DataFrame:
         )
     except FileNotFoundError:
         raise UnreadableFile(f"{uri}: is not there; give a file of pairs, or its URI") from None
-    except (ValueError, OSError, EOFError, pd.errors.ParserError) as error:
+    except (ValueError, OSError, EOFError, zlib.error, pd.errors.ParserError) as error:
         raise UnreadableFile(f"{uri}: is no table that can be read ({error}); {FORMS}") from None
     if column and column not in raw:
         raise BadInput(f"{uri}: has no column {column}; it has {', '.join(map(str, raw))}")
@@ -52,11 +53,11 @@ def read_paired(uri: str, column: str = "") -> pd.DataFrame:
         rows["variable"] = "t2m"
     if lacking := [c for c in NEEDS if c not in rows]:
         raise BadInput(f"{uri}: has no column {', '.join(lacking)}; {FORMS}")
-    if unknown := sorted(set(rows["variable"].astype(str)) - set(FURTHEST)):
+    if unknown := sorted(set(rows["variable"].dropna().astype(str)) - set(FURTHEST)):
         raise BadInput(f"{uri}: has pairs of {', '.join(unknown)}; {', '.join(FURTHEST)} can be calibrated")
     try:
         rows["time"] = pd.to_datetime(rows["time"], utc=True, format="ISO8601").dt.tz_localize(None)
-        table = history_table(rows[[c for c in COLUMNS if c in rows]])
+        table = history_table(rows[[c for c in COLUMNS if c in rows]].dropna(subset=NEEDS))
     except (ValueError, TypeError) as error:
         raise BadInput(f"{uri}: a column holds something else than it should ({error}); {FORMS}") from None
     kept = believable(table)

@@ -11,16 +11,17 @@ from __future__ import annotations
 import io
 import logging
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 
 import numpy as np
 import pandas as pd
-from pyarrow import parquet
+from pyarrow import ArrowException, parquet
 
 from tasks.handover.candidates import Candidate, headline
 from tasks.handover.cycle import Cycle
-from tasks.storage import join, names_in, read_all, remove, write_parquet
+from tasks.storage import join, names_in, read_all, read_bytes, remove, write_parquet
 from tasks.store.paths import history_folder, history_uri
 
 log = logging.getLogger(__name__)
@@ -98,15 +99,25 @@ def read_history(
     names = names[-most:][::-1] if newest_first else names[-most:]
     for start in range(0, len(names), AT_ONCE):
         some = names[start : start + AT_ONCE]
-        for name, data in zip(some, read_all(join(folder, n) for n in some), strict=True):
+        for name, data in _contents(folder, some):
             try:
-                table = parquet.read_table(io.BytesIO(data), read_dictionary=NAMES)
+                table = parquet.read_table(io.BytesIO(data), read_dictionary=NAMES, page_checksum_verification=True)
                 yield table.to_pandas()[list(COLUMNS)]
-            except (ValueError, OSError, TypeError, KeyError) as error:
+            except (ArrowException, ValueError, OSError, TypeError, KeyError) as error:
                 log.warning(
                     "calibration: %s/%s is damaged and left out (%s); `finescale calibrate %s` writes it anew",
                     folder, name, str(error).splitlines()[0], region,
                 )  # fmt: skip
+
+
+def _contents(folder: str, names: list[str]) -> Iterator[tuple[str, bytes]]:
+    """Of files; what was removed since it was listed is left out."""
+    try:
+        yield from zip(names, read_all(join(folder, n) for n in names), strict=True)
+    except FileNotFoundError:
+        for name in names:
+            with suppress(FileNotFoundError):
+                yield name, read_bytes(join(folder, name))
 
 
 def has_history(store: str, region: str, source: str) -> bool:
@@ -119,5 +130,6 @@ def old_history(store: str, region: str, before: datetime) -> list[str]:
     root, old = join(store, region, "calibration"), []
     for source in names_in(root):
         until = Cycle(source=source, time=before).stamp
-        old += [join(root, source, n) for n in names_in(join(root, source)) if n.removesuffix(".parquet") < until]
+        names = (n for n in names_in(join(root, source)) if n.endswith(".parquet"))
+        old += [join(root, source, n) for n in names if n.removesuffix(".parquet") < until]
     return sorted(old)
