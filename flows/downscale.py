@@ -92,6 +92,7 @@ def resolve(
     spacing: float | None,
     scheduled: datetime | None = None,
     input_is: str | None = None,
+    rain_interval: str | None = None,
 ) -> Request:
     """Look up every name and file; the first that is wrong is an error, before anything is started."""
     wanted = regions.load(region)
@@ -99,6 +100,8 @@ def resolve(
         wanted = wanted.with_spacing(spacing)
     if input_is is not None:
         wanted = wanted.with_input_is(input_is)
+    if rain_interval is not None:
+        wanted = wanted.with_rain_interval(rain_interval)
     package = open_package(model or wanted.model)
     unknown = [v for v in wanted.variables if v not in package.variables]
     if unknown:
@@ -271,19 +274,20 @@ def downscale(
     observations: str | None = None,
     calibration: bool = True,
     input_is: str | None = None,
+    rain_interval: str | None = None,
 ) -> Outcome:
     """Make and publish one cycle's product; one that is published already and made alike is left as it is.
 
     `observations`: a file of them, instead of the region's sources. `refetch`: ask the source anew, for fields that
     have changed there, as preliminary ERA5 does. `queue`: of the GPU pool, in which its slabs wait. `calibration`:
     whether stations may correct it. `input_is`: `samples` or `means`, what the input's values are, where neither the
-    region nor the file says so.
+    region nor the file says so. `rain_interval`: what its rain covers, where the file does not say.
     """
     assert_clock()
     store = join(store or default_store())
     if observations is not None and not exists(observations):
         raise BadInput(f"{observations}: no such file of observations")
-    request = resolve(region, source, cycle, inputs, model, spacing, scheduled_for(), input_is)
+    request = resolve(region, source, cycle, inputs, model, spacing, scheduled_for(), input_is, rain_interval)
     assert_writable(store)
     # a folder of its own for every run: two of one cycle must not read each other's fields
     name = f"{request.cycle.source}-{request.cycle.stamp}" if request.cycle else "file"

@@ -1,10 +1,9 @@
-"""The table of variables: how inputs name them, what they may hold, how products describe them."""
+"""The table of variables: what they may hold, how products describe them. How files name them is in `tasks.names`."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from models.constants import KELVIN
 from tasks.errors import UnknownVariable
 
 
@@ -19,7 +18,6 @@ class Variable:
 
     name: str
     param: str  # short name in ECMWF's indices
-    param_ids: tuple[int, ...]
     units: str
     standard_name: str
     long_name: str
@@ -28,7 +26,6 @@ class Variable:
     jump: float
     amount: bool = False  # a sum over time: regridded conservatively, never below zero
     component: str = ""  # u or v: changes sign across a pole
-    aliases: tuple[str, ...] = ()
 
 
 # Largest step between neighbours in global 0.25 degree fields: IFS 2025-01-15 (two runs), 2026-07-16 (rain, 24 h), HRES
@@ -41,67 +38,32 @@ VARIABLES: dict[str, Variable] = {
     v.name: v
     for v in (
         Variable(
-            "t2m", "2t", (167,), "K", "air_temperature", "2 metre temperature", 173.0, 335.0, 60.0,
-            aliases=("2t", "t2", "tas"),
+            "t2m", "2t", "K", "air_temperature", "2 metre temperature", 173.0, 335.0, 60.0,
         ),
         Variable(
-            "d2m", "2d", (168,), "K", "dew_point_temperature", "2 metre dewpoint temperature", 150.0, 315.0, 65.0,
-            aliases=("2d",),
+            "d2m", "2d", "K", "dew_point_temperature", "2 metre dewpoint temperature", 150.0, 315.0, 65.0,
         ),
         Variable(
-            "u10", "10u", (165,), "m s-1", "eastward_wind", "10 metre U wind component", -100.0, 100.0, 40.0,
-            component="u", aliases=("10u",),
+            "u10", "10u", "m s-1", "eastward_wind", "10 metre U wind component", -100.0, 100.0, 40.0,
+            component="u",
         ),
         Variable(
-            "v10", "10v", (166,), "m s-1", "northward_wind", "10 metre V wind component", -100.0, 100.0, 40.0,
-            component="v", aliases=("10v",),
+            "v10", "10v", "m s-1", "northward_wind", "10 metre V wind component", -100.0, 100.0, 40.0,
+            component="v",
         ),
         Variable(
-            "sp", "sp", (134,), "Pa", "surface_air_pressure", "Surface pressure", 30000.0, 111000.0, 51000.0,
+            "sp", "sp", "Pa", "surface_air_pressure", "Surface pressure", 30000.0, 111000.0, 51000.0,
         ),
         Variable(
-            "msl", "msl", (151,), "Pa", "air_pressure_at_mean_sea_level", "Mean sea level pressure",
-            85000.0, 111000.0, 5000.0, aliases=("prmsl",),
+            "msl", "msl", "Pa", "air_pressure_at_mean_sea_level", "Mean sea level pressure",
+            85000.0, 111000.0, 5000.0,
         ),
         Variable(
-            "tp", "tp", (228, 228228), "m", "lwe_thickness_of_precipitation_amount",
+            "tp", "tp", "m", "lwe_thickness_of_precipitation_amount",
             "Total precipitation since the previous lead time", 0.0, 3.0, 1.0, amount=True,
         ),
     )
 }  # fmt: skip
-
-_BY_PARAM_ID = {i: v for v in VARIABLES.values() for i in v.param_ids}
-_BY_NAME = {n: v for v in VARIABLES.values() for n in (v.name, *v.aliases)}
-
-# unit as written in files -> (unit here, factor, offset)
-CONVERSIONS: dict[str, tuple[str, float, float]] = {
-    "K": ("K", 1.0, 0.0),
-    "kelvin": ("K", 1.0, 0.0),
-    "degC": ("K", 1.0, KELVIN),
-    "celsius": ("K", 1.0, KELVIN),
-    "°C": ("K", 1.0, KELVIN),
-    "C": ("K", 1.0, KELVIN),
-    "Pa": ("Pa", 1.0, 0.0),
-    "hPa": ("Pa", 100.0, 0.0),
-    "mbar": ("Pa", 100.0, 0.0),
-    "m": ("m", 1.0, 0.0),
-    "mm": ("m", 1e-3, 0.0),
-    "kg m-2": ("m", 1e-3, 0.0),
-    "kg m**-2": ("m", 1e-3, 0.0),
-    "m s-1": ("m s-1", 1.0, 0.0),
-    "m s**-1": ("m s-1", 1.0, 0.0),
-    "m/s": ("m s-1", 1.0, 0.0),
-}
-
-
-def by_param_id(param_id: int) -> Variable | None:
-    """The variable of an ECMWF paramId, or None if it is not ours."""
-    return _BY_PARAM_ID.get(param_id)
-
-
-def by_name(name: str) -> Variable | None:
-    """The variable of a NetCDF or Zarr name, or None if it is not ours."""
-    return _BY_NAME.get(name)
 
 
 def known(names: list[str]) -> list[Variable]:

@@ -25,6 +25,10 @@ def field(
     input_is: Annotated[
         str | None, typer.Option(help="samples (at its points) or means (over its cells); default: as it says.")
     ] = None,
+    rain_interval: Annotated[
+        str | None,
+        typer.Option(help="What the input's rain covers, if it does not say: 1h, 6h ..., start, day or step."),
+    ] = None,
 ) -> None:
     """Super-resolve a file on its own whole domain, global ones with the wrap-around included."""
     show_steps()
@@ -35,8 +39,12 @@ def field(
         names = [v.strip() for v in variables.split(",")] if variables else None
         report = super_resolve_file(
             input, output, scale=scale, spacing=spacing, like=like, variables=names, terrain=terrain, method=method,
-            model=model, input_is=input_is,
+            model=model, input_is=input_is, rain_interval=rain_interval,
         )  # fmt: skip
     typer.echo(f"{report.output}: {', '.join(report.variables)}; {report.lead_times} times; {report.target}")
+    if report.intervals:
+        typer.echo(f"rain's intervals are by {report.intervals}")
+    if report.others:
+        typer.echo(f"not used: {', '.join(report.others)}")
     typer.echo(f"scale {report.scale[0]:g} x {report.scale[1]:g} from {report.coarse}")
     typer.echo(f"{time.monotonic() - began:.1f} s")

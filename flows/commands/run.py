@@ -31,6 +31,10 @@ def run(
     input_is: Annotated[
         str | None, typer.Option(help="What the input's values are, samples or means; default: as source or file says.")
     ] = None,
+    rain_interval: Annotated[
+        str | None,
+        typer.Option(help="What the input's rain covers, if it does not say: 1h, 6h ..., start, day or step."),
+    ] = None,
     calibration: Annotated[
         bool, typer.Option("--calibration/--no-calibration", help="Whether stations may correct it.")
     ] = True,
@@ -43,12 +47,13 @@ def run(
         from flows.server.orchestrator import assert_prefect_usable
 
         # a wrong name should not cost Prefect's start
-        request = resolve(region, source, cycle, input, model, spacing, input_is=input_is)
+        request = resolve(region, source, cycle, input, model, spacing, input_is=input_is, rain_interval=rain_interval)
         assert_prefect_usable()
         chosen = request.cycle.stamp if request.cycle else None
         outcome = downscale(
             region=region, source=source, cycle=chosen, inputs=input, store=store, model=model, spacing=spacing,
             force=force, observations=observations, calibration=calibration, input_is=input_is,
+            rain_interval=rain_interval,
         )  # fmt: skip
         total = time.monotonic() - began
     if outcome.made:

@@ -24,6 +24,9 @@ def verify(
     stations: Annotated[str | None, typer.Option(help="With --grid: file of observations.")] = None,
     coarse: Annotated[str | None, typer.Option(help="With --grid: the coarser file it was made from.")] = None,
     terrain: Annotated[str | None, typer.Option(help="With --grid: file of heights.")] = None,
+    rain_interval: Annotated[
+        str | None, typer.Option(help="With --grid: what its rain covers: 1h, 6h ..., start, day or step.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Score published products, or any gridded file, against stations, beside interpolation of the same input."""
@@ -34,15 +37,17 @@ def verify(
         if (region is None) == (grid is None) or (grid is None) != (stations is None):
             raise BadInput("give a region, or --grid FILE with --stations FILE")
         if grid is not None and stations is not None:
-            _file(grid, stations, coarse, terrain, as_json)
+            _file(grid, stations, coarse, terrain, rain_interval, as_json)
         elif region is not None:
             _region(region, source, cycle, observations, store, as_json)
 
 
-def _file(grid: str, stations: str, coarse: str | None, terrain: str | None, as_json: bool) -> None:
+def _file(
+    grid: str, stations: str, coarse: str | None, terrain: str | None, rain_interval: str | None, as_json: bool
+) -> None:
     from flows.products.verify_file import verify_file
 
-    found = verify_file(grid, stations, coarse, terrain)
+    found = verify_file(grid, stations, coarse, terrain, rain_interval)
     if as_json:
         typer.echo(found.model_dump_json(indent=2))
     else:

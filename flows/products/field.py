@@ -25,8 +25,10 @@ from tasks.grids.grid import Grid, lattice
 from tasks.grids.regrid import covers
 from tasks.handover.cycle import ATTRIBUTION
 from tasks.handover.prepared import Prepared, keep
+from tasks.prepare.amounts import parse_rule
 from tasks.prepare.assemble import Assembled, assemble
 from tasks.prepare.decode import grid_of, scanned
+from tasks.prepare.fields import Rule
 from tasks.prepare.operators import operator_of, sampling_of
 from tasks.prepare.terrain import static_fields
 from tasks.store.product import describe, operator_attributes
@@ -46,6 +48,8 @@ class FieldReport:
     variables: list[str]
     lead_times: int
     scale: tuple[float, float]
+    intervals: str  # what says which time an amount covers; empty where nothing does, or where there is none
+    others: list[str]  # what else the input holds
 
 
 def parse_scale(text: str) -> tuple[float, float]:
@@ -107,13 +111,13 @@ def target_grid(coarse: Grid, scale: str | None, spacing: float | None, like: st
 
 
 @contextmanager
-def _read(path: str, variables: list[str] | None) -> Iterator[tuple[Assembled, xr.Dataset]]:
+def _read(path: str, variables: list[str] | None, rule: Rule | None) -> Iterator[tuple[Assembled, xr.Dataset]]:
     """What a file holds, and its fields, which lie in a scratch store in $TMPDIR meanwhile."""
     wanted = variables or list(VARIABLES)
     known(wanted)
     local_files([path])
-    with TemporaryDirectory(prefix="finescale-") as folder, scanned([Path(path)], set(wanted)) as headers:
-        assembled = assemble(headers, lambda grid: grid, wanted, variables or [])
+    with TemporaryDirectory(prefix="finescale-") as folder, scanned([Path(path)], set(wanted)) as scan:
+        assembled = assemble(scan, lambda grid: grid, wanted, variables or [], rule)
         yield assembled, keep(assembled.coordinates(), assembled.variables, assembled.series(), f"{folder}/input.zarr")
 
 
@@ -179,6 +183,7 @@ def super_resolve_file(
     method: str = "inr",
     model: str = "inr-hres",
     input_is: str | None = None,
+    rain_interval: str | None = None,
 ) -> FieldReport:
     """Read `source`, evaluate it on the grid asked for, write `output` (.nc or .zarr)."""
     if Path(output).suffix not in SUFFIXES:
@@ -186,11 +191,12 @@ def super_resolve_file(
     if not Path(output).parent.is_dir():
         raise StoreNotWritable(f"{output}: cannot be written, {Path(output).parent} is not a folder")
     sampling_of(input_is)  # before anything is read
+    rule = parse_rule(rain_interval)
     if scale is not None:
         parse_scale(scale)
     package = open_package(model) if method == "inr" else None
     interpolator = None if package is not None else interpolation(method)
-    with _read(source, variables) as (assembled, fields):
+    with _read(source, variables, rule) as (assembled, fields):
         target = target_grid(assembled.grid, scale, spacing, like)
         operator = operator_of(assembled.origin, assembled.grid.dlat, assembled.means, sampling_of(input_is))
         relief = static_fields(Path(terrain), assembled.grid, target, target, operator) if terrain else None
@@ -214,4 +220,7 @@ def super_resolve_file(
         ds.attrs = {}
         _write(_describe(ds, assembled, made_with, operator), Path(output))
         names = [str(n) for n in ds.data_vars if n in VARIABLES]
-        return FieldReport(output, assembled.grid, target, names, ds.sizes["step"], plan.scale)
+        evidence = ", ".join(c.evidence for c in assembled.covered.values() if c.evidence)
+        return FieldReport(
+            output, assembled.grid, target, names, ds.sizes["step"], plan.scale, evidence, assembled.others
+        )

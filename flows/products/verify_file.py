@@ -12,8 +12,10 @@ from tasks.grids.gridded import Gridded
 from tasks.handover.scorecard import Verification
 from tasks.observations.networks.files import read_observations
 from tasks.observations.quality import quality_control
+from tasks.prepare.amounts import parse_rule
 from tasks.prepare.assemble import assemble
 from tasks.prepare.decode import scanned
+from tasks.prepare.fields import Rule
 from tasks.prepare.operators import operator_of
 from tasks.prepare.terrain import static_fields
 from tasks.storage import exists, is_remote, join
@@ -34,10 +36,10 @@ def _is_product(uri: str) -> bool:
     )
 
 
-def read_fields(file: str) -> tuple[Gridded, Operator]:
+def read_fields(file: str, rule: Rule | None = None) -> tuple[Gridded, Operator]:
     """Fields of any file that finescale reads, whole, and what their values are."""
-    with scanned([Path(file)], set(VARIABLES)) as headers:
-        assembled = assemble(headers, lambda grid: grid, list(VARIABLES), [])
+    with scanned([Path(file)], set(VARIABLES)) as scan:
+        assembled = assemble(scan, lambda grid: grid, list(VARIABLES), [], rule)
         if not assembled.dated:
             raise BadInput(f"{file}: does not say of what time it is; add a coordinate `time`")
         return Gridded(assembled.load(), assembled.grid), operator_of(
@@ -45,13 +47,15 @@ def read_fields(file: str) -> tuple[Gridded, Operator]:
         )
 
 
-def verify_file(grid: str, stations: str, coarse: str | None = None, terrain: str | None = None) -> Verification:
+def verify_file(
+    grid: str, stations: str, coarse: str | None = None, terrain: str | None = None, rain_interval: str | None = None
+) -> Verification:
     """Scores of a product or of any latitude-longitude file, beside those of a coarser one where that is given.
 
     `terrain`: heights for both, without which nothing is brought to a station's height. BadInput if a file cannot be
     read or nothing matches.
     """
-    calibration = None
+    calibration, rule = None, parse_rule(rain_interval)
     if _is_product(grid):
         calibration = open_calibration(grid)
         fine, below = open_product(grid), open_input(grid)
@@ -59,9 +63,9 @@ def verify_file(grid: str, stations: str, coarse: str | None = None, terrain: st
     elif is_remote(grid):
         raise BadInput(f"{grid}: of what lies in object stores only finescale's products are read; fetch the file")
     else:
-        (fine, operator), below = read_fields(grid), None
+        (fine, operator), below = read_fields(grid, rule), None
     if coarse is not None:
-        below, operator = read_fields(coarse)
+        below, operator = read_fields(coarse, rule)
     if terrain is not None:
         fine, below = on_terrain(terrain, fine, below, operator)
     elif fine.height is None:

@@ -15,6 +15,7 @@ from tasks.grib.layout import AGAIN, read_layout, read_values
 from tasks.grib.walk import BEGIN, walk
 from tasks.grids.box import Box
 from tasks.grids.grid import Grid
+from tasks.units import AS_IT_IS
 from tasks.variables import Variable
 
 MILLIDEGREE = 1.1e-3  # GRIB 1 writes coordinates in 0.001 degree
@@ -58,7 +59,7 @@ def _identify(message: GRIBMessage, asked: Asked, label: str, values: bool) -> t
     except BadInput as error:
         raise IncompleteDownload(str(error)) from None
     _assert_covers(layout.grid, asked.area, label)
-    if values and not np.isfinite(read_values(message, layout, label)).all():
+    if values and not np.isfinite(read_values(message, layout, label, AS_IT_IS)).all():
         raise IncompleteDownload(f"{label}: some values are missing")
     return variable, int(hour), header.expver
 

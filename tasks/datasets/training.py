@@ -185,8 +185,8 @@ def training_sets(folder: Path) -> dict[str, xr.Dataset]:
 
 def read_messages(path: Path) -> xr.Dataset:
     """Our variables of a GRIB file by valid time, in the units and names of the pipeline."""
-    with scanned([path], set(VARIABLES)) as headers:
-        loaded = assemble(headers, lambda grid: grid, list(VARIABLES), []).load()
+    with scanned([path], set(VARIABLES)) as scan:
+        loaded = assemble(scan, lambda grid: grid, list(VARIABLES), []).load()
     fields = loaded[[n for n in VARIABLES if n in loaded]].reset_coords(drop=True)
     return east_of_dateline(fields.rename(step="time").drop_vars("time"))
 

@@ -9,14 +9,20 @@ import eccodes
 from eccodes.highlevel.message import GRIBMessage
 
 from tasks.errors import FinescaleError
-from tasks.variables import Variable, by_param_id
+from tasks.names import WMO_UNITS, by_level, by_param_id, by_wmo
+from tasks.variables import Variable
 
 SURFACE_LEVELS = {"surface", "meanSea", "heightAboveGround"}
+SUMS, MEANS = {"accum", "diff"}, {"avg", "avgd", "avgfc"}  # step types of ecCodes: what a field is of its steps
+MONTHLY = {"moda", "edmo", "mnth", "wamo"}  # streams of ECMWF that hold means over a month
 
 
 @dataclass(frozen=True)
 class Header:
-    """One message's identity. `start`..`valid`: interval of an amount; both equal for an instant. Times are UTC."""
+    """One message's identity. Times are UTC.
+
+    `start`..`valid`: interval of an amount; both equal for an instant. `start` is None for an amount that does not say.
+    """
 
     param_id: int
     short_name: str
@@ -24,12 +30,15 @@ class Header:
     level_type: str
     level: int
     init: datetime
-    start: datetime
+    start: datetime | None
     valid: datetime
     grib_class: str  # od, ea, ...; empty where the centre has none
     grib_type: str  # an, fc, ...
     expver: str
     member: int  # 0: not of an ensemble, or its control
+    units: str  # as ecCodes names them
+    step_type: str  # instant, accum, avg, ...
+    monthly: bool  # of a month, whose first day is `valid`
 
     @property
     def lead(self) -> timedelta:
@@ -50,26 +59,55 @@ class Header:
 def read_header(message: GRIBMessage, fault: type[FinescaleError], label: str, remedy: str) -> Header:
     """The header of a message; `fault` where a key does not decode or times contradict each other."""
     try:
-        param_id = int(message["paramId"])
-        variable = by_param_id(param_id)
+        param_id, short_name = int(message["paramId"]), str(message["shortName"])
+        level_type, level = str(message["typeOfLevel"]), int(message.get("level", 0))
+        step_type = _text(message, "stepType")
+        variable = by_param_id(param_id) or by_level(short_name, level_type, level) or _by_wmo(message)
         init, valid = _time(message, "data"), _time(message, "validity")
-        start = valid
-        if variable is not None and variable.amount:
-            message["stepUnits"] = 1  # hours
-            start = init + timedelta(hours=int(message["startStep"]))
+        start: datetime | None = valid
+        monthly = _text(message, "stream") in MONTHLY
+        if monthly:
+            start = valid = init
+        elif variable is not None and variable.amount:
+            start = _start(message, init, valid, step_type)
         header = Header(
-            param_id=param_id, short_name=str(message["shortName"]), variable=variable,
-            level_type=str(message["typeOfLevel"]), level=int(message.get("level", 0)), init=init, start=start,
-            valid=valid, grib_class=_text(message, "class"), grib_type=_text(message, "type"),
+            param_id=param_id, short_name=short_name, variable=variable, level_type=level_type, level=level,
+            init=init, start=start, valid=valid, grib_class=_text(message, "class"), grib_type=_text(message, "type"),
             expver=_text(message, "expver"), member=int(message.get("perturbationNumber", 0)),
+            units=_units(message, variable), step_type=step_type, monthly=monthly,
         )  # fmt: skip
     except (eccodes.CodesInternalError, KeyError, ValueError) as error:
         raise fault(f"{label}: header does not decode ({error}); {remedy}") from None
-    if not init <= start <= valid:
+    if not init <= (start or valid) <= valid:
         raise fault(
             f"{label}: valid from {start:%Y-%m-%dT%H} to {valid:%Y-%m-%dT%H}, initial time {init:%Y-%m-%dT%H}; {remedy}"
         )
     return header
+
+
+def _start(message: GRIBMessage, init: datetime, valid: datetime, step_type: str) -> datetime | None:
+    """When the interval of an amount begins; None where the message is of one instant after the start."""
+    message["stepUnits"] = 0  # minutes: lead times need not be whole hours
+    start = init + timedelta(minutes=message.get("startStep", ktype=int))
+    whole = step_type in SUMS | MEANS or valid == init
+    return start if whole and (start < valid or valid == init) else None
+
+
+def _units(message: GRIBMessage, variable: Variable | None) -> str:
+    """Of the values; by WMO's table where ecCodes does not know the parameter."""
+    units = str(message.get("units", "unknown"))
+    if units not in ("unknown", "~") or variable is None:
+        return units
+    key = message.get("parameterCategory", -1, ktype=int), message.get("parameterNumber", -1, ktype=int)
+    return WMO_UNITS.get(key, variable.units)
+
+
+def _by_wmo(message: GRIBMessage) -> Variable | None:
+    """Of a GRIB2 message that ecCodes has no name for."""
+    if int(message["edition"]) != 2 or int(message["discipline"]) != 0:
+        return None
+    keys = "parameterCategory", "parameterNumber", "typeOfFirstFixedSurface", "level"
+    return by_wmo(*(message.get(key, -1, ktype=int) for key in keys))
 
 
 def _text(message: GRIBMessage, key: str) -> str:

@@ -10,10 +10,10 @@ from eccodes.highlevel.message import GRIBMessage
 
 from tasks.errors import CorruptField, FinescaleError, UnreadableFile
 from tasks.grids.grid import Canonical, canonical
+from tasks.units import Conversion
 
 AGAIN = "fetch the file again"
 MISSING = 1e20
-KG_PER_M2 = 228228  # paramId of total precipitation in kg m-2, where 228 is in m
 
 
 @lru_cache(maxsize=16)
@@ -72,15 +72,13 @@ def read_layout(message: GRIBMessage, label: str) -> Canonical:
         raise CorruptField(f"{label}: header does not decode ({error}); {AGAIN}") from None
 
 
-def read_values(message: GRIBMessage, layout: Canonical, label: str) -> np.ndarray:
+def read_values(message: GRIBMessage, layout: Canonical, label: str, convert: Conversion) -> np.ndarray:
     """A message's values (rows, cols) float32 in the table's unit, NaN where missing; CorruptField if undecodable."""
     flat, shape = decode_values(message, CorruptField, label, AGAIN)
     consecutive = message["jPointsAreConsecutive"]
     values = layout(flat.reshape(shape[::-1]).T if consecutive else flat.reshape(shape))
     values[values >= MISSING] = np.nan
-    if message["paramId"] == KG_PER_M2:
-        values = values / 1000.0
-    return values.astype(np.float32)
+    return convert(values)
 
 
 def decode_values(

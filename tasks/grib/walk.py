@@ -11,6 +11,7 @@ import eccodes
 from eccodes.highlevel.message import GRIBMessage
 
 from tasks.errors import FinescaleError
+from tasks.grib.fields import count_fields, read_field
 
 ARCHIVE_BLOCK = 120  # bytes: ECMWF's archive fills each GRIB 1 message with zeros to a multiple of this
 BEGIN, END = b"GRIB", b"7777"
@@ -22,11 +23,15 @@ eccodes.codes_context_set_logging(_NOWHERE)
 
 @dataclass(frozen=True)
 class Placed:
-    """A message and where it lies: `number` counts from 1, `offset` and `length` are bytes of the file."""
+    """A message and where it lies: `number` counts from 1, `offset` and `length` are bytes of the file.
+
+    Of a GRIB2 message with several fields each is a message here; `field` counts them from 0, None where there is one.
+    """
 
     number: int
     offset: int
     length: int
+    field: int | None
     message: GRIBMessage
 
 
@@ -37,9 +42,9 @@ def is_grib(path: Path) -> bool:
 
 
 def walk(path: Path, fault: type[FinescaleError], what: str = "") -> Iterator[Placed]:
-    """Every message of a file; `fault`, naming it `what` (default: its name), on bytes of none and on a cut message."""
+    """Every field of a file; `fault`, naming it `what` (default: its name), on bytes of none and on a cut message."""
     size, expected, number, what = path.stat().st_size, 0, 0, what or path.name
-    with eccodes.FileReader(path) as reader:
+    with eccodes.FileReader(path) as reader, path.open("rb") as file:
         while expected < size:
             number += 1
             try:
@@ -55,7 +60,12 @@ def walk(path: Path, fault: type[FinescaleError], what: str = "") -> Iterator[Pl
                 ) from None
             _assert_padding(path, expected, offset, fault, what)
             expected = offset + length
-            yield Placed(number, offset, length, message)
+            count = count_fields(file, offset, length)
+            if count == 1:
+                yield Placed(number, offset, length, None, message)
+                continue
+            for field in range(count):
+                yield Placed(number, offset, length, field, _message(read_field(file, offset, length, field)))
 
 
 def _assert_padding(path: Path, start: int, stop: int, fault: type[FinescaleError], what: str) -> None:
@@ -71,11 +81,17 @@ def _assert_padding(path: Path, start: int, stop: int, fault: type[FinescaleErro
             raise fault(f"{what}: bytes {start}..{stop} are not GRIB; fetch the file again")
 
 
-def message_at(path: Path, offset: int, length: int) -> GRIBMessage:
+def message_at(path: Path, offset: int, length: int, field: int | None) -> GRIBMessage:
     """The message at a place that `walk` found."""
     with path.open("rb") as file:
+        if field is not None:
+            return _message(read_field(file, offset, length, field))
         file.seek(offset)
-        return GRIBMessage(eccodes.codes_new_from_message(file.read(length)))
+        return _message(file.read(length))
+
+
+def _message(data: bytes) -> GRIBMessage:
+    return GRIBMessage(eccodes.codes_new_from_message(data))
 
 
 def message_of(data: bytes, length: int, fault: type[FinescaleError], label: str, remedy: str) -> GRIBMessage:

@@ -21,6 +21,7 @@ from tasks.grids.grid import Grid, lattice
 from tasks.grids.regrid import clip_to, covers
 from tasks.handover.cycle import Cycle
 from tasks.handover.prepared import Prepared, PreparedInfo, StaticFields
+from tasks.prepare.amounts import parse_rule
 from tasks.prepare.assemble import Assembled, assemble
 from tasks.prepare.decode import scanned
 from tasks.prepare.operators import operator_of
@@ -71,9 +72,9 @@ def opened(files: list[str], region: Region, halo: int) -> Iterator[Assembled]:
     BadInput where the files do not say of what time.
     """
     assert region.required is not None
-    with scanned([Path(file) for file in files], set(region.variables)) as headers:
+    with scanned([Path(file) for file in files], set(region.variables)) as scan:
         target_of = partial(input_grid, region, halo=halo)
-        assembled = assemble(headers, target_of, list(region.variables), region.required)
+        assembled = assemble(scan, target_of, list(region.variables), region.required, parse_rule(region.rain_interval))
         if not assembled.dated:
             names = ", ".join(Path(f).name for f in files)
             raise BadInput(f"{names}: does not say of what time it is; add a scalar coordinate `time`")

@@ -5,7 +5,8 @@ Whatever headers alone can say is said before anything is decoded.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+import logging
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -13,24 +14,17 @@ from functools import partial
 import numpy as np
 import xarray as xr
 
-from tasks.errors import BadInput, CorruptField, MissingField, MixedCycles
+from tasks.errors import BadInput, MissingField, MixedCycles, UnreadableFile
 from tasks.grids.grid import Grid
 from tasks.grids.regrid import is_averaged, regrid
 from tasks.parallel import in_order
-from tasks.prepare.checks import AMOUNT_NOISE, assert_complete, assert_physical, assert_smooth
-from tasks.prepare.fields import FieldHeader
+from tasks.prepare.amounts import Covered, Messages, amounts, chosen, course, covered
+from tasks.prepare.checks import assert_complete, assert_physical, assert_smooth
+from tasks.prepare.decode import Scan
+from tasks.prepare.fields import FieldHeader, Rule
 from tasks.variables import VARIABLES
 
-# of one variable: valid time -> the messages of it, two if a file was handed in twice; none where it is zero by nature
-Messages = dict[datetime, list[FieldHeader]]
-
-
-@dataclass(frozen=True)
-class Interval:
-    """What an amount covers: from `start` to its valid time. `differenced`: less the accumulation before it."""
-
-    start: datetime
-    differenced: bool
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -46,6 +40,8 @@ class Assembled:
     absent: list[str]
     analysis: bool  # a time series, not a forecast
     dated: bool  # False: the input does not say when
+    covered: dict[str, Covered]  # by name of an amount: its intervals
+    others: list[str]  # what else the input holds
 
     @property
     def variables(self) -> list[str]:
@@ -74,10 +70,10 @@ class Assembled:
             "valid_time": ("step", start + steps),
         }
         ds = xr.Dataset(coords=coords)
-        for name, messages in self.messages.items():
-            if VARIABLES[name].amount:
-                found = _intervals(messages, self.analysis)
-                bounds = [[_nanoseconds(i.start - self.init), _nanoseconds(v - self.init)] for v, i in found.items()]
+        for name in self.messages:
+            if name in self.covered and (intervals := self.covered[name].intervals) is not None:
+                pairs = ((i.start - self.init, i.end - self.init) for i in intervals.values())
+                bounds = [[_nanoseconds(start), _nanoseconds(end)] for start, end in pairs]
                 ds["step_bounds"] = (("step", "bounds"), np.array(bounds))
         return ds
 
@@ -92,7 +88,7 @@ class Assembled:
         decoded = in_order(calls)
         for name, messages in self.messages.items():
             fields = (next(decoded) for _ in messages)
-            yield name, _amounts(name, messages, fields, self.analysis) if VARIABLES[name].amount else fields
+            yield name, amounts(name, messages, fields, self.covered[name]) if name in self.covered else fields
 
     def load(self) -> xr.Dataset:
         """All of it in memory: fields (step, latitude, longitude) float32."""
@@ -128,48 +124,6 @@ def _checked(header: FieldHeader, grid: Grid) -> np.ndarray:
         values = regrid(values, field.grid, grid, conservative=header.variable.amount)
     assert_complete(field, values, grid)
     return values
-
-
-def _spacing(valids: list[datetime], i: int) -> timedelta:
-    """Time since the one before; of the first one, time to the next; of a single one unknown, zero."""
-    if len(valids) < 2:
-        return timedelta(0)
-    return valids[i] - valids[i - 1] if i else valids[1] - valids[0]
-
-
-def _intervals(messages: Messages, analysis: bool) -> dict[datetime, Interval]:
-    """Accumulations from one start are differenced; separate intervals stay as they are. Valid times rise."""
-    out: dict[datetime, Interval] = {}
-    valids = sorted(messages)
-    before: tuple[datetime, datetime] | None = None  # valid, start of the accumulation
-    for i, valid in enumerate(valids):
-        start = messages[valid][0].start if messages[valid] else valid
-        if before is not None and before[1] == start:
-            out[valid] = Interval(before[0], differenced=True)
-        elif analysis and start == valid:  # a time series that does not say how long: since the time before
-            out[valid] = Interval(valid - _spacing(valids, i), differenced=False)
-        else:
-            out[valid] = Interval(start, differenced=False)
-        before = valid, start
-    return out
-
-
-def _amounts(name: str, messages: Messages, fields: Iterable[np.ndarray], analysis: bool) -> Iterator[np.ndarray]:
-    """Amounts since the previous lead time, never below zero; CorruptField where an accumulation falls."""
-    before: tuple[datetime, np.ndarray] | None = None
-    for (valid, interval), accumulated in zip(_intervals(messages, analysis).items(), fields, strict=True):
-        values = accumulated
-        if interval.differenced:
-            assert before is not None
-            values = accumulated - before[1]
-            if float(values.min()) < AMOUNT_NOISE:
-                raise CorruptField(
-                    f"{messages[valid][0].label}: {name} accumulated to {valid:%Y-%m-%dT%H} is "
-                    f"{-float(values.min()):.3g} m below that to {before[0]:%Y-%m-%dT%H}; one of the two messages is "
-                    "wrong: fetch them again"
-                )
-        yield np.maximum(values, 0.0)
-        before = valid, accumulated
 
 
 def _lead(valid: datetime, init: datetime) -> str:
@@ -212,24 +166,65 @@ def _target(headers: list[FieldHeader], target_of: Callable[[Grid], Grid]) -> Gr
     return targets[headers[0].grid]
 
 
+def _by_time(headers: list[FieldHeader]) -> dict[str, Messages]:
+    messages: dict[str, Messages] = {}
+    for header in headers:
+        by_time = messages.setdefault(header.variable.name, {})
+        found = by_time.setdefault(header.valid, [])
+        if not (header.variable.amount and not header.analysis and header.valid == header.init):
+            found.append(header)  # at a forecast's start nothing has fallen, whatever a message holds
+    return messages
+
+
+def _covered(
+    name: str, messages: Messages, grid: Grid, init: datetime, analysis: bool, by_user: Rule | None
+) -> Covered:
+    """Intervals of an amount; UnreadableFile for a rate that has none."""
+    headers = [found for _, found in sorted(messages.items()) if found]
+    out = covered(messages, init, analysis, by_user, lambda: course(_on_grid(found, grid) for found in headers))
+    if out.intervals is None:
+        first = headers[0][0]
+        if first.per is not None:
+            raise UnreadableFile(
+                f"{first.label}: {name} is a rate, and nothing says over which time; say it with --rain-interval, or "
+                "leave it out with --variables"
+            )
+        log.warning(
+            "%s: nothing says which time an amount of %s covers: it stays as it is, without bounds, and is not scored; "
+            "--rain-interval says it", first.label, name,
+        )  # fmt: skip
+    else:
+        log.info("%s: its intervals are by %s", name, out.evidence)
+    return out
+
+
 def assemble(
-    headers: list[FieldHeader], target_of: Callable[[Grid], Grid], wanted: list[str], required: list[str]
+    scan: Scan,
+    target_of: Callable[[Grid], Grid],
+    wanted: list[str],
+    required: list[str],
+    rain_interval: Rule | None = None,
 ) -> Assembled:
     """Order fields by variable and lead time; `target_of`: the grid to use for a source grid (the same: as it is).
 
-    Raises MissingField, MixedCycles and BadInput, each naming the message; nothing is decoded.
+    Raises MissingField, MixedCycles and BadInput, each naming the message. Nothing is decoded, but amounts whose
+    headers do not say what they cover: that is seen by how they go in time. `rain_interval`: what the user knows.
     """
-    messages: dict[str, Messages] = {}
-    for header in headers:
-        messages.setdefault(header.variable.name, {}).setdefault(header.valid, []).append(header)
+    headers = scan.headers
+    messages = _by_time(headers)
     if not messages:
-        raise MissingField(f"none of {', '.join(wanted)} is in the input")
+        there = f"; it has {', '.join(scan.others)}" if scan.others else ""
+        raise MissingField(f"none of {', '.join(wanted)} is in the input{there}")
+    for name in (n for n in messages if VARIABLES[n].amount):
+        messages[name], which = chosen(messages[name])
+        if which:
+            log.info("%s: several intervals at one lead time; %s are used", name, which)
     grid = _target(headers, target_of)
     lacking = [n for n in required if n not in messages]
     if lacking:
         raise MissingField(
-            f"{', '.join(lacking)} not in the input (found: {', '.join(messages)}); fetch them, or leave them out of "
-            "`required` in the region's YAML"
+            f"{', '.join(lacking)} not in the input (found: {', '.join([*messages, *scan.others])}); fetch them, or "
+            "leave them out of `required` in the region's YAML"
         )
     analysis = all(h.analysis for h in headers)
     inits: dict[datetime, str] = {}
@@ -241,6 +236,7 @@ def assemble(
     init = min(inits) if inits else min(states or [v for by_time in messages.values() for v in by_time])
     _check_matrix(messages, init, analysis)
     origins = {h.origin for h in headers}
+    amounts_of = {n: m for n, m in messages.items() if VARIABLES[n].amount}
     return Assembled(
         messages={n: messages[n] for n in wanted if n in messages},
         grid=grid,
@@ -251,4 +247,6 @@ def assemble(
         absent=[n for n in wanted if n not in messages],
         analysis=analysis,
         dated=all(h.dated for h in headers),
+        covered={n: _covered(n, m, grid, init, analysis, rain_interval) for n, m in amounts_of.items()},
+        others=scan.others,
     )

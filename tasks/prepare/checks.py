@@ -36,7 +36,9 @@ def assert_physical(field: DecodedField) -> None:
     """Every known value is inside the variable's physical range."""
     known = field.values[np.isfinite(field.values)]
     if known.size == 0:
-        raise CorruptField(f"{_when(field)}: every value is missing; fetch the file again")
+        version = field.header.expver if field.header.analysis else ""
+        why = f"cut to expver {version}? hand in the file with both versions" if version else "fetch the file again"
+        raise CorruptField(f"{_when(field)}: every value is missing; {why}")
     variable, low, high = field.header.variable, float(known.min()), float(known.max())
     floor = AMOUNT_NOISE if variable.amount else variable.low
     if low < floor or high > variable.high:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import xarray as xr
@@ -12,8 +13,9 @@ from tasks.errors import UnreadableFile
 from tasks.grib.walk import is_grib
 from tasks.grids.grid import Grid
 from tasks.parallel import in_order
+from tasks.prepare.axes import layout
 from tasks.prepare.decode_grib import first_grid, scan_grib
-from tasks.prepare.decode_xarray import layout, scan_xarray
+from tasks.prepare.decode_xarray import scan_xarray
 from tasks.prepare.fields import DecodedField, FieldHeader
 
 NETCDF_MAGIC = (b"CDF\x01", b"CDF\x02", b"CDF\x05", b"\x89HDF")
@@ -40,6 +42,14 @@ def open_dataset(path: Path) -> xr.Dataset:
         raise UnreadableFile(f"{path}: does not open as NetCDF ({error}); fetch it again") from None
 
 
+@dataclass(frozen=True)
+class Scan:
+    """What files hold: headers of wanted fields, and names of all others."""
+
+    headers: list[FieldHeader] = field(default_factory=list)
+    others: list[str] = field(default_factory=list)
+
+
 def grid_of(path: Path) -> Grid:
     """The canonical grid of a file's fields."""
     if path.is_file() and is_grib(path):
@@ -49,22 +59,24 @@ def grid_of(path: Path) -> Grid:
 
 
 @contextmanager
-def scanned(paths: list[Path], wanted: set[str]) -> Iterator[list[FieldHeader]]:
-    """The header of every wanted field of some files or Zarr stores, whose values can be decoded meanwhile.
+def scanned(paths: list[Path], wanted: set[str]) -> Iterator[Scan]:
+    """What some files or Zarr stores hold; values of the wanted fields can be decoded meanwhile.
 
     All files are looked through before anything is decoded: a broken one is found first.
     """
     with ExitStack() as opened:
-        headers: list[FieldHeader] = []
+        scan = Scan()
         for path in paths:
             if path.is_file() and is_grib(path):
-                headers += scan_grib(path, wanted)
+                headers, others = scan_grib(path, wanted)
             else:
-                headers += scan_xarray(opened.enter_context(open_dataset(path)), wanted, path.name)
-        yield headers
+                headers, others = scan_xarray(opened.enter_context(open_dataset(path)), wanted, path.name)
+            scan.headers.extend(headers)
+            scan.others.extend(o for o in others if o not in scan.others)
+        yield scan
 
 
 def decode(path: Path, wanted: set[str]) -> Iterator[DecodedField]:
     """Every wanted field of a file or Zarr store, whole, several decoded at a time."""
-    with scanned([path], wanted) as headers:
-        yield from in_order(header.decode for header in headers)
+    with scanned([path], wanted) as scan:
+        yield from in_order(header.decode for header in scan.headers)

@@ -1,8 +1,7 @@
-"""GRIB 1 and 2 -> headers of fields, whose values are decoded when they are asked for."""
+"""GRIB -> headers of fields, whose values are decoded when they are asked for."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
@@ -13,9 +12,11 @@ from tasks.grib.header import Header, read_header
 from tasks.grib.layout import AGAIN, read_layout, read_values
 from tasks.grib.walk import Placed, message_at, walk
 from tasks.grids.grid import Canonical, Grid
-from tasks.prepare.fields import FieldHeader
+from tasks.prepare.fields import FieldHeader, Rule, Since
+from tasks.units import Conversion, conversion
 
 ORIGINS = {"od": "ifs", "ea": "era5"}
+DAY = 86400.0  # s
 
 
 def first_grid(path: Path) -> Grid:
@@ -23,13 +24,28 @@ def first_grid(path: Path) -> Grid:
     return read_layout(next(walk(path, UnreadableFile)).message, f"{path.name} message 1").grid
 
 
-def scan_grib(path: Path, wanted: set[str]) -> Iterator[FieldHeader]:
-    """The header of every wanted surface field of a file; no data section is decoded."""
+def scan_grib(path: Path, wanted: set[str]) -> tuple[list[FieldHeader], list[str]]:
+    """The header of every wanted surface field of a file, and what others are; no data section is decoded."""
+    headers: list[FieldHeader] = []
+    others: dict[str, None] = {}
     for placed in walk(path, UnreadableFile):
         label = f"{path.name} message {placed.number}"
         header = read_header(placed.message, CorruptField, label, AGAIN)
-        if header.variable is not None and _is_wanted(header, wanted):
-            yield _field(path, placed, header, f"{label} ({header.variable.name})")
+        convert = _convert(header)
+        if convert is not None and _is_wanted(header, wanted):
+            headers.append(_field(path, placed, header, convert, label))
+        else:
+            others[_what(header)] = None
+    return headers, list(others)
+
+
+def _convert(header: Header) -> Conversion | None:
+    """None where it is none of ours, an instant's rate of rain included, or in a unit that is not one."""
+    if header.variable is None:
+        return None
+    convert = conversion(header.units, header.variable.units, header.variable.amount)
+    instant = convert is not None and convert.rate and header.start is None
+    return None if instant else convert
 
 
 def _is_wanted(header: Header, wanted: set[str]) -> bool:
@@ -37,16 +53,32 @@ def _is_wanted(header: Header, wanted: set[str]) -> bool:
     return header.variable.name in wanted and header.of_surface and header.member == 0
 
 
-def _field(path: Path, placed: Placed, header: Header, label: str) -> FieldHeader:
+def _what(header: Header) -> str:
+    member = f" of member {header.member}" if header.member else ""
+    level = "" if header.level_type in ("surface", "meanSea") else f" at {header.level_type}"
+    kind = f" ({header.step_type})" if header.step_type not in ("instant", "accum") else ""
+    return f"{header.short_name}{kind}{level}{member}"
+
+
+def _field(path: Path, placed: Placed, header: Header, convert: Conversion, label: str) -> FieldHeader:
     assert header.variable is not None
+    label, amount = f"{label} ({header.variable.name})", header.variable.amount
+    per, rule, start = 1.0 if convert.rate else None, None, header.start
+    if amount and header.monthly:
+        per, rule, start = per or DAY, Rule(Since.MONTH, "its months, means a day"), None
+    analysis = header.grib_class == "ea" or header.grib_type == "an" or header.monthly
+    if amount and analysis and start == header.valid:
+        start = None  # a tool has dropped the steps
     return FieldHeader(
-        variable=header.variable, init=header.init, start=header.start, valid=header.valid,
-        analysis=header.grib_class == "ea" or header.grib_type == "an",
+        variable=header.variable, init=header.init, start=start, valid=header.valid, analysis=analysis,
         origin=ORIGINS.get(header.grib_class, "unknown"), expver=header.expver,
         layout=read_layout(placed.message, label), label=label,
-        read=partial(_values, path, placed.offset, placed.length, label),
+        read=partial(_values, path, (placed.offset, placed.length, placed.field), label, convert),
+        evidence="the steps of its messages", rule=rule, per=per,
     )  # fmt: skip
 
 
-def _values(path: Path, offset: int, length: int, label: str, layout: Canonical) -> np.ndarray:
-    return read_values(message_at(path, offset, length), layout, label)
+def _values(
+    path: Path, place: tuple[int, int, int | None], label: str, convert: Conversion, layout: Canonical
+) -> np.ndarray:
+    return read_values(message_at(path, *place), layout, label, convert)

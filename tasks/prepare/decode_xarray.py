@@ -1,115 +1,65 @@
-"""NetCDF and Zarr -> headers of fields: any names and units that the table of variables knows."""
+"""NetCDF and Zarr -> headers of fields: any names and units that the tables know."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from functools import partial
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import xarray as xr
 
 from tasks.errors import MixedCycles, UnreadableFile
-from tasks.grids.grid import Canonical, canonical
-from tasks.prepare.fields import FieldHeader
-from tasks.variables import CONVERSIONS, Variable, by_name
+from tasks.grids.grid import Canonical
+from tasks.names import by_name, by_standard_name, rank
+from tasks.prepare.amounts import OF_ERA5
+from tasks.prepare.axes import EPOCH, EXPVER, LEAD, Axes, When, axes_of, bounds_of, layout, moments
+from tasks.prepare.fields import FieldHeader, Rule, Since
+from tasks.units import Conversion, conversion
+from tasks.variables import Variable
 
-LATITUDES, LONGITUDES = ("latitude", "lat", "y"), ("longitude", "lon", "x")
-TIMES = ("valid_time", "time")
-STEPS = ("step", "prediction_timedelta")
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)  # stands in for the time of files that do not say when
-
-
-def _first(names: tuple[str, ...], ds: xr.Dataset, what: str, file: str) -> str:
-    for name in names:
-        if name in ds.variables and ds[name].ndim == 1:
-            return name
-    raise UnreadableFile(f"{file}: no one-dimensional {what}; looked for {', '.join(names)}")
+DAY = 86400.0  # s
+SHORT_FORECASTS = {6, 18}  # UTC: when the forecasts begin that ERA5's amounts are of
+OF_HOURS = re.compile(r"(.+?)_?(\d+) ?hr?")  # total_precipitation_6hr of WeatherBench 2
 
 
-def layout(ds: xr.Dataset, file: str) -> tuple[str, str, Canonical]:
-    """Names of the latitude and longitude dimensions, and the canonical form of the grid."""
-    lat, lon = _first(LATITUDES, ds, "latitude", file), _first(LONGITUDES, ds, "longitude", file)
-    return lat, lon, canonical(ds[lat].values, ds[lon].values, file)
+def variable_of(name: str, field: xr.DataArray) -> Variable | None:
+    """Which of ours a field is, None if none."""
+    bare = OF_HOURS.fullmatch(name)
+    height = next((float(c) for n, c in field.coords.items() if "height" in str(n) and c.ndim == 0), None)
+    found = by_name(name) or by_standard_name(str(field.attrs.get("standard_name", "")), height)
+    if found is None and bare is not None and (amount := by_name(bare[1])) is not None and amount.amount:
+        return amount
+    return found
 
 
-def _written_units(field: xr.DataArray, variable: Variable) -> str:
-    return str(field.attrs.get("units", variable.units)).strip()
-
-
-def assert_converts(field: xr.DataArray, variable: Variable, file: str) -> None:
-    """UnreadableFile if the file's unit cannot become the table's."""
-    written = _written_units(field, variable)
-    if CONVERSIONS.get(written, (written, 1.0, 0.0))[0] != variable.units:
+def convert_of(field: xr.DataArray, variable: Variable, file: str) -> Conversion:
+    """How its unit becomes the table's; UnreadableFile if it cannot."""
+    written = str(field.attrs.get("units", variable.units))
+    found = conversion(written, variable.units, variable.amount)
+    if found is None:
         raise UnreadableFile(
             f"{file}: {variable.name} has units {written!r}; expected {variable.units} or one that converts to it"
         )
-
-
-def to_si(field: xr.DataArray, variable: Variable, values: np.ndarray) -> np.ndarray:
-    """Values in the table's unit, float32; of a unit that converts to it."""
-    written = _written_units(field, variable)
-    _, factor, offset = CONVERSIONS.get(written, (written, 1.0, 0.0))
-    return (
-        np.asarray(values, dtype=np.float32)
-        if (factor, offset) == (1.0, 0.0)
-        else (np.asarray(values, dtype=np.float64) * factor + offset).astype(np.float32)
-    )
-
-
-def _utc(value: Any) -> datetime:
-    stamp = pd.Timestamp(value)
-    return stamp.to_pydatetime(warn=False).replace(tzinfo=UTC)
-
-
-def _delta(step: xr.DataArray, file: str) -> timedelta:
-    """One lead time; UnreadableFile for a number without a unit."""
-    if step.dtype.kind != "m":
-        raise UnreadableFile(f"{file}: {step.name} {step.values!s} has no unit of time; write it with units 'hours'")
-    delta: timedelta = pd.Timedelta(step.values).to_pytimedelta()
-    return delta
-
-
-def _slices(field: xr.DataArray, file: str) -> Iterator[tuple[datetime, datetime, bool, xr.DataArray]]:
-    """(init, valid, analysis, two-dimensional slice) for every time or lead time of a variable."""
-    steps = next((d for d in STEPS if d in field.dims), None)
-    time = next((t for t in TIMES if t in field.dims), None)
-    if steps is not None:
-        if time is not None and field.sizes[time] > 1:
-            raise MixedCycles(f"{file}: {field.sizes[time]} cycles in one file; hand in one, e.g. .isel({time}=0)")
-        start = field["time"].values if "time" in field.coords else np.datetime64(EPOCH.replace(tzinfo=None), "ns")
-        init = _utc(np.atleast_1d(start)[0])
-        flat = field.isel({time: 0}) if time is not None else field
-        for i, step in enumerate(flat[steps]):
-            yield init, init + _delta(step, file), False, flat.isel({steps: i})
-        return
-    scalar_step = next((field[d] for d in STEPS if d in field.coords and field[d].ndim == 0), None)
-    lead = _delta(scalar_step, file) if scalar_step is not None else timedelta()
-    if time is not None:
-        for i, value in enumerate(field[time].values):
-            init = _utc(value) - (lead if time == "valid_time" else timedelta())
-            yield init, init + lead, not lead, field.isel({time: i})
-    else:
-        scalars = {t: _utc(field[t].values) for t in TIMES if t in field.coords and field[t].ndim == 0}
-        valid = scalars.get("valid_time", scalars.get("time", EPOCH) + lead)
-        init = scalars.get("time", valid - lead)
-        yield init, valid, init == valid, field
+    return found
 
 
 def _origin(ds: xr.Dataset, field: xr.DataArray) -> str:
     """Whose data it is, as far as the file says: by its attributes, or as the Climate Data Store writes its files.
 
     These come of GRIB and say nothing of a reanalysis, but they alone have a coordinate `expver`, or, until 2024, the
-    store's adaptor in their history.
+    store's adaptor in their history. WeatherBench 2 and ARCO-ERA5 write its long names, and no lead times for ERA5.
     """
     attributes = str(ds.attrs) + str(field.attrs)
     if "reanalysis" in attributes or "'ea'" in attributes or "adaptor.mars.internal" in attributes:
         return "era5"
     if any(words in attributes for words in ("ECMWF IFS", "ECMWF HRES", "ECMWF open data")):
         return "ifs"
+    if not set(LEAD) & set(ds.variables) and "2m_temperature" in ds.variables:
+        return "era5"
     return "era5" if "expver" in ds.variables and "'ecmf'" in attributes else "unknown"
 
 
@@ -118,36 +68,132 @@ def _means(attributes: Mapping[Any, Any]) -> bool:
     return re.search(r"\b(area|latitude|longitude):( \w+:)* mean\b", str(attributes.get("cell_methods"))) is not None
 
 
-def scan_xarray(ds: xr.Dataset, wanted: set[str], file: str) -> Iterator[FieldHeader]:
-    """The header of every wanted field; values are read while the data set is open.
+def _of_time(attributes: Mapping[Any, Any]) -> str:
+    """What cell_methods say of time: sum, mean, point or nothing."""
+    found = re.search(r"\b(?:valid_)?(?:time|step):( \w+:)* (\w+)", str(attributes.get("cell_methods")))
+    return found[2] if found else ""
 
-    Amounts: since the cycle's start if there is a `step`, else of the preceding interval.
-    """
+
+def _rule(name: str, field: xr.DataArray, origin: str, rate: bool, short: bool) -> Rule | None:
+    """What amounts cover by name, attribute or convention of their source; `short`: of ERA5's short forecasts."""
+    if (named := OF_HOURS.fullmatch(name)) is not None and by_name(name) is None:
+        return Rule(Since.HOURS, f"its name, {name}", float(named[2]))
+    if field.attrs.get("step_type") == "avg":  # dynamical.org: since the lead time before
+        return Rule(Since.STEP, "its step_type, avg")
+    if _of_time(field.attrs) == "sum":
+        return Rule(Since.STEP, "its cell_methods, sum")
+    if short or (origin == "era5" and rate and field.attrs.get("GRIB_stepType") != "instant"):
+        return OF_ERA5
+    return None
+
+
+def _is_monthly(ds: xr.Dataset, found: list[When], origin: str) -> bool:
+    """ERA5's means of months: by the file's history, or by times that are the first of month after month."""
+    valids = sorted({w.valid for w in found})
+    first = all((v.day, v.hour, v.minute) == (1, 0, 0) for v in valids)
+    months = [v.year * 12 + v.month for v in valids]
+    follow = len(valids) > 1 and all(b - a == 1 for a, b in pairwise(months))
+    return first and ("monthly" in str(ds.attrs).lower() or (origin == "era5" and follow))
+
+
+def _chosen(ds: xr.Dataset, wanted: set[str]) -> tuple[dict[str, Variable], list[str]]:
+    """(names of fields to read, names of others); of several that mean one variable the first of `tasks.names`."""
+    found: dict[str, Variable] = {}
+    for name, field in sorted(ds.data_vars.items(), key=lambda item: rank(str(item[0]))):
+        variable = variable_of(str(name), field)
+        if variable is not None and variable.name in wanted and variable not in found.values():
+            found[str(name)] = variable
+    used = {n: found[n] for n in map(str, ds.data_vars) if n in found}
+    bounds = {str(v.attrs.get("bounds", v.encoding.get("bounds"))) for v in ds.variables.values()}
+    return used, [str(n) for n, f in ds.data_vars.items() if n not in found and f.ndim >= 2 and n not in bounds]
+
+
+def scan_xarray(ds: xr.Dataset, wanted: set[str], file: str) -> tuple[list[FieldHeader], list[str]]:
+    """The header of every wanted field, and the names of others; values are read while the data set is open."""
     lat, lon, to_canonical = layout(ds, file)
-    for name in ds.data_vars:
-        variable = by_name(str(name))
-        if variable is None or variable.name not in wanted:
-            continue
-        field = ds[name]
-        if lat not in field.dims or lon not in field.dims:
-            raise UnreadableFile(f"{file}: {name} has dimensions {field.dims}, without {lat} and {lon}")
-        odd = [str(d) for d in field.dims if field.sizes[d] > 1 and d not in (lat, lon, *TIMES, *STEPS)]
-        if odd:
-            raise UnreadableFile(f"{file}: {name} has a dimension {odd[0]}; select one member of it first")
-        assert_converts(field, variable, file)
-        origin, means = _origin(ds, field), _means(field.attrs)
-        for init, valid, analysis, piece in _slices(field, file):
-            label = f"{file} {name} at {valid:%Y-%m-%dT%H:%M}"
-            yield FieldHeader(
-                variable=variable, init=init, start=init if variable.amount and not analysis else valid, valid=valid,
-                analysis=analysis, origin=origin, expver="", means=means, layout=to_canonical, label=label,
-                read=partial(_values, piece.transpose(..., lat, lon), variable, label), dated=init != EPOCH,
-            )  # fmt: skip
+    axes = axes_of(ds, lat, lon)
+    fields, others = _chosen(ds, wanted)
+    headers: list[FieldHeader] = []
+    for name, variable in fields.items():
+        headers += _headers(ds, name, variable, axes, to_canonical, file)
+    return headers, others
 
 
-def _values(piece: xr.DataArray, variable: Variable, label: str, layout: Canonical) -> np.ndarray:
+def _headers(
+    ds: xr.Dataset, name: str, variable: Variable, axes: Axes, to_canonical: Canonical, file: str
+) -> Iterator[FieldHeader]:
+    field, lat, lon = ds[name], axes.latitude, axes.longitude
+    if lat not in field.dims or lon not in field.dims:
+        raise UnreadableFile(f"{file}: {name} has dimensions {field.dims}, without {lat} and {lon}")
+    convert = convert_of(field, variable, file)
+    origin, means = _origin(ds, field), _means(field.attrs)
+    found = list(moments(field, axes, file))
+    used = {lat, lon, EXPVER, *(d for w in found for d in w.at)}
+    odd = [str(d) for d in field.dims if field.sizes[d] > 1 and d not in used]
+    if odd:
+        raise UnreadableFile(
+            f"{file}: {name} has a dimension {odd[0]}; select one member of it first, for instance .isel({odd[0]}=0)"
+        )
+    crossed = sum(field.sizes[d] > 1 for d in used if d in field.dims and d not in (lat, lon, EXPVER)) > 1
+    if crossed:  # starts beside lead times: not every pair need be there
+        found = [w for w in found if bool(field.isel(w.at).notnull().any())]
+    inits = {w.init for w in found}
+    series = _is_series(found, inits, axes, origin)
+    if len(inits) > 1 and not series:
+        raise MixedCycles(
+            f"{file}: {len(inits)} cycles in one file; hand in one, e.g. .isel({axes.reference or axes.valid}=0)"
+        )
+    short = series and any(w.init != w.valid for w in found)
+    rule = _rule(name, field, origin, convert.rate, short) if variable.amount else None
+    per = 1.0 if convert.rate else None
+    if variable.amount and _is_monthly(ds, found, origin):
+        rule, per = Rule(Since.MONTH, "its months, means a day"), per or DAY
+    for when in found:
+        start: datetime | None = when.valid
+        end, evidence = None, ""
+        if variable.amount:
+            mean_of_amounts = not convert.rate and _of_time(field.attrs) == "mean"
+            bounds = None if mean_of_amounts else bounds_of(field, ds, axes, when)
+            start, end = bounds or (None, None)
+            evidence = "bounds of its time" if bounds else ""
+        label = f"{file} {name} at {when.valid:%Y-%m-%dT%H:%M}"
+        yield FieldHeader(
+            variable=variable, init=when.valid if series else when.init, start=start, valid=when.valid,
+            analysis=series, origin=origin, expver=_expver(field, when), means=means, layout=to_canonical, label=label,
+            read=partial(_values, field.isel(when.at).transpose(..., lat, lon), convert, label),
+            dated=when.init != EPOCH, end=end, evidence=evidence, rule=rule, per=per,
+        )  # fmt: skip
+
+
+def _expver(field: xr.DataArray, when: When) -> str:
+    """0001: final, 0005: preliminary; empty where a file does not say, or has both side by side."""
+    if EXPVER not in field.coords or not set(field[EXPVER].dims) <= when.at.keys():
+        return ""
+    number = str(field[EXPVER].isel({d: i for d, i in when.at.items() if d in field[EXPVER].dims}).values)
+    return number.zfill(4) if number.isdigit() else ""
+
+
+def _is_series(found: list[When], inits: set[datetime], axes: Axes, origin: str) -> bool:
+    """A time series, no forecast: no lead time, or none but zero, or ERA5's short forecasts one after the other."""
+    if not axes.is_forecast or all(w.init == w.valid for w in found):
+        return True
+    apart = len({w.valid for w in found}) == len(found)
+    return len(inits) > 1 and apart and (origin == "era5" or {i.hour for i in inits} <= SHORT_FORECASTS)
+
+
+def _values(piece: xr.DataArray, convert: Conversion, label: str, layout: Canonical) -> np.ndarray:
     try:
         flat = piece.values
     except Exception as error:  # of whichever library reads the chunk
         raise UnreadableFile(f"{label}: does not decode ({error}); fetch it again") from None
-    return layout(to_si(piece, variable, flat.reshape(flat.shape[-2:])))
+    if EXPVER in piece.dims and piece.sizes[EXPVER] > 1:
+        flat = _merged(np.moveaxis(flat, piece.get_axis_num(EXPVER), 0))
+    return layout(convert(flat.reshape(flat.shape[-2:])))
+
+
+def _merged(versions: np.ndarray) -> np.ndarray:
+    """Final values where they are there, preliminary ones elsewhere."""
+    out = versions[0]
+    for other in versions[1:]:
+        out = np.where(np.isnan(out), other, out)
+    return out

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import StrEnum
 
 import numpy as np
 
@@ -12,19 +13,42 @@ from tasks.grids.grid import Canonical, Grid
 from tasks.variables import Variable
 
 
+class Since(StrEnum):
+    """From when an amount is counted, where that is known otherwise than by two times."""
+
+    START = "start"  # of the forecast
+    DAY = "day"  # 00 UTC, as in ERA5-Land
+    STEP = "step"  # the lead time before
+    HOURS = "hours"  # some hours before the valid time
+    MONTH = "month"  # the month that begins at the valid time
+    RESET = "reset"  # the last of some times
+
+
+@dataclass(frozen=True)
+class Rule:
+    """What amounts cover by a convention; `hours` of Since.HOURS, `resets` of Since.RESET. `evidence` says whose."""
+
+    since: Since
+    evidence: str
+    hours: float = 0.0
+    resets: tuple[datetime, ...] = ()
+
+
 @dataclass(frozen=True)
 class FieldHeader:
     """What a file says of one field.
 
-    `init`: start of the forecast. `start`..`valid`: interval of an amount; both equal for an instant. `analysis`: the
-    field belongs to a time series (reanalysis), so that different `init` do not mean different forecasts.
+    `init`: start of the forecast. `start`..`end`: interval of an amount by `evidence`, `end` None: to `valid`; both
+    are `valid` for an instant. `start` None: not in the header, `rule` may have it. `per`: seconds that values are a
+    rate over, None for amounts. `analysis`: the field belongs to a time series (reanalysis), so that different `init`
+    do not mean different forecasts.
     `layout`: its whole grid, and how its values come into canonical order. `label` names file and message for errors.
     `read` gives the values of the layout that it is handed: (rows, cols) float32 in SI units, NaN where missing.
     """
 
     variable: Variable
     init: datetime
-    start: datetime
+    start: datetime | None
     valid: datetime
     analysis: bool
     origin: str  # ifs, era5 or unknown: whose licence applies
@@ -34,6 +58,10 @@ class FieldHeader:
     read: Callable[[Canonical], np.ndarray]
     means: bool = False  # the file says that values are means over cells
     dated: bool = True  # False: the file does not say when, and the times above mean nothing
+    end: datetime | None = None
+    evidence: str = ""
+    rule: Rule | None = None
+    per: float | None = None
 
     @property
     def grid(self) -> Grid:

@@ -73,6 +73,8 @@ class Region(BaseModel):
     spacing: Annotated[float, Field(gt=0, le=1)] = 0.05
     input_spacing: Annotated[float, Field(gt=0, le=5)] = 0.25
     input_is: Sampling | None = None  # what the input's values are; default: as its source or file says
+    # what amounts cover where files do not say: 1h, 6h ..., or since when they are counted: start, day, step
+    rain_interval: Annotated[str, Field(pattern=r"^(\d+(\.\d+)?h|start|day|step)$")] | None = None
     variables: Annotated[list[str], Field(min_length=1)]
     required: list[str] | None = None  # of `variables`: without these there is no product; default all
     lead_times: LeadTimes = LeadTimes()
@@ -148,6 +150,10 @@ class Region(BaseModel):
     def with_input_is(self, sampling: str) -> Region:
         """The same region for input whose values are `samples` or `means`; InvalidRegion for anything else."""
         return parse(self.model_dump() | {"input_is": sampling}, self._folder, "--input-is")
+
+    def with_rain_interval(self, interval: str) -> Region:
+        """The same region for input whose amounts cover `1h`, `6h` ... or are since `start`, `day` or `step`."""
+        return parse(self.model_dump() | {"rain_interval": interval}, self._folder, "--rain-interval")
 
     def with_spacing(self, spacing: float) -> Region:
         """The same region on another target grid; InvalidRegion if the spacing is not allowed."""

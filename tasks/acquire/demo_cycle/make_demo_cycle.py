@@ -23,10 +23,12 @@ import xarray as xr
 
 from models.interpolation import bilinear
 from tasks.grids.grid import Grid
-from tasks.prepare.decode_xarray import layout
+from tasks.names import PARAM_IDS
+from tasks.prepare.axes import layout
 from tasks.variables import VARIABLES
 
 HERE = Path(__file__).parent
+PARAM_ID = {name: number for number, name in reversed(PARAM_IDS.items())}  # the first of a variable
 COARSE = Grid(40.0, 100.0, 0.25, 0.25, 81, 101)
 FILE = HERE / "20211210/12z/ifs/0p25/oper/20211210120000-8h-oper-fc.grib2"
 
@@ -79,7 +81,7 @@ def main() -> None:
                 template = eccodes.codes_grib_new_from_file(file)
             fine = to_canonical(ds[variable.name].values)
             coarse = bilinear(torch.from_numpy(fine), *COARSE.axes_in(to_canonical.grid)).numpy()
-            data = message(template, variable.param_ids[0], coarse)
+            data = message(template, PARAM_ID[variable.name], coarse)
             eccodes.codes_release(template)
             out.write(data)
             lines.append(index_line(data, offset))

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from tasks.errors import BadInput, CorruptField, MissingField, MixedCycles
 from tasks.grids.grid import Canonical, Grid
 from tasks.prepare.assemble import Assembled, assemble
-from tasks.prepare.decode import scanned
+from tasks.prepare.decode import Scan, scanned
 from tasks.prepare.fields import FieldHeader
 from tasks.variables import VARIABLES
 from tests.conftest import DEMO_GRIB
@@ -46,7 +46,9 @@ def field(
     """One field; amounts are summed from `since` hours of lead time, by default from the start."""
     values = np.broadcast_to(TYPICAL[name] if value is None else value, (grid.rows, grid.cols)).astype(np.float32)
     valid = init + hours(lead)
-    start = valid if analysis or not VARIABLES[name].amount else init + hours(since or 0)
+    start = init + hours(since or 0) if VARIABLES[name].amount else valid
+    if VARIABLES[name].amount and analysis:
+        start = None  # a time series does not say
     layout = Canonical(grid, False, np.arange(grid.cols))
     return FieldHeader(
         VARIABLES[name], init, start, valid, analysis, origin, expver, layout, f"file.grib2 ({name} +{lead} h)",
@@ -67,7 +69,7 @@ class Together:
 
 def together(headers: Iterable[FieldHeader], wanted: list[str], required: list[str] | None = None) -> Together:
     """Assembled without regridding, and decoded."""
-    assembled = assemble(list(headers), lambda grid: grid, wanted, wanted if required is None else required)
+    assembled = assemble(Scan(list(headers)), lambda grid: grid, wanted, wanted if required is None else required)
     return Together(assembled, assembled.load())
 
 
@@ -106,10 +108,11 @@ def test_rain_of_separate_hours_stays_what_it_is() -> None:
 
 
 def test_rain_of_a_reanalysis_stays_what_it_is_at_its_first_hour_too() -> None:
-    series = [field(n, lead, 0.001 if n == "tp" else None, analysis=True) for lead in (0, 1, 2) for n in ("t2m", "tp")]
+    values = {"tp": 0.001, "t2m": None}
+    series = [field(n, h, values[n], analysis=True, origin="era5") for h in (0, 1, 2) for n in values]
     out = together(series, ["t2m", "tp"])
     np.testing.assert_allclose(out.fields.tp[:, 0, 0], [0.001] * 3)
-    assert bounds(out) == [[-1, 0], [0, 1], [1, 2]], "the interval is the time since the one before"
+    assert bounds(out) == [[-1, 0], [0, 1], [1, 2]], "ERA5 holds amounts of one hour"
     assert out.analysis
 
 
@@ -221,7 +224,7 @@ def test_hole_outside_the_target_does_no_harm() -> None:
     holed = np.full((5, 6), 280.0)
     holed[0, 0] = np.nan
     inner = GRID.extended(-1, 0, -1, 0)
-    out = assemble([field("t2m", 6, holed)], lambda _: inner, ["t2m"], ["t2m"])
+    out = assemble(Scan([field("t2m", 6, holed)]), lambda _: inner, ["t2m"], ["t2m"])
     assert out.grid == inner
     np.testing.assert_allclose(out.load().t2m, 280.0)
 
@@ -303,15 +306,16 @@ def test_fields_on_two_grids_are_refused() -> None:
 
 
 def test_sources_on_two_grids_meet_on_the_target() -> None:
-    out = assemble([field("t2m"), field("sp", grid=GRID.extended(0, 1, 0, 0))], lambda _: GRID, ["t2m", "sp"], ["t2m"])
+    scan = Scan([field("t2m"), field("sp", grid=GRID.extended(0, 1, 0, 0))])
+    out = assemble(scan, lambda _: GRID, ["t2m", "sp"], ["t2m"])
     assert out.grid == GRID
     assert {n: f.shape for n, f in out.load().data_vars.items()} == {"t2m": (1, 5, 6), "sp": (1, 5, 6)}
 
 
 def test_the_shipped_cycle_assembles_whole() -> None:
     names = list(VARIABLES)
-    with scanned([DEMO_GRIB], set(names)) as headers:
-        out = together(headers, names)
+    with scanned([DEMO_GRIB], set(names)) as scan:
+        out = together(scan.headers, names)
     assert list(out.fields.data_vars)[:7] == names
     assert bounds(out) == [[0, 8]]
     assert not any(np.isnan(out.fields[n]).any() for n in names)
