@@ -140,6 +140,8 @@ def _describe(ds: xr.Dataset, assembled: Assembled, made_with: str, operator: Op
         ds = ds.drop_vars(["time", "step_bounds"], errors="ignore").swap_dims(step="valid_time").drop_vars("step")
         ds = ds.rename(valid_time="time")
         _replace_methods(ds, "step:", "time:")
+    for name in assembled.averaged:
+        ds[name].attrs["cell_methods"] = ds[name].attrs["cell_methods"].replace(": point", ": mean")
     for name in ("latitude", "longitude"):
         ds[name].encoding["_FillValue"] = None
     return ds

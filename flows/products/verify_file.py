@@ -42,7 +42,9 @@ def read_fields(file: str, rule: Rule | None = None) -> tuple[Gridded, Operator]
         assembled = assemble(scan, lambda grid: grid, list(VARIABLES), [], rule)
         if not assembled.dated:
             raise BadInput(f"{file}: does not say of what time it is; add a coordinate `time`")
-        return Gridded(assembled.load(), assembled.grid), operator_of(
+        if assembled.averaged:
+            log.warning("%s: means over time, not scored: %s", file, ", ".join(assembled.averaged))
+        return Gridded(assembled.load().drop_vars(assembled.averaged), assembled.grid), operator_of(
             assembled.origin, assembled.grid.dlat, assembled.means
         )
 

@@ -36,6 +36,7 @@ class Header:
     grib_type: str  # an, fc, ...
     expver: str
     member: int  # 0: not of an ensemble, or its control
+    derived: int | None  # code table 4.7 of GRIB2: what was made of an ensemble's members
     units: str  # as ecCodes names them
     step_type: str  # instant, accum, avg, ...
     monthly: bool  # of a month, whose first day is `valid`
@@ -74,7 +75,8 @@ def read_header(message: GRIBMessage, fault: type[FinescaleError], label: str, r
             param_id=param_id, short_name=short_name, variable=variable, level_type=level_type, level=level,
             init=init, start=start, valid=valid, grib_class=_text(message, "class"), grib_type=_text(message, "type"),
             expver=_text(message, "expver"), member=int(message.get("perturbationNumber", 0)),
-            units=_units(message, variable), step_type=step_type, monthly=monthly,
+            derived=message.get("derivedForecast", None, ktype=int), units=_units(message, variable),
+            step_type=step_type, monthly=monthly,
         )  # fmt: skip
     except (eccodes.CodesInternalError, KeyError, ValueError) as error:
         raise fault(f"{label}: header does not decode ({error}); {remedy}") from None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,10 @@ from eccodes.highlevel.message import GRIBMessage
 from tasks.errors import FinescaleError
 from tasks.grib.fields import count_fields, read_field
 
+# text around a message in a bulletin of the Global Telecommunication System, and what NDFD writes before it
+BULLETIN = re.compile(
+    rb"\s*\x03?\s*(\*{4}\d{10}\*{4}\s*)?(\x01\s*\d{0,5}\s*)?[A-Z]{4}\d\d [A-Z]{4} \d{6}( [A-Z]{3})?\s*|\s*\x03"
+)
 ARCHIVE_BLOCK = 120  # bytes: ECMWF's archive fills each GRIB 1 message with zeros to a multiple of this
 BEGIN, END = b"GRIB", b"7777"
 
@@ -36,9 +41,10 @@ class Placed:
 
 
 def is_grib(path: Path) -> bool:
-    """True if the file starts as a GRIB message does."""
+    """True if the file starts as a GRIB message does, or as a bulletin that holds one."""
     with path.open("rb") as file:
-        return file.read(len(BEGIN)) == BEGIN
+        head = file.read(ARCHIVE_BLOCK)
+    return head.startswith(BEGIN) or (BEGIN in head and BULLETIN.fullmatch(head[: head.index(BEGIN)]) is not None)
 
 
 def walk(path: Path, fault: type[FinescaleError], what: str = "") -> Iterator[Placed]:
@@ -69,7 +75,7 @@ def walk(path: Path, fault: type[FinescaleError], what: str = "") -> Iterator[Pl
 
 
 def _assert_padding(path: Path, start: int, stop: int, fault: type[FinescaleError], what: str) -> None:
-    """Bytes between messages are zeros and fewer than the archive's block.
+    """Bytes between messages are zeros and fewer than the archive's block, or a bulletin's text.
 
     More zeros are what a download leaves that reserved its space and stopped.
     """
@@ -77,7 +83,8 @@ def _assert_padding(path: Path, start: int, stop: int, fault: type[FinescaleErro
         return
     with path.open("rb") as file:
         file.seek(start)
-        if stop - start >= ARCHIVE_BLOCK or any(file.read(stop - start)):
+        between = file.read(min(stop - start, ARCHIVE_BLOCK))
+        if stop - start >= ARCHIVE_BLOCK or (any(between) and not BULLETIN.fullmatch(between)):
             raise fault(f"{what}: bytes {start}..{stop} are not GRIB; fetch the file again")
 
 

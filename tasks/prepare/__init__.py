@@ -101,6 +101,10 @@ def _warn(region: Region, assembled: Assembled, available: int, halo: int) -> No
         log.warning("input reaches %d of %d cells beyond %s: its edge is repeated", available, halo, region.name)
     if assembled.absent:
         log.warning("not in the input, left out of the product: %s", ", ".join(assembled.absent))
+    if assembled.averaged:
+        log.warning("means over time, which the product takes for moments: %s", ", ".join(assembled.averaged))
+    if assembled.others:
+        log.info("not used of the input: %s", ", ".join(assembled.others))
     if region.terrain_file is None:
         log.warning("region %s names no terrain file: the product will not know its mountains", region.name)
 

@@ -213,7 +213,7 @@ def amounts(name: str, messages: Messages, fields: Iterable[np.ndarray], found: 
                 raise CorruptField(
                     f"{messages[valid][0].label}: {name} accumulated to {valid:%Y-%m-%dT%H} is "
                     f"{-float(values.min()):.3g} m below that to {before[0]:%Y-%m-%dT%H}; one of the two messages is "
-                    "wrong: fetch them again"
+                    "wrong: fetch them again, or hand in amounts of single intervals where the centre has them"
                 )
         yield np.maximum(values, 0.0)
         before = valid, stated

@@ -40,6 +40,7 @@ class Assembled:
     absent: list[str]
     analysis: bool  # a time series, not a forecast
     dated: bool  # False: the input does not say when
+    averaged: list[str]  # variables whose values are means over time
     covered: dict[str, Covered]  # by name of an amount: its intervals
     others: list[str]  # what else the input holds
 
@@ -247,6 +248,7 @@ def assemble(
         absent=[n for n in wanted if n not in messages],
         analysis=analysis,
         dated=all(h.dated for h in headers),
+        averaged=list(dict.fromkeys(h.variable.name for h in headers if h.averaged)),
         covered={n: _covered(n, m, grid, init, analysis, rain_interval) for n, m in amounts_of.items()},
         others=scan.others,
     )

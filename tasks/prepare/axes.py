@@ -15,6 +15,7 @@ import xarray as xr
 
 from tasks.errors import UnreadableFile
 from tasks.grids.grid import Canonical, canonical
+from tasks.units import conversion
 
 LATITUDES, LONGITUDES = ("latitude", "lat", "y"), ("longitude", "lon", "x")
 VALID = ("valid_time", "time", "validtime", "forecast_time")
@@ -52,21 +53,30 @@ class Axes:
 def _named(ds: xr.Dataset, standard: str, names: tuple[str, ...]) -> list[str]:
     """Coordinates of a CF standard name, then of names."""
     by_standard = [str(n) for n, v in ds.coords.items() if v.attrs.get("standard_name") == standard]
-    return by_standard + [n for n in names if n in ds.coords and n not in by_standard]
+    small = {str(n).lower(): str(n) for n in ds.coords}
+    return by_standard + [small[n] for n in names if n in small and small[n] not in by_standard]
 
 
 def _spatial(ds: xr.Dataset, standard: str, names: tuple[str, ...], units: str, file: str) -> str:
     found = [*_named(ds, standard, names), *(n for n in names if n in ds.variables)]
     found += [str(n) for n, v in ds.coords.items() if v.attrs.get("units") == units]
     for name in found:
-        if ds[name].ndim == 1 and not str(ds[name].attrs.get("standard_name", standard)).startswith("grid_"):
+        if ds[name].ndim == 1 and not _is_projected(ds[name]):
             return name
     if found:
         raise UnreadableFile(
-            f"{file}: {standard} has dimensions {ds[found[0]].dims}: no grid of latitudes and longitudes; bring it to "
-            "one first, for instance with cdo remapbil"
+            f"{file}: {standard} {found[0]} has dimensions {ds[found[0]].dims} and units "
+            f"{ds[found[0]].attrs.get('units', '')!r}: no grid of latitudes and longitudes; bring it to one first, for "
+            "instance with cdo remapbil"
         )
     raise UnreadableFile(f"{file}: no one-dimensional {standard}; looked for {', '.join(names)}")
+
+
+def _is_projected(coordinate: xr.DataArray) -> bool:
+    """Whether it is of a map's plane or a rotated globe: in metres, or so named."""
+    name = str(coordinate.attrs.get("standard_name", ""))
+    units = str(coordinate.attrs.get("units", ""))
+    return name.startswith(("grid_", "projection_")) or conversion(units, "m") is not None
 
 
 def layout(ds: xr.Dataset, file: str) -> tuple[str, str, Canonical]:
@@ -101,6 +111,10 @@ def _datetime(value: Any, file: str) -> datetime:
                 f"{file}: calendar {value.calendar} has a {value.strftime('%Y-%m-%d')}, which is no date; write the "
                 "file with ds.convert_calendar('standard', align_on='date') first"
             ) from None
+    if np.asarray(value).dtype.kind in "iuf":
+        raise UnreadableFile(
+            f"{file}: time {value!s} has no unit; write it with units like 'hours since 2026-05-30 00:00'"
+        )
     stamp = pd.Timestamp(value)
     if stamp is pd.NaT or not isinstance(stamp, pd.Timestamp):
         raise UnreadableFile(f"{file}: a time is missing (NaT); leave that field out")

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-
-import xarray as xr
 
 from tasks.errors import UnreadableFile
 from tasks.grib.walk import is_grib
@@ -17,29 +16,9 @@ from tasks.prepare.axes import layout
 from tasks.prepare.decode_grib import first_grid, scan_grib
 from tasks.prepare.decode_xarray import scan_xarray
 from tasks.prepare.fields import DecodedField, FieldHeader
+from tasks.prepare.open_xarray import open_dataset
 
-NETCDF_MAGIC = (b"CDF\x01", b"CDF\x02", b"CDF\x05", b"\x89HDF")
-
-
-def open_dataset(path: Path) -> xr.Dataset:
-    """A NetCDF file or Zarr store; UnreadableFile says what it is instead."""
-    if not path.exists():
-        raise UnreadableFile(f"{path}: no such file")
-    if path.is_dir():
-        try:
-            return xr.open_zarr(path, chunks=None, decode_timedelta=True)
-        except Exception as error:
-            raise UnreadableFile(f"{path}: a folder that does not open as Zarr ({error})") from None
-    if path.stat().st_size == 0:
-        raise UnreadableFile(f"{path}: empty file; fetch it again")
-    with path.open("rb") as file:
-        magic = file.read(4)
-    if magic not in NETCDF_MAGIC:
-        raise UnreadableFile(f"{path}: neither GRIB nor NetCDF nor a Zarr store (it starts with {magic!r})")
-    try:
-        return xr.open_dataset(path, decode_timedelta=True)  # lead times in hours, as older files have them
-    except Exception as error:
-        raise UnreadableFile(f"{path}: does not open as NetCDF ({error}); fetch it again") from None
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -73,7 +52,22 @@ def scanned(paths: list[Path], wanted: set[str]) -> Iterator[Scan]:
                 headers, others = scan_xarray(opened.enter_context(open_dataset(path)), wanted, path.name)
             scan.headers.extend(headers)
             scan.others.extend(o for o in others if o not in scan.others)
-        yield scan
+        yield _of_one_member(scan)
+
+
+def _of_one_member(scan: Scan) -> Scan:
+    """The control where there is one, else the only member; UnreadableFile if there are several."""
+    members = sorted({h.member for h in scan.headers})
+    if (len(members) < 2 and 0 in members) or not members:
+        return scan
+    if 0 in members:
+        left = ", ".join(str(m) for m in members[1:])
+        return Scan([h for h in scan.headers if h.member == 0], [*scan.others, f"members {left} of an ensemble"])
+    if len(members) > 1:
+        label = scan.headers[0].label
+        raise UnreadableFile(f"{label}: members {', '.join(map(str, members))} of an ensemble; hand in one of them")
+    log.info("these are fields of member %d of an ensemble", members[0])
+    return scan
 
 
 def decode(path: Path, wanted: set[str]) -> Iterator[DecodedField]:

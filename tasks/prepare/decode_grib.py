@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from tasks.errors import CorruptField, UnreadableFile
-from tasks.grib.header import Header, read_header
+from tasks.grib.header import MEANS, Header, read_header
 from tasks.grib.layout import AGAIN, read_layout, read_values
 from tasks.grib.walk import Placed, message_at, walk
 from tasks.grids.grid import Canonical, Grid
@@ -17,6 +17,8 @@ from tasks.units import Conversion, conversion
 
 ORIGINS = {"od": "ifs", "ea": "era5"}
 DAY = 86400.0  # s
+MEAN_OF_ENSEMBLE = {None, 0, 1, 6}  # code table 4.7 of GRIB2; others are spread and the like
+EXTREMES = {"max", "min", "range", "sd", "rms", "cov", "ratio"}  # of their steps: no field of one moment
 
 
 def first_grid(path: Path) -> Grid:
@@ -50,12 +52,15 @@ def _convert(header: Header) -> Conversion | None:
 
 def _is_wanted(header: Header, wanted: set[str]) -> bool:
     assert header.variable is not None
-    return header.variable.name in wanted and header.of_surface and header.member == 0
+    own = header.derived in MEAN_OF_ENSEMBLE and header.step_type not in EXTREMES
+    return header.variable.name in wanted and header.of_surface and own
 
 
 def _what(header: Header) -> str:
     member = f" of member {header.member}" if header.member else ""
     level = "" if header.level_type in ("surface", "meanSea") else f" at {header.level_type}"
+    if header.derived not in MEAN_OF_ENSEMBLE:
+        member = f" (derived forecast {header.derived}: no mean of an ensemble)"
     kind = f" ({header.step_type})" if header.step_type not in ("instant", "accum") else ""
     return f"{header.short_name}{kind}{level}{member}"
 
@@ -74,7 +79,8 @@ def _field(path: Path, placed: Placed, header: Header, convert: Conversion, labe
         origin=ORIGINS.get(header.grib_class, "unknown"), expver=header.expver,
         layout=read_layout(placed.message, label), label=label,
         read=partial(_values, path, (placed.offset, placed.length, placed.field), label, convert),
-        evidence="the steps of its messages", rule=rule, per=per,
+        evidence="the steps of its messages", rule=rule, per=per, averaged=not amount and header.step_type in MEANS,
+        member=header.member,
     )  # fmt: skip
 
 

@@ -23,6 +23,8 @@ from tasks.variables import Variable
 
 DAY = 86400.0  # s
 SHORT_FORECASTS = {6, 18}  # UTC: when the forecasts begin that ERA5's amounts are of
+EXTREMES = {"maximum", "minimum", "range", "median", "standard_deviation", "variance"}  # no field of one moment
+DEFAULT_FILL = 9e36  # NetCDF writes 9.97e36 where nothing was written, and need not say so
 OF_HOURS = re.compile(r"(.+?)_?(\d+) ?hr?")  # total_precipitation_6hr of WeatherBench 2
 
 
@@ -38,6 +40,11 @@ def variable_of(name: str, field: xr.DataArray) -> Variable | None:
 
 def convert_of(field: xr.DataArray, variable: Variable, file: str) -> Conversion:
     """How its unit becomes the table's; UnreadableFile if it cannot."""
+    if "units" not in field.attrs and variable.amount:  # metres and millimetres both look like rain
+        raise UnreadableFile(
+            f"{file}: {field.name} has no units, and m and mm are a thousand apart; write them, for instance with "
+            f"ds[{str(field.name)!r}].attrs['units'] = 'mm', or leave it out with --variables"
+        )
     written = str(field.attrs.get("units", variable.units))
     found = conversion(written, variable.units, variable.amount)
     if found is None:
@@ -101,11 +108,14 @@ def _chosen(ds: xr.Dataset, wanted: set[str]) -> tuple[dict[str, Variable], list
     found: dict[str, Variable] = {}
     for name, field in sorted(ds.data_vars.items(), key=lambda item: rank(str(item[0]))):
         variable = variable_of(str(name), field)
+        if _of_time(field.attrs) in EXTREMES:
+            continue
         if variable is not None and variable.name in wanted and variable not in found.values():
             found[str(name)] = variable
     used = {n: found[n] for n in map(str, ds.data_vars) if n in found}
     bounds = {str(v.attrs.get("bounds", v.encoding.get("bounds"))) for v in ds.variables.values()}
-    return used, [str(n) for n, f in ds.data_vars.items() if n not in found and f.ndim >= 2 and n not in bounds]
+    others = {str(n): f for n, f in ds.data_vars.items() if n not in found and f.ndim >= 2 and n not in bounds}
+    return used, [f"{n} ({m})" if (m := _of_time(f.attrs)) in EXTREMES else n for n, f in others.items()]
 
 
 def scan_xarray(ds: xr.Dataset, wanted: set[str], file: str) -> tuple[list[FieldHeader], list[str]]:
@@ -126,6 +136,10 @@ def _headers(
     if lat not in field.dims or lon not in field.dims:
         raise UnreadableFile(f"{file}: {name} has dimensions {field.dims}, without {lat} and {lon}")
     convert = convert_of(field, variable, file)
+    if (absent := field.encoding.get("absent")) is not None and not variable.amount:
+        raise UnreadableFile(
+            f"{file}: {absent} of {name} are not there, and would read as zero; fetch them, or hand in a whole copy"
+        )
     origin, means = _origin(ds, field), _means(field.attrs)
     found = list(moments(field, axes, file))
     used = {lat, lon, EXPVER, *(d for w in found for d in w.at)}
@@ -159,7 +173,8 @@ def _headers(
         label = f"{file} {name} at {when.valid:%Y-%m-%dT%H:%M}"
         yield FieldHeader(
             variable=variable, init=when.valid if series else when.init, start=start, valid=when.valid,
-            analysis=series, origin=origin, expver=_expver(field, when), means=means, layout=to_canonical, label=label,
+            analysis=series, origin=origin, expver=_expver(field, when), means=means,
+            averaged=not variable.amount and _of_time(field.attrs) == "mean", layout=to_canonical, label=label,
             read=partial(_values, field.isel(when.at).transpose(..., lat, lon), convert, label),
             dated=when.init != EPOCH, end=end, evidence=evidence, rule=rule, per=per,
         )  # fmt: skip
@@ -188,6 +203,8 @@ def _values(piece: xr.DataArray, convert: Conversion, label: str, layout: Canoni
         raise UnreadableFile(f"{label}: does not decode ({error}); fetch it again") from None
     if EXPVER in piece.dims and piece.sizes[EXPVER] > 1:
         flat = _merged(np.moveaxis(flat, piece.get_axis_num(EXPVER), 0))
+    if flat.dtype.kind == "f" and (unwritten := np.abs(flat) > DEFAULT_FILL).any():
+        flat = np.where(unwritten, np.nan, flat)
     return layout(convert(flat.reshape(flat.shape[-2:])))
 
 

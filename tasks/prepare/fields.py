@@ -57,11 +57,13 @@ class FieldHeader:
     label: str
     read: Callable[[Canonical], np.ndarray]
     means: bool = False  # the file says that values are means over cells
+    averaged: bool = False  # over time; of what is no amount
     dated: bool = True  # False: the file does not say when, and the times above mean nothing
     end: datetime | None = None
     evidence: str = ""
     rule: Rule | None = None
     per: float | None = None
+    member: int = 0  # of an ensemble; 0: its control, or of none
 
     @property
     def grid(self) -> Grid:

@@ -20,7 +20,7 @@ from tasks.grids.grid import Grid, pad
 from tasks.grids.regrid import clip_to, covers, regrid
 from tasks.handover.prepared import StaticFields
 from tasks.prepare.axes import layout
-from tasks.prepare.decode import open_dataset
+from tasks.prepare.open_xarray import open_dataset
 
 NAMES = ("z", "elevation", "height", "orog", "topo")
 LAND_NAMES = ("lsm", "land", "land_sea_mask")  # fraction of land, or 1 and 0

@@ -506,7 +506,7 @@ def test_curvilinear_and_missing_coordinates_are_refused(dataset: xr.Dataset, tm
     lat, lon = np.meshgrid(dataset.latitude, dataset.longitude, indexing="ij")
     curved = bare.rename(latitude="y", longitude="x").assign_coords(lat=(("y", "x"), lat), lon=(("y", "x"), lon))
     curved.to_netcdf(tmp_path / "curved.nc")
-    with pytest.raises(UnreadableFile, match=r"curved\.nc: latitude has dimensions .* no grid of latitudes"):
+    with pytest.raises(UnreadableFile, match=r"curved\.nc: latitude lat has dimensions .* no grid of latitudes"):
         list(decode(tmp_path / "curved.nc", set(NAMES)))
 
 

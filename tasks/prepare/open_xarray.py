@@ -1,0 +1,143 @@
+"""A NetCDF file or Zarr store as xarray, opened so that its values are what was written."""
+
+from __future__ import annotations
+
+import logging
+import re
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import netCDF4
+import numpy as np
+import xarray as xr
+import zarr
+
+from tasks.errors import UnreadableFile
+
+log = logging.getLogger(__name__)
+
+NETCDF_MAGIC = (b"CDF\x01", b"CDF\x02", b"CDF\x05", b"\x89HDF")
+MONTHS = re.compile(r"(month|year)s? since (\d{1,4})-(\d{1,2})(-\d{1,2}.*)?", re.IGNORECASE)
+DIGITS = {8: "%Y%m%d", 10: "%Y%m%d%H", 12: "%Y%m%d%H%M", 14: "%Y%m%d%H%M%S"}  # of a time written as one number
+
+
+def open_dataset(path: Path) -> xr.Dataset:
+    """A NetCDF file or Zarr store; UnreadableFile says what it is instead."""
+    if not path.exists():
+        raise UnreadableFile(f"{path}: no such file")
+    if path.is_dir():
+        return _zarr(path)
+    if path.stat().st_size == 0:
+        raise UnreadableFile(f"{path}: empty file; fetch it again")
+    with path.open("rb") as file:
+        magic = file.read(4)
+    if magic not in NETCDF_MAGIC:
+        raise UnreadableFile(f"{path}: neither GRIB nor NetCDF nor a Zarr store (it starts with {magic!r})")
+    try:
+        raw = xr.open_datatree(path, decode_times=False)[group].to_dataset() if (group := _group(path)) else None
+        raw = raw if raw is not None else xr.open_dataset(path, decode_times=False)
+        return _decoded(raw)
+    except UnreadableFile:
+        raise
+    except Exception as error:
+        raise UnreadableFile(f"{path}: does not open as NetCDF ({error}); fetch it again") from None
+
+
+def _group(path: Path) -> str:
+    """The one group that has fields, where the root has none; UnreadableFile if there are several."""
+    with netCDF4.Dataset(path) as file:
+        if any(v.ndim >= 2 for v in file.variables.values()):
+            return ""
+        found = [n for n, g in file.groups.items() if any(v.ndim >= 2 for v in g.variables.values())]
+    if len(found) > 1:
+        raise UnreadableFile(
+            f"{path}: fields lie in groups {', '.join(found)}; write one of them to a file of its own, for instance "
+            f"with xr.open_dataset(file, group={found[0]!r})"
+        )
+    return found[0] if found else ""
+
+
+def _zarr(path: Path) -> xr.Dataset:
+    try:
+        group = zarr.open_group(path, mode="r")
+        arrays = dict(group.arrays())
+        ds = xr.open_zarr(path, chunks=None, decode_times=False, mask_and_scale=False)
+        for name, array in arrays.items():
+            # format 2 has one value for what was not written and for what is missing; zero is not missing
+            if name in ds and array.metadata.zarr_format == 2 and array.fill_value == 0:
+                ds[name].attrs.pop("_FillValue", None)
+            _note_absent(ds, name, array)
+        return _decoded(ds)
+    except Exception as error:
+        raise UnreadableFile(f"{path}: a folder that does not open as Zarr ({error})") from None
+
+
+def _note_absent(ds: xr.Dataset, name: str, array: zarr.Array[Any]) -> None:
+    """Chunks that are not there read as a fill value: where that is a number it looks like data."""
+    if name not in ds or array.ndim < 2 or not np.isfinite(array.fill_value or 0):
+        return
+    absent = array.nchunks - array.nchunks_initialized
+    if absent > 0:
+        ds[name].encoding["absent"] = f"{absent} of {array.nchunks} chunks"
+
+
+def _decoded(raw: xr.Dataset) -> xr.Dataset:
+    """Times as dates, in whichever way they are written; lead times in hours as durations, as older files have them."""
+    dates = {}
+    for name, variable in raw.variables.items():
+        units = str(variable.attrs.get("units", ""))
+        if variable.ndim <= 1 and variable.size and (found := _dates(variable.values, units, str(name))) is not None:
+            attrs = {k: v for k, v in variable.attrs.items() if k not in ("units", "calendar")}
+            dates[name] = xr.Variable(variable.dims, found, attrs)
+    kept = raw.assign_coords(dates) if dates else raw
+    decoded = xr.decode_cf(kept, decode_timedelta=True)
+    for name, variable in raw.variables.items():
+        if "absent" in variable.encoding:
+            decoded[name].encoding["absent"] = variable.encoding["absent"]
+    return decoded
+
+
+def _dates(values: np.ndarray, units: str, name: str) -> np.ndarray | None:
+    """Times that CF's units do not write; None where these do, or where it is no time."""
+    flat = np.atleast_1d(values)
+    out: list[datetime] | list[datetime | None] | None = None
+    if found := MONTHS.fullmatch(units):
+        step = 12 if found[1].lower() == "year" else 1
+        out = [_months(int(found[2]) * 12 + int(found[3]) - 1, float(v) * step, name) for v in flat]
+    elif "%Y%m%d" in units:  # of cdo -a: day as %Y%m%d.%f
+        out = [_day(float(v)) for v in flat]
+    elif "time" in name.lower() and not units and flat.dtype.kind in "iuf":
+        out = [_digits(v) for v in flat]
+        out = None if None in out else out
+    elif "time" in name.lower() and flat.dtype.kind in "USO" and flat.size and not units:
+        out = [_text(v, name) for v in flat]
+    return None if out is None else np.array(out, dtype="datetime64[ns]").reshape(values.shape)
+
+
+def _months(first: int, count: float, name: str) -> datetime:
+    if count != int(count):
+        raise UnreadableFile(f"{name} is {count:g} months, which is no date; write it with days since a date")
+    return datetime((first + int(count)) // 12, (first + int(count)) % 12 + 1, 1)
+
+
+def _day(value: float) -> datetime:
+    seconds = round((value - int(value)) * 86400)
+    stamp = np.datetime64(datetime.strptime(str(int(value)), "%Y%m%d"), "s") + np.timedelta64(seconds, "s")
+    return stamp.astype(datetime)
+
+
+def _digits(value: float) -> datetime | None:
+    text = f"{value:.0f}"
+    try:
+        return datetime.strptime(text, DIGITS[len(text)])
+    except (KeyError, ValueError):
+        return None
+
+
+def _text(value: object, name: str) -> datetime:
+    text = value.decode() if isinstance(value, bytes) else str(value)
+    try:
+        return datetime.fromisoformat(text.strip().replace("_", "T", 1)).replace(tzinfo=None)
+    except ValueError:
+        raise UnreadableFile(f"{name} {text!r} is no date; write it like 2026-05-30T00:00:00") from None
