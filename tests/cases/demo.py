@@ -8,7 +8,7 @@ import cfgrib
 import numpy as np
 import xarray as xr
 
-from tests.conftest import DEMO_GRIB
+from tests.conftest import DEMO_GRIB, TRUTH
 
 ERA5 = {"GRIB_centre": "ecmf", "Conventions": "CF-1.7"}  # as the Climate Data Store's files say
 
@@ -36,3 +36,15 @@ def write(ds: xr.Dataset, path: Path) -> Path:
     """As NetCDF."""
     ds.to_netcdf(path)
     return path
+
+
+def finer(
+    rows: int = 1, cols: int = 1, first: tuple[int, int] = (0, 0), names: tuple[str, ...] = ("t2m",)
+) -> xr.Dataset:
+    """The 0.1 degree forecast of the demo's time at every so many points, from the `first` on: any coarser grid."""
+    with xr.open_dataset(TRUTH) as whole:
+        ds = whole[list(names)].isel(latitude=slice(first[0], None, rows), longitude=slice(first[1], None, cols)).load()
+    when = demo()
+    out = ds.assign_coords(time=when["time"], step=when["step"], valid_time=when["valid_time"]).astype("float32")
+    out.attrs = {"source": "ECMWF IFS"}
+    return out
