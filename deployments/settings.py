@@ -15,11 +15,11 @@ from typing import Annotated
 from pydantic import AliasChoices, BeforeValidator, Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from flows.server.runtime import LOOPBACK, without_proxy
 from tasks.errors import BadInput
 
 ROOT = Path(__file__).parents[1]
 BUCKET = "finescale"
-LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 GRPC_OFFSET = 10_000  # weed opens this much above each of its ports too
 OWN_STORE = f"s3://{BUCKET}/products"
 # In stack/env: the endpoint that is the stack's own S3 server, and not another's, whatever address it has next.
@@ -219,22 +219,23 @@ class Settings:
 
     def process_environment(self, known: Secrets, inherited: Mapping[str, str]) -> dict[str, str]:
         """For every process of the stack: what the caller has, how to reach the rest, and whose process it is."""
-        direct = ",".join(
-            filter(None, [inherited.get("no_proxy") or inherited.get("NO_PROXY"), self.host, "127.0.0.1"])
-        )
         mine = {
             "PREFECT_HOME": str(self.folder / "prefect"),  # a person's profiles must not change what the stack does
             "FINESCALE_HOME": str(ROOT),
             MARK: str(self.folder),
-            "no_proxy": direct,
-            "NO_PROXY": direct,
-        }
+        } | without_proxy(inherited, self.host)
         return {**inherited, **self.client_environment(known), **mine}
 
     def write_env_file(self, known: Secrets) -> Path:
         """`stack/env`, for `source`."""
         file = self.folder / "env"
         lines = [f"export {k}={shlex.quote(v)}\n" for k, v in self.client_environment(known).items()]
+        # beside what whoever sources it has: no proxy stands between people and this stack
+        direct = ",".join(dict.fromkeys([self.host, *LOOPBACK]))
+        lines.append(
+            f'no_proxy="${{no_proxy:-${{NO_PROXY-}}}}"; no_proxy="${{no_proxy:+$no_proxy,}}{direct}"; '
+            "NO_PROXY=$no_proxy; export no_proxy NO_PROXY\n"
+        )
         write_private(file, "# Made by make up: what reaches this stack. Holds secrets.\n" + "".join(lines))
         return file
 

@@ -36,13 +36,27 @@ def one_line_errors() -> Iterator[None]:
     from tasks.errors import FinescaleError
 
     try:
-        yield
+        with _of_prefect():
+            yield
     except FinescaleError as error:
         typer.echo(f"finescale: {error}", err=True)
         raise typer.Exit(error.exit_code) from None
     except KeyboardInterrupt:
         typer.echo("finescale: interrupted; what was published before stays as it was", err=True)
         raise typer.Exit(130) from None
+
+
+@contextmanager
+def _of_prefect() -> Iterator[None]:
+    """Prefect's page of traceback for an in-process server that did not start becomes an error of ours."""
+    try:
+        yield
+    except RuntimeError as error:
+        from flows.server.orchestrator import did_not_start
+
+        if (ours := did_not_start(error)) is None:
+            raise
+        raise ours from None
 
 
 def show_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

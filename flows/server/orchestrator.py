@@ -9,6 +9,7 @@ from pathlib import Path
 
 import httpx
 
+from flows.server.runtime import has_proxy
 from tasks.errors import OrchestratorUnavailable, WrongClock
 
 LARGEST_DRIFT = 300.0  # seconds; object stores refuse requests at 900
@@ -25,7 +26,7 @@ def assert_prefect_usable() -> None:
         except httpx.HTTPError as error:
             raise OrchestratorUnavailable(
                 f"Prefect server {settings.api.url} does not answer ({error}); start it, "
-                "or unset PREFECT_API_URL to run without one"
+                f"{_direct(settings.api.url)}or unset PREFECT_API_URL to run without one"
             ) from None
         return
     home = Path(settings.home)
@@ -36,6 +37,22 @@ def assert_prefect_usable() -> None:
         writable = False
     if not writable:
         raise OrchestratorUnavailable(f"Prefect's folder {home} cannot be written; set PREFECT_HOME to one that can")
+
+
+def _direct(url: str) -> str:
+    """What to do where a proxy may be what does not answer."""
+    return f"add {httpx.URL(url).host} to NO_PROXY if no proxy leads there, " if has_proxy(os.environ) else ""
+
+
+def did_not_start(error: RuntimeError) -> OrchestratorUnavailable | None:
+    """What Prefect means by its error where its in-process server did not answer in time; None for another error."""
+    if "ephemeral Prefect API server" not in str(error):
+        return None
+    return OrchestratorUnavailable(
+        "Prefect's server in this process did not answer in time; run it again with "
+        "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS=300 where the machine is busy, or start a server "
+        "(prefect server start) and set PREFECT_API_URL"
+    )
 
 
 def assert_clock() -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import warnings
+from collections.abc import Mapping
 
 ENVIRONMENT = {
     # nothing is sent anywhere
@@ -19,11 +20,33 @@ ENVIRONMENT = {
     # its server makes its database at the first start: longer than the default of 20 s where all cores are busy
     "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",
 }
+PROXIES = ("http_proxy", "https_proxy", "all_proxy")
+LOOPBACK = ("127.0.0.1", "localhost", "::1")  # Prefect's own server, the stack's: no proxy reaches this machine's
+
+
+def without_proxy(environment: Mapping[str, str], *hosts: str) -> dict[str, str]:
+    """NO_PROXY with what it names already, these hosts and loopback; nothing where it names every host.
+
+    In both spellings: urllib reads the small one first, obstore the large one.
+    """
+    given = environment.get("no_proxy") or environment.get("NO_PROXY") or ""
+    named = [name.strip() for name in given.split(",") if name.strip()]
+    if "*" in named:
+        return {}
+    direct = ",".join(dict.fromkeys([*named, *(host for host in hosts if host), *LOOPBACK]))
+    return {"no_proxy": direct, "NO_PROXY": direct}
+
+
+def has_proxy(environment: Mapping[str, str]) -> bool:
+    """Whether a proxy is set. Where none is, NO_PROXY alone would hide a proxy that only the system's settings name."""
+    return any(value for name, value in environment.items() if name.lower() in PROXIES)
 
 
 def set_up() -> None:
     """Environment and warnings of a process that shows its user one line an error; what the user has set stays."""
     for name, value in ENVIRONMENT.items():
         os.environ.setdefault(name, value)
+    if has_proxy(os.environ):
+        os.environ.update(without_proxy(os.environ))
     # `flows.server.orchestrator` says so in one line of ours
     warnings.filterwarnings("ignore", message="Failed to create the Prefect home")

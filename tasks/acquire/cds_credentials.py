@@ -1,12 +1,12 @@
-"""Where the CDS's key comes from: cdsapi's own places, else a Prefect Secret block. The key is never shown."""
+"""Where the CDS's key comes from: where cdsapi looks for it, else a Prefect Secret block. The key is never shown."""
 
 from __future__ import annotations
 
+import codecs
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import cdsapi.api
 import httpx
 
 from tasks.errors import RequestRefused
@@ -26,14 +26,55 @@ class Credentials:
     place: str
 
 
-def _configured() -> Credentials | None:
-    """From CDSAPI_URL and CDSAPI_KEY, or the file that CDSAPI_RC names, or ~/.cdsapirc."""
-    try:
-        url, key, verify = cdsapi.api.get_url_key_verify(None, None, None)
-    except Exception:  # cdsapi raises plain Exception for "nothing there", OSError and ValueError for a bad file
+@dataclass(frozen=True)
+class RcFile:
+    """The file that CDSAPI_RC names, or ~/.cdsapirc: as people's editors leave it, which cdsapi does not read."""
+
+    place: str
+    values: dict[str, str] = field(repr=False)  # of `url`, `key` and `verify`
+    trouble: str  # why it gives no url and key; empty if it does
+
+    @classmethod
+    def read(cls) -> RcFile:
+        """Lines `key: value` in UTF-8 or UTF-16, with byte order mark, quotes, blanks, comments, large letters."""
+        place = os.environ.get("CDSAPI_RC") or "~/.cdsapirc"
+        try:
+            text = _text(Path(place).expanduser().read_bytes())
+        except FileNotFoundError:
+            return cls(place, {}, "is not there")
+        except OSError as error:
+            return cls(place, {}, f"cannot be read ({error.strerror})")
+        except UnicodeDecodeError:
+            return cls(place, {}, "is not text; save it as UTF-8")
+        values = {}
+        for line in text.splitlines():
+            name, colon, value = line.partition(":")
+            if colon and (name := _bare(name).lower()) in ("url", "key", "verify"):
+                values[name] = _bare(value)
+        lacking = [f"'{name}: ...'" for name in ("url", "key") if not values.get(name)]
+        return cls(place, values, f"has no line {' and no line '.join(lacking)}" if lacking else "")
+
+
+def _text(data: bytes) -> str:
+    """What an editor meant: UTF-16 by its byte order mark, as Windows writes it, else UTF-8 with or without one."""
+    wide = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    return data.decode("utf-16" if wide else "utf-8-sig")
+
+
+def _bare(text: str) -> str:
+    """Without blanks and the quotes around it."""
+    text = text.strip()
+    return text[1:-1].strip() if len(text) > 1 and text[0] == text[-1] and text[0] in "'\"" else text
+
+
+def _configured(rc: RcFile) -> Credentials | None:
+    """From CDSAPI_URL and CDSAPI_KEY, and what they do not say from the file."""
+    url, key = os.environ.get("CDSAPI_URL") or rc.values.get("url"), os.environ.get("CDSAPI_KEY")
+    place = "CDSAPI_KEY" if key else rc.place
+    key = key or rc.values.get("key")
+    if not url or not key:
         return None
-    rc = os.environ.get("CDSAPI_RC", "~/.cdsapirc")
-    return Credentials(url, key, bool(verify), "CDSAPI_KEY" if os.environ.get("CDSAPI_KEY") else rc)
+    return Credentials(url.strip(), key, rc.values.get("verify", "1").lower() not in ("0", "false", "no"), place)
 
 
 def _secret() -> Credentials | None:
@@ -51,12 +92,13 @@ def _secret() -> Credentials | None:
 
 def find_credentials(cycle: object) -> Credentials:
     """URL and key; RequestRefused where there are none, or where the key cannot be one."""
-    found = _configured() or _secret()
+    rc = RcFile.read()
+    found = _configured(rc) or _secret()
     if found is None:
-        rc = Path(os.environ.get("CDSAPI_RC", "~/.cdsapirc"))
         raise RequestRefused(
-            f"{cycle}: no CDS key in CDSAPI_URL and CDSAPI_KEY, {rc} or Prefect's Secret block {SECRET_BLOCK}; get one "
-            f"at {PROFILE} and put the lines 'url: {DEFAULT_URL}' and 'key: ...' into ~/.cdsapirc"
+            f"{cycle}: no CDS key in CDSAPI_URL and CDSAPI_KEY, {rc.place} ({rc.trouble}) or Prefect's Secret block "
+            f"{SECRET_BLOCK}; get one at {PROFILE} and put the lines 'url: {DEFAULT_URL}' and 'key: ...' into "
+            f"{rc.place}"
         )
     key = found.key.strip()
     if ":" in key:  # with it cdsapi takes its code of before 2024, to which no server answers any more

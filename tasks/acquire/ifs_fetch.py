@@ -10,7 +10,7 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
-from tasks.acquire.layout import COMPLETE_AFTER, stream_of
+from tasks.acquire.layout import COMPLETE_AFTER, resol_of, stream_of
 from tasks.acquire.mirrors import Mirror, MirrorFailure, NotThere
 from tasks.acquire.open_data import assert_decodes, assert_is_message, by_param, needed
 from tasks.acquire.raw import RawFolder
@@ -90,7 +90,8 @@ class Fetch:
         return all(mirrors and all(late for _, late in mirrors.values()) for mirrors in why)
 
     def _name(self, step: int, variable: Variable) -> str:
-        return f"{self.settings.resol}-{stream_of(self.cycle.time)}-{step}h-{variable.param}.grib2"
+        resol = resol_of(self.cycle.time, self.settings.resol)
+        return f"{resol}-{stream_of(self.cycle.time)}-{step}h-{variable.param}.grib2"
 
     def _missing(self, step: int) -> list[Variable]:
         return [v for v in self.wanted[step] if (step, v.param) not in self.files]

@@ -13,16 +13,24 @@ from tasks.storage import join
 
 @dataclass(frozen=True)
 class Layout:
-    """What holds from a cycle on: stream of the 06 and 18 UTC cycles, and how far each kind reaches."""
+    """What holds from a cycle on: stream of the 06 and 18 UTC cycles, how far each kind reaches, where files lie."""
 
     since: datetime
     short_stream: str
     reach: int  # hours, of 00 and 12 UTC
     short_reach: int  # of 06 and 18 UTC
+    folder: str = "ifs"  # between cycle and resolution; empty: none
+    resol: str = "0p25"  # what was served before there was 0p25
 
 
+# Dates of paths: ecmwf/ecmwf-opendata issues 32 (0.25 degree, published from 31 January 2024 on, is whole from the next
+# day; 0.4 degree went on beside it until cycle 49r1) and 34 (`ifs/` from 06 UTC of 28 February 2024), and Herbie's
+# template of the IFS, which has the same two.
 LAYOUTS = (
-    Layout(datetime(2022, 1, 18, tzinfo=UTC), "scda", 240, 90),
+    Layout(datetime(1, 1, 1, tzinfo=UTC), "scda", 240, 90),  # older than open data: as the demo cycle is shipped
+    Layout(datetime(2022, 1, 18, tzinfo=UTC), "scda", 240, 90, "", "0p4-beta"),
+    Layout(datetime(2024, 2, 1, tzinfo=UTC), "scda", 240, 90, ""),
+    Layout(datetime(2024, 2, 28, 6, tzinfo=UTC), "scda", 240, 90),
     Layout(datetime(2024, 11, 12, 6, tzinfo=UTC), "scda", 360, 144),  # cycle 49r1
     Layout(datetime(2026, 5, 12, tzinfo=UTC), "oper", 360, 144),  # cycle 50r1; the client takes the whole day for it
 )
@@ -34,7 +42,7 @@ COMPLETE_AFTER = 12  # hours after its initial time, at the latest: what is not 
 
 def layout_of(time: datetime) -> Layout:
     """The layout that a cycle has."""
-    return [e for e in LAYOUTS if e.since <= time or e is LAYOUTS[0]][-1]
+    return [e for e in LAYOUTS if e.since <= time][-1]
 
 
 def stream_of(time: datetime) -> str:
@@ -53,8 +61,14 @@ def lead_times(hours: list[int]) -> list[int]:
     return [h for h in hours if h <= THREE_HOURLY_TO or h % 6 == 0]
 
 
+def resol_of(time: datetime, resol: str = "0p25") -> str:
+    """Resolution in which a cycle is served, of one that is asked for: 0.4 degree before there was 0.25."""
+    return layout_of(time).resol if resol == "0p25" else resol
+
+
 def file_uri(root: str, time: datetime, step: int, resol: str = "0p25") -> str:
     """URI of one lead time's GRIB file, without the ending."""
-    stream = stream_of(time)
-    name = f"{time:%Y%m%d%H%M%S}-{step}h-{stream}-fc{SPLIT.get(resol, '')}"
-    return join(root, f"{time:%Y%m%d}", f"{time:%H}z", "ifs", resol, stream, name)
+    stream, served = stream_of(time), resol_of(time, resol)
+    name = f"{time:%Y%m%d%H%M%S}-{step}h-{stream}-fc{SPLIT.get(served, '')}"
+    folders = [f for f in (layout_of(time).folder, served, stream) if f]
+    return join(root, f"{time:%Y%m%d}", f"{time:%H}z", *folders, name)

@@ -49,6 +49,11 @@ class Grid:
         return float(self.longitude[-1])
 
     @property
+    def spacing(self) -> str:
+        """For people, in degrees: 0.25, or 0.5x0.625 north-south and west-east."""
+        return f"{self.dlat:g}" if abs(self.dlat - self.dlon) < 1e-9 else f"{self.dlat:g}x{self.dlon:g}"
+
+    @property
     def wraps(self) -> bool:
         """True if the columns go once around the Earth."""
         return abs(self.cols * self.dlon - 360.0) < self.dlon * TOLERANCE

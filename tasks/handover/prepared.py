@@ -43,6 +43,7 @@ class PreparedInfo(BaseModel):
     absent: list[str]
     origin: str
     expver: str
+    file_spacing: tuple[float, float]  # degrees north-south and west-east, of the files' finest; `grid` has the input's
     halo: int  # input cells around the region that the input really has; fewer than the model's are repeated edges
 
 

@@ -16,14 +16,14 @@ from pathlib import Path
 from prefect import task
 
 from models.operator import Operator
-from tasks.errors import BadInput, RegionOutsideInput
-from tasks.grids.grid import Grid, lattice
-from tasks.grids.regrid import clip_to, covers
+from tasks.errors import BadInput
+from tasks.grids.grid import Grid
 from tasks.handover.cycle import Cycle
 from tasks.handover.prepared import Prepared, PreparedInfo, StaticFields
 from tasks.prepare.amounts import parse_rule
 from tasks.prepare.assemble import Assembled, assemble
 from tasks.prepare.decode import scanned
+from tasks.prepare.input_grid import assert_one_spacing, input_grid, say_spacing
 from tasks.prepare.operators import operator_of
 from tasks.prepare.terrain import static_fields
 from tasks.region.document import Region
@@ -33,25 +33,6 @@ from tasks.store.product import create, fill_input
 from tasks.web.task_retries import retried
 
 log = logging.getLogger(__name__)
-
-
-def input_grid(region: Region, source: Grid, halo: int) -> Grid:
-    """The region's input grid with halo, cut to what the source has; RegionOutsideInput if that lacks the region."""
-    if not covers(source, region.target):
-        raise RegionOutsideInput(
-            f"region {region.name} ({region.target}) is not inside the input ({source}); give an input that "
-            "covers it, or make `box` in its region.yaml smaller"
-        )
-    box, d = region.box, region.input_spacing
-    inner = lattice(
-        box.north + d * 0.999, box.south - d * 0.999, box.west - d * 0.999, box.east + d * 0.999, d
-    )  # every cell that the region touches
-    across = halo
-    if source.wraps and inner.cols * d >= 360.0:  # all around: the first column follows the last
-        inner, across = Grid(inner.north, -180.0, d, d, inner.rows, round(360.0 / d)), 0
-    top = min(halo, int((90.0 - inner.north) / d + 1e-6))
-    bottom = min(halo, int((90.0 + inner.south) / d + 1e-6))
-    return clip_to(inner.extended(top, bottom, across, across), source)
 
 
 def _halo_of(grid: Grid, region: Region, wanted: int) -> int:
@@ -73,8 +54,10 @@ def opened(files: list[str], region: Region, halo: int) -> Iterator[Assembled]:
     """
     assert region.required is not None
     with scanned([Path(file) for file in files], set(region.variables)) as scan:
+        assert_one_spacing(scan.headers, region, halo)
         target_of = partial(input_grid, region, halo=halo)
-        assembled = assemble(scan, target_of, list(region.variables), region.required, parse_rule(region.rain_interval))
+        rule = parse_rule(region.rain_interval)
+        assembled = assemble(scan, target_of, list(region.variables), region.required, rule, region.target)
         if not assembled.dated:
             names = ", ".join(Path(f).name for f in files)
             raise BadInput(f"{names}: does not say of what time it is; add a scalar coordinate `time`")
@@ -97,6 +80,7 @@ def prepare_files(files: list[str], region: Region, halo: int) -> tuple[Assemble
 
 
 def _warn(region: Region, assembled: Assembled, available: int, halo: int) -> None:
+    say_spacing(region, assembled.file_grids, assembled.grid)
     if available < halo:
         log.warning("input reaches %d of %d cells beyond %s: its edge is repeated", available, halo, region.name)
     if assembled.absent:
@@ -136,6 +120,7 @@ def prepare(
             product=uri, terrain=terrain, grid=assembled.grid, operator=operator, init=f"{assembled.init:%Y-%m-%dT%H}",
             lead_hours=assembled.lead_hours, variables=assembled.variables, deviations=deviations,
             absent=assembled.absent, origin=assembled.origin, expver=assembled.expver, halo=available,
+            file_spacing=min((g.dlat, g.dlon) for g in assembled.file_grids),
         )  # fmt: skip
     count = len(info.variables), len(info.lead_hours)
     log.info("prepare: variables: %d, lead times: %d, on %s", *count, assembled.grid)

@@ -21,6 +21,7 @@ from tasks.parallel import in_order
 from tasks.prepare.amounts import Covered, Messages, amounts, chosen, course, covered
 from tasks.prepare.checks import assert_complete, assert_physical, assert_smooth
 from tasks.prepare.decode import Scan
+from tasks.prepare.edges import repeat_edge
 from tasks.prepare.fields import FieldHeader, Rule
 from tasks.variables import VARIABLES
 
@@ -43,11 +44,18 @@ class Assembled:
     averaged: list[str]  # variables whose values are means over time
     covered: dict[str, Covered]  # by name of an amount: its intervals
     others: list[str]  # what else the input holds
+    inside: Grid | None = None  # points around which nothing may be missing; farther out the nearest is repeated
 
     @property
     def variables(self) -> list[str]:
         """Those that are there."""
         return list(self.messages)
+
+    @property
+    def file_grids(self) -> list[Grid]:
+        """Each grid that fields come on, once."""
+        headers = (h for by_time in self.messages.values() for found in by_time.values() for h in found)
+        return list(dict.fromkeys(h.grid for h in headers))
 
     @property
     def valid_times(self) -> list[datetime]:
@@ -81,15 +89,23 @@ class Assembled:
     def series(self) -> Iterator[tuple[str, Iterator[np.ndarray]]]:
         """Each variable's values (rows, cols) by lead time, checked and on the grid; to be taken in this order.
 
-        Every message is decoded once, several at a time.
+        Every message is decoded once, several at a time. At the end one line says what was missing beyond `inside`.
         """
+        repeated: dict[str, int] = {}
         calls = (
-            partial(_on_grid, headers, self.grid) for m in self.messages.values() for _, headers in sorted(m.items())
+            partial(_on_grid, headers, self.grid, self.inside, repeated)
+            for m in self.messages.values()
+            for _, headers in sorted(m.items())
         )
         decoded = in_order(calls)
         for name, messages in self.messages.items():
             fields = (next(decoded) for _ in messages)
             yield name, amounts(name, messages, fields, self.covered[name]) if name in self.covered else fields
+        if repeated:
+            log.warning(
+                "beyond the region up to %d of %d input points are missing (%s): the nearest is repeated there, as at "
+                "a file's edge", max(repeated.values()), self.grid.rows * self.grid.cols, ", ".join(sorted(repeated)),
+            )  # fmt: skip
 
     def load(self) -> xr.Dataset:
         """All of it in memory: fields (step, latitude, longitude) float32."""
@@ -102,11 +118,14 @@ def _nanoseconds(delta: timedelta) -> np.timedelta64:
     return np.timedelta64(round(delta.total_seconds()), "s").astype("timedelta64[ns]")
 
 
-def _on_grid(headers: list[FieldHeader], grid: Grid) -> np.ndarray:
-    """One field, decoded, checked and regridded; MixedCycles if there are two of it that differ."""
+def _on_grid(headers: list[FieldHeader], grid: Grid, inside: Grid | None, repeated: dict[str, int]) -> np.ndarray:
+    """One field, decoded, checked and regridded; MixedCycles if there are two of it that differ.
+
+    `repeated` gets, by variable, how many points beyond `inside` were missing at most.
+    """
     if not headers:
         return np.zeros((grid.rows, grid.cols), dtype=np.float32)
-    first, *others = (_checked(header, grid) for header in headers)
+    first, *others = (_checked(header, grid, inside, repeated) for header in headers)
     for header, values in zip(headers[1:], others, strict=True):
         if not np.array_equal(values, first):
             raise MixedCycles(
@@ -116,13 +135,16 @@ def _on_grid(headers: list[FieldHeader], grid: Grid) -> np.ndarray:
     return first
 
 
-def _checked(header: FieldHeader, grid: Grid) -> np.ndarray:
+def _checked(header: FieldHeader, grid: Grid, inside: Grid | None, repeated: dict[str, int]) -> np.ndarray:
     field = header.decode(grid)
     assert_physical(field)
     assert_smooth(field)
     values = field.values
     if field.grid != grid:
         values = regrid(values, field.grid, grid, conservative=header.variable.amount)
+    values, count = repeat_edge(values, grid, inside)
+    if count:
+        repeated[header.variable.name] = max(count, repeated.get(header.variable.name, 0))
     assert_complete(field, values, grid)
     return values
 
@@ -178,11 +200,18 @@ def _by_time(headers: list[FieldHeader]) -> dict[str, Messages]:
 
 
 def _covered(
-    name: str, messages: Messages, grid: Grid, init: datetime, analysis: bool, by_user: Rule | None
+    name: str,
+    messages: Messages,
+    grid: Grid,
+    inside: Grid | None,
+    init: datetime,
+    analysis: bool,
+    by_user: Rule | None,
 ) -> Covered:
     """Intervals of an amount; UnreadableFile for a rate that has none."""
     headers = [found for _, found in sorted(messages.items()) if found]
-    out = covered(messages, init, analysis, by_user, lambda: course(_on_grid(found, grid) for found in headers))
+    decoded = lambda: course(_on_grid(found, grid, inside, {}) for found in headers)  # noqa: E731
+    out = covered(messages, init, analysis, by_user, decoded)
     if out.intervals is None:
         first = headers[0][0]
         if first.per is not None:
@@ -205,11 +234,13 @@ def assemble(
     wanted: list[str],
     required: list[str],
     rain_interval: Rule | None = None,
+    inside: Grid | None = None,
 ) -> Assembled:
     """Order fields by variable and lead time; `target_of`: the grid to use for a source grid (the same: as it is).
 
     Raises MissingField, MixedCycles and BadInput, each naming the message. Nothing is decoded, but amounts whose
     headers do not say what they cover: that is seen by how they go in time. `rain_interval`: what the user knows.
+    `inside`: points around which nothing may be missing; what is farther out is edge. Default: nothing anywhere.
     """
     headers = scan.headers
     messages = _by_time(headers)
@@ -249,6 +280,7 @@ def assemble(
         analysis=analysis,
         dated=all(h.dated for h in headers),
         averaged=list(dict.fromkeys(h.variable.name for h in headers if h.averaged)),
-        covered={n: _covered(n, m, grid, init, analysis, rain_interval) for n, m in amounts_of.items()},
+        covered={n: _covered(n, m, grid, inside, init, analysis, rain_interval) for n, m in amounts_of.items()},
         others=scan.others,
+        inside=inside,
     )

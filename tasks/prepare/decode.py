@@ -12,10 +12,12 @@ from tasks.errors import UnreadableFile
 from tasks.grib.walk import is_grib
 from tasks.grids.grid import Grid
 from tasks.parallel import in_order
+from tasks.prepare.archive import unpacked
 from tasks.prepare.axes import layout
 from tasks.prepare.decode_grib import first_grid, scan_grib
 from tasks.prepare.decode_xarray import scan_xarray
 from tasks.prepare.fields import DecodedField, FieldHeader
+from tasks.prepare.kinds import NETCDF, first_bytes, is_zip
 from tasks.prepare.open_xarray import open_dataset
 
 log = logging.getLogger(__name__)
@@ -29,8 +31,15 @@ class Scan:
     others: list[str] = field(default_factory=list)
 
 
+def _is_netcdf(path: Path) -> bool:
+    return first_bytes(path)[:4] in NETCDF
+
+
 def grid_of(path: Path) -> Grid:
-    """The canonical grid of a file's fields."""
+    """The canonical grid of a file's fields; of an archive, of the first file in it."""
+    if is_zip(path):
+        with unpacked(path) as files:
+            return grid_of(next((f for f in files if f.is_dir() or is_grib(f) or _is_netcdf(f)), files[0]))
     if path.is_file() and is_grib(path):
         return first_grid(path)
     with open_dataset(path) as ds:
@@ -41,11 +50,12 @@ def grid_of(path: Path) -> Grid:
 def scanned(paths: list[Path], wanted: set[str]) -> Iterator[Scan]:
     """What some files or Zarr stores hold; values of the wanted fields can be decoded meanwhile.
 
-    All files are looked through before anything is decoded: a broken one is found first.
+    All files are looked through before anything is decoded: a broken one is found first. The files of a ZIP archive
+    are read as if each had been handed in.
     """
     with ExitStack() as opened:
         scan = Scan()
-        for path in paths:
+        for path in _files(paths, opened):
             if path.is_file() and is_grib(path):
                 headers, others = scan_grib(path, wanted)
             else:
@@ -68,6 +78,19 @@ def _of_one_member(scan: Scan) -> Scan:
         raise UnreadableFile(f"{label}: members {', '.join(map(str, members))} of an ensemble; hand in one of them")
     log.info("these are fields of member %d of an ensemble", members[0])
     return scan
+
+
+def _files(paths: list[Path], opened: ExitStack) -> Iterator[Path]:
+    """The files themselves; archives are unpacked for as long as `opened` is."""
+    for path in paths:
+        if not is_zip(path):
+            yield path
+            continue
+        files = opened.enter_context(unpacked(path))
+        fields = [f for f in files if f.is_dir() or is_grib(f) or _is_netcdf(f)]
+        if fields and len(fields) < len(files):
+            log.info("%s: read: %s; the rest of it holds no fields", path.name, ", ".join(f.name for f in fields))
+        yield from fields or files
 
 
 def decode(path: Path, wanted: set[str]) -> Iterator[DecodedField]:

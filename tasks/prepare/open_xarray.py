@@ -14,10 +14,10 @@ import xarray as xr
 import zarr
 
 from tasks.errors import UnreadableFile
+from tasks.prepare.kinds import NETCDF, first_bytes, what_instead
 
 log = logging.getLogger(__name__)
 
-NETCDF_MAGIC = (b"CDF\x01", b"CDF\x02", b"CDF\x05", b"\x89HDF")
 MONTHS = re.compile(r"(month|year)s? since (\d{1,4})-(\d{1,2})(-\d{1,2}.*)?", re.IGNORECASE)
 DIGITS = {8: "%Y%m%d", 10: "%Y%m%d%H", 12: "%Y%m%d%H%M", 14: "%Y%m%d%H%M%S"}  # of a time written as one number
 
@@ -30,10 +30,8 @@ def open_dataset(path: Path) -> xr.Dataset:
         return _zarr(path)
     if path.stat().st_size == 0:
         raise UnreadableFile(f"{path}: empty file; fetch it again")
-    with path.open("rb") as file:
-        magic = file.read(4)
-    if magic not in NETCDF_MAGIC:
-        raise UnreadableFile(f"{path}: neither GRIB nor NetCDF nor a Zarr store (it starts with {magic!r})")
+    if not first_bytes(path).startswith(NETCDF):
+        raise UnreadableFile(f"{path}: {what_instead(path)}")
     try:
         raw = xr.open_datatree(path, decode_times=False)[group].to_dataset() if (group := _group(path)) else None
         raw = raw if raw is not None else xr.open_dataset(path, decode_times=False)

@@ -36,7 +36,9 @@ def draft(
         inputs=[f.model_copy(update={"uri": f.uri.rsplit("/", 1)[-1]}) for f in inputs],  # a path is nobody's business
         origin=info.origin, expver=info.expver, model=package.model_id, model_sha256=package.digest,
         code_version=VERSION,
-        region_fingerprint=region.fingerprint, spacing=region.spacing, timings=timings, scorecard=scorecard,
+        region_fingerprint=region.fingerprint,
+        spacing=region.spacing, input_spacing=[info.grid.dlat, info.grid.dlon], file_spacing=list(info.file_spacing),
+        timings=timings, scorecard=scorecard,
         verified_at=None if scorecard.verification is None else datetime.now(UTC),
         slabs=[r.model_copy(update={"digests": {}}) for r in reports], digests=merged(reports) | calibrated.digests,
     )  # fmt: skip

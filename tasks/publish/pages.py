@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 import xarray as xr
@@ -19,8 +20,9 @@ from tasks.store.product import open_input
 AT_ONCE = 64_000_000  # bytes of an input that is read whole: a province's, of any length
 
 
-def attributes(entry: LedgerEntry, region: Region) -> dict[str, str]:
+def attributes(entry: LedgerEntry, region: Region) -> dict[str, Any]:
     """Global attributes of the product: what it is, where it came from, how good it is."""
+    licence = {"license": LICENCE[entry.origin]} if entry.origin in LICENCE else {}
     return {
         "title": f"{region.title}: {entry.cycle} at {region.spacing:g} degree",
         "institution": "finescale",
@@ -38,7 +40,15 @@ def attributes(entry: LedgerEntry, region: Region) -> dict[str, str]:
         "finescale_calibrated": " ".join(entry.scorecard.calibrated),
         "scorecard": entry.scorecard.model_dump_json(),
         "ledger": entry.model_dump_json(exclude={"scorecard", "digests", "slabs"}),
-    } | ({"license": LICENCE[entry.origin]} if entry.origin in LICENCE else {})
+        **licence,
+        **_spacings(entry),
+    }
+
+
+def _spacings(entry: LedgerEntry) -> dict[str, list[float]]:
+    """Of what the model was given and of the files; nothing of products of versions that did not keep it."""
+    found = {"finescale_input_spacing": entry.input_spacing, "finescale_file_spacing": entry.file_spacing}
+    return {name: spacing for name, spacing in found.items() if spacing}
 
 
 @dataclass(frozen=True)

@@ -155,6 +155,10 @@ class Region(BaseModel):
         """The same region for input whose amounts cover `1h`, `6h` ... or are since `start`, `day` or `step`."""
         return parse(self.model_dump() | {"rain_interval": interval}, self._folder, "--rain-interval")
 
+    def with_input_spacing(self, spacing: float) -> Region:
+        """The same region for an input of another spacing; InvalidRegion if that is not allowed."""
+        return parse(self.model_dump() | {"input_spacing": spacing}, self._folder, "input_spacing")
+
     def with_spacing(self, spacing: float) -> Region:
         """The same region on another target grid; InvalidRegion if the spacing is not allowed."""
         return parse(self.model_dump() | {"spacing": spacing}, self._folder, "--spacing")

@@ -63,6 +63,9 @@ class LedgerEntry(BaseModel):
     code_version: str
     region_fingerprint: str
     spacing: float
+    # degrees north-south and west-east: of what the model was given, and of the files; empty in entries of before
+    input_spacing: list[float] = []
+    file_spacing: list[float] = []
     timings: dict[str, float]  # seconds by step, publishing itself not yet known
     scorecard: Scorecard
     slabs: list[SlabReport] = []  # where, on what and in which time it was computed

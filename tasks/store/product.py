@@ -167,14 +167,14 @@ def fill_input(uri: str, series: Series) -> dict[str, list[float]]:
         return fill_fields(_input(uri), series)
 
 
-def seal(uri: str, attributes: dict[str, str]) -> None:
+def seal(uri: str, attributes: dict[str, Any]) -> None:
     """Give a product its global attributes, the last thing that is written to it."""
     group = zarr.open_group(zarr_store(uri), mode="r+", use_consolidated=False)
     group.attrs.update(attributes)
     zarr.consolidate_metadata(zarr_store(uri))
 
 
-def reseal(uri: str, attributes: dict[str, str]) -> None:
+def reseal(uri: str, attributes: dict[str, Any]) -> None:
     """Give a published product other attributes: its root metadata is one file, which readers see old or new."""
     root = join(uri, "zarr.json")
     metadata = json.loads(read_bytes(root))

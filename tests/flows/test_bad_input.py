@@ -153,7 +153,7 @@ def netcdf_of_two_cycles(grib: Path, rewrite: GribMaker) -> Path:
 FILES: list[tuple[Spoiler, list[str]]] = [
     (no_file, ["none.grib2: no such file"]),
     (empty, ["demo.grib2: empty file"]),
-    (text, ["demo.grib2: neither GRIB nor NetCDF", "b'<htm'"]),
+    (text, ["demo.grib2: is a web page", "fetch the file again"]),
     (truncated, ["demo.grib2: message 4 at byte 39340 of 50000 is truncated"]),
     (byte_flipped, ["demo.grib2: is not the file that demo.grib2.sha256 was made for"]),
     (number_of_columns_flipped, ["demo.grib2 message 1 (t2m): 8181 points for a grid of 81x"]),

@@ -70,10 +70,12 @@ class OpenData(Served):
     requests: list[tuple[str, str, str]] = field(default_factory=list)  # method, path, Range
 
     @staticmethod
-    def path(time: datetime, step: int, stream: str = "oper", resol: str = "0p25", level: str = "") -> str:
-        """Path of a lead time's files without the ending."""
+    def path(
+        time: datetime, step: int, stream: str = "oper", resol: str = "0p25", level: str = "", model: str = "ifs/"
+    ) -> str:
+        """Path of a lead time's files without the ending; `model` is empty before 28 February 2024."""
         day, name = f"{time:%Y%m%d}", f"{time:%Y%m%d%H%M%S}-{step}h-{stream}-fc{level}"
-        return f"/{day}/{time:%H}z/ifs/{resol}/{stream}/{name}"
+        return f"/{day}/{time:%H}z/{model}{resol}/{stream}/{name}"
 
     def add(self, time: datetime, step: int, parts: list[tuple[str, bytes]], **where: str) -> str:
         """Serve these messages as one lead time's file with its index; returns the path without the ending."""

@@ -327,7 +327,7 @@ def test_missing_file_is_refused(tmp_path: Path) -> None:
     ("name", "content", "told"),
     [
         ("empty.grib2", b"", "empty file"),
-        ("page.grib2", b"<html>404 Not Found</html>", "neither GRIB nor NetCDF nor a Zarr store .*b'<htm'"),
+        ("page.grib2", b"<html>404 Not Found</html>", r"page.grib2: is a web page \(404 Not Found\), not data; fetch"),
         ("short.grib2", b"GRIB", "message 1"),
         ("half.nc", b"\x89HDF\r\n\x1a\n" + bytes(20), "does not open as NetCDF"),
         ("half3.nc", b"CDF\x01", "does not open as NetCDF"),
