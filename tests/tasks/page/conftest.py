@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 import shutil
@@ -10,9 +11,12 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import parse_qs, urlparse
 
+import numpy as np
 import pytest
 import xarray as xr
+from PIL import Image
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from flows.downscale import downscale
@@ -149,3 +153,17 @@ def show(browser: Browser) -> Iterator[Opener]:
     for context in contexts:
         context.close()
     assert [w for w in wrong if "GPU stall" not in w and "swiftshader" not in w.lower()] == []
+
+
+def picture(page: Page) -> np.ndarray:
+    """(row, column, colour) of what is seen."""
+    return np.asarray(Image.open(io.BytesIO(page.screenshot())).convert("RGB")).astype(int)
+
+
+def clicked(page: Page, x: float, y: float) -> tuple[float, float]:
+    """Latitude and longitude of a pixel, from the address after a click on it."""
+    before = page.url
+    page.mouse.click(x, y)
+    page.wait_for_url(lambda now: now != before)
+    given = parse_qs(urlparse(page.url).query)
+    return float(given["lat"][0]), float(given["lon"][0])

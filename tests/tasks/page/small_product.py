@@ -1,6 +1,8 @@
-"""A small product over 180 degrees as the pipeline writes them, which the tests of the page's TypeScript open.
+"""A small product over 180 degrees as the pipeline writes them, and the same corrected by stations.
 
-It is kept, so that they need no Python: `python -m tests.tasks.page.small_product` writes it anew.
+The tests of the page's TypeScript open them.
+
+They are kept, so that those need no Python: `python -m tests.tasks.page.small_product` writes them anew.
 """
 
 from __future__ import annotations
@@ -16,19 +18,24 @@ import zarr
 from models.operator import IFS
 from tasks.arrays import zarr_store
 from tasks.grids.grid import Grid
+from tasks.handover.calibrated import Calibration
 from tasks.handover.prepared import StaticFields
+from tasks.store.calibration import GROUP, create_calibration, increment
 from tasks.store.packing import round_field
-from tasks.store.product import create, fill_input, seal
+from tasks.store.product import create, fill_input, open_product, seal
 from tests.conftest import ROOT
 
 KEPT = ROOT / "tasks/page/web/tests"
-PRODUCT, EXPECTED = "fiji.zarr", "fiji.json"
+PRODUCT, EXPECTED, CALIBRATED = "fiji.zarr", "fiji.json", "fiji-calibrated.zarr"
 GRID = Grid(-16.0, 176.5, 0.05, 0.05, 6, 140)  # two chunks across, 180 degrees in the first
 INPUT_GRID = Grid(-15.75, 176.25, 0.5, 0.5, 2, 16)
 HOURS = np.arange(3, 33, 3)  # two chunks of lead times
 NAMES = ["t2m", "u10", "v10", "tp"]
 MISSING = (1, slice(2, 4), slice(60, 80))  # of t2m: on both sides of 180 degrees
 WRITTEN = 8  # lead times of tp: its second shard is not there
+CORRECTED = HOURS <= 24  # lead times: those of the second day are not proven
+STATIONS = ["91659", "91680", "91683"]
+WIND_FACTOR = 0.75
 PLACES = [(-16.0, 176.5), (-16.1, 179.95), (-16.1, 180.0), (-16.15, -179.95), (-16.25, -177.0), (-16.25, 183.45)]
 
 
@@ -42,8 +49,13 @@ def field(name: str, grid: Grid) -> np.ndarray:
 
 
 def write(folder: Path) -> None:
-    """The product, and what is to be read in it."""
-    uri = str(folder / PRODUCT)
+    """Both products, and what is to be read in the first."""
+    _write(str(folder / PRODUCT), calibrated=False)
+    _write(str(folder / CALIBRATED), calibrated=True)
+    (folder / EXPECTED).write_text(json.dumps(_expected(str(folder / PRODUCT))) + "\n")
+
+
+def _write(uri: str, *, calibrated: bool) -> None:
     start = np.datetime64("2026-11-22T00", "ns")
     steps = HOURS.astype("timedelta64[h]").astype("timedelta64[ns]")
     before = np.concatenate([steps[:1] * 0, steps[:-1]])
@@ -65,8 +77,25 @@ def write(folder: Path) -> None:
     for name in NAMES:
         stop = WRITTEN if name == "tp" else len(HOURS)
         group[name][:stop] = values[name][:stop]
+    if calibrated:
+        _calibrate(uri, values)
     seal(uri, {"title": "Fiji: ifs/2026-11-22T00 at 0.05 degree", "attribution": "invented"})
-    (folder / EXPECTED).write_text(json.dumps(_expected(uri)) + "\n")
+
+
+def _calibrate(uri: str, values: dict[str, np.ndarray]) -> None:
+    """Temperature by up to 2 K, warmer in the west and colder in the east; wind slower."""
+    warmer = np.broadcast_to(2.0 * np.cos(np.deg2rad(25 * (GRID.longitude - GRID.west))), values["t2m"].shape)
+    added = {"t2m": warmer} | {n: values[n] * (WIND_FACTOR - 1.0) for n in ("u10", "v10")}
+    errors = np.array([-2.0, np.nan, 1.5]) * np.ones((len(HOURS), 1))
+    expected = {"t2m": errors, "wind_speed": 0.4 * np.abs(errors)}
+    applied = dict.fromkeys(expected, CORRECTED)
+    record = Calibration(None, STATIONS, {n: 0.5 * e for n, e in expected.items()}, expected, applied)
+    create_calibration(uri, open_product(uri).fields, list(added), record)
+    group = zarr.open_group(zarr_store(uri), mode="r+", use_consolidated=False)
+    for name, by in added.items():
+        rounded = increment(np.where(CORRECTED[:, None, None], by, 0.0))
+        group[f"{GROUP}/{name}"][:] = rounded
+        group[name][:] = round_field(name, values[name] + rounded)
 
 
 def _expected(uri: str) -> dict[str, object]:
@@ -83,5 +112,6 @@ def _expected(uri: str) -> dict[str, object]:
 
 
 if __name__ == "__main__":
-    shutil.rmtree(KEPT / PRODUCT, ignore_errors=True)
+    for name in (PRODUCT, CALIBRATED):
+        shutil.rmtree(KEPT / name, ignore_errors=True)
     write(KEPT)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import math
 import os
@@ -10,13 +9,11 @@ import re
 import shutil
 import time
 from pathlib import Path
-from urllib.parse import parse_qs, urlparse
 
 import numpy as np
 import pytest
 import s3fs
 import xarray as xr
-from PIL import Image
 from playwright.sync_api import Page, expect
 
 from tasks.page import bundle
@@ -26,7 +23,7 @@ from tests.servers.s3 import S3Server
 from tests.servers.static import static
 from tests.several_leads import HOURS
 from tests.tasks.page import small_product
-from tests.tasks.page.conftest import PRODUCT, Opener, Published
+from tests.tasks.page.conftest import PRODUCT, Opener, Published, clicked, picture
 
 LATITUDE, LONGITUDE = 31.02, 110.87  # in the mountains, on no grid point
 WUHAN = "lat=30.6&lon=114.3"
@@ -84,20 +81,6 @@ def test_click_on_the_map_gives_the_value_under_the_pointer(published: Published
     page.keyboard.press("Escape")
     expect(page.locator("#panel")).to_be_hidden()
     assert "lat=" not in page.url
-
-
-def picture(page: Page) -> np.ndarray:
-    """(row, column, colour) of what is seen."""
-    return np.asarray(Image.open(io.BytesIO(page.screenshot())).convert("RGB")).astype(int)
-
-
-def clicked(page: Page, x: float, y: float) -> tuple[float, float]:
-    """Latitude and longitude of a pixel, from the address after a click on it."""
-    before = page.url
-    page.mouse.click(x, y)
-    page.wait_for_url(lambda now: now != before)
-    given = parse_qs(urlparse(page.url).query)
-    return float(given["lat"][0]), float(given["lon"][0])
 
 
 def test_colours_on_the_map_are_those_of_the_values(published: Published, served: str, show: Opener) -> None:

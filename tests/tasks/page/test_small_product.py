@@ -9,7 +9,7 @@ import pytest
 import xarray as xr
 import zarr
 
-from tests.tasks.page.small_product import EXPECTED, KEPT, PRODUCT, write
+from tests.tasks.page.small_product import CALIBRATED, EXPECTED, KEPT, PRODUCT, write
 
 RENEW = "python -m tests.tasks.page.small_product writes the kept one anew"
 
@@ -21,9 +21,14 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("group", [None, "input"])
-def test_kept_product_has_the_values_and_metadata_that_are_written_today(written: Path, group: str | None) -> None:
-    ours, kept = (xr.open_zarr(folder / PRODUCT, group=group).load() for folder in (written, KEPT))
+@pytest.mark.parametrize(
+    ("product", "group"),
+    [(PRODUCT, None), (PRODUCT, "input"), (CALIBRATED, None), (CALIBRATED, "input"), (CALIBRATED, "calibration")],
+)
+def test_kept_product_has_the_values_and_metadata_that_are_written_today(
+    written: Path, product: str, group: str | None
+) -> None:
+    ours, kept = (xr.open_zarr(folder / product, group=group).load() for folder in (written, KEPT))
     for ds in (ours, kept):
         ds.variables.get("quantization_info", xr.Variable((), 0)).attrs.pop("implementation", None)  # our version
     try:
@@ -32,9 +37,10 @@ def test_kept_product_has_the_values_and_metadata_that_are_written_today(written
         pytest.fail(f"{RENEW}: {difference}")
 
 
-def test_kept_product_is_packed_as_products_are_today(written: Path) -> None:
+@pytest.mark.parametrize("product", [PRODUCT, CALIBRATED])
+def test_kept_product_is_packed_as_products_are_today(written: Path, product: str) -> None:
     def layout(folder: Path) -> dict[str, object]:
-        group = zarr.open_group(folder / PRODUCT, mode="r")
+        group = zarr.open_group(folder / product, mode="r")
         arrays = dict(group.members(max_depth=None))
         return {n: (a.chunks, a.shards, a.compressors, a.dtype) for n, a in arrays.items() if isinstance(a, zarr.Array)}
 

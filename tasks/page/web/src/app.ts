@@ -1,5 +1,6 @@
 /** The page: from the state in the address to what is read and drawn. */
 
+import { increments } from "./calibration";
 import * as catalogue from "./catalogue";
 import { Chooser } from "./choice";
 import { byId } from "./dom";
@@ -190,7 +191,9 @@ export class App {
     const next = (step + 1) % product.leads.length;
     const window = this.view && fields.windowFor(product.fine, this.view.view, this.view.map.getCanvas().width);
     if (next === step || !window) return;
-    fields.raster(product.fine, quantity, next, window, signal).catch(() => undefined); // it will be asked for again
+    const { fine, calibration } = product;
+    const wanted = calibration?.changes(quantity) ? increments(fine, calibration, quantity, next, window, signal) : fields.raster(fine, quantity, next, window, signal);
+    wanted.catch(() => undefined); // it will be asked for again
   }
 
   /** What follows from a change of state. */
@@ -238,6 +241,9 @@ export class App {
     if (focused) group.querySelector<HTMLElement>("[aria-checked=true]")?.focus();
     byId("compare").setAttribute("aria-pressed", String(this.store.now.split !== null));
     byId("compare").hidden = this.product?.coarse === null;
+    byId("corrections").hidden = !this.product?.calibration;
+    byId<HTMLButtonElement>("corrections").disabled = quantity === null || !this.product?.calibration?.changes(quantity);
+    byId("corrections").setAttribute("aria-pressed", String(this.store.now.corrections));
     byId("stations").hidden = !this.#stations?.features.length;
     byId("stations").setAttribute("aria-pressed", String(this.store.now.stations));
   }

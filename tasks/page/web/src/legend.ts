@@ -26,13 +26,27 @@ function scale(title: string, unit: string, low: number, high: number, colour: (
   return make("div", { class: "scale" }, make("div", { class: "head" }, make("span", {}, title), make("span", { class: "unit" }, unit)), bar, values);
 }
 
-/** Draw both scales; `errors`: the largest error of stations that is told apart, null where no stations are shown. */
-export function drawLegend(quantity: Quantity, range: readonly [number, number], period: number, errors: number | null, language: Language): void {
+export interface Legend {
+  readonly quantity: Quantity;
+  readonly range: readonly [number, number];
+  /** Hours that an amount is summed over. */
+  readonly period: number;
+  /** The map shows increments of calibration. */
+  readonly increments: boolean;
+  /** What stations have done to the quantity; empty of products without calibration. */
+  readonly correction: string;
+  /** The largest error of stations that is told apart; null where no stations are shown. */
+  readonly errors: number | null;
+}
+
+/** Draw both scales. */
+export function drawLegend(shown: Legend, language: Language): void {
+  const { quantity, range, period, increments, correction, errors } = shown;
   const legend = byId("legend");
-  const title = quantityTitle(quantity, period, language);
-  legend.replaceChildren(
-    scale(title, quantity.unit, range[0], range[1], (share) => cssColour(colourAt(quantity.colours, share)), false),
-  );
+  const title = increments ? say(language, "increment", { quantity: say(language, quantity.name) }) : quantityTitle(quantity, period, language);
+  const field = scale(title, quantity.unit, range[0], range[1], (share) => cssColour(colourAt(quantity.colours, share)), increments);
+  if (correction) field.append(make("p", { class: "correction" }, correction));
+  legend.replaceChildren(field);
   if (errors !== null) {
     const colour = (share: number): string => cssColour(colourAt(ERRORS, share));
     legend.append(scale(say(language, "stationError"), quantity.unit, -errors, errors, colour, true));

@@ -25,7 +25,8 @@ byId("language").addEventListener("click", () => {
   rememberLanguage(language);
   store.set({ language });
 });
-byId("compare").addEventListener("click", () => store.set({ split: store.now.split === null ? 0.5 : null }));
+byId("compare").addEventListener("click", () => store.set({ split: store.now.split === null ? 0.5 : null, corrections: false }));
+byId("corrections").addEventListener("click", () => store.set({ corrections: !store.now.corrections, split: null }));
 byId("stations").addEventListener("click", () => store.set({ stations: !store.now.stations }));
 byId("retry").addEventListener("click", () => void app.start());
 byId("zoom-in").addEventListener("click", () => void app.view?.map.zoomIn());

@@ -1,10 +1,12 @@
 /** What is drawn on the map of one quantity at one lead time. */
 
+import { type Calibration, correctionLine, increments, meanSize } from "./calibration";
 import type { Stations } from "./catalogue";
+import { ERRORS } from "./colours";
 import { byId } from "./dom";
 import * as fields from "./fields";
 import type { Grid, Raster } from "./grid";
-import { say } from "./i18n";
+import { type Language, say } from "./i18n";
 import { drawLegend } from "./legend";
 import { arrows, isolines, NOTHING } from "./lines";
 import type { MapView } from "./map";
@@ -28,7 +30,7 @@ export interface Shown {
 /** Draw field, isolines, arrows, stations and legend, as the state has them. */
 export async function drawField(shown: Shown, state: State, view: MapView, signal: AbortSignal): Promise<void> {
   const { product, quantity, step, stations, ranges } = shown;
-  const { fine, coarse } = product;
+  const { fine, coarse, calibration } = product;
   const { split } = state;
   const pixels = view.map.getCanvas().width;
   const read = (grid: Grid | null): Promise<Raster | null> => {
@@ -36,25 +38,51 @@ export async function drawField(shown: Shown, state: State, view: MapView, signa
     const window = fields.windowFor(grid, view.view, pixels);
     return window === null ? Promise.resolve(null) : fields.raster(grid, quantity, step, window, signal);
   };
-  const ours = await read(fine);
+  const [ours, changes] = await Promise.all([read(fine), changesOf(shown, view, signal)]);
   const input = split !== null || ours === null ? await read(coarse) : null;
   const key = quantity.name;
   const range = ranges.get(key) ?? (await fields.range(product, quantity, step, ours, signal));
   signal.throwIfAborted();
   ranges.set(key, range);
+  const differences = state.corrections && calibration && changes ? await asDifferences(calibration, changes, shown) : null;
+  const correction = calibration ? await lineOf(calibration, changes, shown, state.language) : "";
+  signal.throwIfAborted();
   view.field.split = split;
   view.field.clip = fine.box;
   view.field.show("coarse", input, quantity, range);
-  view.field.show("fine", ours, quantity, range);
+  if (differences) view.field.show("fine", changes, differences.quantity, differences.range);
+  else view.field.show("fine", ours, quantity, range);
   const note = byId("note");
   note.hidden = ours !== null;
   note.textContent = say(state.language, "zoomIn");
-  view.set("isolines", quantity.contour && ours && ours.data.length <= MOST_CONTOURED ? isolines(ours, fields.marks(...range, (range[1] - range[0]) / quantity.contour)) : NOTHING);
+  view.set("isolines", quantity.contour && ours && !differences && ours.data.length <= MOST_CONTOURED ? isolines(ours, fields.marks(...range, (range[1] - range[0]) / quantity.contour)) : NOTHING);
   await drawArrows(product, quantity, step, view, signal);
   const painted = paint(state.stations ? stations : null, quantity, product.leads[step] ?? 0, product.periods[step] ?? 0);
   view.set("stations", painted.features);
-  drawLegend(quantity, range, product.periods[step] ?? 0, painted.most, state.language);
+  drawLegend(
+    { ...(differences ?? { quantity, range }), period: product.periods[step] ?? 0, increments: differences !== null, correction, errors: painted.most },
+    state.language,
+  );
   view.mark(state.point);
+}
+
+/** Increments of what is seen; null where there are none, or too many points. */
+async function changesOf({ product: { fine, calibration }, quantity, step }: Shown, view: MapView, signal: AbortSignal): Promise<Raster | null> {
+  const window = calibration?.changes(quantity) ? fields.windowFor(fine, view.view, view.map.getCanvas().width) : null;
+  return calibration && window ? increments(fine, calibration, quantity, step, window, signal) : null;
+}
+
+/** How increments are coloured: as differences, by one scale at all lead times. */
+async function asDifferences(calibration: Calibration, changes: Raster, { quantity, ranges }: Shown): Promise<{ quantity: Quantity; range: [number, number] }> {
+  const key = `${quantity.name} increments`;
+  const most = ranges.get(key)?.[1] ?? (await calibration.most(quantity, changes));
+  ranges.set(key, [-most, most]);
+  return { quantity: { ...quantity, colours: ERRORS, visible: -Infinity }, range: [-most, most] };
+}
+
+async function lineOf(calibration: Calibration, changes: Raster | null, { quantity, step }: Shown, language: Language): Promise<string> {
+  const used = await calibration.used(quantity, step);
+  return correctionLine(quantity, calibration.changes(quantity), used, changes ? meanSize(changes) : NaN, language);
 }
 
 async function drawArrows(product: Product, quantity: Quantity, step: number, view: MapView, signal: AbortSignal): Promise<void> {

@@ -5,7 +5,7 @@ import { Chart } from "./chart";
 import { byId, make } from "./dom";
 import { type Language, say } from "./i18n";
 import { quantityTitle } from "./legend";
-import { type PointSeries, type PointValue, seriesAt, terrainAt, valueAt } from "./point";
+import { type PointSeries, type PointValue, rawAt, seriesAt, terrainAt, valueAt } from "./point";
 import type { Product } from "./product";
 import { type Quantity, quantitiesOf, QUANTITIES } from "./quantities";
 import type { Place } from "./state";
@@ -62,9 +62,12 @@ export class Panel {
       this.#drawn = key;
     }
     const quantities = quantitiesOf(new Set(product.fine.fields.keys()));
-    const values = await Promise.all(quantities.map((q) => valueAt(product.fine, q, step, cell, signal)));
+    const [values, raw] = await Promise.all([
+      Promise.all(quantities.map((q) => valueAt(product.fine, q, step, cell, signal))),
+      Promise.all(quantities.map((q) => rawAt(product, q, step, cell, signal))),
+    ]);
     if (wanted !== this.#wanted) return;
-    this.#now(product, quantities, quantity, values, step, language);
+    this.#now(product, quantities, quantity, values, raw, step, language);
     this.#chart?.mark(step);
     this.#element.dataset["state"] = "ready";
   }
@@ -120,7 +123,10 @@ export class Panel {
     return make("span", { class: "key" }, ...shown.map(([name]) => make("span", { class: `line ${name}` }, say(language, name))));
   }
 
-  #now(product: Product, quantities: readonly Quantity[], chosen: Quantity, values: readonly PointValue[], step: number, language: Language): void {
+  #now(
+    product: Product, quantities: readonly Quantity[], chosen: Quantity,
+    values: readonly PointValue[], raw: readonly (PointValue | null)[], step: number, language: Language,
+  ): void {
     const list = this.#element.querySelector("dl");
     list?.replaceChildren(
       ...quantities.flatMap((q, i) => {
@@ -130,10 +136,18 @@ export class Panel {
         return [
           make("dt", mark, title),
           make("dd", { ...mark, "data-quantity": q.name, "data-value": String(found.value), "data-from": String(found.from ?? "") },
-            number(found.value, q.decimals), make("span", { class: "unit" }, ` ${q.unit}`), ...this.#from(found, language)),
+            number(found.value, q.decimals), make("span", { class: "unit" }, ` ${q.unit}`), ...this.#from(found, language), ...this.#correction(q, found, raw[i] ?? null, language)),
         ];
       }),
     );
+  }
+
+  /** What stations have added, and what there was before. */
+  #correction(quantity: Quantity, found: PointValue, raw: PointValue | null, language: Language): Node[] {
+    if (raw === null) return [];
+    const by = found.value - raw.value;
+    const text = say(language, "incrementAt", { n: number(by, quantity.decimals + 1, true), raw: number(raw.value, quantity.decimals) });
+    return [make("div", { class: "correction", "data-increment": String(by), "data-raw": String(raw.value) }, text)];
   }
 
   #from(found: PointValue, language: Language): (Node | string)[] {

@@ -2,7 +2,7 @@
 
 import type { Grid } from "./grid";
 import type { Product } from "./product";
-import { comesFrom, type Quantity, shown } from "./quantities";
+import { comesFrom, type Quantity, shown, sizeOf } from "./quantities";
 import type { Place } from "./state";
 
 export interface PointValue {
@@ -13,11 +13,25 @@ export interface PointValue {
 
 /** A quantity in a cell of a grid at one lead time. */
 export async function valueAt(grid: Grid, quantity: Quantity, step: number, cell: readonly [number, number], signal: AbortSignal): Promise<PointValue> {
-  const found = await Promise.all(quantity.arrays.map((name) => grid.value(name, step, ...cell, signal)));
-  const [first = NaN, second] = found;
-  return second === undefined
-    ? { value: shown(quantity, first), from: null }
-    : { value: shown(quantity, Math.hypot(first, second)), from: comesFrom(first, second) };
+  return valueOf(quantity, await partsAt(grid, quantity, step, cell, signal));
+}
+
+/** As it was before calibration, to rounding; null of what stations have not changed there. */
+export async function rawAt(product: Product, quantity: Quantity, step: number, cell: readonly [number, number], signal: AbortSignal): Promise<PointValue | null> {
+  const { fine, calibration } = product;
+  if (!calibration?.changes(quantity)) return null;
+  const [now, added] = await Promise.all([fine, calibration.grid].map((grid) => partsAt(grid, quantity, step, cell, signal)));
+  if (!now || !added?.some((part) => Number.isFinite(part) && part !== 0)) return null;
+  return valueOf(quantity, now.map((part, i) => part - (added[i] ?? NaN)));
+}
+
+function partsAt(grid: Grid, quantity: Quantity, step: number, cell: readonly [number, number], signal: AbortSignal): Promise<number[]> {
+  return Promise.all(quantity.arrays.map((name) => grid.value(name, step, ...cell, signal)));
+}
+
+function valueOf(quantity: Quantity, parts: readonly number[]): PointValue {
+  const [first = NaN, second] = parts;
+  return { value: shown(quantity, sizeOf(parts)), from: second === undefined ? null : comesFrom(first, second) };
 }
 
 export interface PointSeries {

@@ -1,6 +1,7 @@
 /** A product as its metadata describes it: grids, lead times, attributes. No chunk shape or codec is assumed. */
 
 import * as zarr from "zarrita";
+import { Calibration } from "./calibration";
 import { Failure } from "./failures";
 import { Grid } from "./grid";
 import { openStore, type Store } from "./store";
@@ -12,6 +13,8 @@ export interface Product {
   readonly fine: Grid;
   /** What it was made from; null in products of older versions. */
   readonly coarse: Grid | null;
+  /** What stations have changed; null where none took part. */
+  readonly calibration: Calibration | null;
   /** Hours since the start of the forecast. */
   readonly leads: readonly number[];
   readonly times: readonly Date[];
@@ -64,6 +67,16 @@ async function gridOf(group: Location, name: string, arrays: readonly string[]):
   return new Grid(name, latitude.values, longitude.values, new Map(fields));
 }
 
+/** Group `calibration`: increments of fields of the product, on its grid. */
+async function calibrationOf(root: Location, name: string, fine: Grid, paths: readonly string[]): Promise<Calibration> {
+  const group = await zarr.open.v3(root.resolve("calibration"), { kind: "group" });
+  const there = new Set(paths);
+  const names = [...fine.fields.keys()].filter((n) => there.has(`/calibration/${n}`));
+  const found = await Promise.all(names.map(async (n) => [n, await zarr.open.v3(group.resolve(n), { kind: "array" })] as const));
+  const read = async (n: string): Promise<number[] | null> => (there.has(`/calibration/${n}`) ? ((await numbers(group, n))?.values ?? null) : null);
+  return new Calibration(new Grid(name, fine.latitude, fine.longitude, new Map(found)), read);
+}
+
 /** Open a product; Failure says what is missing. */
 export async function openProduct(url: URL): Promise<Product> {
   const store = await openStore(url);
@@ -82,8 +95,10 @@ export async function openProduct(url: URL): Promise<Product> {
   if (fine === null) throw new Failure("missing", { file: `${url.pathname}/latitude` });
   const inside = coarseNames.length ? await zarr.open.v3(root.resolve("input"), { kind: "group" }) : null;
   const bounded = contents.some((c) => c.path === "/step_bounds"); // not so where nothing is an amount
-  const [coarse, step, valid, bounds] = await Promise.all([
+  const calibrated = contents.some((c) => c.path === "/calibration");
+  const [coarse, calibration, step, valid, bounds] = await Promise.all([
     inside ? gridOf(inside, `${url.pathname}/input/`, coarseNames) : null,
+    calibrated ? calibrationOf(root, `${url.pathname}/calibration/`, fine, contents.map((c) => c.path)) : null,
     numbers(root, "step"), numbers(root, "valid_time"), bounded ? numbers(root, "step_bounds") : null,
   ]);
   if (step === null || valid === null) throw new Failure("missing", { file: `${url.pathname}/step` });
@@ -91,7 +106,7 @@ export async function openProduct(url: URL): Promise<Product> {
   // bounds take their unit from what they bound (CF-1.11, 7.1)
   const ends = bounds ? milliseconds(bounds.units ? bounds : { ...bounds, units: step.units }).map((ms) => ms / HOUR) : [];
   return {
-    fine, coarse, leads,
+    fine, coarse, calibration, leads,
     times: milliseconds(valid).map((ms) => new Date(ms)),
     periods: leads.map((_, i) => (ends[2 * i + 1] ?? 0) - (ends[2 * i] ?? 0)),
     title: textOf(root.attrs, "title"),

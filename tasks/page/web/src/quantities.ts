@@ -54,6 +54,11 @@ export function shown(quantity: Quantity, value: number): number {
   return value * quantity.scale + quantity.offset;
 }
 
+/** Of a vector's components its length; of one value itself. */
+export function sizeOf(parts: readonly number[]): number {
+  return parts.length === 1 ? (parts[0] ?? NaN) : Math.hypot(...parts);
+}
+
 /** Where wind comes from, degrees clockwise from north. */
 export function comesFrom(u: number, v: number): number {
   return ((Math.atan2(-u, -v) * 180) / Math.PI + 360) % 360;

@@ -18,6 +18,8 @@ export interface State {
   /** Share of the width where input ends and product begins; null: product only. */
   readonly split: number | null;
   readonly stations: boolean;
+  /** Increments of calibration on the map, if there are some; the divider is not shown then. */
+  readonly corrections: boolean;
   readonly language: Language;
 }
 
@@ -38,14 +40,16 @@ export function parse(search: string): State {
   const wanted = given.get("var");
   const [latitude, longitude] = [number(given.get("lat"), -90, 90), number(given.get("lon"), -540, 540)];
   const language = given.get("lang");
+  const corrections = given.get("corrections") === "1";
   return {
     region: name("region"),
     source: name("source"),
     quantity: QUANTITIES.find((q) => q.name === wanted)?.name ?? "t2m",
     lead: number(given.get("lead"), 0, 10_000),
     point: latitude !== null && longitude !== null ? { latitude, longitude } : null,
-    split: number(given.get("split"), 0, 1),
+    split: corrections ? null : number(given.get("split"), 0, 1),
     stations: given.get("stations") !== "0",
+    corrections,
     language: language === "en" || language === "zh" ? language : preferredLanguage(),
   };
 }
@@ -63,6 +67,7 @@ export function format(state: State): string {
   }
   if (state.split !== null) out.set("split", state.split.toFixed(2));
   if (!state.stations) out.set("stations", "0");
+  if (state.corrections) out.set("corrections", "1");
   out.set("lang", state.language);
   return `?${out}`;
 }

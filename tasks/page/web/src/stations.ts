@@ -28,6 +28,11 @@ export interface Painted {
 
 const ROUND = [0.5, 1, 2, 3, 5, 10, 20, 50, 100];
 
+/** The end of a scale of differences that reaches so far. */
+export function roundAbove(size: number): number {
+  return ROUND.find((limit) => limit >= size) ?? 200;
+}
+
 /** Stations as they are drawn: those that have something to say of this quantity and lead time. */
 export function paint(stations: Stations | null, quantity: Quantity, lead: number, period: number): Painted {
   const found = (stations?.features ?? []).flatMap((feature) => {
@@ -36,7 +41,7 @@ export function paint(stations: Stations | null, quantity: Quantity, lead: numbe
     return Number.isFinite(error) ? [{ feature, error }] : [];
   });
   const large = quantile(found.map(({ error }) => Math.abs(error)), 0.95) ?? 0;
-  const most = found.length ? (ROUND.find((limit) => limit >= large) ?? 200) : null;
+  const most = found.length ? roundAbove(large) : null;
   return {
     most,
     features: {
