@@ -25,6 +25,7 @@ def field(
     input_is: Annotated[
         str | None, typer.Option(help="samples (at its points) or means (over its cells); default: as it says.")
     ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace the file that is there.")] = False,
     rain_interval: Annotated[
         str | None,
         typer.Option(help="What the input's rain covers, if it does not say: 1h, 6h ..., start, day or step."),
@@ -39,7 +40,7 @@ def field(
         names = [v.strip() for v in variables.split(",")] if variables else None
         report = super_resolve_file(
             input, output, scale=scale, spacing=spacing, like=like, variables=names, terrain=terrain, method=method,
-            model=model, input_is=input_is, rain_interval=rain_interval,
+            model=model, input_is=input_is, rain_interval=rain_interval, force=force,
         )  # fmt: skip
     typer.echo(f"{report.output}: {', '.join(report.variables)}; {report.lead_times} times; {report.target}")
     if report.intervals:

@@ -14,6 +14,7 @@ from uuid import uuid4
 import numpy as np
 import xarray as xr
 
+from flows.products.valid_time import along_valid_time, time_encoding
 from models.geometry import subdivide
 from models.operator import Operator
 from tasks.acquire.files import local_files
@@ -122,7 +123,7 @@ def _read(path: str, variables: list[str] | None, rule: Rule | None) -> Iterator
 
 
 def _describe(ds: xr.Dataset, assembled: Assembled, made_with: str, operator: Operator) -> xr.Dataset:
-    """CF metadata; a time series gets a `time` dimension instead of lead times, an undated file no times at all."""
+    """CF metadata, along the valid time; a time series has no lead times, an undated file no times at all."""
     attributes = {
         "title": "High-resolution fields made by finescale",
         "source": made_with,
@@ -131,39 +132,26 @@ def _describe(ds: xr.Dataset, assembled: Assembled, made_with: str, operator: Op
         "finescale_version": VERSION,
     }
     ds = describe(ds, attributes | operator_attributes(operator), operator.sampling)
-    if not assembled.dated:
-        ds = ds.isel(step=0).drop_vars(["step", "time", "valid_time", "step_bounds"], errors="ignore")
-    elif assembled.analysis:
-        if "step_bounds" in ds:
-            ds["time_bounds"] = ds["time"] + ds["step_bounds"]
-            ds["valid_time"].attrs["bounds"] = "time_bounds"
-        ds = ds.drop_vars(["time", "step_bounds"], errors="ignore").swap_dims(step="valid_time").drop_vars("step")
-        ds = ds.rename(valid_time="time")
-        _replace_methods(ds, "step:", "time:")
     for name in assembled.averaged:
         ds[name].attrs["cell_methods"] = ds[name].attrs["cell_methods"].replace(": point", ": mean")
-    for name in ("latitude", "longitude"):
-        ds[name].encoding["_FillValue"] = None
-    return ds
-
-
-def _replace_methods(ds: xr.Dataset, old: str, new: str) -> None:
-    for field in ds.data_vars.values():
-        if "cell_methods" in field.attrs:
-            field.attrs["cell_methods"] = field.attrs["cell_methods"].replace(old, new)
+    if not assembled.dated:
+        return ds.isel(step=0).drop_vars(["step", "time", "valid_time", "step_bounds"], errors="ignore")
+    ds = along_valid_time(ds)
+    return ds.drop_vars(["forecast_period", "forecast_reference_time"]) if assembled.analysis else ds
 
 
 def _write(ds: xr.Dataset, output: Path) -> None:
     """NetCDF or Zarr by suffix; whole or not at all."""
     partial = output.with_name(f".{output.name}.{uuid4().hex[:8]}.partial")
+    encoding = time_encoding(ds) | {n: {"_FillValue": None} for n in ("latitude", "longitude")}
     try:
         if output.suffix == ".zarr":
-            ds.to_zarr(partial, mode="w", zarr_format=3, consolidated=True)
+            ds.to_zarr(partial, mode="w", zarr_format=3, consolidated=True, encoding=encoding)
             if output.exists():
                 shutil.rmtree(output)
         else:
             compressed = {"zlib": True, "complevel": 1, "shuffle": True}
-            ds.to_netcdf(partial, encoding={n: compressed for n in ds.data_vars if n in VARIABLES})
+            ds.to_netcdf(partial, encoding=encoding | {n: compressed for n in ds.data_vars if n in VARIABLES})
         partial.replace(output)
     except OSError as error:
         raise StoreNotWritable(f"{output}: cannot be written ({error.strerror or error})") from None
@@ -186,12 +174,15 @@ def super_resolve_file(
     model: str = "inr-hres",
     input_is: str | None = None,
     rain_interval: str | None = None,
+    force: bool = False,
 ) -> FieldReport:
-    """Read `source`, evaluate it on the grid asked for, write `output` (.nc or .zarr)."""
+    """Read `source`, evaluate it on the grid asked for, write `output` (.nc or .zarr), which must not be there yet."""
     if Path(output).suffix not in SUFFIXES:
         raise BadInput(f"{output}: unknown kind of output; end it with one of {', '.join(SUFFIXES)}")
     if not Path(output).parent.is_dir():
         raise StoreNotWritable(f"{output}: cannot be written, {Path(output).parent} is not a folder")
+    if Path(output).exists() and not force:
+        raise BadInput(f"{output} is there already; --force replaces it")
     sampling_of(input_is)  # before anything is read
     rule = parse_rule(rain_interval)
     if scale is not None:
@@ -222,7 +213,13 @@ def super_resolve_file(
         ds.attrs = {}
         _write(_describe(ds, assembled, made_with, operator), Path(output))
         names = [str(n) for n in ds.data_vars if n in VARIABLES]
-        evidence = ", ".join(c.evidence for c in assembled.covered.values() if c.evidence)
         return FieldReport(
-            output, assembled.grid, target, names, ds.sizes["step"], plan.scale, evidence, assembled.others
+            output,
+            assembled.grid,
+            target,
+            names,
+            len(assembled.valid_times),
+            plan.scale,
+            assembled.evidence,
+            assembled.others,
         )

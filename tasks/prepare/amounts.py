@@ -236,5 +236,5 @@ def chosen(messages: Messages) -> tuple[Messages, str]:
         known = [s for s in starts if s is not None]
         start = (min(known) if whole else max(known)) if known else None
         out[valid] = [h for h in found if h.start == start and h.per == per]
-        which = "sums since the start" if whole else "the shortest interval"
+        which = f"of several at a lead time {'the sums since the start' if whole else 'the shortest'}"
     return out, which

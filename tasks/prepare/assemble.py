@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 
@@ -45,6 +45,11 @@ class Assembled:
     covered: dict[str, Covered]  # by name of an amount: its intervals
     others: list[str]  # what else the input holds
     inside: Grid | None = None  # points around which nothing may be missing; farther out the nearest is repeated
+
+    @property
+    def evidence(self) -> str:
+        """What says which time an amount covers; empty where nothing does, or where there is none."""
+        return ", ".join(c.evidence for c in self.covered.values() if c.evidence)
 
     @property
     def variables(self) -> list[str]:
@@ -223,8 +228,6 @@ def _covered(
             "%s: nothing says which time an amount of %s covers: it stays as it is, without bounds, and is not scored; "
             "--rain-interval says it", first.label, name,
         )  # fmt: skip
-    else:
-        log.info("%s: its intervals are by %s", name, out.evidence)
     return out
 
 
@@ -247,10 +250,9 @@ def assemble(
     if not messages:
         there = f"; it has {', '.join(scan.others)}" if scan.others else ""
         raise MissingField(f"none of {', '.join(wanted)} is in the input{there}")
+    several: dict[str, str] = {}
     for name in (n for n in messages if VARIABLES[n].amount):
-        messages[name], which = chosen(messages[name])
-        if which:
-            log.info("%s: several intervals at one lead time; %s are used", name, which)
+        messages[name], several[name] = chosen(messages[name])
     grid = _target(headers, target_of)
     lacking = [n for n in required if n not in messages]
     if lacking:
@@ -269,6 +271,8 @@ def assemble(
     _check_matrix(messages, init, analysis)
     origins = {h.origin for h in headers}
     amounts_of = {n: m for n, m in messages.items() if VARIABLES[n].amount}
+    found = {n: _covered(n, m, grid, inside, init, analysis, rain_interval) for n, m in amounts_of.items()}
+    found = {n: replace(c, evidence=", ".join(filter(None, [c.evidence, several[n]]))) for n, c in found.items()}
     return Assembled(
         messages={n: messages[n] for n in wanted if n in messages},
         grid=grid,
@@ -280,7 +284,7 @@ def assemble(
         analysis=analysis,
         dated=all(h.dated for h in headers),
         averaged=list(dict.fromkeys(h.variable.name for h in headers if h.averaged)),
-        covered={n: _covered(n, m, grid, inside, init, analysis, rain_interval) for n, m in amounts_of.items()},
+        covered=found,
         others=scan.others,
         inside=inside,
     )

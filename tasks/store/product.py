@@ -48,20 +48,21 @@ def describe(product: xr.Dataset, attributes: dict[str, Any], sampling: Sampling
         np.int32(0), attrs={"grid_mapping_name": "latitude_longitude", "earth_radius": EARTH_RADIUS}
     )
     for name in (str(n) for n in product.data_vars if n in VARIABLES):
-        ds[name].attrs = variable_attributes(name, sampling)
+        ds[name].attrs = variable_attributes(name, sampling, bounded="step_bounds" in ds)
     if "step_bounds" in ds:
         ds["step"].attrs["bounds"] = "step_bounds"
     return ds
 
 
-def variable_attributes(name: str, sampling: Sampling) -> dict[str, str]:
-    """CF metadata of a variable whose values are samples, or means over cells."""
+def variable_attributes(name: str, sampling: Sampling, bounded: bool) -> dict[str, str]:
+    """CF metadata of a variable of samples, or of means over cells; `bounded`: what amounts cover is known."""
     variable = VARIABLES[name]
+    of_time = f" step: {'sum' if variable.amount else 'point'}" if bounded or not variable.amount else ""
     return {
         "standard_name": variable.standard_name,
-        "long_name": variable.long_name,
+        "long_name": variable.long_name if of_time else "Total precipitation of a time that its input does not state",
         "units": variable.units,
-        "cell_methods": f"area: {AREA[sampling]} step: {'sum' if variable.amount else 'point'}",
+        "cell_methods": f"area: {AREA[sampling]}{of_time}",
         "grid_mapping": "crs",
     } | ({"units_metadata": "temperature: on_scale"} if variable.units == "K" else {})  # CF-1.11, 3.1.2
 
@@ -131,7 +132,7 @@ def create(
             compressors=packing.compressor(),
             dimension_names=DIMENSIONS,
             attributes={
-                **variable_attributes(name, operator.sampling),
+                **variable_attributes(name, operator.sampling, "step_bounds" in source),
                 **packing.attributes(name),
                 "coordinates": " ".join(["time", "valid_time", *on_target]),
             },
@@ -152,7 +153,10 @@ def _create_input(source: xr.Dataset, names: list[str], operator: Operator, uri:
     with room_for(uri):
         ds.to_zarr(zarr_store(uri), group=INPUT, mode="w", zarr_format=3, consolidated=False, encoding=encoding(ds))
         small = BloscCodec(cname="zstd", clevel=5, shuffle="shuffle")
-        attributes = {n: {**variable_attributes(n, operator.sampling), "coordinates": beside} for n in names}
+        attributes = {
+            n: {**variable_attributes(n, operator.sampling, "step_bounds" in source), "coordinates": beside}
+            for n in names
+        }
         shape = ds.sizes["step"], ds.sizes["latitude"], ds.sizes["longitude"]
         create_fields(_input(uri), shape, attributes, small)
 

@@ -10,12 +10,11 @@ import netCDF4
 import xarray as xr
 
 from flows.products.export.wanted import Wanted
+from flows.products.valid_time import along_valid_time, time_encoding
 from tasks.grids.gridded import lead_times
-from tasks.store.product import COORDINATES
 from tasks.version import VERSION
 
 LEFT_OUT = ("scorecard", "ledger")  # JSON for programs, in the product
-UNITS = "hours since 1970-01-01"
 
 
 def write_netcdf(wanted: Wanted, path: Path) -> None:
@@ -23,9 +22,7 @@ def write_netcdf(wanted: Wanted, path: Path) -> None:
     product = wanted.open()
     skeleton = _skeleton(product, wanted)
     encoding: dict[str, dict[str, Any]] = {str(n): {"_FillValue": None} for n in skeleton.variables}
-    for name in {"time", "time_bounds", "forecast_reference_time"} & encoding.keys():
-        encoding[name] |= {"units": UNITS, "calendar": "standard", "dtype": "float64"}
-    encoding["forecast_period"] |= {"units": "hours", "dtype": "float64"}
+    encoding |= time_encoding(skeleton)
     skeleton.to_netcdf(path, format="NETCDF4", engine="netcdf4", encoding=encoding)
     rows, cols = product.sizes["latitude"], product.sizes["longitude"]
     with netCDF4.Dataset(path, "a") as file:
@@ -47,24 +44,14 @@ def write_netcdf(wanted: Wanted, path: Path) -> None:
 
 def _skeleton(product: xr.Dataset, wanted: Wanted) -> xr.Dataset:
     """Everything but the fields, renamed: time is the valid time, the start is forecast_reference_time."""
-    ds = product.drop_vars(wanted.names)
-    if "step_bounds" in ds:
-        ds["time_bounds"] = ds["time"] + ds["step_bounds"]
-        ds = ds.drop_vars("step_bounds")
-    ds = ds.rename(time="forecast_reference_time").swap_dims(step="valid_time")
-    ds = ds.rename(valid_time="time", step="forecast_period").drop_encoding()
-    ds["time"].attrs = dict(COORDINATES["valid_time"])
-    ds["forecast_period"].attrs = dict(COORDINATES["step"])
-    if "time_bounds" in ds:
-        ds["time_bounds"].attrs = {}
-        ds["time"].attrs["bounds"] = "time_bounds"
+    ds = along_valid_time(product.drop_vars(wanted.names))
     history = (
         f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ} finescale {VERSION}: export to NetCDF of {wanted.chosen.entry.product}"
     )
     ds.attrs = {k: v for k, v in product.attrs.items() if k not in LEFT_OUT}
     ds.attrs["history"] = "\n".join(filter(None, [history, product.attrs.get("history")]))
     ds.attrs["finescale_why"] = "; ".join(wanted.chosen.entry.scorecard.why)
-    return ds.transpose("time", ...)
+    return ds
 
 
 def _attributes(field: xr.DataArray, skeleton: xr.Dataset) -> dict[str, str]:

@@ -76,7 +76,7 @@ def test_cell_methods_say_whether_values_are_means_over_cells(
 def test_a_product_of_ours_says_what_it_is(tmp_path: Path) -> None:
     """Of an input of samples `area: point`, of means `area: mean`: what is read again is read as what it was."""
     for sampling in Sampling:
-        methods = [variable_attributes(name, sampling)["cell_methods"] for name in ("t2m", "u10")]
+        methods = [variable_attributes(name, sampling, bounded=True)["cell_methods"] for name in ("t2m", "u10")]
         assert found(netcdf(tmp_path / f"{sampling}.nc", *methods))[1] == (sampling is Sampling.MEANS)
 
 
