@@ -215,6 +215,8 @@ def _covered(
 ) -> Covered:
     """Intervals of an amount; UnreadableFile for a rate that has none."""
     headers = [found for _, found in sorted(messages.items()) if found]
+    if headers and not headers[0][0].dated:
+        return Covered(None, "")
     decoded = lambda: course(_on_grid(found, grid, inside, {}) for found in headers)  # noqa: E731
     out = covered(messages, init, analysis, by_user, decoded)
     if out.intervals is None:
