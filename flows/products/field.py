@@ -17,6 +17,7 @@ import xarray as xr
 from models.geometry import subdivide
 from models.operator import Operator
 from tasks.acquire.files import local_files
+from tasks.arrays import checked
 from tasks.downscale.fields import check_scale, downscale_fields, interpolate_fields
 from tasks.downscale.packages import assert_knows, interpolation, open_package
 from tasks.downscale.predict import make_plan
@@ -152,6 +153,8 @@ def _write(ds: xr.Dataset, output: Path) -> None:
     partial = output.with_name(f".{output.name}.{uuid4().hex[:8]}.partial")
     try:
         if output.suffix == ".zarr":
+            for array in ds.variables.values():
+                array.encoding["compressors"] = checked()
             ds.to_zarr(partial, mode="w", zarr_format=3, consolidated=True)
             if output.exists():
                 shutil.rmtree(output)

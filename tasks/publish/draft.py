@@ -38,5 +38,6 @@ def draft(
         code_version=VERSION,
         region_fingerprint=region.fingerprint, spacing=region.spacing, timings=timings, scorecard=scorecard,
         verified_at=None if scorecard.verification is None else datetime.now(UTC),
-        slabs=[r.model_copy(update={"digests": {}}) for r in reports], digests=merged(reports) | calibrated.digests,
+        slabs=[r.model_copy(update={"digests": {}}) for r in reports],
+        digests=merged(reports) | calibrated.digests | info.digests | calibrated.beside,
     )  # fmt: skip
