@@ -17,7 +17,7 @@ from zarr.core.buffer import Buffer, BufferPrototype
 from zarr.storage import ObjectStore
 
 from tasks import buckets, objects
-from tasks.errors import ReadBackFailed
+from tasks.errors import ReadBackFailed, in_a_line
 from tasks.storage import is_remote, room_for
 
 # What zarr and its codecs raise for bytes that are wrong or gone. Not among them: a store that does not answer.
@@ -62,11 +62,6 @@ def checked(codec: BytesBytesCodec | None = None) -> tuple[BytesBytesCodec, ...]
     Whoever reads a chunk in which a byte is wrong gets an error and not other values: blosc and zstd notice few.
     """
     return (codec or ZstdCodec(level=0), Crc32cCodec())
-
-
-def in_a_line(error: Exception) -> str:
-    """What an error says, without the lines that follow."""
-    return f"{type(error).__name__}: {error}".splitlines()[0]
 
 
 @contextmanager

@@ -141,13 +141,10 @@ def scan_xarray(ds: xr.Dataset, wanted: set[str], file: str) -> Iterator[FieldHe
             yield FieldHeader(
                 variable=variable, init=init, start=init if variable.amount and not analysis else valid, valid=valid,
                 analysis=analysis, origin=origin, expver="", means=means, layout=to_canonical, label=label,
-                read=partial(_values, piece.transpose(..., lat, lon), variable, label), dated=init != EPOCH,
+                read=partial(_values, piece.transpose(..., lat, lon), variable), dated=init != EPOCH,
             )  # fmt: skip
 
 
-def _values(piece: xr.DataArray, variable: Variable, label: str, layout: Canonical) -> np.ndarray:
-    try:
-        flat = piece.values
-    except Exception as error:  # of whichever library reads the chunk
-        raise UnreadableFile(f"{label}: does not decode ({error}); fetch it again") from None
+def _values(piece: xr.DataArray, variable: Variable, layout: Canonical) -> np.ndarray:
+    flat = piece.values
     return layout(to_si(piece, variable, flat.reshape(flat.shape[-2:])))

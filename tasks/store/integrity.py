@@ -8,7 +8,8 @@ from datetime import datetime, timedelta
 import numpy as np
 import xarray as xr
 
-from tasks.arrays import DAMAGE, in_a_line, open_zarr
+from tasks.arrays import DAMAGE, open_zarr
+from tasks.errors import in_a_line
 from tasks.handover.cycle import Cycle
 from tasks.handover.shards import field_digest
 from tasks.storage import exists, is_remote, join

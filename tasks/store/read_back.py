@@ -7,7 +7,8 @@ from collections.abc import Iterator
 import numpy as np
 import xarray as xr
 
-from tasks.arrays import DAMAGE, in_a_line, open_zarr
+from tasks.arrays import DAMAGE, open_zarr
+from tasks.errors import in_a_line
 from tasks.grids.gridded import lead_times
 from tasks.handover.digests import Digests, array_digest
 from tasks.handover.prepared import DIMENSIONS

@@ -12,7 +12,8 @@ import xarray as xr
 from models.cell_means import CellMeans
 from models.observed import Observed
 from models.operator import Operator
-from tasks.arrays import DAMAGE, in_a_line, not_read_back
+from tasks.arrays import DAMAGE, not_read_back
+from tasks.errors import in_a_line
 from tasks.grids.cell_means import observed
 from tasks.grids.grid import Grid
 from tasks.grids.gridded import lead_times
