@@ -9,6 +9,7 @@ import xarray as xr
 
 from tasks.handover.prepared import DIMENSIONS
 
+AT_ONCE = 1 << 20  # values: of a globe's terrain 26 million are hashed
 Digests = dict[str, list[str]]  # path of an array in its product -> sha-256: of each lead time's field, or of it all
 
 
@@ -24,19 +25,22 @@ def array_digest(values: np.ndarray) -> str:
     each ended by a zero byte.
     """
     whole = hashlib.sha256(f"{values.shape}".encode())
+    flat = np.ascontiguousarray(values).reshape(-1)
+    for start in range(0, flat.size, AT_ONCE):
+        whole.update(_bytes_of(flat[start : start + AT_ONCE]))
+    return whole.hexdigest()
+
+
+def _bytes_of(values: np.ndarray) -> bytes:
     match values.dtype.kind:
         case "m" | "M":
-            unit = f"{values.dtype.kind}8[ns]"
-            flat = np.rint(values.astype(unit).astype(np.int64) / 1e9).astype("<i8")
+            nanoseconds = values.astype(f"{values.dtype.kind}8[ns]").astype(np.int64)
+            return np.rint(nanoseconds / 1e9).astype("<i8").tobytes()
         case "f":
-            flat = np.where(np.isnan(values), np.nan, values).astype("<f8")  # one NaN
+            return np.where(np.isnan(values), np.nan, values).astype("<f8").tobytes()  # one NaN
         case "i" | "u" | "b":
-            flat = values.astype("<i8")
-        case _:
-            whole.update(b"".join(str(text).encode() + b"\0" for text in values.ravel()))
-            return whole.hexdigest()
-    whole.update(np.ascontiguousarray(flat).data)
-    return whole.hexdigest()
+            return values.astype("<i8").tobytes()
+    return b"".join(str(text).encode() + b"\0" for text in values)
 
 
 def digests_beside(ds: xr.Dataset, group: str = "") -> Digests:
