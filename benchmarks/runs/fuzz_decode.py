@@ -43,6 +43,8 @@ from tasks.arrays import checked
 FILE = RESULTS / "fuzz.json"
 ROOT = Path(__file__).parents[2]
 DEMO = ROOT / "tasks/acquire/demo_cycle/20211210/12z/ifs/0p25/oper/20211210120000-8h-oper-fc.grib2"
+PAGE = ROOT / "docs/acquire.md"
+BEGIN, END = "<!-- fuzz: written by `python -m benchmarks.runs.fuzz_decode --keep` -->", "<!-- end of fuzz -->"
 PARAMETERS = ("2t", "10u", "tp")  # a state, one that is wrong more quietly, an amount
 OUTCOMES = ("refused", "traceback", "crash", "hang", "equal", "different")
 SECONDS = 30  # a file takes half a second
@@ -309,11 +311,18 @@ FORMATS = ("grib1", "grib2 simple", "grib2 ccsds", "grib2 bitmap", "netcdf4", "n
 
 def table(counts: dict[str, dict[str, int]]) -> str:
     """Markdown."""
-    lines = [f"| | files | {' | '.join(OUTCOMES)} |", f"|---|{'---:|' * (len(OUTCOMES) + 1)}"]
+    lines = [f"| | files | {' | '.join(OUTCOMES)} | share |", f"|---|{'---:|' * (len(OUTCOMES) + 2)}"]
     for name, by in counts.items():
         cells = " | ".join(str(by.get(outcome, 0)) for outcome in OUTCOMES)
-        lines.append(f"| {name} | {sum(by.values())} | {cells} |")
+        files = sum(by.values())
+        lines.append(f"| {name} | {files} | {cells} | {by.get('different', 0) / files:.0%} |")
     return "\n".join(lines)
+
+
+def page(text: str, counts: dict[str, dict[str, int]]) -> str:
+    """docs/acquire.md with these counts."""
+    before, rest = text.split(BEGIN)
+    return f"{before}{BEGIN}\n\n{table(counts)}\n\n{END}{rest.split(END)[1]}"
 
 
 def main() -> None:
@@ -324,7 +333,7 @@ def main() -> None:
     parser.add_argument("--formats", nargs="*", default=FORMATS)
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--again", nargs=2, metavar=("FORMAT", "NUMBER"), help="one mutation, in this process")
-    parser.add_argument("--keep", action="store_true", help=f"write the counts to {FILE.name}")
+    parser.add_argument("--keep", action="store_true", help=f"write the counts to {FILE.name} and docs")
     arguments = parser.parse_args()
     if arguments.again:
         name, number = arguments.again[0], int(arguments.again[1])
@@ -343,6 +352,7 @@ def main() -> None:
     print(table(counts))
     if arguments.keep:
         keep(FILE, {"counts": {name: dict(by) for name, by in counts.items()}, **about()})
+        PAGE.write_text(page(PAGE.read_text(), counts))
     print(json.dumps({outcome: sum(by[outcome] for by in counts.values()) for outcome in OUTCOMES}))
 
 
