@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import obstore
 import xarray as xr
 import zarr
+from zarr.abc.codec import BytesBytesCodec
 from zarr.abc.store import ByteRequest
+from zarr.codecs import Crc32cCodec, ZstdCodec
 from zarr.core.buffer import Buffer, BufferPrototype
 from zarr.storage import ObjectStore
 
 from tasks import buckets, objects
+from tasks.errors import ReadBackFailed, in_a_line
 from tasks.storage import is_remote, room_for
 
 # What zarr and its codecs raise for bytes that are wrong or gone. Not among them: a store that does not answer.
@@ -49,6 +54,28 @@ def fast_codecs(uri: str) -> Any:
     In folders; it knows no S3.
     """
     return zarr.config.set({} if is_remote(uri) else {"codec_pipeline.path": "zarrs.ZarrsCodecPipeline"})
+
+
+def checked(codec: BytesBytesCodec | None = None) -> tuple[BytesBytesCodec, ...]:
+    """Compressors of an array: `codec` (default: zarr's own, zstd 0), then crc32c over what it leaves of each chunk.
+
+    Whoever reads a chunk in which a byte is wrong gets an error and not other values: blosc and zstd notice few.
+    """
+    return (codec or ZstdCodec(level=0), Crc32cCodec())
+
+
+@contextmanager
+def undamaged(what: str) -> Iterator[None]:
+    """ReadBackFailed where `what`, a part of a staged product, is damaged, which is read in this context."""
+    try:
+        yield
+    except DAMAGE as error:
+        raise not_read_back(what, in_a_line(error)) from error
+
+
+def not_read_back(what: str, why: str) -> ReadBackFailed:
+    """The error that says so."""
+    return ReadBackFailed(f"{what} does not read back as it was written ({why}); check the disk, and run again")
 
 
 def write_zarr(ds: xr.Dataset, uri: str, **options: Any) -> None:

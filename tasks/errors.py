@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 
 class FinescaleError(Exception):
     """Base of every error that is shown as one line instead of a traceback."""
@@ -29,6 +32,25 @@ class UnknownVariable(BadInput):
 
 class UnreadableFile(BadInput):
     """A file that is missing, empty, truncated or not of the kind its user thinks."""
+
+
+def in_a_line(error: Exception) -> str:
+    """What an error says, without the lines that follow."""
+    return f"{type(error).__name__}: {error}".splitlines()[0]
+
+
+@contextmanager
+def readable(what: str) -> Iterator[None]:
+    """UnreadableFile for whatever a library raises of the bytes that it is handed in this context; ours pass.
+
+    Libraries raise anything of a file with a wrong byte in it, from wherever they look at it first.
+    """
+    try:
+        yield
+    except FinescaleError:
+        raise
+    except Exception as error:
+        raise UnreadableFile(f"{what} ({in_a_line(error)}); fetch it again") from error
 
 
 class CorruptField(BadInput):

@@ -17,7 +17,8 @@ from models.operator import IFS
 from tasks.arrays import open_zarr, zarr_store
 from tasks.grids.grid import Grid
 from tasks.handover.cycle import Cycle
-from tasks.handover.prepared import Prepared, StaticFields
+from tasks.handover.digests import Digests, digests_beside, path_of
+from tasks.handover.prepared import INPUT, Prepared, StaticFields
 from tasks.handover.scorecard import Scorecard
 from tasks.handover.shards import digest
 from tasks.storage import join, read_json, write_bytes
@@ -36,6 +37,15 @@ def digests_of(product: xr.Dataset) -> dict[str, list[str]]:
     """sha-256 of each lead time's values, float32 little-endian row by row, for each variable."""
     names = [str(n) for n in product.data_vars if n in VARIABLES]
     return {name: [digest(product[name][i].values) for i in range(product.sizes["step"])] for name in names}
+
+
+def all_digests(uri: str) -> Digests:
+    """Of every array of a product without `calibration`, as it is now."""
+    found: Digests = {}
+    for group in ("", INPUT):
+        ds = open_zarr(uri, group or None)
+        found |= digests_beside(ds, group) | {path_of(group, n): d for n, d in digests_of(ds).items()}
+    return found
 
 
 DEMO_PRODUCT = "hubei/demo/2021/12/2021-12-10T12"  # without .zarr, .json, .png and .html
@@ -133,7 +143,7 @@ def publish(
         inputs=[], origin="ifs", expver="0001", model="m", model_sha256="s", code_version="1",
         region_fingerprint="r", spacing=GRID.dlat, timings={"downscale": 1.0},
         scorecard=Scorecard(quality="unverified", checks=[]),
-        digests=digests_of(open_zarr(in_store(store, name))),
+        digests=all_digests(in_store(store, name)),
     )  # fmt: skip
     found = read_tagged_entry(store, "hubei", cycle)
     assert write_entry(store, cycle, entry, found[1] if found else None)

@@ -16,7 +16,7 @@ from zarr.codecs import BloscCodec, Crc32cCodec, ZstdCodec
 from zarr.codecs.numcodecs import Shuffle
 
 from benchmarks.packing.fields import Fields
-from tasks.store.packing import compressor
+from tasks.store.packing import compressors
 
 PIPELINES = {"zarr": "zarr.core.codec_pipeline.BatchedCodecPipeline", "zarrs": "zarrs.ZarrsCodecPipeline"}
 CHUNKS, SHARDS = (1, 256, 256), (8, 768, 1280)
@@ -124,7 +124,7 @@ def _by_variable(fields: Fields) -> dict[str, float]:
     with tempfile.TemporaryDirectory() as name:
         for variable, field in fields.items():
             folder = Path(name) / variable
-            written(folder, {variable: field}, [compressor()], CHUNKS, SHARDS)
+            written(folder, {variable: field}, compressors(), CHUNKS, SHARDS)
             out[variable] = field.nbytes / size(folder)
     return out
 

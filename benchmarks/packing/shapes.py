@@ -14,7 +14,7 @@ from zarr.abc.store import ByteRequest, Store
 from zarr.core.buffer import Buffer, BufferPrototype
 from zarr.storage import FsspecStore, LocalStore, WrapperStore
 
-from tasks.store.packing import compressor
+from tasks.store.packing import compressors
 from tests.servers.s3 import BUCKET, KEY, SECRET, s3_server
 
 STEPS = 49
@@ -129,7 +129,7 @@ def measure(whole: np.ndarray) -> list[dict[str, Any]]:
                 for store in (local, remote):
                     array = zarr.create_array(
                         store, shape=field.shape, chunks=chunks, shards=shards, dtype="float32",
-                        compressors=compressor(), fill_value=np.nan,
+                        compressors=compressors(), fill_value=np.nan,
                     )  # fmt: skip
                     array[:] = field
                 files = [f.stat().st_size for f in local.root.rglob("*") if f.is_file()]

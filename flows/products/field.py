@@ -18,6 +18,7 @@ from flows.products.valid_time import along_valid_time, time_encoding
 from models.geometry import subdivide
 from models.operator import Operator
 from tasks.acquire.files import local_files
+from tasks.arrays import checked
 from tasks.downscale.fields import check_scale, downscale_fields, interpolate_fields
 from tasks.downscale.packages import assert_knows, interpolation, open_package
 from tasks.downscale.predict import make_plan
@@ -146,6 +147,8 @@ def _write(ds: xr.Dataset, output: Path) -> None:
     encoding = time_encoding(ds) | {n: {"_FillValue": None} for n in ("latitude", "longitude")}
     try:
         if output.suffix == ".zarr":
+            for array in ds.variables.values():
+                array.encoding["compressors"] = checked()
             ds.to_zarr(partial, mode="w", zarr_format=3, consolidated=True, encoding=encoding)
             if output.exists():
                 shutil.rmtree(output)

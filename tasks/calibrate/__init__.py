@@ -66,7 +66,7 @@ def calibrate(cycle: Cycle, region: Region, store: str, product: str, observed: 
             return Calibrated()
         used = {n: c for n, c in learnt.corrections.items() if learnt.applied[n].any()}
         names = changed(used, opened.fields)
-        create_calibration(product, opened.fields, names, _record(learnt))
+        beside = create_calibration(product, opened.fields, names, _record(learnt))
     except FinescaleError:
         raise  # a store that is away is no matter of stations
     except Exception as error:  # a product waits for no station
@@ -76,7 +76,8 @@ def calibrate(cycle: Cycle, region: Region, store: str, product: str, observed: 
     digests = apply(product, opened, used, learnt.applied) if used else {}
     count = max((len(c.expected.known) for c in learnt.corrections.values()), default=0)
     log.info("calibrate: %s: %s by %d stations", cycle, ", ".join(used) or "nothing corrected", count)
-    return Calibrated(proofs=learnt.proofs, digests=digests, stations=count)
+    beside |= {path: digests.pop(path) for path in digests.keys() - set(names)}
+    return Calibrated(proofs=learnt.proofs, digests=digests, beside=beside, stations=count)
 
 
 def learn(

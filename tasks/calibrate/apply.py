@@ -14,7 +14,8 @@ from tasks.calibrate.correction import Correction
 from tasks.calibrate.field import FieldSpread
 from tasks.grids.gridded import Gridded
 from tasks.handover.calibrated import wind_factor
-from tasks.handover.shards import SHARD_STEPS, field_digest
+from tasks.handover.digests import Digests, path_of
+from tasks.handover.shards import SHARD_STEPS, digest, field_digest
 from tasks.store.calibration import GROUP, increment
 from tasks.store.packing import round_field
 from tasks.variables import VARIABLES
@@ -32,39 +33,36 @@ def changed(corrections: dict[str, Correction], product: xr.Dataset) -> list[str
     return [n for n in VARIABLES if n in found and n in product]
 
 
-def apply(
-    uri: str, product: Gridded, corrections: dict[str, Correction], applied: dict[str, np.ndarray]
-) -> dict[str, list[str]]:
-    """Change the staged product's values, and fill its group `calibration`; digests of what was changed.
+def apply(uri: str, product: Gridded, corrections: dict[str, Correction], applied: dict[str, np.ndarray]) -> Digests:
+    """Change the staged product's values, and fill its group `calibration`; digests of both, by their paths.
 
     applied: variable -> (step,), at which lead times. Some lead times are in memory at a time.
     """
-    digests: dict[str, list[str]] = {}
+    digests: Digests = {}
     for together in TOGETHER:
         digests |= _apply(uri, product, {n: c for n, c in corrections.items() if n in together}, applied)
     return digests
 
 
-def _apply(
-    uri: str, product: Gridded, corrections: dict[str, Correction], applied: dict[str, np.ndarray]
-) -> dict[str, list[str]]:
+def _apply(uri: str, product: Gridded, corrections: dict[str, Correction], applied: dict[str, np.ndarray]) -> Digests:
     """Of variables that are changed together."""
     fields = {n: _errors(product, n, made, applied[n]) for n, made in corrections.items()}
     names = changed(corrections, product.fields)
     with fast_codecs(uri):
         group = zarr.open_group(zarr_store(uri), mode="r+", use_consolidated=False)
-        digests: dict[str, list[str]] = {n: [] for n in names}
+        digests: Digests = {path: [] for n in names for path in (n, path_of(GROUP, n))}
         for start in range(0, product.fields.sizes["step"], SHARD_STEPS):
             steps = slice(start, start + SHARD_STEPS)
             raw = {n: np.asarray(_array(group, n)[steps]) for n in names}
             errors = {n: [next(fields[n]) if yes else None for yes in applied[n][steps]] for n in fields}
             values, added = _corrected(raw, errors)
             for name in names:
-                array = _array(group, name)
+                array, beside = _array(group, name), path_of(GROUP, name)
                 array[steps] = values[name]
-                _array(group, f"{GROUP}/{name}")[steps] = added[name]
+                _array(group, beside)[steps] = added[name]
                 side = (array.shards or array.shape)[-2:]
                 digests[name] += [field_digest(field, *side) for field in values[name]]
+                digests[beside] += [digest(field) for field in added[name]]
     return digests
 
 

@@ -15,7 +15,7 @@ import zarr
 from models.downscaler import Downscaler
 from models.limits import Fields
 from models.package import ModelPackage
-from tasks.arrays import DAMAGE, fast_codecs, zarr_store
+from tasks.arrays import DAMAGE, fast_codecs, undamaged, zarr_store
 from tasks.downscale.fields import check_scale, coarse_fields, progress
 from tasks.downscale.limits import PlanLimits
 from tasks.downscale.packages import assert_knows, open_package
@@ -144,7 +144,8 @@ def _stacked(
     """A block's fields (steps, rows, cols) at some lead times, rounded."""
     shape = (steps.stop - steps.start, block.rows.stop - block.rows.start, block.cols.stop - block.cols.start)
     out = {n: np.empty(shape, dtype=np.float32) for n in names}
-    coarse = coarse_fields(work.prepared, names, steps, work.limits.plan)
+    with undamaged(f"{work.slab.product}: input"):
+        coarse = coarse_fields(work.prepared, names, steps, work.limits.plan)
     for i in range(shape[0]):
         deviations = {n: work.slab.deviations[n][steps.start - work.slab.start + i] for n in names}
         for name, field in work.lead_time({n: c[i : i + 1] for n, c in coarse.items()}, deviations).items():

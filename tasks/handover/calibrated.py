@@ -17,11 +17,12 @@ CALM = 0.5  # m/s: below, a wind's factor is that of this speed
 class Calibrated(BaseModel):
     """What became of a staged product: nothing where no station is known.
 
-    digests: of the values of the variables that were changed, by lead time.
+    digests: of the values of the variables that were changed, by lead time. beside: of group `calibration`, by path.
     """
 
     proofs: list[Proof] = []
     digests: dict[str, list[str]] = {}
+    beside: dict[str, list[str]] = {}
     stations: int = 0
     trouble: str = ""  # why it was left as it is, although stations are known
 

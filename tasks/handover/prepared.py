@@ -10,13 +10,15 @@ import numpy as np
 import xarray as xr
 import zarr
 from pydantic import BaseModel
+from zarr.abc.codec import BytesBytesCodec
 from zarr.codecs import BloscCodec
 
 from models.operator import Operator
 from models.statics import STATICS
-from tasks.arrays import open_zarr, zarr_store
+from tasks.arrays import checked, open_zarr, undamaged, zarr_store
 from tasks.grids.grid import Grid
 from tasks.grids.gridded import ALTITUDE, LAND, Gridded
+from tasks.handover.shards import digest
 from tasks.storage import room_for
 
 INPUT = "input"  # group of a product: the fields that it is made from
@@ -40,6 +42,7 @@ class PreparedInfo(BaseModel):
     lead_hours: list[float]
     variables: list[str]
     deviations: dict[str, list[float]]  # variable -> standard deviation of its field at each lead time
+    digests: dict[str, list[str]]  # path of each array that is written by now -> sha-256, as tasks/handover/digests.py
     absent: list[str]
     origin: str
     expver: str
@@ -86,7 +89,7 @@ class StaticFields:
             group = zarr.open_group(zarr_store(uri), mode="w", attributes={"margin": self.margin})
             for name, field in self.fine.items():
                 chunks = (min(STATIC_SIDE, field.shape[0]), min(STATIC_SIDE, field.shape[1]))
-                group.create_array(name, data=np.ascontiguousarray(field[:]), chunks=chunks)
+                group.create_array(name, data=np.ascontiguousarray(field[:]), chunks=chunks, compressors=checked())
         return uri
 
     @classmethod
@@ -112,10 +115,10 @@ class Prepared:
     @classmethod
     def load(cls, product: str, terrain: str | None, grid: Grid, operator: Operator) -> Prepared:
         """The input of a staged product, lazily; arguments as `PreparedInfo` has them."""
-        ds = open_zarr(product, INPUT)
-        statics = None
-        if terrain is not None:
-            statics = StaticFields.load(terrain, {n: ds[c].values for n, c in COORDINATE.items() if c in ds.coords})
+        with undamaged(f"{product}: input"):
+            ds = open_zarr(product, INPUT)
+            coarse = {n: ds[c].values for n, c in COORDINATE.items() if c in ds.coords}
+        statics = StaticFields.load(terrain, coarse) if terrain is not None else None
         return cls(ds, grid, operator, statics)
 
     @property
@@ -126,7 +129,10 @@ class Prepared:
 
 
 def create_fields(
-    group: zarr.Group, shape: tuple[int, int, int], names: dict[str, dict[str, Any]], codec: BloscCodec
+    group: zarr.Group,
+    shape: tuple[int, int, int],
+    names: dict[str, dict[str, Any]],
+    codecs: tuple[BytesBytesCodec, ...],
 ) -> None:
     """Arrays (step, latitude, longitude) without values yet; `names`: each one's attributes."""
     count, rows, cols = shape
@@ -134,25 +140,34 @@ def create_fields(
     at_once = min(max(CHUNK // (4 * side[0] * side[1]), 1), count)
     for name, attributes in names.items():
         group.create_array(
-            name, shape=shape, chunks=(at_once, *side), dtype="float32", fill_value=np.nan, compressors=codec,
+            name, shape=shape, chunks=(at_once, *side), dtype="float32", fill_value=np.nan, compressors=codecs,
             dimension_names=DIMENSIONS, attributes=attributes,
         )  # fmt: skip
 
 
-def fill_fields(group: zarr.Group, series: Series) -> dict[str, list[float]]:
-    """Write every variable's fields, as many lead times at a time as a chunk holds: each chunk is written once.
+@dataclass(frozen=True)
+class Filled:
+    """What is known of fields only while they are written: variable -> by lead time.
 
-    Returns the standard deviation of each field, variable -> by lead time: whoever reads a part of a field does not
-    know it, and nobody should read all of it again to know.
+    deviations: standard deviation; whoever reads a part of a field does not know it, and nobody should read all of it
+    again to know. digests: sha-256 of the values.
     """
-    found: dict[str, list[float]] = {}
+
+    deviations: dict[str, list[float]]
+    digests: dict[str, list[str]]
+
+
+def fill_fields(group: zarr.Group, series: Series) -> Filled:
+    """Write every variable's fields, as many lead times at a time as a chunk holds: each chunk is written once."""
+    found = Filled({}, {})
     for name, fields in series:
-        array, found[name] = cast("zarr.Array[Any]", group[name]), []
+        array, found.deviations[name], found.digests[name] = cast("zarr.Array[Any]", group[name]), [], []
         depth, start = array.chunks[0], 0
         for block in _blocks(fields, depth):
             values = np.ascontiguousarray(np.stack(block), dtype=np.float32)  # in the order that readers sum in
             array[start : start + len(block)] = values
-            found[name] += [float(field.std()) for field in values]
+            found.deviations[name] += [float(field.std()) for field in values]
+            found.digests[name] += [digest(field) for field in values]
             start += len(block)
     return found
 
@@ -176,7 +191,7 @@ def keep(coordinates: xr.Dataset, variables: list[str], series: Series, uri: str
         group = zarr.open_group(zarr_store(uri), mode="r+", use_consolidated=False)
         shape = sizes["step"], sizes["latitude"], sizes["longitude"]
         attributes = {name: {"coordinates": "time valid_time"} for name in variables}
-        create_fields(group, shape, attributes, BloscCodec(cname="lz4", clevel=1, shuffle="shuffle"))
+        create_fields(group, shape, attributes, checked(BloscCodec(cname="lz4", clevel=1, shuffle="shuffle")))
         fill_fields(group, series)
         zarr.consolidate_metadata(zarr_store(uri))
     return open_zarr(uri)

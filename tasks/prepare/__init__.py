@@ -111,15 +111,17 @@ def prepare(
         uri = new_staged_uri(store, region.name, cycle)
         try:
             block = region.inference.block
-            create(uri, assembled.coordinates(), region.target, assembled.variables, statics, operator, block)
-            deviations = fill_input(uri, assembled.series())
+            names = assembled.variables
+            beside = create(uri, assembled.coordinates(), region.target, names, statics, operator, block)
+            filled = fill_input(uri, assembled.series())
         except BaseException:
             remove(uri)
             raise
         info = PreparedInfo(
             product=uri, terrain=terrain, grid=assembled.grid, operator=operator, init=f"{assembled.init:%Y-%m-%dT%H}",
-            lead_hours=assembled.lead_hours, variables=assembled.variables, deviations=deviations,
-            absent=assembled.absent, origin=assembled.origin, expver=assembled.expver, halo=available,
+            lead_hours=assembled.lead_hours, variables=assembled.variables, deviations=filled.deviations,
+            digests=beside | filled.digests, absent=assembled.absent, origin=assembled.origin,
+            expver=assembled.expver, halo=available,
             file_spacing=min((g.dlat, g.dlon) for g in assembled.file_grids),
         )  # fmt: skip
     count = len(info.variables), len(info.lead_hours)

@@ -8,7 +8,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tasks.errors import UnreadableFile
+from tasks.errors import CorruptField, UnreadableFile, readable
 from tasks.grib.walk import is_grib
 from tasks.grids.grid import Grid
 from tasks.parallel import in_order
@@ -17,10 +17,12 @@ from tasks.prepare.axes import layout
 from tasks.prepare.decode_grib import first_grid, scan_grib
 from tasks.prepare.decode_xarray import scan_xarray
 from tasks.prepare.fields import DecodedField, FieldHeader
-from tasks.prepare.kinds import NETCDF, first_bytes, is_zip
+from tasks.prepare.kinds import is_netcdf, is_zip
 from tasks.prepare.open_xarray import open_dataset
 
 log = logging.getLogger(__name__)
+
+YEARS = 1800, 2200  # numpy's nanoseconds know 1678 to 2261
 
 
 @dataclass(frozen=True)
@@ -31,19 +33,16 @@ class Scan:
     others: list[str] = field(default_factory=list)
 
 
-def _is_netcdf(path: Path) -> bool:
-    return first_bytes(path)[:4] in NETCDF
-
-
 def grid_of(path: Path) -> Grid:
     """The canonical grid of a file's fields; of an archive, of the first file in it."""
     if is_zip(path):
         with unpacked(path) as files:
-            return grid_of(next((f for f in files if f.is_dir() or is_grib(f) or _is_netcdf(f)), files[0]))
-    if path.is_file() and is_grib(path):
-        return first_grid(path)
-    with open_dataset(path) as ds:
-        return layout(ds, path.name)[2].grid
+            return grid_of(next((f for f in files if f.is_dir() or is_grib(f) or is_netcdf(f)), files[0]))
+    with readable(f"{path.name}: its grid does not decode"):
+        if path.is_file() and is_grib(path):
+            return first_grid(path)
+        with open_dataset(path) as ds:
+            return layout(ds, path.name)[2].grid
 
 
 @contextmanager
@@ -56,12 +55,15 @@ def scanned(paths: list[Path], wanted: set[str]) -> Iterator[Scan]:
     with ExitStack() as opened:
         scan = Scan()
         for path in _files(paths, opened):
-            if path.is_file() and is_grib(path):
-                headers, others = scan_grib(path, wanted)
-            else:
-                headers, others = scan_xarray(opened.enter_context(open_dataset(path)), wanted, path.name)
+            with readable(f"{path.name}: a header does not decode"):
+                if path.is_file() and is_grib(path):
+                    headers, others = scan_grib(path, wanted)
+                else:
+                    headers, others = scan_xarray(opened.enter_context(open_dataset(path)), wanted, path.name)
             scan.headers.extend(headers)
             scan.others.extend(o for o in others if o not in scan.others)
+        for header in scan.headers:
+            _assert_in_our_time(header)
         yield _of_one_member(scan)
 
 
@@ -87,10 +89,19 @@ def _files(paths: list[Path], opened: ExitStack) -> Iterator[Path]:
             yield path
             continue
         files = opened.enter_context(unpacked(path))
-        fields = [f for f in files if f.is_dir() or is_grib(f) or _is_netcdf(f)]
+        fields = [f for f in files if f.is_dir() or is_grib(f) or is_netcdf(f)]
         if fields and len(fields) < len(files):
             log.info("%s: read: %s; the rest of it holds no fields", path.name, ", ".join(f.name for f in fields))
         yield from fields or files
+
+
+def _assert_in_our_time(header: FieldHeader) -> None:
+    """CorruptField for a year that no field is of: far ones do not fit into nanoseconds and come out as others."""
+    if not YEARS[0] <= header.init.year <= header.valid.year <= YEARS[1]:
+        raise CorruptField(
+            f"{header.label}: initial time {header.init:%Y-%m-%dT%H}, valid {header.valid:%Y-%m-%dT%H}: of no field's "
+            "time; fetch the file again"
+        )
 
 
 def decode(path: Path, wanted: set[str]) -> Iterator[DecodedField]:

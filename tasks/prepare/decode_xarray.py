@@ -175,7 +175,7 @@ def _headers(
             variable=variable, init=when.valid if series else when.init, start=start, valid=when.valid,
             analysis=series, origin=origin, expver=_expver(field, when), means=means,
             averaged=not variable.amount and _of_time(field.attrs) == "mean", layout=to_canonical, label=label,
-            read=partial(_values, field.isel(when.at).transpose(..., lat, lon), convert, label),
+            read=partial(_values, field.isel(when.at).transpose(..., lat, lon), convert),
             dated=when.init != EPOCH, end=end, evidence=evidence, rule=rule, per=per,
         )  # fmt: skip
 
@@ -196,11 +196,8 @@ def _is_series(found: list[When], inits: set[datetime], axes: Axes, origin: str)
     return len(inits) > 1 and apart and (origin == "era5" or {i.hour for i in inits} <= SHORT_FORECASTS)
 
 
-def _values(piece: xr.DataArray, convert: Conversion, label: str, layout: Canonical) -> np.ndarray:
-    try:
-        flat = piece.values
-    except Exception as error:  # of whichever library reads the chunk
-        raise UnreadableFile(f"{label}: does not decode ({error}); fetch it again") from None
+def _values(piece: xr.DataArray, convert: Conversion, layout: Canonical) -> np.ndarray:
+    flat = piece.values
     if EXPVER in piece.dims and piece.sizes[EXPVER] > 1:
         flat = _merged(np.moveaxis(flat, piece.get_axis_num(EXPVER), 0))
     if flat.dtype.kind == "f" and (unwritten := np.abs(flat) > DEFAULT_FILL).any():

@@ -9,6 +9,7 @@ from enum import StrEnum
 
 import numpy as np
 
+from tasks.errors import readable
 from tasks.grids.grid import Canonical, Grid
 from tasks.variables import Variable
 
@@ -78,7 +79,8 @@ class FieldHeader:
     def decode(self, area: Grid | None = None) -> DecodedField:
         """The field, or its part that regridding to an area needs; decodes it anew at every call."""
         layout = self.layout if area is None else self.layout.around(area)
-        return DecodedField(self, layout.grid, self.read(layout))
+        with readable(f"{self.label}: does not decode"):
+            return DecodedField(self, layout.grid, self.read(layout))
 
 
 @dataclass(frozen=True)

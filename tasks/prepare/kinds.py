@@ -43,6 +43,11 @@ def is_zip(path: Path) -> bool:
     return path.is_file() and first_bytes(path).startswith(ZIP)
 
 
+def is_netcdf(path: Path) -> bool:
+    """Whether a file starts as NetCDF does, of any kind."""
+    return first_bytes(path).startswith(NETCDF)
+
+
 def what_instead(path: Path) -> str:
     """What a file is that is neither GRIB nor NetCDF, in a line, and what to do."""
     head = first_bytes(path)

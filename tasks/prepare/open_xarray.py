@@ -13,8 +13,8 @@ import numpy as np
 import xarray as xr
 import zarr
 
-from tasks.errors import UnreadableFile
-from tasks.prepare.kinds import NETCDF, first_bytes, what_instead
+from tasks.errors import UnreadableFile, in_a_line
+from tasks.prepare.kinds import is_netcdf, what_instead
 
 log = logging.getLogger(__name__)
 
@@ -30,7 +30,7 @@ def open_dataset(path: Path) -> xr.Dataset:
         return _zarr(path)
     if path.stat().st_size == 0:
         raise UnreadableFile(f"{path}: empty file; fetch it again")
-    if not first_bytes(path).startswith(NETCDF):
+    if not is_netcdf(path):
         raise UnreadableFile(f"{path}: {what_instead(path)}")
     try:
         raw = xr.open_datatree(path, decode_times=False)[group].to_dataset() if (group := _group(path)) else None
@@ -39,7 +39,7 @@ def open_dataset(path: Path) -> xr.Dataset:
     except UnreadableFile:
         raise
     except Exception as error:
-        raise UnreadableFile(f"{path}: does not open as NetCDF ({error}); fetch it again") from None
+        raise UnreadableFile(f"{path}: does not open as NetCDF ({in_a_line(error)}); fetch it again") from None
 
 
 def _group(path: Path) -> str:
@@ -68,7 +68,7 @@ def _zarr(path: Path) -> xr.Dataset:
             _note_absent(ds, name, array)
         return _decoded(ds)
     except Exception as error:
-        raise UnreadableFile(f"{path}: a folder that does not open as Zarr ({error})") from None
+        raise UnreadableFile(f"{path}: a folder that does not open as Zarr ({in_a_line(error)})") from None
 
 
 def _note_absent(ds: xr.Dataset, name: str, array: zarr.Array[Any]) -> None:

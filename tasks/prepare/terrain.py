@@ -14,7 +14,7 @@ from models.geometry import Axis
 from models.interpolation import INTERPOLATION_HALO, bicubic, conservative_bicubic, linear_weights
 from models.operator import Operator, Sampling
 from models.statics import FINE_MARGIN
-from tasks.errors import CorruptField, RegionOutsideInput, UnreadableFile
+from tasks.errors import CorruptField, RegionOutsideInput, UnreadableFile, in_a_line, readable
 from tasks.grib.walk import is_grib
 from tasks.grids.grid import Grid, pad
 from tasks.grids.regrid import clip_to, covers, regrid
@@ -46,10 +46,10 @@ def read_statics(path: Path) -> tuple[dict[str, np.ndarray], Grid]:
         try:
             ds = xr.open_dataset(path, engine="cfgrib", backend_kwargs={"indexpath": ""})
         except Exception as error:
-            raise UnreadableFile(f"{path}: does not open as GRIB ({error}); fetch it again") from None
+            raise UnreadableFile(f"{path}: does not open as GRIB ({in_a_line(error)}); fetch it again") from None
     else:
         ds = open_dataset(path)
-    with ds:
+    with ds, readable(f"{path}: does not decode"):
         name = next((n for n in NAMES if n in ds.data_vars), None)
         if name is None:
             raise UnreadableFile(f"{path}: no terrain in it; looked for {', '.join(NAMES)}")

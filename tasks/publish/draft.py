@@ -40,5 +40,6 @@ def draft(
         spacing=region.spacing, input_spacing=[info.grid.dlat, info.grid.dlon], file_spacing=list(info.file_spacing),
         timings=timings, scorecard=scorecard,
         verified_at=None if scorecard.verification is None else datetime.now(UTC),
-        slabs=[r.model_copy(update={"digests": {}}) for r in reports], digests=merged(reports) | calibrated.digests,
+        slabs=[r.model_copy(update={"digests": {}}) for r in reports],
+        digests=merged(reports) | calibrated.digests | info.digests | calibrated.beside,
     )  # fmt: skip

@@ -14,9 +14,11 @@ import zarr
 from tasks.arrays import open_zarr, zarr_store
 from tasks.grids.gridded import gridded
 from tasks.handover.calibrated import Calibration
+from tasks.handover.digests import Digests, digests_beside
 from tasks.handover.prepared import create_fields
 from tasks.storage import join, remove, room_for
 from tasks.store import packing
+from tasks.store.product import encoding
 from tasks.variables import VARIABLES
 
 GROUP = "calibration"
@@ -24,8 +26,11 @@ KEPT_BITS = 8  # of increments: an error of a five-hundredth
 PARTS = ("left_out", "own")
 
 
-def create_calibration(uri: str, product: xr.Dataset, names: list[str], stations: Calibration) -> None:
-    """The group without increments yet; `names`: variables that get some. What stands there is replaced."""
+def create_calibration(uri: str, product: xr.Dataset, names: list[str], stations: Calibration) -> Digests:
+    """The group without increments yet; `names`: variables that get some. What stands there is replaced.
+
+    Returns digests of what is written here.
+    """
     coords = {c: product[c] for c in product.coords if c in ("latitude", "longitude", "step", "time", "valid_time")}
     ds = xr.Dataset(coords=coords | {"station": np.array(stations.stations, dtype=np.dtypes.StringDType())})
     for part in PARTS:
@@ -35,7 +40,7 @@ def create_calibration(uri: str, product: xr.Dataset, names: list[str], stations
         ds[f"{name}_applied"] = ("step",), steps
     ds.attrs = {"title": "what stations have changed in the product"}
     with room_for(uri):
-        ds.to_zarr(zarr_store(uri), group=GROUP, mode="w", zarr_format=3, consolidated=False)
+        ds.to_zarr(zarr_store(uri), group=GROUP, mode="w", zarr_format=3, consolidated=False, encoding=encoding(ds))
         shape = product.sizes["step"], product.sizes["latitude"], product.sizes["longitude"]
         attributes = {
             n: {
@@ -47,8 +52,9 @@ def create_calibration(uri: str, product: xr.Dataset, names: list[str], stations
             for n in names
         }
         group = zarr.open_group(zarr_store(uri), path=GROUP, mode="r+", use_consolidated=False)
-        create_fields(group, shape, attributes, packing.compressor())
+        create_fields(group, shape, attributes, packing.compressors())
         zarr.consolidate_metadata(zarr_store(uri))
+    return digests_beside(ds, GROUP)
 
 
 def remove_calibration(uri: str) -> None:

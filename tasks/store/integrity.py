@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 import numpy as np
 import xarray as xr
 
 from tasks.arrays import DAMAGE, open_zarr
-from tasks.grids.gridded import lead_times
+from tasks.errors import in_a_line
 from tasks.handover.cycle import Cycle
 from tasks.handover.shards import field_digest
 from tasks.storage import exists, is_remote, join
 from tasks.store.ledger import LedgerEntry, State
 from tasks.store.paths import in_store
+from tasks.store.read_back import altered, read_fields
 from tasks.store.withdrawal import mark
 from tasks.variables import VARIABLES
 
@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 
 
 def verify_product(store: str, entry: LedgerEntry) -> list[str]:
-    """What is wrong with a product, empty if nothing is.
+    """What is wrong with a product, empty if nothing is: its fields, then all that is beside them.
 
     Entries without digests, of older versions: values must be finite and physical. A store that does not answer, or
     refuses, raises: that says nothing of the product.
@@ -36,33 +36,19 @@ def verify_product(store: str, entry: LedgerEntry) -> list[str]:
         product = open_zarr(uri)
         wrong = _axes(product, entry)
     except damage as error:
-        return [f"{entry.product} cannot be opened: {_in_a_line(error)}"]
+        return [f"{entry.product} cannot be opened: {in_a_line(error)}"]
     for name in entry.variables:
         if name not in product:
             wrong.append(f"{name} is missing")
             continue
         array = product[name][: len(entry.lead_hours)]
         rows, cols = (array.encoding.get("shards") or array.shape)[-2:]  # of an older version: one object
-        for i, found in _read(array, damage):
+        for i, found in read_fields(array, damage):
             fault = found if isinstance(found, str) else _fault(found, name, entry.digests.get(name), i, (rows, cols))
             if fault:
                 wrong.append(f"{name} at +{entry.lead_hours[i]:g} h {fault}")
+    wrong += altered(uri, {path: d for path, d in entry.digests.items() if path not in entry.variables}, damage)
     return wrong
-
-
-def _read(array: xr.DataArray, damage: tuple[type[Exception], ...]) -> Iterator[tuple[int, np.ndarray | str]]:
-    """Each lead time's values, or why they cannot be read: those of a damaged chunk one by one, to say which."""
-    done = -1
-    try:
-        for done, values in lead_times(array):
-            yield done, values
-    except damage:
-        rest = array[done + 1 :]
-        for i in range(done + 1, array.sizes["step"]):
-            try:
-                yield i, rest[i - done - 1].values
-            except damage as error:
-                yield i, f"cannot be read: {_in_a_line(error)}"
 
 
 def _axes(product: xr.Dataset, entry: LedgerEntry) -> list[str]:
@@ -100,10 +86,6 @@ def _fault(values: np.ndarray, name: str, digests: list[str] | None, i: int, sid
 
 def _span(hours: list[float]) -> str:
     return f"{len(hours)}, +{min(hours):g} to +{max(hours):g} h" if hours else "none"
-
-
-def _in_a_line(error: Exception) -> str:
-    return f"{type(error).__name__}: {error}".splitlines()[0]
 
 
 def due_for_check(found: list[LedgerEntry], now: datetime, days: float) -> list[LedgerEntry]:

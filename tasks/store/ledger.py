@@ -15,6 +15,7 @@ from pydantic import BaseModel, ValidationError
 
 from tasks.errors import FinescaleError
 from tasks.handover.cycle import Cycle, RawFile
+from tasks.handover.digests import Digests
 from tasks.handover.scorecard import Quality, Scorecard
 from tasks.handover.slab import SlabReport
 from tasks.storage import create_bytes, join, matching, read_all, read_tagged, replace_bytes
@@ -69,7 +70,7 @@ class LedgerEntry(BaseModel):
     timings: dict[str, float]  # seconds by step, publishing itself not yet known
     scorecard: Scorecard
     slabs: list[SlabReport] = []  # where, on what and in which time it was computed
-    digests: dict[str, list[str]] = {}  # variable -> sha-256 of each lead time's values
+    digests: Digests = {}  # of every array; of older versions those of variables, or none
 
     @property
     def good(self) -> bool:

@@ -13,10 +13,11 @@ from zarr.codecs import BloscCodec
 
 from models.constants import EARTH_RADIUS
 from models.operator import CELL_MEANS, Operator, Sampling
-from tasks.arrays import open_zarr, write_zarr, zarr_store
+from tasks.arrays import checked, open_zarr, write_zarr, zarr_store
 from tasks.grids.grid import Grid
 from tasks.grids.gridded import ALTITUDE, LAND, Gridded, gridded
-from tasks.handover.prepared import DIMENSIONS, INPUT, Series, StaticFields, create_fields, fill_fields
+from tasks.handover.digests import Digests, array_digest, digests_beside, path_of
+from tasks.handover.prepared import DIMENSIONS, INPUT, Filled, Series, StaticFields, create_fields, fill_fields
 from tasks.handover.shards import SHARD_SIDE, shapes
 from tasks.storage import join, read_bytes, room_for, write_bytes
 from tasks.store import packing
@@ -83,15 +84,15 @@ def operator_in(attributes: Mapping[Any, Any]) -> Operator:
 
 
 def encoding(ds: xr.Dataset) -> dict[str, dict[str, Any]]:
-    """Of the coordinates: times in hours as numbers."""
-    out: dict[str, dict[str, Any]] = {}
+    """Of the coordinates, times in hours as numbers; of all that xarray writes, checksums."""
+    out: dict[str, dict[str, Any]] = {str(name): {"compressors": checked()} for name in ds.variables}
     for name in ("step", "step_bounds"):
         if name in ds.variables:
-            out[name] = {"units": "hours", "dtype": "float64"}
+            out[name] |= {"units": "hours", "dtype": "float64"}
     for name in ("latitude", "longitude"):
-        out[name] = {"_FillValue": None}
+        out[name] |= {"_FillValue": None}
     for name in ("time", "valid_time"):
-        out[name] = {"units": "hours since 1970-01-01", "calendar": "standard", "dtype": "float64"}
+        out[name] |= {"units": "hours since 1970-01-01", "calendar": "standard", "dtype": "float64"}
     return out
 
 
@@ -103,11 +104,12 @@ def create(
     statics: StaticFields | None,
     operator: Operator,
     block: int = SHARD_SIDE,
-) -> None:
+) -> Digests:
     """A product without values yet: coordinates, terrain, and arrays that slabs of whole shards are written into.
 
     Its group `input` holds the fields that it is made from, which `fill_input` writes: what it is held against whenever
-    observations arrive. `source`: coordinates of the input. `block`: points a side of a shard at most.
+    observations arrive. `source`: coordinates of the input. `block`: points a side of a shard at most. Returns digests
+    of what is written here.
     """
     on_target, on_input = (statics.on_target, statics.on_input) if statics is not None else ({}, {})
     keep = {k: v for k, v in source.coords.items() if not {"latitude", "longitude"} & set(v.dims)}
@@ -116,11 +118,12 @@ def create(
         ds["step_bounds"] = source["step_bounds"]
     ds = _with_statics(describe(ds, {}, operator.sampling), on_target)
     write_zarr(ds, uri, encoding=encoding(ds))
-    _create_input(_with_statics(source, on_input), names, operator, uri)
+    beside = digests_beside(ds) | _create_input(_with_statics(source, on_input), names, operator, uri)
     group = zarr.open_group(zarr_store(uri), mode="r+", use_consolidated=False)
     shape = (ds.sizes["step"], target.rows, target.cols)
     chunks, shards = shapes(*shape, block)
-    group.create_array(packing.CONTAINER, shape=(), dtype="int32", attributes=packing.container_attributes())
+    about = packing.container_attributes()
+    group.create_array(packing.CONTAINER, shape=(), dtype="int32", compressors=checked(), attributes=about)
     for name in names:
         group.create_array(
             name,
@@ -129,7 +132,7 @@ def create(
             shards=shards,
             dtype="float32",
             fill_value=np.nan,
-            compressors=packing.compressor(),
+            compressors=packing.compressors(),
             dimension_names=DIMENSIONS,
             attributes={
                 **variable_attributes(name, operator.sampling, "step_bounds" in source),
@@ -138,6 +141,7 @@ def create(
             },
         )
     zarr.consolidate_metadata(zarr_store(uri))
+    return beside | {packing.CONTAINER: [array_digest(np.zeros((), np.int32))]}
 
 
 def _with_statics(ds: xr.Dataset, statics: dict[str, np.ndarray]) -> xr.Dataset:
@@ -146,29 +150,30 @@ def _with_statics(ds: xr.Dataset, statics: dict[str, np.ndarray]) -> xr.Dataset:
     return ds.assign_coords(here)
 
 
-def _create_input(source: xr.Dataset, names: list[str], operator: Operator, uri: str) -> None:
+def _create_input(source: xr.Dataset, names: list[str], operator: Operator, uri: str) -> Digests:
     """The group of the input, without values yet."""
     ds = describe(source, {"title": "input of the product", **operator_attributes(operator)}, operator.sampling)
     beside = " ".join(sorted(str(n) for n in ds.coords if n not in ds.dims))
     with room_for(uri):
         ds.to_zarr(zarr_store(uri), group=INPUT, mode="w", zarr_format=3, consolidated=False, encoding=encoding(ds))
-        small = BloscCodec(cname="zstd", clevel=5, shuffle="shuffle")
-        attributes = {
-            n: {**variable_attributes(n, operator.sampling, "step_bounds" in source), "coordinates": beside}
-            for n in names
-        }
+        small = checked(BloscCodec(cname="zstd", clevel=5, shuffle="shuffle"))
+        bounded = "step_bounds" in source
+        written = {n: variable_attributes(n, operator.sampling, bounded) for n in names}
+        attributes = {n: {**a, "coordinates": beside} for n, a in written.items()}
         shape = ds.sizes["step"], ds.sizes["latitude"], ds.sizes["longitude"]
         create_fields(_input(uri), shape, attributes, small)
+    return digests_beside(ds, INPUT)
 
 
 def _input(uri: str) -> zarr.Group:
     return zarr.open_group(zarr_store(uri), path=INPUT, mode="r+", use_consolidated=False)
 
 
-def fill_input(uri: str, series: Series) -> dict[str, list[float]]:
-    """Write the fields that the product is made from, each once; returns their deviations, as `fill_fields` does."""
+def fill_input(uri: str, series: Series) -> Filled:
+    """Write the fields that the product is made from, each once; digests are by their path in the product."""
     with room_for(uri):
-        return fill_fields(_input(uri), series)
+        found = fill_fields(_input(uri), series)
+    return Filled(found.deviations, {path_of(INPUT, name): digests for name, digests in found.digests.items()})
 
 
 def seal(uri: str, attributes: dict[str, Any]) -> None:

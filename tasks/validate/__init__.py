@@ -11,7 +11,7 @@ import pandas as pd
 import xarray as xr
 from prefect import task
 
-from tasks.arrays import open_zarr
+from tasks.arrays import open_zarr, undamaged
 from tasks.grids.gridded import Gridded
 from tasks.handover.calibrated import Calibrated, Calibration
 from tasks.handover.candidates import CASES, Candidate, baselines, before, headline
@@ -26,7 +26,7 @@ from tasks.region.document import Region
 from tasks.storage import join, read_parquet, write_parquet
 from tasks.store.calibration import open_calibration
 from tasks.store.product import open_input, open_product
-from tasks.validate.checks import check
+from tasks.validate.checks import assert_written, check
 from tasks.validate.gate import judge
 from tasks.validate.scores import reporting, score, tabulate
 from tasks.validate.truth import beside_truth, fractions, score_against
@@ -133,9 +133,12 @@ def validate(
 
     `reports`: what its slabs said, whose digests are what must be read. `truth`: a finer field of the same forecast.
     """
+    digests = merged(reports) | calibrated.digests | info.digests | calibrated.beside
+    assert_written(info.product, digests, info.variables)
     prepared = Prepared.load(info.product, None, info.grid, info.operator)
     if truth is not None:  # which is of one lead time, and asked for by checks and truth
-        prepared = replace(prepared, fields=prepared.fields.load())
+        with undamaged(f"{info.product}: input"):
+            prepared = replace(prepared, fields=prepared.fields.load())
     product, increments = open_zarr(info.product), _increments(info.product, calibrated)
     checks = check(
         product,
@@ -145,7 +148,7 @@ def validate(
         info.operator,
         region.gate,
         borders(reports),
-        merged(reports) | calibrated.digests,
+        digests,
         increments,
     )
     broken = any(not c.passed for c in checks)

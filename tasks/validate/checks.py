@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import partial
+from itertools import repeat
 
 import numpy as np
 import xarray as xr
@@ -10,14 +12,19 @@ import xarray as xr
 from models.cell_means import CellMeans
 from models.observed import Observed
 from models.operator import Operator
-from tasks.errors import ReadBackFailed
+from tasks.arrays import DAMAGE, not_read_back
+from tasks.errors import in_a_line
 from tasks.grids.cell_means import observed
 from tasks.grids.grid import Grid
 from tasks.grids.gridded import lead_times
+from tasks.handover.digests import Digests, path_of
+from tasks.handover.prepared import INPUT
 from tasks.handover.scorecard import Check
 from tasks.handover.shards import field_digest
 from tasks.parallel import in_order
 from tasks.region.document import GateLimits
+from tasks.store.calibration import GROUP
+from tasks.store.read_back import altered
 from tasks.variables import VARIABLES
 
 DRIZZLE = 1e-4  # m: the smallest rain that a gauge reports
@@ -56,15 +63,15 @@ def check(
     operator: Operator,
     limits: GateLimits,
     borders: tuple[list[int], list[int]] = ([], []),
-    digests: dict[str, list[str]] | None = None,
+    digests: Digests | None = None,
     increments: xr.Dataset | None = None,
 ) -> list[Check]:
     """Every hard check of every variable, over all lead times; reads each value once, some lead times at a time.
 
     `fields` on `grid`: the input, whose values are what `operator` says.
 
-    `digests`: of each lead time's values as they were computed; ReadBackFailed if others are read. `increments`: what
-    calibration has added, without which the product is true to its input.
+    `digests`: of the values of all that is read here, as they were computed; ReadBackFailed if others are read.
+    `increments`: what calibration has added, without which the product is true to its input.
     """
     input_of = observed(target, grid, operator)
     names = [str(n) for n in product.data_vars if n in VARIABLES]
@@ -76,7 +83,7 @@ def check(
             input_of,
             limits,
             borders,
-            digests[n] if digests else None,
+            digests,
             increments[n] if increments is not None and n in increments else None,
         )
         for n in names
@@ -90,7 +97,7 @@ def _check(
     input_of: Observed,
     limits: GateLimits,
     borders: tuple[list[int], list[int]],
-    digests: list[str] | None,
+    digests: Digests | None,
     increments: xr.DataArray | None,
 ) -> list[Check]:
     """Every hard check of one variable."""
@@ -103,14 +110,14 @@ def _check(
         else ("reading error", limits.reading)
     )
     smallest = DRIZZLE if variable.amount else 0.0  # less than that over an input may be nothing in a product
-    side = (product.encoding.get("shards") or product.shape)[-2:]
     finite, low, high, constant, missed, seam = 1.0, np.inf, -np.inf, 0, 0.0, 1.0
-    for (i, fine), (_, coarse) in zip(lead_times(product), lead_times(fields), strict=True):
-        if digests is not None and field_digest(fine, *side) != digests[i]:
-            raise ReadBackFailed(
-                f"{product.encoding.get('source', 'product')}: {name} at lead time {i} does not read back as it "
-                "was computed; check the store's disk, and run again"
-            )
+    read = zip(
+        _read_back(product, name, digests),
+        _read_back(fields, path_of(INPUT, name), digests),
+        repeat(None, len(product)) if increments is None else _read_back(increments, path_of(GROUP, name), digests),
+        strict=True,
+    )
+    for fine, coarse, added in read:
         least, most = float(fine.min()), float(fine.max())
         if not np.isfinite(least + most):
             known = np.isfinite(fine)
@@ -118,7 +125,7 @@ def _check(
             least, most = (float(f(fine[known], initial=np.nan)) for f in (np.nanmin, np.nanmax))
         low, high = min(low, least), max(high, most)
         constant += bool(least == most and np.ptp(input_of.select(coarse)) > smallest)
-        raw = fine if increments is None else fine - increments[i].values
+        raw = fine if added is None else fine - added
         missed = max(missed, input_of.error(raw, coarse))
         seam = max(seam, seam_ratio(fine, *borders))
     return [
@@ -132,3 +139,27 @@ def _check(
             ("seam", seam, limits.seam, seam <= limits.seam),
         )
     ]
+
+
+def _read_back(array: xr.DataArray, path: str, digests: Digests | None) -> Iterator[np.ndarray]:
+    """Each lead time's values, which have to be those that were written to a path of the product."""
+    what = f"{array.encoding.get('source', 'product')}: {path}"
+    side = (array.encoding.get("shards") or array.shape)[-2:]
+    try:
+        for i, field in lead_times(array):
+            if digests is not None and field_digest(field, *side) != digests[path][i]:
+                raise not_read_back(f"{what} at lead time {i}", "other values")
+            yield field
+    except DAMAGE as error:
+        raise not_read_back(what, in_a_line(error)) from error
+
+
+def assert_written(uri: str, digests: Digests, names: list[str]) -> None:
+    """ReadBackFailed if an array of a staged product that `check` of these variables does not read is another one now.
+
+    Coordinates, terrain, what calibration has of stations; and the fields of variables that `check` skips.
+    """
+    read = {path_of(group, name) for group in ("", INPUT, GROUP) for name in names}
+    wrong = next(altered(uri, {path: d for path, d in digests.items() if path not in read}), None)
+    if wrong is not None:
+        raise not_read_back(uri, wrong)

@@ -12,6 +12,7 @@ import xarray as xr
 
 from benchmarks.runs.clients import with_gdal, with_netcdf4, with_xarray, with_zarrita, with_zarrs
 from flows.products.export import export
+from tasks.variables import VARIABLES
 
 Digests = dict[str, list[str]]
 NAMES = ["t2m", "tp"]
@@ -68,7 +69,7 @@ def test_netcdf_holds_the_same_with_valid_time_as_its_axis(
     published: Path, product: str, digests: Digests, tmp_path: Path
 ) -> None:
     (file,) = export("hubei", "netcdf", source="file", store=str(published), output=str(tmp_path / "a.nc"))
-    for name in digests:
+    for name in (n for n in digests if n in VARIABLES):
         assert with_netcdf4(str(file), name).digests == digests[name]
     ds = xr.open_zarr(product)
     with xr.open_dataset(file, decode_timedelta=True) as nc:

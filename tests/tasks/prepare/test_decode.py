@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from tasks.errors import BadInput, CorruptField, MixedCycles, UnreadableFile
+from tasks.errors import BadInput, CorruptField, MixedCycles, UnreadableFile, readable
 from tasks.prepare.decode import decode
 from tasks.prepare.fields import DecodedField
 from tasks.variables import VARIABLES
@@ -538,3 +538,44 @@ def test_damaged_block_of_a_zarr_store_is_refused(dataset: xr.Dataset, tmp_path:
     chunk.write_bytes(chunk.read_bytes()[:100])
     with pytest.raises(UnreadableFile, match=r"damaged\.zarr t2m .*does not decode .*fetch it again"):
         list(decode(path, set(NAMES)))
+
+
+@pytest.mark.parametrize("name", ["step", "latitude"])
+def test_damaged_coordinate_of_a_zarr_store_is_refused_in_a_line(
+    name: str, dataset: xr.Dataset, tmp_path: Path
+) -> None:
+    path = tmp_path / "damaged.zarr"
+    dataset[["t2m"]].to_zarr(path, zarr_format=3)
+    chunk = next(p for p in (path / name).rglob("*") if p.is_file() and p.name != "zarr.json")
+    chunk.write_bytes(chunk.read_bytes()[:-3])
+    with pytest.raises(UnreadableFile, match=r"damaged\.zarr: .*fetch it again|does not open as Zarr") as refused:
+        list(decode(path, set(NAMES)))
+    assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize(("name", "value"), [("step", -2e46), ("valid_time", 1e9), ("time", -1e7)])
+def test_times_that_no_calendar_has_are_refused_in_a_line(
+    name: str, value: float, dataset: xr.Dataset, tmp_path: Path
+) -> None:
+    units = "hours" if name == "step" else "hours since 1970-01-01"
+    ds = dataset[["t2m"]].drop_vars([n for n in ("step", "valid_time", "time") if n in dataset.coords])
+    ds = ds.assign_coords({name: ((), value, {"units": units})})
+    ds.to_netcdf(tmp_path / "far.nc")
+    with pytest.raises((UnreadableFile, CorruptField), match=r"far\.nc") as refused:
+        list(decode(tmp_path / "far.nc", set(NAMES)))
+    assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize("date", [10211210, 99991210])
+def test_a_message_of_another_age_is_refused(date: int, tmp_path: Path) -> None:
+    path = write(tmp_path, rewritten(Change({"dataDate": date})))
+    with pytest.raises(CorruptField, match=r"message \d.*(of no field's time|valid from)"):
+        list(decode(path, set(NAMES)))
+
+
+def test_what_is_said_of_a_file_is_one_line_whatever_a_library_says() -> None:
+    with pytest.raises(UnreadableFile) as refused, readable("a.nc: does not decode"):
+        raise OverflowError("first\nsecond")
+    assert str(refused.value) == "a.nc: does not decode (OverflowError: first); fetch it again"
+    with pytest.raises(MixedCycles, match=r"^two$"), readable("a.nc: does not decode"):
+        raise MixedCycles("two")

@@ -48,18 +48,14 @@ def test_flipped_byte_in_a_shard_is_found_and_the_entry_marked(store: str) -> No
     assert "t2m at +3 h" in marked.why
 
 
-def test_flipped_bytes_are_found_wherever_they_change_a_value(tmp_path: Path) -> None:
+def test_flipped_bytes_are_found_wherever_they_are(tmp_path: Path) -> None:
     entry = publish(str(tmp_path), CYCLE)
     shard = tmp_path / entry.product / "t2m/c/0/0/0"
-    whole, before = shard.read_bytes(), open_zarr(str(tmp_path / entry.product))["t2m"].values
-    rng, silent = np.random.default_rng(5), 0
+    whole, rng = shard.read_bytes(), np.random.default_rng(5)
     for at in rng.choice(len(whole), 60, replace=False):
         spoil(str(tmp_path), entry, at=int(at))
-        if not verify_product(str(tmp_path), entry):
-            silent += 1
-            assert np.array_equal(open_zarr(str(tmp_path / entry.product))["t2m"].values, before)
+        assert verify_product(str(tmp_path), entry), "no byte of a shard is without a checksum"
         shard.write_bytes(whole)
-    assert silent < 6, "bytes that mean nothing are few"
 
 
 def value_of(entry: LedgerEntry, store: str, value: float) -> None:

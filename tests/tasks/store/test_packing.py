@@ -17,7 +17,7 @@ from tasks.store.packing import (
     CONTAINER,
     KEPT_BITS,
     attributes,
-    compressor,
+    compressors,
     container_attributes,
     largest_error,
     relative_error,
@@ -159,7 +159,7 @@ def test_rounded_values_come_back_from_an_array_packed_so(tmp_path: Path) -> Non
         chunks, shards = shapes(*field.shape)
         array = zarr.create_array(
             tmp_path / str(i), shape=field.shape, chunks=chunks, shards=shards, dtype="float32", fill_value=np.nan,
-            compressors=compressor(),
+            compressors=compressors(),
         )  # fmt: skip
         array[:] = values
         assert np.asarray(zarr.open_array(tmp_path / str(i), mode="r")[:]).tobytes() == values.tobytes()

@@ -53,11 +53,26 @@ def test_a_good_product_passes_every_check() -> None:
 
 def test_a_product_that_does_not_read_back_by_value_is_refused() -> None:
     fine, coarse = product()
-    right = {"t2m": [digest(fine["t2m"].values[0])]}
+    right = {"t2m": [digest(fine["t2m"].values[0])], "input/t2m": [digest(coarse["t2m"].values[0])]}
     assert check(fine, FINE, coarse, COARSE, CELL_MEANS, GateLimits(), digests=right)
     fine["t2m"][0, 2, 3] += 1e-4
     with pytest.raises(ReadBackFailed, match="t2m at lead time 0"):
         check(fine, FINE, coarse, COARSE, CELL_MEANS, GateLimits(), digests=right)
+
+
+def test_an_input_or_increments_that_do_not_read_back_by_value_are_refused() -> None:
+    fine, coarse = product()
+    added = xr.zeros_like(fine)
+    right = {"t2m": [digest(fine["t2m"].values[0])], "input/t2m": [digest(coarse["t2m"].values[0])]}
+    right["calibration/t2m"] = [digest(added["t2m"].values[0])]
+    limits = GateLimits()
+    assert check(fine, FINE, coarse, COARSE, CELL_MEANS, limits, digests=right, increments=added)
+    added["t2m"][0, 2, 3] = 1e-4
+    with pytest.raises(ReadBackFailed, match="calibration/t2m at lead time 0"):
+        check(fine, FINE, coarse, COARSE, CELL_MEANS, limits, digests=right, increments=added)
+    coarse["t2m"][0, 2, 3] = np.nan  # as a chunk that is gone is read
+    with pytest.raises(ReadBackFailed, match="input/t2m at lead time 0"):
+        check(fine, FINE, coarse, COARSE, CELL_MEANS, limits, digests=right)
 
 
 def test_one_nan_fails() -> None:

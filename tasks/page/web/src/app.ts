@@ -4,7 +4,7 @@ import { increments } from "./calibration";
 import * as catalogue from "./catalogue";
 import { Chooser } from "./choice";
 import { byId } from "./dom";
-import { Failure, isAbort } from "./failures";
+import { Failure, failureOf, isAbort } from "./failures";
 import * as fields from "./fields";
 import { drawWords } from "./header";
 import { type Language, say } from "./i18n";
@@ -270,10 +270,11 @@ export class App {
   #tell(error: unknown): void {
     const { language } = this;
     const what = error instanceof Error ? error.message : String(error);
-    const text = error instanceof Failure ? say(language, error.key, error.values) : say(language, "unknown", { what });
+    const failure = failureOf(error);
+    const text = failure ? say(language, failure.key, failure.values) : say(language, "unknown", { what });
     const message = byId("message");
     if (message.firstElementChild) message.firstElementChild.textContent = text;
     message.hidden = false;
-    if (!(error instanceof Failure)) console.error(error, error instanceof Error ? error.cause : "");
+    if (!failure) console.error(error, error instanceof Error ? error.cause : "");
   }
 }

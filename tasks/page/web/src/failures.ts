@@ -12,6 +12,12 @@ export class Failure extends Error {
   }
 }
 
+/** The Failure that an error is or comes of: zarrita wraps what a codec throws. */
+export function failureOf(error: unknown): Failure | null {
+  if (error instanceof Failure) return error;
+  return error instanceof Error && error.cause !== undefined ? failureOf(error.cause) : null;
+}
+
 /** Whether a request was given up because something newer was asked for. */
 export function isAbort(error: unknown): boolean {
   return error instanceof DOMException && error.name === "AbortError";

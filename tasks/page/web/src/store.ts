@@ -1,6 +1,7 @@
 /** The HTTP store of a product: consolidated metadata, joined ranges, and errors that say what is wrong with a server. */
 
 import { FetchStore, withConsolidatedMetadata, withRangeCoalescing } from "zarrita";
+import { holdToChecksums } from "./checksum";
 import { Failure, isAbort } from "./failures";
 
 async function answer(request: Request): Promise<Response> {
@@ -34,6 +35,7 @@ export type Store = Awaited<ReturnType<typeof openStore>>;
 
 /** A product's store; Failure "missing" where there is none. */
 export async function openStore(url: URL) {
+  holdToChecksums();
   const raw = new ProductStore(new URL(url), { fetch: answer, useSuffixRequest: true });
   try {
     return withRangeCoalescing(await withConsolidatedMetadata(raw, { format: "v3" }));
