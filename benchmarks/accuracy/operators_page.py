@@ -17,7 +17,7 @@ WORDS = {
     "sampled": "At x2.5 this is a 0.25 degree input and a 0.1 degree product. Regressions are fitted to the training "
     "data in closed form, one scale at a time.",
     "means": "What most papers score: no field that ECMWF serves is made so. Networks of others beside ours on such "
-    "inputs: [accuracy/networks.md](accuracy/networks.md).",
+    "inputs: [accuracy/networks.md](accuracy/networks.md); on samples: [accuracy/peers.md](accuracy/peers.md).",
 }
 SETS = {
     "hres-test": "HRES 0.1°, 2021-12-10 12 UTC + 8 h, 20–40N 100–125E; the rest of that forecast was trained on",

@@ -11,6 +11,7 @@ from flows.commands.export import export
 from flows.commands.field import field
 from flows.commands.maintain import maintain
 from flows.commands.point import point
+from flows.commands.regrid import regrid
 from flows.commands.run import run
 from flows.commands.serve import serve
 from flows.commands.status import status
@@ -26,7 +27,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (export, point, run, backfill, field, status, verify, calibrate, withdraw, maintain, serve):
+for command in (export, point, run, backfill, field, regrid, status, verify, calibrate, withdraw, maintain, serve):
     app.command()(command)
 app.add_typer(models.app, name="models")
 app.add_typer(regions.app, name="regions")

@@ -81,8 +81,9 @@ def read_header(message: GRIBMessage, fault: type[FinescaleError], label: str, r
     except (eccodes.CodesInternalError, KeyError, ValueError) as error:
         raise fault(f"{label}: header does not decode ({error}); {remedy}") from None
     if not init <= (start or valid) <= valid:
+        begin = start or valid
         raise fault(
-            f"{label}: valid from {start:%Y-%m-%dT%H} to {valid:%Y-%m-%dT%H}, initial time {init:%Y-%m-%dT%H}; {remedy}"
+            f"{label}: valid from {begin:%Y-%m-%dT%H} to {valid:%Y-%m-%dT%H}, initial time {init:%Y-%m-%dT%H}; {remedy}"
         )
     return header
 

@@ -14,6 +14,7 @@ from tasks.units import Conversion
 
 AGAIN = "fetch the file again"
 MISSING = 1e20
+GAUSSIAN = ("reduced_gg", "regular_gg", "sh")
 
 
 @lru_cache(maxsize=16)
@@ -48,6 +49,13 @@ def _assert_increments(message: GRIBMessage, label: str) -> None:
             )
 
 
+def _remedy(kind: str) -> str:
+    """What brings another grid to latitudes and longitudes."""
+    if kind in GAUSSIAN:
+        return "bring it to latitudes and longitudes with: finescale regrid FILE NEW.grib --spacing 0.1"
+    return "only latitudes and longitudes are read; bring it to them, winds turned, for instance with cdo remapbil"
+
+
 def read_layout(message: GRIBMessage, label: str) -> Canonical:
     """How to bring a message's values into canonical order.
 
@@ -56,7 +64,7 @@ def read_layout(message: GRIBMessage, label: str) -> Canonical:
     """
     try:
         if message["gridType"] != "regular_ll":
-            raise UnreadableFile(f"{label}: grid {message['gridType']}; only regular latitude-longitude grids are read")
+            raise UnreadableFile(f"{label}: grid {message['gridType']}; {_remedy(str(message['gridType']))}")
         if message["alternativeRowScanning"]:
             raise UnreadableFile(f"{label}: rows scanned in alternating directions are not read")
         ni, nj, points = message["Ni"], message["Nj"], message["numberOfDataPoints"]

@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 
 from tasks.errors import UnknownVariable
+from tasks.names import AT_LEVEL, NAMES, PARAM_IDS, WMO, by_level, by_name, by_param_id, by_standard_name, by_wmo, rank
 from tasks.prepare.decode import decode
-from tasks.variables import CONVERSIONS, JUMPS_SEEN, VARIABLES, by_name, by_param_id, known
+from tasks.units import conversion
+from tasks.variables import JUMPS_SEEN, VARIABLES, known
 
 
 @pytest.mark.parametrize("name", VARIABLES)
@@ -37,16 +39,56 @@ def test_real_fields_stay_inside_the_limits(file: str, shared_data: Path) -> Non
 
 
 @pytest.mark.parametrize("name", VARIABLES)
-def test_every_name_and_parameter_leads_to_its_variable(name: str) -> None:
+def test_every_name_and_number_leads_to_its_variable(name: str) -> None:
     variable = VARIABLES[name]
-    assert all(by_param_id(i) is variable for i in variable.param_ids)
-    assert all(by_name(n) is variable for n in (name, *variable.aliases))
-    assert CONVERSIONS[variable.units] == (variable.units, 1.0, 0.0)
+    assert name in PARAM_IDS.values()
+    assert NAMES[name][0] == name, "ours comes first"
+    assert [by_name(n.upper()) for n in NAMES[name]] == [variable] * len(NAMES[name])
+    assert [rank(n) for n in NAMES[name]] == list(range(len(NAMES[name])))
+    for table, look in ((AT_LEVEL, by_level), (WMO, by_wmo)):
+        assert {look(*key) for key, found in table.items() if found == name} == {variable}
+    assert {by_param_id(i) for i, found in PARAM_IDS.items() if found == name} == {variable}
 
 
 def test_what_is_not_in_the_table_is_nothing() -> None:
     assert by_param_id(164) is None
     assert by_name("tcc") is None
+    assert by_level("t", "isobaricInhPa", 500) is None
+    assert by_standard_name("air_temperature", 10.0) is None
+    assert by_standard_name("air_temperature", None) is None
+    assert by_standard_name("air_temperature", 2.0) is VARIABLES["t2m"]
+
+
+@pytest.mark.parametrize(
+    ("written", "name", "value", "expected"),
+    [
+        ("degree_Celsius", "t2m", 0.0, 273.15), ("C", "t2m", 20.0, 293.15), ("degF", "t2m", 32.0, 273.15),
+        ("kelvin", "t2m", 280.0, 280.0), ("hPa", "msl", 1000.0, 1e5), ("millibar", "sp", 900.0, 9e4),
+        ("mb", "sp", 900.0, 9e4), ("inHg", "msl", 29.92, 101320.0), ("knots", "u10", 10.0, 5.14444),
+        ("km/h", "v10", 36.0, 10.0), ("m s**-1", "u10", 3.0, 3.0), ("mm", "tp", 2.0, 2e-3),
+        ("kg m**-2", "tp", 2.0, 2e-3), ("kg/m^2", "tp", 2.0, 2e-3), ("m of water equivalent", "tp", 1.0, 1.0),
+    ],
+)  # fmt: skip
+def test_units_are_read_in_every_spelling(written: str, name: str, value: float, expected: float) -> None:
+    variable = VARIABLES[name]
+    found = conversion(written, variable.units, variable.amount)
+    assert found is not None
+    assert not found.rate
+    assert float(found(np.array(value))) == pytest.approx(expected, rel=2e-4)
+
+
+@pytest.mark.parametrize(
+    ("written", "value"), [("kg m-2 s-1", 1.0), ("mm/h", 3600.0), ("mm day-1", 86400.0), ("m s-1", 1e-3)]
+)
+def test_rates_are_known_as_such(written: str, value: float) -> None:
+    found = conversion(written, "m", amount=True)
+    assert found is not None
+    assert (found.rate, float(found(np.array(value)))) == (True, pytest.approx(1e-3))
+
+
+@pytest.mark.parametrize("written", ["", "1", "%", "warm", "Pa", "kg", "mm (6h)"])
+def test_what_is_no_unit_of_it_is_none(written: str) -> None:
+    assert conversion(written, "K") is None
 
 
 def test_unknown_variable_is_refused_with_the_known_ones() -> None:

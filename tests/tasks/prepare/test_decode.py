@@ -308,7 +308,9 @@ def test_a_damaged_header_never_ends_in_anything_but_a_refusal_or_fields(seed: i
 @pytest.mark.parametrize(
     ("change", "told"),
     [
-        pytest.param(Change({"gridType": "rotated_ll"}), "grid rotated_ll; only regular", id="rotated"),
+        pytest.param(
+            Change({"gridType": "rotated_ll"}), "grid rotated_ll; only latitudes and longitudes are read", id="rotated"
+        ),
         pytest.param(Change({"alternativeRowScanning": 1}), "alternating directions", id="boustrophedon"),
         pytest.param(Change({"jScansPositively": 1}), "contradict the scanning mode", id="contradiction"),
     ],

@@ -12,7 +12,8 @@ import pytest
 
 from tasks.present import colours, display
 from tasks.present.quicklook import colour_map
-from tasks.variables import CONVERSIONS, VARIABLES
+from tasks.units import conversion
+from tasks.variables import VARIABLES
 from tests.conftest import ROOT
 
 COPY = ROOT / "tasks/page/web/src/display.json"
@@ -26,10 +27,10 @@ def test_the_page_is_built_from_the_table() -> None:
 @pytest.mark.parametrize("name", VARIABLES)
 def test_what_is_shown_in_a_unit_reads_back_as_what_it_was(name: str) -> None:
     how, variable = display.of(name), VARIABLES[name]
-    unit, factor, offset = CONVERSIONS[how.unit]
-    assert unit == variable.units
+    back = conversion(how.unit, variable.units, variable.amount)
+    assert back is not None
     values = np.array([variable.low, (variable.low + variable.high) / 2, variable.high])
-    np.testing.assert_allclose(how.shown(values) * factor + offset, values, rtol=1e-12)
+    np.testing.assert_allclose(how.shown(values) * back.factor + back.offset, values, rtol=1e-12)
 
 
 def test_all_variables_and_what_is_made_of_them_are_in_it() -> None:

@@ -21,6 +21,7 @@ def test_values_and_input_are_of_the_operator(operator: Operator, word: str, tmp
     start = np.datetime64("2026-11-22T00", "ns")
     coords = {"step": hour, "time": start, "valid_time": ("step", start + hour)}
     source = xr.Dataset({}, coords | {"latitude": INPUT_GRID.latitude, "longitude": INPUT_GRID.longitude})
+    source["step_bounds"] = (("step", "bounds"), np.stack([hour - hour, hour], axis=1))
     create(uri, source, GRID, ["t2m", "tp"], None, operator)
     seal(uri, {"title": "small"})
     for group in (None, "input"):
@@ -30,6 +31,11 @@ def test_values_and_input_are_of_the_operator(operator: Operator, word: str, tmp
     below = open_input(uri)
     assert below is not None
     assert operator_in(below.fields.attrs) == operator
+
+
+def test_amount_whose_time_nobody_knows_is_no_sum_of_a_step() -> None:
+    attributes = variable_attributes("tp", IFS.sampling, bounded=False)
+    assert (attributes["cell_methods"], "does not state" in attributes["long_name"]) == ("area: point", True)
 
 
 def test_products_of_before_took_their_input_for_means() -> None:
