@@ -22,6 +22,18 @@ def reading_weights(source: Axis, count: int) -> np.ndarray:
     return out * inside[:, None]
 
 
+def upward_weights(target: Axis, count: int) -> np.ndarray:
+    """Linear interpolation of points 0..count-1 at fine ones (Q): (Q, count); beyond the last point its value."""
+    at = np.clip(np.asarray(target.centres, dtype=np.float64), 0, count - 1)
+    low = np.minimum(np.floor(at + 1e-9).astype(np.int64), max(count - 2, 0))
+    after = (at - low).clip(0, 1)
+    out = np.zeros((len(at), count))
+    rows = np.arange(len(at))
+    out[rows, low] = 1 - after
+    out[rows, np.minimum(low + 1, count - 1)] += after
+    return out
+
+
 class Observed:
     """Fine fields (..., fine rows, fine cols) -> their values on the input, where these can be told; in float64.
 
@@ -65,6 +77,19 @@ class PointReadings(Observed):
         weights = reading_weights(rows, height), reading_weights(cols, width)
         inside = (np.asarray(weights[0].any(axis=1)), np.asarray(weights[1].any(axis=1)))
         super().__init__(*weights, inside)
+        self._up = sparse.csr_array(upward_weights(rows, height)), sparse.csr_array(upward_weights(cols, width))
+
+    def error(self, fine: np.ndarray, coarse: np.ndarray) -> float:
+        """As `Observed.error`, against the input brought to the fine points linearly and read in the same way.
+
+        Where points of the two grids do not meet, reading alone smooths: at 0.2 of 0.25 degree by a third of a shower's
+        deviation, whatever the fine field is. That is no error of a product.
+        """
+        spread = float(self.select(coarse).std()) if self.inside_rows.any() and self.inside_cols.any() else 0.0
+        if spread == 0:
+            return 0.0
+        read = self(both_axes(self._up[0], coarse, self._up[1]))
+        return float(np.sqrt(((self(fine) - read) ** 2).mean()) / spread)
 
 
 def both_axes(rows: sparse.csr_array, fields: np.ndarray, cols: sparse.csr_array) -> np.ndarray:
