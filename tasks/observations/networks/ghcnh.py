@@ -16,7 +16,8 @@ import pandas as pd
 from models.constants import KELVIN
 from tasks.errors import UnreadableFile
 from tasks.observations.networks.http import Http
-from tasks.observations.networks.rows import Column, direction_of_wind, long_form, on_the_hour
+from tasks.observations.networks.missing import known_elevation
+from tasks.observations.networks.rows import Column, direction_of_wind, long_form
 from tasks.observations.networks.table import table
 
 log = logging.getLogger(__name__)
@@ -55,7 +56,7 @@ def read_station_list(data: bytes) -> pd.DataFrame:
                 "icao": raw["ICAO"],
                 "latitude": pd.to_numeric(raw["LATITUDE"], errors="coerce"),
                 "longitude": pd.to_numeric(raw["LONGITUDE"], errors="coerce"),
-                "elevation": _elevation(raw["ELEVATION"]),
+                "elevation": known_elevation(raw["ELEVATION"]),
             }
         )
         stations.index = pd.Index(raw["GHCN_ID"], name="station")
@@ -86,7 +87,7 @@ def read_ghcnh(data: bytes, name: str) -> pd.DataFrame:
             "network": "ghcnh",
             "latitude": pd.to_numeric(raw["LATITUDE"], errors="coerce"),
             "longitude": pd.to_numeric(raw["LONGITUDE"], errors="coerce"),
-            "elevation": _elevation(raw["ELEVATION"]),
+            "elevation": known_elevation(raw["ELEVATION"]),
             "time": _times(raw, name),
         }
     )
@@ -101,7 +102,7 @@ def read_ghcnh(data: bytes, name: str) -> pd.DataFrame:
             added[column] = added[column].mask(trace, 0.0).mask(kind == SPECIAL)
     if {"wind_direction", "wind_speed"} <= set(added):
         added["wind_direction"] = direction_of_wind(added["wind_direction"], added["wind_speed"])
-    reports = on_the_hour(pd.concat([reports, pd.DataFrame(added, index=raw.index)], axis=1))
+    reports = pd.concat([reports, pd.DataFrame(added, index=raw.index)], axis=1)
     parts = long_form(reports, COLUMNS)
     return table([part.loc[part["network"].map(RANK).sort_values(kind="stable").index] for part in parts])
 
@@ -137,11 +138,6 @@ def _reasons(raw: pd.DataFrame, column: str) -> list[str]:
     if not column.startswith("precipitation"):
         return reasons
     return [r or ("" if m in MEASURED else f"GHCNh: measurement {m}") for r, m in zip(reasons, measured, strict=True)]
-
-
-def _elevation(text: pd.Series) -> pd.Series:
-    metres = pd.to_numeric(text, errors="coerce")
-    return metres.mask(metres <= -999)  # -999.9: not known
 
 
 def _times(raw: pd.DataFrame, name: str) -> pd.Series:
