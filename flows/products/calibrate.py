@@ -123,7 +123,7 @@ def _of_file(file: str, seen: pd.DataFrame | None, terrain: str | None, column: 
         fine, _ = on_terrain(terrain, fine, None, operator)
     found = match(fine, None, seen)
     if found.empty:
-        raise BadInput(f"the file of observations, beside {file}: {why_unmatched(seen, fine)}")
+        raise BadInput(f"{file}: no usable observation for it: {why_unmatched(seen, fine)}")
     yield of_pairs(found)
 
 

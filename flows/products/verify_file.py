@@ -77,7 +77,7 @@ def verify_file(
     name = Path(stations).name
     verification, _, _ = against_stations(fine, below, observations, [name], True, calibration)
     if verification.count == 0:
-        raise BadInput(f"{name}, beside {grid}: {why_unmatched(observations, fine)}")
+        raise BadInput(f"{name} has no usable observation for {grid}: {why_unmatched(observations, fine)}")
     return verification
 
 

@@ -19,7 +19,7 @@ def why_unmatched(observations: pd.DataFrame, product: Gridded) -> str:
     kinds = [v for v in dict.fromkeys(observations["variable"]) if (wind(v) or {v}) <= names]
     if not kinds:
         return (
-            f"has observations of {', '.join(dict.fromkeys(observations['variable']))}, and the fields are "
+            f"they are of {', '.join(dict.fromkeys(observations['variable'])) or 'nothing'}, and the fields are "
             f"{', '.join(sorted(names & KNOWN))}; bring observations of those"
         )
     seen = observations[observations["variable"].isin(kinds)]
@@ -27,20 +27,19 @@ def why_unmatched(observations: pd.DataFrame, product: Gridded) -> str:
     now = seen[seen["time"].isin(times)]
     if now.empty:
         return (
-            f"has no observation at the valid times ({times[0]} to {times[-1]}); it reaches from {seen['time'].min()} "
-            f"to {seen['time'].max()} UTC, and what is more than ten minutes from a full hour is not moved to it"
+            f"none is at its valid times ({times[0]} to {times[-1]}); they reach from {seen['time'].min()} to "
+            f"{seen['time'].max()} UTC; bring those of its times"
         )
     inside = Sampler(product.grid, now["latitude"].to_numpy(), now["longitude"].to_numpy()).inside
     here = now[np.asarray(inside)]
     if here.empty:
-        west, east = now["longitude"].min(), now["longitude"].max()
         return (
-            f"has no station inside {product.grid}; its stations are at {now['latitude'].min():g} to "
-            f"{now['latitude'].max():g} N, {west:g} to {east:g} E; are longitudes positive to the east?"
+            f"none is inside {product.grid}; stations are at {now['latitude'].min():g} to {now['latitude'].max():g} N, "
+            f"{now['longitude'].min():g} to {now['longitude'].max():g} E; is west negative?"
         )
     if usable(here).empty:
-        return f"has no usable observation: of {len(here)} values there all were rejected: {counted(here)}; {CHECKS}"
-    return f"has no usable observation of {', '.join(kinds)} that the fields have a value for, inside {product.grid}"
+        return f"of {len(here)} at its valid times and places all were rejected: {counted(here)}; {CHECKS}"
+    return f"where those of {', '.join(kinds)} are, the fields have no value"
 
 
 def counted(observations: pd.DataFrame) -> str:

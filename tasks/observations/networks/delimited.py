@@ -19,9 +19,10 @@ import pandas as pd
 
 from tasks.errors import BadInput, UnreadableFile
 
-MOST = 256 * 2**20  # bytes of text, 5 million reports: half a minute; beyond that only Parquet is of use
+MOST = 256 * 2**20  # bytes of text, two million reports: half a minute and 5 GB of memory
 LONGEST = 2**20  # bytes of a line; a thousand columns have a tenth of that
 BEGINNING = 2**16  # bytes that are looked at for header and separator
+ENOUGH = 100  # lines of a table with none of the columns that are read, to say so
 SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
 HAND = "sep="  # Excel's own first line
 ISOLATED = re.compile(rb"(?:^|[\x00-\x7f])(?:[\x80-\xff]{2})*[\x80-\xff](?=[\x00-\x7f]|$)")
@@ -80,7 +81,7 @@ def read_delimited(data: bytes, known: Collection[str], texts: Collection[str] |
     header = next((i for i, line in enumerate(lines) if line.strip(" ;,\t") and not _is_remark(line)), None)
     if header is None:
         raise UnreadableFile("has no line with the names of its columns; put them first")
-    separator = _separator(lines[header], known)
+    separator, recognized = _separator(lines[header], known)
     _refuse_more_than_header(lines[header:] if len(data) <= BEGINNING else lines[header:-1], separator, header + 1)
     names = _unique(next(csv.reader([lines[header]], delimiter=separator)))
     if texts is not None:
@@ -91,7 +92,8 @@ def read_delimited(data: bytes, known: Collection[str], texts: Collection[str] |
             warnings.simplefilter("error", pd.errors.ParserWarning)
             raw = pd.read_csv(
                 io.BytesIO(data), sep=separator, skiprows=header, header=0, names=names, encoding=encoding, dtype=kinds,
-                index_col=False, skip_blank_lines=False, low_memory=False, skipinitialspace=True,
+                nrows=None if recognized else ENOUGH, index_col=False, skip_blank_lines=False, low_memory=False,
+                skipinitialspace=True,
                 keep_default_na=texts is not None,
             )  # fmt: skip
     except (pd.errors.ParserError, pd.errors.ParserWarning, UnicodeError, ValueError, csv.Error) as error:
@@ -115,14 +117,23 @@ def _decodable(data: bytes) -> tuple[bytes, str]:
             raise UnreadableFile(f"is cut or no UTF-16 ({error.reason}); save it as UTF-8") from None
         return text.encode(), "utf-8"
     if b"\0" not in data[:BEGINNING]:
+        if _is_text(data, "utf-8"):
+            return data, "utf-8-sig"
+        first = int((np.frombuffer(data, np.uint8) > 127).argmax())
         # A Chinese letter is two bytes in GBK; single ones are accents of western Europe
-        for encoding in ("utf-8-sig", "cp1252" if ISOLATED.search(data) else "gb18030", "cp1252"):
-            try:
-                data.decode(encoding)
-            except UnicodeDecodeError:
-                continue
-            return data, encoding
+        western = ISOLATED.search(data[max(first - 1, 0) : first + BEGINNING]) is not None
+        for encoding in ("cp1252", "gb18030") if western else ("gb18030", "cp1252"):
+            if _is_text(data, encoding):
+                return data, encoding
     raise UnreadableFile("is no text in UTF-8, UTF-16, GB18030 or Windows-1252; save it as CSV in UTF-8")
+
+
+def _is_text(data: bytes, encoding: str) -> bool:
+    try:
+        data.decode(encoding)
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _refuse_long_lines(data: bytes) -> None:
@@ -137,8 +148,8 @@ def _is_remark(line: str) -> bool:
     return line.startswith("#") or line.strip().casefold().startswith(HAND)
 
 
-def _separator(header: str, known: Collection[str]) -> str:
-    """Of the header's names: by which most of them are known, then by which there are most."""
+def _separator(header: str, known: Collection[str]) -> tuple[str, int]:
+    """By which most of the header's names are known, or else by which there are most; and how many are known."""
     names = {n.casefold() for n in known}
 
     def score(separator: str) -> tuple[int, int]:
@@ -151,7 +162,7 @@ def _separator(header: str, known: Collection[str]) -> str:
         raise UnreadableFile(
             f"has its columns between blanks; write {', '.join(SEPARATORS.values())} between them, and save it again"
         )
-    return best
+    return best, score(best)[0]
 
 
 def _refuse_more_than_header(lines: list[str], separator: str, first: int) -> None:
