@@ -13,6 +13,7 @@ from tasks.calibrate.rolling import rolling
 from tasks.errors import BadInput, UnreadableFile
 from tasks.observations.paired import NEEDS, is_paired, read_paired
 from tasks.store.history import COLUMNS
+from tests.conftest import ROOT
 
 
 def long(count: int = 4) -> pd.DataFrame:
@@ -327,3 +328,11 @@ def test_one_identifier_at_two_places_at_once_is_left_out(tmp_path: Path) -> Non
 def test_what_is_a_table_its_content_says(tmp_path: Path, data: bytes, name: str, yes: bool) -> None:
     (tmp_path / name).write_bytes(data)
     assert is_paired(str(tmp_path / name)) is yes
+
+
+@pytest.mark.parametrize("first", [f"station,latitude,longitude,elevation{rest}" for rest in (",time,", "_m,")])
+def test_headers_in_the_docs_are_those_of_pairs(tmp_path: Path, first: str) -> None:
+    lines = [line.strip() for line in (ROOT / "docs/calibrate.md").read_text().splitlines()]
+    start = next(i for i, line in enumerate(lines) if line.startswith(first))
+    found = pairs_of(tmp_path, "\n".join(lines[start : lines.index("", start)]))
+    assert found[["forecast", "observed", "lead_hours"]].to_numpy().tolist() == [[282.1, 281.5, 6.0]]

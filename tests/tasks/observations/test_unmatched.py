@@ -15,14 +15,14 @@ from tests.tasks.observations.test_matching import FINE, gridded, matched, seen
 @pytest.mark.parametrize(
     ("wrong", "why", "right"),
     [
-        ([seen("t2m", 8.0)], "of 1 at its valid times and places all were rejected: 1 outside physical limits; checks",
+        ([seen("t2m", 8.0)], "of 1 at its valid times and places all were rejected: 1 outside physical limits;",
          [seen("t2m", 281.0)]),
         ([seen("t2m", 8.0), seen("wind_direction", 90.0)], "1 outside physical limits, 1 wind direction without speed",
          [seen("t2m", 281.0), seen("wind_direction", 90.0), seen("wind_speed", 4.0)]),
-        ([seen("t2m", 281.0, hour=4)], "none is at its valid times (2026-11-20 03:00:00 to 2026-11-21 00:00:00); they "
-         "reach from 2026-11-20 04:00:00 to 2026-11-20 04:00:00 UTC; bring those of its times", [seen("t2m", 281.0)]),
-        ([seen("t2m", 281.0, longitude=-112.38)], "none is inside 61x81 points of 0.05x0.05 degree, 30..33N "
-         "110..114E; stations are at 31.22 to 31.22 N, -112.38 to -112.38 E; is west negative?", [seen("t2m", 281.0)]),
+        ([seen("t2m", 281.0, hour=4)], "they reach from 2026-11-20 04:00:00 to 2026-11-20 04:00:00 UTC;",
+         [seen("t2m", 281.0)]),
+        ([seen("t2m", 281.0, longitude=-112.38)], "-112.38 to -112.38 E; is west negative?",
+         [seen("t2m", 281.0)]),
     ],
     ids=["rejected", "rejected twice", "times", "places"],
 )  # fmt: skip
