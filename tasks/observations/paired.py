@@ -80,7 +80,8 @@ def read_paired(uri: str, column: str = "") -> pd.DataFrame:
 def _read(uri: str) -> pd.DataFrame:
     data = content(uri)
     if data[:4] == b"PAR1":
-        return pd.read_parquet(io.BytesIO(data))
+        table = pd.read_parquet(io.BytesIO(data))
+        return table.reset_index() if any(table.index.names) else table
     if not data:
         raise UnreadableFile("is empty")
     data = unpacked(data, uri)

@@ -32,10 +32,12 @@ SYNONYMS = {
 ALIKE = {"station_id": "station", "time_utc": "time", "elevation_m": "elevation", "lead_h": "lead_hours"}
 ALIKE |= {"forecast_K": "forecast", "obs_K": "observed"}
 LOCAL = re.compile(r"(?i)local|(^|_)(lst|bjt|cst|est|pst|ist|jst|kst|cet)($|_)|北京时|地方时|当地")
+HOURS = ("hour", "hours", "hh", "hr", "hhmm", "month", "day", "时")
 ZONES = ("timezone", "time_zone", "tz", "utc_offset", "utcoffset", "tzone")
 NO_OFFSET = re.compile(r"(?i)(utc|gmt|z|etc/utc|0+|[+-]?0+(:?0+)?(\.0+)?)")
 DAY_FIRST = re.compile(r"\d{1,2}\.\d{1,2}\.\d{4}( .*)?")
 AMBIGUOUS = re.compile(r"\d{1,2}[/-]\d{1,2}[/-]\d{2,4}( .*)?")
+DECIMAL_COMMA = r"^[+-]?\d+,\d+$"
 DIGITS = {8: "%Y%m%d", 10: "%Y%m%d%H", 12: "%Y%m%d%H%M", 14: "%Y%m%d%H%M%S"}
 ISO = "write times in UTC as 2025-01-16T00:00:00Z"
 NOWHERE = [99.9, 99.99, 999.0, 999.9, 9999.0, 9999.9, 99999.0]  # degrees, of places that are not known
@@ -62,21 +64,30 @@ def numbers(raw: pd.DataFrame, name: str, trace: bool = False) -> pd.Series:
     left = left[~low.isin(WORDS)]
     if left.empty:
         return found
-    thousands = left.str.contains(r"^[^,]*\.[^,]*,[^,.]*$", regex=True)  # 1.013,25
-    if thousands.any():
-        words = words.str.replace(".", "", regex=False)
-        found = pd.to_numeric(words, errors="coerce").astype("float64").where(~words.isin(WORDS))
-        left = words[left.index]
-    points = left.where(~left.str.contains(r"\.", regex=True), left.str.replace(",", "", regex=False))  # 1,013.25
-    parsed = pd.to_numeric(points.str.replace(",", ".", regex=False), errors="coerce").astype("float64")
+    parsed = _with_commas(left)
+    if left.str.contains(DECIMAL_COMMA, regex=True).any():  # then a point in this column is none of a decimal
+        pointed = words[found.notna() & words.str.contains(".", regex=False)]
+        if len(pointed):
+            parsed = pd.concat([parsed, _with_commas(pointed)])
     if (bad := parsed.isna()).any():
         at = parsed.index[bad][0]
+        among = " where others have decimal commas" if len(parsed) > len(left) else ""
         raise BadInput(
             f"{row(raw, at)}: column {name} holds something else than it should: {str(column[at])[:40]!r} is no "
-            "number; leave the field empty where there is none"
+            f"number{among}; leave the field empty where there is none"
         )
     found[parsed.index] = parsed
     return found
+
+
+def _with_commas(some: pd.Series) -> pd.Series:
+    """Numbers of words with decimal commas or thousands, NaN for other words; 1.013,25 and 1,013.25 and 1.013 are."""
+    low = some.where(~some.str.contains(r"^[^,]*\.[^,]*,[^,.]*$", regex=True), some.str.replace(".", "", regex=False))
+    low = low.where(~low.str.contains(r"^[+-]?\d{1,3}(?:\.\d{3})+$", regex=True), low.str.replace(".", "", regex=False))
+    low = low.where(~low.str.contains(".", regex=False) | ~low.str.contains(","), low.str.replace(",", "", regex=False))
+    pointed = low.str.contains(".", regex=False) & ~some.str.contains(",", regex=False)
+    parsed = pd.to_numeric(low.str.replace(",", ".", regex=False), errors="coerce").astype("float64")
+    return parsed.mask(pointed)
 
 
 def times(raw: pd.DataFrame, name: str) -> pd.Series:
@@ -148,8 +159,12 @@ def need(raw: pd.DataFrame, columns: Iterable[str], forms: str) -> None:
     if not lacking:
         return
     meant = {c: near for c in lacking if (near := nearest(c, raw))}
+    hours = ""
     local = [str(c) for c in raw if LOCAL.search(str(c))]
-    hints = "".join(f"; rename {near} to {c}, if that is it" for c, near in meant.items() if near not in local)
+    apart = [str(c) for c in raw if str(c).casefold() in HOURS]
+    for name in [c for c in meant if ALIKE.get(c, c) == "time" and apart and meant[c] not in apart]:
+        hours = f"; write {meant.pop(name)} and {', '.join(apart)} together in a column {name}, 2025-01-16T00:00:00Z"
+    hints = "".join(f"; rename {near} to {c}, if that is it" for c, near in meant.items() if near not in local) + hours
     if any(ALIKE.get(c, c) == "time" for c in lacking) and local:
         name = next(c for c in lacking if ALIKE.get(c, c) == "time")
         hints += f"; {', '.join(local)} is local time: add a column {name} with UTC"

@@ -64,7 +64,7 @@ def unpacked(data: bytes, uri: str) -> bytes:
 def refuse_other_kinds(data: bytes, uri: str) -> None:
     """UnreadableFile says what a file is that is no text of columns."""
     for start, what in OTHER_KINDS.items():
-        if data.lstrip()[: len(start)] == start:
+        if data[:64].lstrip()[: len(start)] == start:
             raise UnreadableFile(f"{uri}: {what}")
 
 

@@ -9,7 +9,7 @@ import re
 import pandas as pd
 
 from tasks.errors import BadInput, UnreadableFile
-from tasks.observations.networks import anywhere
+from tasks.observations.networks import anywhere, delimited
 from tasks.observations.networks.delimited import bounded, read_delimited, refuse_other_kinds, unpacked
 from tasks.observations.networks.ghcnh import is_ghcnh, of_columns, read_ghcnh
 from tasks.observations.networks.isd_lite import BASE_URL, isd_lite_files, read_history, read_isd_lite
@@ -50,7 +50,7 @@ def read_observations(uri: str) -> pd.DataFrame:
 def content(uri: str) -> bytes:
     """A file's bytes; BadInput, before it is read, for a text that is too long."""
     size = anywhere.size(uri)
-    if size is not None and anywhere.beginning(uri, 4) != b"PAR1":
+    if size is not None and size > delimited.MOST and anywhere.beginning(uri, 4) != b"PAR1":
         bounded(size, uri)
     return anywhere.read(uri)
 
@@ -97,6 +97,8 @@ def _file(uri: str, data: bytes) -> pd.DataFrame:
             raw = pd.read_parquet(io.BytesIO(data))
         except (ValueError, OSError) as error:
             raise UnreadableFile(f"{uri}: is no whole Parquet file ({error})") from None
+        if any(raw.index.names):  # what pandas was indexed by when it wrote them
+            raw = raw.reset_index()
         return of_columns(raw, uri) if is_ghcnh(raw) else read_rows(uri, raw)
     if is_micaps(data):
         return read_micaps(data, uri)

@@ -88,6 +88,8 @@ def _placed(raw: pd.DataFrame, names: dict[str, str], uri: str) -> pd.DataFrame:
     rows.attrs = raw.attrs
     given = {new: old for old, new in names.items() if old in raw}
     latitude, longitude = (numbers(raw, given.get(c, c)) for c in ("latitude", "longitude"))
+    if pd.api.types.is_float_dtype(rows["station"]) and (rows["station"].dropna() % 1 == 0).all():
+        rows["station"] = rows["station"].astype("Int64")
     station = rows["station"].astype(object).where(rows["station"].notna(), "").astype(str).str.strip()
     time = times(raw, given.get("time", "time"))
     whole = placed(raw, latitude, longitude) & (station != "") & time.notna()

@@ -280,6 +280,16 @@ UNITS: dict[str, tuple[Change, str, Change]] = {
         "rename id to station_id, if that is it; rename lat to latitude, if that is it; rename lon to longitude, if",
         lambda t: t.rename(columns={"id": "station_id", "lat": "latitude", "lon": "longitude", "valid": "time_utc"}),
     ),
+    "date and hour": (
+        lambda t: t.drop(columns="time_utc").assign(date="2025-01-16", hour=0),
+        "has no column time_utc; write date and hour together in a column time_utc, 2025-01-16T00:00:00Z",
+        lambda t: t.assign(time_utc="2025-01-16T00:00:00Z"),
+    ),
+    "points among commas": (
+        lambda t: t.assign(t2m_K=["281,5", "279.25", "298,75"]),
+        "line 3: column t2m_K holds something else than it should: '279.25' is no number where others have decimal",
+        lambda t: t.assign(t2m_K=["281,5", "279,25", "298,75"]),
+    ),
     "misspelled": (
         lambda t: t.rename(columns={"latitude": "lattitude"}),
         "has no column latitude; rename lattitude to latitude",
@@ -480,3 +490,14 @@ def test_a_folder_says_which_file_is_too_long_or_cut(tmp_path: Path) -> None:
 def test_heights_of_one_station_may_differ_by_rounding(tmp_path: Path) -> None:
     table = pd.concat([reports(), reports().assign(elevation_m=[257.0, 34.0, np.nan], time_utc="2025-01-16T06:00Z")])
     assert read(tmp_path, table).groupby("station")["elevation"].first().tolist() == [257.0, 34.0, 12.0]
+
+
+def test_points_are_thousands_where_others_have_decimal_commas(tmp_path: Path) -> None:
+    found = read(tmp_path, reports().assign(elevation_m=["257,5", "1.234", "2.048,5"]))
+    assert found.groupby("station")["elevation"].first().tolist() == [257.5, 1234.0, 2048.5]
+
+
+def test_tables_that_pandas_wrote_by_an_index_are_read(tmp_path: Path) -> None:
+    table = reports().assign(station_id=[57494.0, 57495.0, 57496.0]).set_index("time_utc")
+    table.to_parquet(tmp_path / "a.parquet")
+    assert set(read_observations(str(tmp_path / "a.parquet"))["station"]) == {"57494", "57495", "57496"}
