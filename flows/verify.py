@@ -20,13 +20,15 @@ from tasks.handover.scorecard import Quality, Scorecard, Validated
 from tasks.locations import default_store, default_workspace
 from tasks.observations.arrivals import OBSERVED_SOURCES, Seen, is_complete, save_history, valid_times
 from tasks.observations.observe import Observed, observe
+from tasks.observations.unmatched import why_unmatched
 from tasks.present.report.rolling import rolling_picture
 from tasks.publish import record
 from tasks.region import search as regions
 from tasks.region.document import Region
-from tasks.storage import assert_writable, join, remove, write_bytes
+from tasks.storage import assert_writable, join, read_parquet, remove, write_bytes
 from tasks.store.ledger import LedgerEntry, entries, read_entry
 from tasks.store.paths import in_store
+from tasks.store.product import open_product
 from tasks.store.scores import RANGE, drift, read_scores
 from tasks.store.withdrawal import point_to_good, point_to_newest_good
 from tasks.validate import verify as score
@@ -187,7 +189,10 @@ def _score(
     product = in_store(store, entry.product)
     found: Validated = score(entry.cycle, product, entry.scorecard, region, seen, folder)
     if given and not _count(found.scorecard):
-        raise BadInput(f"{entry.cycle}: no usable observation at its valid times and in its box among those given")
+        why = why_unmatched(read_parquet(observed.uri), open_product(product))
+        raise BadInput(
+            f"{entry.cycle}: no usable observation at its valid times and in its box among those given: {why}"
+        )
     if _nothing_new(entry.scorecard, found.scorecard, observed):
         report.unchanged.append(entry.cycle)
         return

@@ -23,6 +23,7 @@ from tasks.observations.networks.files import read_observations
 from tasks.observations.networks.table import table
 from tasks.observations.paired import is_paired, read_paired
 from tasks.observations.quality import quality_control
+from tasks.observations.unmatched import counted, why_unmatched
 from tasks.region import search as regions
 from tasks.storage import join
 from tasks.store.calibration import open_calibration
@@ -89,7 +90,10 @@ def calibrate_archive(
     if len(found):
         found = rolling(found, progress)
     if found.empty:
-        raise BadInput("no pair of a forecast and a usable observation: do their times and places meet?")
+        raise BadInput(
+            "no pair of a forecast and a usable observation: do their times and places meet?"
+            + (f" Of {len(seen)} observations were rejected: {counted(seen) or 'none'}" if seen is not None else "")
+        )
     kept = _keep(found, join(store or default_store()), region, source) if region is not None else 0
     scored = found[begun_of(found) >= begun_of(found).min() + pd.Timedelta(days=history_days)]
     return Archive(found, proofs(scored), list(same_hour(found)), kept)
@@ -119,7 +123,7 @@ def _of_file(file: str, seen: pd.DataFrame | None, terrain: str | None, column: 
         fine, _ = on_terrain(terrain, fine, None, operator)
     found = match(fine, None, seen)
     if found.empty:
-        raise BadInput(f"{file}: no usable observation inside {fine.grid} at its valid times")
+        raise BadInput(f"{file}: no usable observation for it: {why_unmatched(seen, fine)}")
     yield of_pairs(found)
 
 

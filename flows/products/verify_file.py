@@ -12,6 +12,7 @@ from tasks.grids.gridded import Gridded
 from tasks.handover.scorecard import Verification
 from tasks.observations.networks.files import read_observations
 from tasks.observations.quality import quality_control
+from tasks.observations.unmatched import why_unmatched
 from tasks.prepare.amounts import parse_rule
 from tasks.prepare.assemble import assemble
 from tasks.prepare.decode import scanned
@@ -76,11 +77,7 @@ def verify_file(
     name = Path(stations).name
     verification, _, _ = against_stations(fine, below, observations, [name], True, calibration)
     if verification.count == 0:
-        times = fine.fields["valid_time"].values
-        raise BadInput(
-            f"{name} has no usable observation inside {fine.grid} at the valid times of {grid} ({times[0]} to "
-            f"{times[-1]}); it reaches from {observations['time'].min()} to {observations['time'].max()}"
-        )
+        raise BadInput(f"{name} has no usable observation for {grid}: {why_unmatched(observations, fine)}")
     return verification
 
 

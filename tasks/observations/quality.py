@@ -16,24 +16,15 @@ from tasks.observations.buddies import (
 )
 from tasks.observations.companions import beside, of_variable
 from tasks.observations.duplicates import reject_duplicates
+from tasks.observations.limits import LIMITS, RAIN_IN_AN_HOUR
 from tasks.observations.networks.table import reject
 from tasks.observations.sequences import reject_spikes, reject_stuck
-from tasks.variables import VARIABLES
 
 OUTSIDE = "outside physical limits"
 NEGATIVE_RAIN = "negative rain"
 DEW_POINT = "dew point above temperature"
 DIRECTION = "wind direction without speed"
 
-# Wind: plausible means of WMO's Guidelines on Quality Control Procedures for Data from Automatic Weather Stations
-# (WMO-No. 305 and -No. 8), 0 to 75 m/s. The others: tasks.variables.
-LIMITS = {name: (VARIABLES[name].low, VARIABLES[name].high) for name in ("t2m", "d2m", "sp", "msl")} | {
-    "wind_speed": (0.0, 75.0),
-    "wind_direction": (0.0, 360.0),
-}
-# Rain in h hours, m: 0.47 sqrt(h) lies just above the world's records (WMO-No. 1045 and WMO's archive of extremes:
-# 401 mm in 1 h, 1,144 mm in 12 h, 1,825 mm in 24 h, 3,929 mm in 72 h).
-RAIN_IN_AN_HOUR = 0.47
 # K; whole degrees put a dew point up to this above the temperature in tenths. HadISD rejects any (Dunn et al. 2012).
 ROUNDING = 0.5 + 1e-6
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import fsspec
 
-from tasks import storage
+from tasks import objects, storage
 from tasks.buckets import in_bucket
 from tasks.errors import BadInput
 
@@ -41,6 +41,28 @@ def read(uri: str) -> bytes:
         return storage.read_bytes(uri)
     fs, path = _elsewhere(uri)
     return bytes(fs.cat_file(path))
+
+
+def size(uri: str) -> int | None:
+    """Bytes of a file; None where nobody says, or nothing is there."""
+    if in_bucket(uri):
+        about = objects.about(uri)
+        return about.size if about else None
+    fs, path = _elsewhere(uri)
+    try:
+        found: int | None = fs.size(path)
+    except FileNotFoundError:
+        return None
+    return found
+
+
+def beginning(uri: str, count: int) -> bytes:
+    """The first bytes of a file; OSError as of `read`."""
+    if in_bucket(uri):
+        return storage.read_bytes(uri, 0, min(count, size(uri) or count))
+    fs, path = _elsewhere(uri)
+    with fs.open(path, "rb") as file:
+        return bytes(file.read(count))
 
 
 def _elsewhere(uri: str) -> tuple[Any, str]:

@@ -16,7 +16,8 @@ import pandas as pd
 from models.constants import KELVIN
 from tasks.errors import UnreadableFile
 from tasks.observations.networks.http import Http
-from tasks.observations.networks.rows import Column, direction_of_wind, long_form, on_the_hour
+from tasks.observations.networks.missing import known_elevation
+from tasks.observations.networks.rows import Column, direction_of_wind, long_form
 from tasks.observations.networks.table import table
 
 log = logging.getLogger(__name__)
@@ -32,6 +33,7 @@ COLUMNS = {
     "precipitation": Column("tp", 1e-3, period=1.0),
     **{f"precipitation_{h}_hour": Column("tp", 1e-3, period=float(h)) for h in (3, 6, 9, 12, 15, 18, 21, 24)},
 }
+NUMBERS = {*COLUMNS, "LATITUDE", "LONGITUDE", "ELEVATION", "Latitude", "Longitude", "Elevation"}
 LEGACY_SOURCES = {str(n) for n in range(313, 349)}  # came with ISD's own flags, whose letters are an editor's consent
 LEGACY_CONSENT = set("ACIMPRU")
 PASSED = {"", "0", "1", "4", "5", "9"}  # ISD: passed, or not checked; 2 and 6 are suspect, 3 and 7 wrong
@@ -55,7 +57,7 @@ def read_station_list(data: bytes) -> pd.DataFrame:
                 "icao": raw["ICAO"],
                 "latitude": pd.to_numeric(raw["LATITUDE"], errors="coerce"),
                 "longitude": pd.to_numeric(raw["LONGITUDE"], errors="coerce"),
-                "elevation": _elevation(raw["ELEVATION"]),
+                "elevation": known_elevation(raw["ELEVATION"]),
             }
         )
         stations.index = pd.Index(raw["GHCN_ID"], name="station")
@@ -70,12 +72,27 @@ def read_station_list(data: bytes) -> pd.DataFrame:
 def read_ghcnh(data: bytes, name: str) -> pd.DataFrame:
     """The table of one psv file, of either of NOAA's two headings; values that failed a check with the reason.
 
-    The network is who reported a value, SYNOP or METAR. UnreadableFile names the file.
+    UnreadableFile names the file.
     """
     try:
         raw = pd.read_csv(io.BytesIO(data), sep="|", dtype=str, keep_default_na=False)
     except (ValueError, pd.errors.ParserError) as error:
         raise UnreadableFile(f"{name}: is no GHCNh file ({error}); fetch it again") from None
+    return of_columns(raw, name)
+
+
+def is_ghcnh(columns: Iterable[object]) -> bool:
+    """Whether a table has this network's columns, of either heading, in whatever kind of file."""
+    names = {str(c) for c in columns}
+    return bool({"STATION", "Station_ID"} & names) and {"temperature", "dew_point_temperature"} & names != set()
+
+
+def of_columns(raw: pd.DataFrame, name: str) -> pd.DataFrame:
+    """The table of a file's columns, numbers or texts.
+
+    The network is who reported a value, SYNOP or METAR. UnreadableFile names the file.
+    """
+    raw = raw.apply(_as_text)
     raw = raw.rename(columns={c: c.upper() for c in raw if c.upper() in {"LATITUDE", "LONGITUDE", "ELEVATION", "DATE"}})
     raw = raw.rename(columns={"Station_ID": "STATION"})
     if lacking := [c for c in ("STATION", "LATITUDE", "LONGITUDE", "ELEVATION", "temperature") if c not in raw]:
@@ -86,7 +103,7 @@ def read_ghcnh(data: bytes, name: str) -> pd.DataFrame:
             "network": "ghcnh",
             "latitude": pd.to_numeric(raw["LATITUDE"], errors="coerce"),
             "longitude": pd.to_numeric(raw["LONGITUDE"], errors="coerce"),
-            "elevation": _elevation(raw["ELEVATION"]),
+            "elevation": known_elevation(raw["ELEVATION"]),
             "time": _times(raw, name),
         }
     )
@@ -101,7 +118,7 @@ def read_ghcnh(data: bytes, name: str) -> pd.DataFrame:
             added[column] = added[column].mask(trace, 0.0).mask(kind == SPECIAL)
     if {"wind_direction", "wind_speed"} <= set(added):
         added["wind_direction"] = direction_of_wind(added["wind_direction"], added["wind_speed"])
-    reports = on_the_hour(pd.concat([reports, pd.DataFrame(added, index=raw.index)], axis=1))
+    reports = pd.concat([reports, pd.DataFrame(added, index=raw.index)], axis=1)
     parts = long_form(reports, COLUMNS)
     return table([part.loc[part["network"].map(RANK).sort_values(kind="stable").index] for part in parts])
 
@@ -139,9 +156,14 @@ def _reasons(raw: pd.DataFrame, column: str) -> list[str]:
     return [r or ("" if m in MEASURED else f"GHCNh: measurement {m}") for r, m in zip(reasons, measured, strict=True)]
 
 
-def _elevation(text: pd.Series) -> pd.Series:
-    metres = pd.to_numeric(text, errors="coerce")
-    return metres.mask(metres <= -999)  # -999.9: not known
+def _as_text(column: pd.Series) -> pd.Series:
+    """As in a psv, where a code is 4 and what is not there is empty; Parquet has numbers."""
+    if pd.api.types.is_float_dtype(column) and (column.dropna() % 1 == 0).all():
+        column = column.astype("Int64")
+    words = column.astype(object).where(column.notna(), "").astype(str)
+    # What a spreadsheet or pandas made of them: codes with a fraction, commas in numbers
+    words = words.str.replace(r"\.0$", "", regex=True) if str(column.name).endswith("_Code") else words
+    return words.str.replace(",", ".", regex=False) if str(column.name) in NUMBERS else words
 
 
 def _times(raw: pd.DataFrame, name: str) -> pd.Series:

@@ -20,6 +20,7 @@ from models.constants import KELVIN
 from tasks.errors import UnreadableFile
 from tasks.observations.networks import anywhere
 from tasks.observations.networks.http import Http
+from tasks.observations.networks.missing import known_elevation
 from tasks.observations.networks.rows import Column, direction_of_wind, long_form
 from tasks.observations.networks.table import table
 
@@ -60,7 +61,7 @@ def read_history(source: str | Path | bytes) -> pd.DataFrame:
                 "icao": raw["ICAO"],
                 "latitude": pd.to_numeric(raw["LAT"], errors="coerce"),
                 "longitude": pd.to_numeric(raw["LON"], errors="coerce"),
-                "elevation": pd.to_numeric(raw["ELEV(M)"], errors="coerce"),
+                "elevation": known_elevation(raw["ELEV(M)"]),
                 "begin": pd.to_datetime(raw["BEGIN"], format="%Y%m%d", errors="coerce"),
                 "end": pd.to_datetime(raw["END"], format="%Y%m%d", errors="coerce"),
             }
@@ -70,7 +71,6 @@ def read_history(source: str | Path | bytes) -> pd.DataFrame:
             f"{label}: is no isd-history.csv ({error}); get it from {BASE_URL}/isd-history.csv"
         ) from None
     history.index = pd.Index(raw["USAF"] + "-" + raw["WBAN"], name="station")
-    history["elevation"] = history["elevation"].mask(history["elevation"] <= -999)  # -0999.0: not known
     nowhere = (history["latitude"] == 0) & (history["longitude"] == 0)
     history.loc[nowhere, ["latitude", "longitude"]] = np.nan
     return history

@@ -20,7 +20,7 @@ from tasks.errors import UnreadableFile
 from tasks.grids.box import Box
 from tasks.observations.networks.http import Http
 from tasks.observations.networks.place import inside, utc
-from tasks.observations.networks.rows import KNOT, Column, direction_of_wind, long_form, on_the_hour
+from tasks.observations.networks.rows import KNOT, Column, direction_of_wind, long_form
 from tasks.observations.networks.table import table
 
 log = logging.getLogger(__name__)
@@ -156,4 +156,4 @@ def _table(
     if {direction, speed} <= set(reports):
         knots = pd.to_numeric(reports[speed], errors="coerce")
         reports[direction] = direction_of_wind(reports[direction], knots * KNOT)
-    return table(long_form(on_the_hour(reports), columns))
+    return table(long_form(reports, columns))

@@ -9,9 +9,12 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from tasks.observations.networks.missing import is_missing, known_elevation
+
 log = logging.getLogger(__name__)
 
 KNOT = 1852 / 3600  # m/s
+SERIES = ["station", "network", "variable", "period", "lead_hours"]  # of what one series is, where rows have it
 PLACE = ["station", "network", "latitude", "longitude", "elevation", "time"]
 CALM = 0.5  # m/s; below one knot a report gives direction 0, or none
 NEAR_THE_HOUR = pd.Timedelta(minutes=10)  # WMO-No. 306 FM 15: routine reports are made up to ten minutes before it
@@ -30,8 +33,9 @@ class Column:
 
 
 def long_form(reports: pd.DataFrame, columns: Mapping[str, Column]) -> list[pd.DataFrame]:
-    """Rows by column, for `table`; columns that the reports lack, and values that are no numbers, are no rows.
+    """Rows by column, for `table`; columns that the reports lack, sentinels and what is no number are no rows.
 
+    Times are those of `on_the_hour`.
     `reports` has the place's columns (station to time) and may have `<column>:quality` with reasons, and
     `<column>:network`.
     """
@@ -39,17 +43,18 @@ def long_form(reports: pd.DataFrame, columns: Mapping[str, Column]) -> list[pd.D
     for name, column in columns.items():
         if name not in reports:
             continue
-        value = pd.to_numeric(reports[name], errors="coerce").astype("float64")
-        there = np.isfinite(value.to_numpy())
+        written = pd.to_numeric(reports[name], errors="coerce").astype("float64")
+        value = written * column.scale + column.offset
+        there = np.isfinite(written.to_numpy()) & ~is_missing(written, value, column.variable).to_numpy()
         if not there.any():
             continue
         part = reports.loc[there, PLACE].copy()
         part["variable"], part["period"] = column.variable, column.period
-        part["value"] = (value * column.scale + column.offset)[there]
+        part["value"] = value[there]
         for extra in ("quality", "network"):
             if f"{name}:{extra}" in reports:
                 part[extra] = reports.loc[there, f"{name}:{extra}"]
-        parts.append(part)
+        parts.append(on_the_hour(part))
     return parts
 
 
@@ -62,13 +67,21 @@ def direction_of_wind(direction: pd.Series, speed: pd.Series) -> pd.Series:
     return degrees.mask(degrees == 0, 360.0).mask(speed == 0)
 
 
-def on_the_hour(reports: pd.DataFrame) -> pd.DataFrame:
-    """Times within ten minutes of a full hour become that hour, the nearest report last; others stay as they are."""
-    hour = reports["time"].dt.round("h")
-    off = (reports["time"] - hour).abs()
-    near = off <= NEAR_THE_HOUR
-    moved = reports.assign(time=reports["time"].where(~near, hour))
-    return moved.loc[off.sort_values(ascending=False, kind="stable").index]
+def on_the_hour(rows: pd.DataFrame) -> pd.DataFrame:
+    """Times within ten minutes of a full hour become that hour, the nearest last; others stay as they are.
+
+    So does what has a usable value of its station, variable and period at that hour: a series of every ten minutes.
+    """
+    hour = rows["time"].dt.round("h")
+    off = (rows["time"] - hour).abs()
+    near = (off > pd.Timedelta(0)) & (off <= NEAR_THE_HOUR)
+    if not near.any():
+        return rows
+    series = pd.MultiIndex.from_frame(rows[[c for c in SERIES if c in rows]].assign(time=hour))
+    good = rows["quality"].fillna("") == "" if "quality" in rows else True
+    near &= ~series.isin(series[(off == pd.Timedelta(0)) & good])
+    moved = rows.assign(time=rows["time"].where(~near, hour))
+    return moved.iloc[np.argsort(-off.to_numpy().astype("int64"), kind="stable")]
 
 
 def one_place(reports: pd.DataFrame, name: str) -> pd.DataFrame:
@@ -78,7 +91,8 @@ def one_place(reports: pd.DataFrame, name: str) -> pd.DataFrame:
     one, the last that has an elevation; elevations more than 30 m apart make it unknown.
     """
     longitude = (reports["longitude"] + 180.0) % 360.0 - 180.0
-    reports = reports.assign(longitude=longitude)
+    elevation = known_elevation(reports["elevation"], reports["station"])
+    reports = reports.assign(longitude=longitude, elevation=elevation)
     by = reports.groupby("station")
     spread = by[["latitude", "longitude", "elevation"]].max() - by[["latitude", "longitude", "elevation"]].min()
     spread["longitude"] = spread["longitude"].where(spread["longitude"] <= 180, 360.0 - spread["longitude"])

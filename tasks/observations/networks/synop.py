@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from tasks.errors import UnreadableFile
-from tasks.observations.networks.rows import Column, direction_of_wind, long_form, on_the_hour
+from tasks.observations.networks.rows import Column, direction_of_wind, long_form
 from tasks.observations.networks.table import table
 
 log = logging.getLogger(__name__)
@@ -159,7 +159,6 @@ def _table(frame: pd.DataFrame) -> pd.DataFrame:
     reports = reports.dropna(subset=["station", "latitude", "longitude", "time"])
     if {"wind_speed", "wind_direction"} <= set(reports):
         reports["wind_direction"] = direction_of_wind(reports["wind_direction"], reports["wind_speed"])
-    reports = on_the_hour(reports)
     parts = long_form(reports, {v: Column(v) for v in VALUES.values()})
     for rain in (c for c in reports if c.startswith("rain")):
         amount = reports[rain].mask(reports[rain].between(-0.2, 0.0), 0.0)  # -0.1 kg m-2: a trace

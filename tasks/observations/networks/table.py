@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from tasks.errors import BadInput
+from tasks.observations.networks.missing import known_elevation
 
 # variable -> units. Wind as stations report it: direction is where it comes from, degrees from north, 360 is north.
 OBSERVED = {
@@ -42,6 +43,8 @@ KEY = ["station", "time", "variable", "period"]
 def table(rows: pd.DataFrame | Iterable[pd.DataFrame]) -> pd.DataFrame:
     """Rows in the columns' order and types, by station, time, variable and period; missing values are no rows.
 
+    Elevations that nothing on land has are unknown.
+
     Of several rows of one station, time, variable and period the last usable one is kept. BadInput if a column is
     missing or a variable unknown.
     """
@@ -62,6 +65,7 @@ def table(rows: pd.DataFrame | Iterable[pd.DataFrame]) -> pd.DataFrame:
     if (joined["value"].notna() & (joined["variable"] == "tp") & ~(joined["period"] > 0)).any():
         raise BadInput("observations of tp without `period`, the hours that each was summed over; add that column")
     joined["longitude"] = (joined["longitude"].astype("float64") + 180.0) % 360.0 - 180.0
+    joined["elevation"] = known_elevation(joined["elevation"], joined["station"])
     joined = joined[list(COLUMNS)].astype(COLUMNS)
     joined = joined[np.isfinite(joined["value"])]
     joined["_usable"] = joined["quality"] == ""

@@ -12,8 +12,8 @@ import pandas as pd
 import pytest
 
 from tasks.errors import BadInput, UnreadableFile
-from tasks.observations.networks import files
 from tasks.observations.networks.files import read_observations
+from tasks.observations.networks.station_columns import OTHER_UNITS, REPORT
 from tasks.observations.networks.table import COLUMNS
 from tests.conftest import ROOT
 from tests.tasks.observations.networks.made_up import HISTORY, psv, three_hourly
@@ -74,7 +74,7 @@ def test_what_a_table_writes_it_reads_again(tmp_path: Path) -> None:
 
 def test_headers_in_the_docs_are_read(tmp_path: Path) -> None:
     lines = [line.strip() for line in (ROOT / "docs/verify.md").read_text().splitlines()]
-    reports = {*files.PLACE, *files.OPTIONAL, *files.WIDE, files.RAIN, files.RAIN_PERIOD, files.NOTE}
+    reports = set(REPORT) - set(OTHER_UNITS)
     for columns, values in (set(COLUMNS), 2), (reports, 6):
         start = next(i for i, line in enumerate(lines) if set(line.split(",")) == columns)
         table = "\n".join(lines[start : lines.index("", start)])
@@ -122,8 +122,8 @@ def test_object_stores() -> None:
         ("place.csv", f"{PLACE}\n1,2,3,2025-01-01\n".encode(), "has no observation in its columns"),
         ("rain.csv", f"{PLACE},precip_mm\n1,2,3,2025-01-01,1\n".encode(), "no column precip_period_h"),
         ("unknown.csv", LONG.replace("t2m", "tmax").encode(), "observations of tmax; known are t2m"),
-        ("time.csv", LONG.replace("2025-01-16T00", "noon").encode(), "a column holds something else than it should"),
-        ("number.csv", LONG.replace("281.5", "warm").encode(), "a column holds something else than it should"),
+        ("time.csv", LONG.replace("2025-01-16T00", "noon").encode(), "column time holds something else than it should"),
+        ("number.csv", LONG.replace("281.5", "warm").encode(), "line 2: column value holds .* 'warm' is no number"),
         ("none.csv", LONG.replace("281.5", "").encode(), "holds no observation of t2m"),
         ("binary.csv", b"\x80\x81\x82" * 100, "is neither CSV, Parquet, BUFR, MICAPS, MET, GHCNh nor named"),
         ("cut.parquet", b"PAR1" + b"\0" * 100, "is no whole Parquet file"),
