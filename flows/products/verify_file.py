@@ -43,6 +43,8 @@ def read_fields(file: str, rule: Rule | None = None) -> tuple[Gridded, Operator]
         assembled = assemble(scan, lambda grid: grid, list(VARIABLES), [], rule)
         if not assembled.dated:
             raise BadInput(f"{file}: does not say of what time it is; add a coordinate `time`")
+        if assembled.others:
+            log.info("%s: not used: %s", file, ", ".join(assembled.others))
         if assembled.averaged:
             log.warning("%s: means over time, not scored: %s", file, ", ".join(assembled.averaged))
         return Gridded(assembled.load().drop_vars(assembled.averaged), assembled.grid), operator_of(

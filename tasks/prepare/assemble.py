@@ -270,6 +270,10 @@ def assemble(
     _check_cycle(inits, analysis)
     states = [v for n, by_time in messages.items() if not VARIABLES[n].amount for v in by_time]
     init = min(inits) if inits else min(states or [v for by_time in messages.values() for v in by_time])
+    if analysis:  # a cycle is named by its hour
+        init = init.replace(minute=0, second=0, microsecond=0)
+    elif init != init.replace(minute=0, second=0, microsecond=0):
+        raise BadInput(f"{headers[0].label}: starts at {init:%Y-%m-%dT%H:%M}; forecasts start at a whole hour")
     _check_matrix(messages, init, analysis)
     origins = {h.origin for h in headers}
     amounts_of = {n: m for n, m in messages.items() if VARIABLES[n].amount}

@@ -15,7 +15,8 @@ from tasks.grids.grid import Canonical, Grid
 from tasks.prepare.fields import FieldHeader, Rule, Since
 from tasks.units import Conversion, conversion
 
-ORIGINS = {"od": "ifs", "ea": "era5"}
+ORIGINS = {"od": "ifs", "ea": "era5", "l5": "era5"}  # class l5: ERA5-Land
+REANALYSES = {"ea", "l5"}
 DAY = 86400.0  # s
 MEAN_OF_ENSEMBLE = {None, 0, 1, 6}  # code table 4.7 of GRIB2; others are spread and the like
 EXTREMES = {"max", "min", "range", "sd", "rms", "cov", "ratio"}  # of their steps: no field of one moment
@@ -71,7 +72,7 @@ def _field(path: Path, placed: Placed, header: Header, convert: Conversion, labe
     per, rule, start = 1.0 if convert.rate else None, None, header.start
     if amount and header.monthly:
         per, rule, start = per or DAY, Rule(Since.MONTH, "its months, means a day"), None
-    analysis = header.grib_class == "ea" or header.grib_type == "an" or header.monthly
+    analysis = header.grib_class in REANALYSES or header.grib_type == "an" or header.monthly
     if amount and analysis and start == header.valid:
         start = None  # a tool has dropped the steps
     return FieldHeader(

@@ -140,6 +140,14 @@ def test_date_that_no_other_calendar_has_is_refused_and_the_remedy_works(tmp_pat
     assert times(read(tmp_path / "standard.nc")[1]) == ["2000-02-29T00", "2000-03-01T00"]
 
 
+def test_half_hours_belong_to_their_hour(tmp_path: Path) -> None:
+    ds = series(t2m=T2M)
+    ds.assign_coords(time=ds.time + HOUR / 2).to_netcdf(tmp_path / "file.nc")
+    assembled, fields = read(tmp_path / "file.nc")
+    assert (assembled.init.minute, assembled.lead_hours) == (0, [0.5, 1.5, 2.5])
+    assert str(fields["valid_time"].values[0])[:16] == "2026-05-30T00:30"
+
+
 def test_several_names_of_a_model_are_all_read(tmp_path: Path) -> None:
     wind, pressure = np.zeros(SHAPE, np.float32), np.full(SHAPE, 1e5, np.float32)
     ds = series(tas=T2M, uas=wind, vas=wind, ps=pressure, psl=pressure, clt=wind)

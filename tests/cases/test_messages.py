@@ -95,6 +95,21 @@ def test_one_member_alone_is_read_and_two_are_refused(tmp_path: Path, demo: xr.D
     assert assembled.others == ["members 3 of an ensemble"]
 
 
+def test_a_day_of_era5_land_has_two_starts(tmp_path: Path, demo: xr.Dataset) -> None:
+    """Sums since 00 UTC, whose last is of 00 UTC of the next day; 2 m temperature is an analysis."""
+    rain = {"class": "l5", "dataDate": 20260530, "dataTime": 0, "startStep": 0}
+    parts = [message("tp", h / 24, **rain, endStep=h) for h in (22, 23, 24)]
+    parts.append(message("tp", 0.1, **rain | {"dataDate": 20260531}, endStep=1))
+    days = ((20260530, 2200), (20260530, 2300), (20260531, 0), (20260531, 100))
+    keys = {"class": "l5", "type": "an", "startStep": 0, "endStep": 0}
+    parts += [message("2t", dataDate=day, dataTime=hour, **keys) for day, hour in days]
+    assembled, fields = read(tmp_path, *parts)
+    assert (assembled.analysis, assembled.origin) == (True, "era5")
+    assert (fields.step_bounds.values / np.timedelta64(1, "h")).tolist() == [[-22, 0], [0, 1], [1, 2], [2, 3]]
+    np.testing.assert_allclose(fields.tp[1], demo.tp[0] / 24, atol=2e-6)
+    np.testing.assert_allclose(fields.tp[3], demo.tp[0] * 0.1, atol=2e-6)
+
+
 def test_spread_of_an_ensemble_is_no_wind(tmp_path: Path) -> None:
     spread = message("10u", productDefinitionTemplateNumber=2, derivedForecast=4)
     with pytest.raises(FinescaleError, match=r"it has 10u at heightAboveGround \(derived forecast 4"):
