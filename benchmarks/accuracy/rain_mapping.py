@@ -1,6 +1,7 @@
 """Whether quantile mapping would make 24 h sums of rain better: fitted on one day, judged on another, against gauges.
 
     python -m benchmarks.accuracy.rain_mapping DATA     # prints the tables of docs/calibrate.md
+    python -m benchmarks.accuracy.rain_mapping FILE.nc  # of an archive in the format of WFRT/verif, day after day
 
 DATA: folder with test/hres_rain_2018 (ECMWF HRES, 0.1 degree) and stations/gauges_2018 (MICAPS diamond 3). Nothing is
 written. Quantile mapping is the correction of rain that needs least data: a forecast that is exceeded as often as p
@@ -28,6 +29,7 @@ NEIGHBOURHOOD = 1.0  # degrees: shares of gauges above a threshold are compared 
 FEWEST_GAUGES = 3  # in a neighbourhood
 FEWEST_EVENTS = 20  # gauges above a threshold: what scores say of fewer is chance
 PAIRS = 12  # between two quantiles of a mapping: of fewer the highest ones follow single gauges
+WARM_UP = 20  # days that only teach
 FOLDS = 5  # of blocks, for mappings of the same day
 DOMAINS = {"China": (0.0, 60.0, 70.0, 140.0), "around Hubei": (28.0, 35.0, 107.0, 118.0)}  # south, north, west, east
 
@@ -189,8 +191,39 @@ def tests(pairs: pd.DataFrame) -> Iterator[tuple[str, list[Row]]]:
             yield f"+{lead} h, {way}: all days", compared(list(days.values()), list(mapped.values()))
 
 
+def rolled(file: Path) -> Iterator[tuple[str, Row]]:
+    """RMSE and MAE of each lead time of an archive: fcst and obs (time, lead time, place), one forecast a day.
+
+    Each day is mapped by what had been observed the day before its run at the latest; days are drawn for the interval.
+    """
+    with xr.open_dataset(file, decode_timedelta=False) as ds:
+        forecasts, observed, leads = ds["fcst"].values, ds["obs"].values, ds["leadtime"].values
+    for i, lead in enumerate(leads):
+        of_day = []
+        for day in range(WARM_UP, len(forecasts)):
+            past = pd.DataFrame(
+                {"forecast": forecasts[: day - 1, i].ravel(), "observed": observed[: day - 1, i].ravel()}
+            )
+            now = pd.DataFrame({"forecast": forecasts[day, i], "observed": observed[day, i]}).dropna()
+            mapped = fitted(past.dropna())(now["forecast"].to_numpy())
+            errors = (now["forecast"] - now["observed"]).to_numpy(), mapped - now["observed"].to_numpy()
+            of_day.append([len(now), *((e**2).sum() for e in errors), *(np.abs(e).sum() for e in errors)])
+        sums_of = np.array(of_day, float)
+        days = len(sums_of)
+        drawn = np.random.default_rng(0).multinomial(days, np.full(days, 1.0 / days), RESAMPLES) @ sums_of
+        for name, at, power in (("RMSE", 1, 0.5), ("MAE", 3, 1.0)):
+            raw, new = ((sums_of[:, at + k].sum() / sums_of[:, 0].sum()) ** power for k in (0, 1))
+            over = [(drawn[:, at + k] / drawn[:, 0]) ** power for k in (0, 1)]
+            yield f"+{lead:g} h", Row(name, float(raw), float(new), *interval(over[1] - over[0]))
+
+
 def main() -> None:
     """Command line."""
+    if (file := Path(sys.argv[1])).is_file():
+        for name, r in rolled(file):
+            sign = "+" if r.better else "-" if r.worse else " "
+            print(f"{name} {sign} {r.score:5s} {r.raw:6.3f} > {r.mapped:6.3f}  ({r.low:+.3f} to {r.high:+.3f})")
+        return
     pairs = read(Path(sys.argv[1]))
     for domain, (south, north, west, east) in DOMAINS.items():
         inside = pairs["latitude"].between(south, north) & pairs["longitude"].between(west, east)

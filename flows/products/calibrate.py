@@ -119,12 +119,14 @@ def _of_file(file: str, seen: pd.DataFrame | None, terrain: str | None, column: 
         yield of_pairs(match(open_product(file), open_input(file), seen, open_calibration(file)))
         return
     fine, operator = read_fields(file)
+    series = bool(fine.fields.attrs["series"])
     if terrain is not None:
         fine, _ = on_terrain(terrain, fine, None, operator)
     found = match(fine, None, seen)
     if found.empty:
         raise BadInput(f"{file}: no usable observation for it: {why_unmatched(seen, fine)}")
-    yield of_pairs(found)
+    rows = of_pairs(found)  # a series has no lead times, only hours since it began
+    yield rows.assign(lead_hours=0.0) if series else rows
 
 
 def _of_products(

@@ -38,7 +38,7 @@ def _is_product(uri: str) -> bool:
 
 
 def read_fields(file: str, rule: Rule | None = None) -> tuple[Gridded, Operator]:
-    """Fields of any file that finescale reads, whole, and what their values are."""
+    """Fields of any file that finescale reads, whole, and what their values are; attribute `series`: no forecast."""
     with scanned([Path(file)], set(VARIABLES)) as scan:
         assembled = assemble(scan, lambda grid: grid, list(VARIABLES), [], rule)
         if not assembled.dated:
@@ -47,9 +47,8 @@ def read_fields(file: str, rule: Rule | None = None) -> tuple[Gridded, Operator]
             log.info("%s: not used: %s", file, ", ".join(assembled.others))
         if assembled.averaged:
             log.warning("%s: means over time, not scored: %s", file, ", ".join(assembled.averaged))
-        return Gridded(assembled.load().drop_vars(assembled.averaged), assembled.grid), operator_of(
-            assembled.origin, assembled.grid.dlat, assembled.means
-        )
+        fields = assembled.load().drop_vars(assembled.averaged).assign_attrs(series=assembled.analysis)
+        return Gridded(fields, assembled.grid), operator_of(assembled.origin, assembled.grid.dlat, assembled.means)
 
 
 def verify_file(

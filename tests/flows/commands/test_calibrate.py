@@ -7,8 +7,10 @@ import shutil
 import struct
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
+import xarray as xr
 
 from flows.products.calibrate import calibrate_archive
 from tasks.errors import BadInput
@@ -207,3 +209,26 @@ def test_products_of_a_store_give_the_regions_history(
 def test_a_store_without_products_is_no_archive(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="nothing to learn from"):
         calibrate_archive([], [str(truth_at_stations(tmp_path / "truth.csv"))], region="hubei", products=str(tmp_path))
+
+
+def test_a_time_series_teaches_hour_after_hour(tmp_path: Path) -> None:
+    """It has no lead times: what lies behind is known at each of its times."""
+    times = np.datetime64("2026-05-01T00", "ns") + np.arange(0, 24 * 20, 6) * np.timedelta64(1, "h")
+    latitude, longitude = np.arange(32.0, 29.9, -0.25), np.arange(110.0, 112.1, 0.25)
+    field = np.full((len(times), len(latitude), len(longitude)), 290.0, np.float32)
+    field += np.random.default_rng(0).normal(0, 0.5, len(times)).astype(np.float32)[:, None, None]
+    coords = {"valid_time": times, "latitude": latitude, "longitude": longitude}
+    ds = xr.Dataset({"t2m": (("valid_time", "latitude", "longitude"), field, {"units": "K"})}, coords)
+    ds.to_netcdf(tmp_path / "era5.nc")
+    rows = [
+        {"station_id": f"S{i}", "latitude": 30.2 + 0.25 * i, "longitude": 110.2 + 0.25 * i, "elevation_m": 100.0,
+         "time_utc": t, "t2m_K": float(field[k, 0, 0]) - 2.0}
+        for i in range(6) for k, t in enumerate(times)
+    ]  # fmt: skip
+    pd.DataFrame(rows).to_csv(tmp_path / "stations.csv", index=False)
+    found = calibrate_archive([str(tmp_path / "era5.nc")], [str(tmp_path / "stations.csv")])
+    (proof,) = found.proofs
+    assert (proof.stations, proof.times, proof.used) == (6, 18, True)
+    assert proof.raw == pytest.approx(2.0, abs=0.01)
+    assert proof.corrected is not None
+    assert proof.corrected < 1.0
