@@ -119,9 +119,8 @@ def _columns(uri: str, data: bytes) -> pd.DataFrame:
         raw = read_delimited(data, known, TEXTS)
         texts = read_delimited(data, known) if is_ghcnh(raw) else None
     except UnreadableFile as error:
-        raise UnreadableFile(
-            f"{uri}: {error}; it is neither CSV, Parquet, BUFR, MICAPS, MET, GHCNh nor named like ISD-Lite"
-        ) from None
+        kinds = "; it is neither CSV, Parquet, BUFR, MICAPS, MET, GHCNh nor named like ISD-Lite"
+        raise UnreadableFile(f"{uri}: {error}{kinds if str(error).startswith('is no ') else ''}") from None
     if texts is not None:
         return of_columns(texts, uri)
     if {*IEM_PLACE, "p01i"} <= set(raw):
