@@ -50,8 +50,10 @@ def read_observations(uri: str) -> pd.DataFrame:
 def content(uri: str) -> bytes:
     """A file's bytes; BadInput, before it is read, for a text that is too long."""
     size = anywhere.size(uri)
-    if size is not None and size > delimited.MOST and anywhere.beginning(uri, 4) != b"PAR1":
-        bounded(size, uri)
+    if size is not None and size > delimited.MOST:
+        start = anywhere.beginning(uri, 200)
+        if start[:4] != b"PAR1" and b"BUFR" not in start:
+            bounded(size, uri)
     return anywhere.read(uri)
 
 
