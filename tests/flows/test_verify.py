@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import threading
 from collections.abc import Iterator
@@ -417,6 +418,12 @@ def test_verify_takes_any_gridded_file(finescale: CommandLine, demo_grib: Path, 
     none = finescale("verify", "--grid", demo_grib, "--stations", tmp_path / "other.csv")
     assert none.exit_code == 2
     assert "no usable observation" in none.stderr
+    pd.read_csv(truth).query("variable == 't2m'").assign(value=500.0).to_csv(tmp_path / "hot.csv", index=False)
+    hot = finescale("verify", "--grid", demo_grib, "--stations", tmp_path / "hot.csv")
+    assert hot.exit_code == 2
+    assert re.search(
+        r"of (\d+) at its valid times and places all were rejected: \1 outside physical limits", hot.stderr
+    )
     assert finescale("verify", "hubei", "--grid", demo_grib).exit_code == 2
     assert finescale("verify").exit_code == 2
 

@@ -99,6 +99,9 @@ def times(raw: pd.DataFrame, name: str) -> pd.Series:
     if pd.api.types.is_numeric_dtype(column):
         column = column.astype("Int64" if (column.dropna() % 1 == 0).all() else "float64")
     words = column.astype(object).where(column.notna(), "").astype(str).str.strip()
+    words = words.str.replace(r"^(\d{8,14})\.0$", r"\1", regex=True).str.replace(
+        r"(?i)\s*(?:UTC|GMT)$", "Z", regex=True
+    )
     if words.str.fullmatch(AMBIGUOUS).any():
         at = words.index[words.str.fullmatch(AMBIGUOUS)][0]
         raise BadInput(f"{row(raw, at)}: column {name} is {words[at]!r}: which is the month? {ISO}")
@@ -110,7 +113,10 @@ def times(raw: pd.DataFrame, name: str) -> pd.Series:
             parsed[digits] = _of_digits(words[digits])
         dotted = given & ~digits & words.str.fullmatch(DAY_FIRST)
         if dotted.any():
-            parsed[dotted] = pd.to_datetime(words[dotted], utc=True, dayfirst=True, format="mixed")
+            colons = words[dotted].str.count(":")
+            for count, form in enumerate(("%d.%m.%Y", "%d.%m.%Y %H:%M", "%d.%m.%Y %H:%M:%S")):
+                if (some := colons.index[colons == count]).size:
+                    parsed[some] = pd.to_datetime(words[some], utc=True, format=form)
         rest = given & ~digits & ~dotted
         if (bad := rest & words.str.fullmatch(r"[\d.,]*")).any():
             raise ValueError(f"{words[bad].iloc[0]!r} is a number")

@@ -83,6 +83,7 @@ def read_delimited(data: bytes, known: Collection[str], texts: Collection[str] |
         raise UnreadableFile("has no line with the names of its columns; put them first")
     separator, recognized = _separator(lines[header], known)
     _refuse_more_than_header(lines[header:] if len(data) <= BEGINNING else lines[header:-1], separator, header + 1)
+    _refuse_cut(data, encoding, separator, lines[header])
     names = _unique(next(csv.reader([lines[header]], delimiter=separator)))
     if texts is not None:
         wanted = {t.casefold() for t in texts}
@@ -100,6 +101,13 @@ def read_delimited(data: bytes, known: Collection[str], texts: Collection[str] |
         raise UnreadableFile(f"is no table ({str(error).strip()})") from None
     raw.index = pd.RangeIndex(header + 2, header + 2 + len(raw))
     return raw[~(raw.isna() | (raw == "")).all(axis=1)] if len(raw) else raw
+
+
+def _refuse_cut(data: bytes, encoding: str, separator: str, header: str) -> None:
+    """A last line without its end that has fewer values than there are names may end within a number."""
+    last = data[-BEGINNING:].decode(encoding, errors="replace").splitlines()[-1]
+    if not data.endswith((b"\n", b"\r")) and last.count(separator) < header.count(separator):
+        raise UnreadableFile(f"ends within a line ({last[-40:]!r}); is the file cut? Copy it again")
 
 
 def _unique(names: list[str]) -> list[str]:

@@ -50,8 +50,10 @@ def read_observations(uri: str) -> pd.DataFrame:
 def content(uri: str) -> bytes:
     """A file's bytes; BadInput, before it is read, for a text that is too long."""
     size = anywhere.size(uri)
-    if size is not None and size > delimited.MOST and anywhere.beginning(uri, 4) != b"PAR1":
-        bounded(size, uri)
+    if size is not None and size > delimited.MOST:
+        start = anywhere.beginning(uri, 200)
+        if start[:4] != b"PAR1" and b"BUFR" not in start:
+            bounded(size, uri)
     return anywhere.read(uri)
 
 
@@ -119,9 +121,8 @@ def _columns(uri: str, data: bytes) -> pd.DataFrame:
         raw = read_delimited(data, known, TEXTS)
         texts = read_delimited(data, known) if is_ghcnh(raw) else None
     except UnreadableFile as error:
-        raise UnreadableFile(
-            f"{uri}: {error}; it is neither CSV, Parquet, BUFR, MICAPS, MET, GHCNh nor named like ISD-Lite"
-        ) from None
+        kinds = "; it is neither CSV, Parquet, BUFR, MICAPS, MET, GHCNh nor named like ISD-Lite"
+        raise UnreadableFile(f"{uri}: {error}{kinds if str(error).startswith('is no ') else ''}") from None
     if texts is not None:
         return of_columns(texts, uri)
     if {*IEM_PLACE, "p01i"} <= set(raw):

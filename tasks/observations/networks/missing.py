@@ -18,7 +18,7 @@ FILL = 1e9  # and beyond, as netCDF's 9.97e36 and 1e20
 # A number of CODES that may be measured is a value: 999.9 is a pressure in hPa. Air was never colder than 184 K (WMO,
 # Vostok 1983), so that -99.9 degrees Celsius is a code.
 BELIEVED = LIMITS | {"t2m": (180.0, LIMITS["t2m"][1]), "d2m": (180.0, LIMITS["d2m"][1])}
-RAIN_CODES = 999.0  # mm or m, and more: no gauge gave as much in any period that is scored
+RAIN_CODES = 0.999  # m, and more; ISD-Lite's 999 tenths of a mm are 0.0999 m, and rain
 NO_HEIGHTS = (999.9, -99.9, 8888.0)  # m
 SHARED_HEIGHTS = (999.0, -99.0)  # m: those of a station perhaps, of two stations hardly
 WORDS = frozenset(
@@ -35,7 +35,7 @@ def is_missing(written: pd.Series, value: pd.Series, variable: str) -> pd.Series
     code = _is_code(written)
     if variable in ("t2m", "d2m"):  # converted with the rest
         code |= _is_code(written - KELVIN)
-    small = value.ge(0) & (written < RAIN_CODES)
+    small = value.ge(0) & (value < RAIN_CODES - 1e-9)
     possible = small if variable == "tp" else value.between(*BELIEVED[variable])
     return code & ~possible | (written.abs() >= FILL)
 

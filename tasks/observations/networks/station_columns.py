@@ -114,7 +114,7 @@ def _apart(rows: pd.DataFrame, uri: str) -> pd.DataFrame:
         several = rows["station"].isin(spread.index[spread > APART]) & (networks > 1)
         rows = rows.assign(station=rows["station"].mask(several, rows["network"] + ":" + rows["station"]))
     kept = one_place(rows, uri)
-    if kept.empty:
+    if kept.empty and len(rows):
         raise BadInput("every identifier is at several places; give each station its own")
     return kept.sort_index()
 
@@ -126,7 +126,7 @@ def _long(raw: pd.DataFrame, uri: str) -> pd.DataFrame:
     rows["value"] = numbers(raw, "value", trace=True)
     rows["period"] = numbers(raw, "period").fillna(0.0) if "period" in raw else 0.0
     rows["quality"] = rows["quality"].fillna("") if "quality" in rows else ""
-    rows["variable"] = rows["variable"].astype(str).str.strip()
+    rows["variable"] = rows["variable"].astype(str).str.strip().str.casefold()
     for variable, values in rows.groupby("variable")["value"]:
         if variable not in OBSERVED:
             continue  # `table` names it

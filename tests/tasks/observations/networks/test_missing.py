@@ -51,7 +51,8 @@ def test_a_doubtful_elevation_of_several_stations_is_unknown(metres: float) -> N
         (Column("wind_speed", 1852 / 3600), 99, False), (Column("wind_direction"), 999, True),
         (Column("wind_direction"), 99, False),
         (MILLIMETRE, 999.9, True), (MILLIMETRE, -9999, True), (MILLIMETRE, -99.9, True), (MILLIMETRE, 9999, True),
-        (MILLIMETRE, 99.9, False), (MILLIMETRE, 120.0, False), (MILLIMETRE, -0.1, False),
+        (Column("tp", 1e-4, period=6.0), 999, False), (Column("tp", 1e-4, period=6.0), 9999, True),
+        (MILLIMETRE, 999.0, True), (MILLIMETRE, 99.9, False), (MILLIMETRE, 120.0, False), (MILLIMETRE, -0.1, False),
     ],
 )  # fmt: skip
 def test_a_sentinel_is_a_code_that_cannot_be_a_value(column: Column, written: float, missing: bool) -> None:

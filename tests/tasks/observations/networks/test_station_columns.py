@@ -141,7 +141,8 @@ def test_parquet_and_one_value_a_row_are_the_same_table(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "written",
     [
-        "2025-01-16 00:00", "2025-01-16", "2025/1/16 0:00", "16.01.2025 00:00", "16.1.2025", "20250116", "2025011600",
+        "2025-01-16 00:00", "2025-01-16", "2025-01-16 00:00 UTC", "2025/1/16 0:00", "16.01.2025 00:00", "16.1.2025",
+        "16.01.2025 00:00:00", "20250116", "2025011600", "1736985600.0",
         "202501160000", "20250116000000", "1736985600", "1736985600000",
         "2025-01-15T21:00-03:00", "2025-01-16T08:00+08",
         "2025-01-15T23:53:00Z", "2025-01-16 00:04", "2025-01-15T23:50", "2025-01-16T00:10:00",
@@ -156,6 +157,7 @@ def test_times_are_utc_and_of_the_hour_however_they_are_written(tmp_path: Path, 
     ("table", "why"),
     [
         (reports().assign(time_utc="01/02/2025 00:00"), "line 2: column time_utc is '01/02/2025 00:00': which is"),
+        (reports().assign(time_utc="01.25.2025 00:00"), "column time_utc holds something else than it should"),
         (reports().assign(time_utc="45673"), "column time_utc holds something else .*'45673' is a number"),
         (reports().assign(time_utc="2025-01-16T08:00 CST"), "column time_utc holds something else"),
         (reports().assign(time_utc="0001-01-16T08:00"), "column time_utc holds|has times from"),
@@ -438,6 +440,8 @@ def test_answers_of_metar_services_are_read_as_files(tmp_path: Path) -> None:
         (csv().replace(",", " ").encode(), "has its columns between blanks; write commas, semicolons, tabs, bars"),
         (csv().replace("30.5,111.25", "30,5,111,25").encode(), "line 2 has 12 values of 10 columns; is a comma"),
         (b"\n\n# nothing\n", "has no line with the names of its columns"),
+        (csv()[:-60].encode(), "ends within a line ('0014,a,'); is the file cut? Copy it again"),
+        (csv().split("\n")[0].encode() + b"\n", "holds no observation of t2m"),
         (b"\0\1\2\3" * 50, "is no text in UTF-8, UTF-16, GB18030 or Windows-1252; save it as CSV in UTF-8"),
         (csv().encode() + b'"0015,a,1,2\n', "is no table"),
     ],
@@ -498,6 +502,8 @@ def test_points_are_thousands_where_others_have_decimal_commas(tmp_path: Path) -
 
 
 def test_tables_that_pandas_wrote_by_an_index_are_read(tmp_path: Path) -> None:
+    assert is_right(read(tmp_path, values().assign(variable=values()["variable"].str.upper())))
+    assert is_right(read_observations(put(tmp_path, csv().rstrip("\n"))))
     table = reports().assign(station_id=[57494.0, 57495.0, 57496.0]).set_index("time_utc")
     table.to_parquet(tmp_path / "a.parquet")
     assert set(read_observations(str(tmp_path / "a.parquet"))["station"]) == {"57494", "57495", "57496"}
