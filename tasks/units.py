@@ -35,7 +35,7 @@ AS_IT_IS = Conversion(1.0, 0.0)
 def conversion(written: str, units: str, amount: bool = False) -> Conversion | None:
     """How a unit becomes the table's, None if it cannot. Of an `amount` also a rate, and a mass of water on an area."""
     try:
-        given = Unit(WRITTEN.get(written.strip(), written.strip()))
+        given = Unit(WRITTEN.get(written.strip(), written.strip().replace("Kg", "kg")))
     except ValueError:
         return None
     if given.is_unknown() or given.is_no_unit() or given.is_dimensionless():

@@ -24,8 +24,10 @@ Messages = dict[datetime, list[FieldHeader]]
 
 HOUR = timedelta(hours=1)
 GRAIN, STEP_OF_PACKING = 2e-6, 4e-5  # m, and share of the largest value: by less a packed sum falls by itself
-SERIES = 4  # amounts of one time each that only rise happen by chance in fewer
-DAY_PAIRS = 3  # the same within a day
+SERIES = 6  # amounts of one time each that only rise happen by chance in fewer
+DAY_PAIRS = 5  # the same within a day
+RESETS = 6.0, 12.0, 24.0  # hours after which sums of joined forecasts start anew
+DAILY = timedelta(hours=24)  # ERA5 so far apart may be anything made of it
 LAND_SPACING = 0.2  # degrees: ERA5 comes every 0.25, ERA5-Land every 0.1
 SELDOM = 0.25  # share of pairs at most at which a sum that starts anew falls
 FALLING = 0.5  # share of pairs that fall somewhere: a sum never does, amounts of intervals nearly always
@@ -57,6 +59,7 @@ class Course:
 
     wet: bool  # a dry series shows nothing
     falls: list[bool]
+    dries: bool = False  # nothing anywhere after something: no sum since the start does that
 
 
 def parse_rule(text: str | None) -> Rule | None:
@@ -77,16 +80,17 @@ def parse_rule(text: str | None) -> Rule | None:
 def course(fields: Iterable[np.ndarray]) -> Course:
     """How values (rows, cols) go from one time to the next; one at a time in memory."""
     falls: list[bool] = []
-    wet = False
+    wet = dries = False
     before: np.ndarray | None = None
     for values in fields:
         largest = float(np.nanmax(values, initial=0.0))
+        dries = dries or (wet and largest <= GRAIN)
         wet = wet or largest > GRAIN
         if before is not None:
             noise = max(GRAIN, STEP_OF_PACKING * max(largest, float(np.nanmax(before, initial=0.0))))
             falls.append(bool(np.nanmin(values - before, initial=0.0) < -noise))
         before = values
-    return Course(wet, falls)
+    return Course(wet, falls, dries)
 
 
 def covered(
@@ -99,9 +103,18 @@ def covered(
         stated = {v: (h.start or v, h.end or v) for v, h in headers.items()}
         return Covered(_intervals(stated, headers, empty), next(iter(h.evidence for h in headers.values()), ""))
     rule = by_user or _common_rule(headers) or _rule_of_values(headers, analysis, look())
-    if rule is None:
+    if rule is None or (by_user is None and not _tiles(rule, list(headers), init, analysis)):
         return Covered(None, "")
     return Covered(_intervals(_by_rule(rule, list(headers), init, analysis), headers, empty), rule.evidence)
+
+
+def _tiles(rule: Rule, valids: list[datetime], init: datetime, analysis: bool) -> bool:
+    """Whether amounts since the time before can be told: of a series cut out, or alone, the spacing is unknown."""
+    if rule.since is not Since.STEP:
+        return True
+    if not analysis:
+        return len(valids) > 1 or valids[0] - init <= timedelta(hours=6)
+    return len(valids) > 1 and len({b - a for a, b in pairwise(valids)}) == 1
 
 
 def _common_rule(headers: dict[datetime, FieldHeader]) -> Rule | None:
@@ -112,7 +125,8 @@ def _common_rule(headers: dict[datetime, FieldHeader]) -> Rule | None:
 def _rule_of_values(headers: dict[datetime, FieldHeader], analysis: bool, seen: Course) -> Rule | None:
     valids, first = list(headers), next(iter(headers.values()))
     if first.per is not None:  # of a rate values tell nothing
-        return None
+        known = first.origin == "era5" and all(b - a < DAILY for a, b in pairwise(valids))
+        return OF_ERA5 if known and analysis else None
     if not analysis:
         return _rule_of_forecast(seen, first.origin)
     if first.origin == "era5":
@@ -124,7 +138,7 @@ def _rule_of_forecast(seen: Course, origin: str) -> Rule | None:
     since_start = Rule(Since.START, "its lead times, as sums since the start")
     if not any(seen.falls):
         return since_start
-    if sum(seen.falls) < FALLING * len(seen.falls):  # a sum, one of whose messages is wrong
+    if not seen.dries and sum(seen.falls) < FALLING * len(seen.falls):  # a sum, one of whose messages is wrong
         return since_start
     if origin == "era5":
         return OF_ERA5
@@ -133,6 +147,8 @@ def _rule_of_forecast(seen: Course, origin: str) -> Rule | None:
 
 def _rule_of_era5(valids: list[datetime], seen: Course, spacing: float) -> Rule | None:
     """ERA5: of one hour. ERA5-Land: of the day so far, which 00 UTC ends."""
+    if any(b - a >= DAILY for a, b in pairwise(valids)):
+        return None
     within = [f for (a, b), f in zip(pairwise(valids), seen.falls, strict=True) if _day(a) == _day(b)]
     land = spacing < LAND_SPACING
     if (seen.wet and not any(within) and len(within) >= DAY_PAIRS) or (land and not any(within)):
@@ -150,7 +166,8 @@ def _rule_of_series(valids: list[datetime], seen: Course) -> Rule | None:
     if not resets:
         return Rule(Since.START, "values that only rise, as sums since the first time")
     apart = {b - a for a, b in pairwise(resets)}
-    if len(resets) < 2 or len(apart) > 1 or len(resets) > SELDOM * len(seen.falls):
+    regular = len(apart) == 1 and next(iter(apart)) / HOUR in RESETS
+    if len(resets) < 3 or not regular or len(resets) > SELDOM * len(seen.falls):
         return None
     first = resets[0] - apart.pop()  # the one before the series, or at its first time
     return Rule(Since.RESET, "values that rise and regularly start anew", resets=(first, *resets))
@@ -165,7 +182,7 @@ def _by_rule(
     rule: Rule, valids: list[datetime], init: datetime, analysis: bool
 ) -> dict[datetime, tuple[datetime, datetime]]:
     if rule.since is Since.START:
-        start = min(init, valids[0])
+        start = valids[0] if analysis else min(init, valids[0])
         return {v: (start, v) for v in valids}
     if rule.since is Since.DAY:
         return {v: (_day(v), v) for v in valids}
@@ -175,7 +192,8 @@ def _by_rule(
         return {v: (max((r for r in rule.resets if r < v), default=v), v) for v in valids}
     if rule.since is Since.HOURS:
         return {v: (v - rule.hours * HOUR, v) for v in valids}
-    first = valids[0] - (valids[1] - valids[0]) if analysis and len(valids) > 1 else init
+    first = valids[0] - (valids[1] - valids[0]) if len(valids) > 1 else init
+    first = first if analysis else max(first, init)  # files are cut: what they begin with is no sum since the start
     return dict(zip(valids, pairwise([first, *valids]), strict=True))
 
 

@@ -60,8 +60,9 @@ def _named(ds: xr.Dataset, standard: str, names: tuple[str, ...]) -> list[str]:
 def _spatial(ds: xr.Dataset, standard: str, names: tuple[str, ...], units: str, file: str) -> str:
     found = [*_named(ds, standard, names), *(n for n in names if n in ds.variables)]
     found += [str(n) for n, v in ds.coords.items() if v.attrs.get("units") == units]
+    curved = any(ds[n].ndim > 1 for n in found)  # beside these x and y only count
     for name in found:
-        if ds[name].ndim == 1 and not _is_projected(ds[name]):
+        if ds[name].ndim == 1 and not _is_projected(ds[name]) and not (curved and name.lower() in ("x", "y")):
             return name
     if found:
         raise UnreadableFile(
@@ -90,7 +91,8 @@ def axes_of(ds: xr.Dataset, latitude: str, longitude: str) -> Axes:
     """The coordinates of time, by role."""
     lead = next(iter(_named(ds, "forecast_period", LEAD)), None)
     reference = next(iter(_named(ds, "forecast_reference_time", REFERENCE)), None)
-    valid = next((n for n in _named(ds, "time", VALID) if n not in (lead, reference)), None)
+    dated = [str(n) for n, c in ds.coords.items() if c.dtype.kind == "M"]
+    valid = next((n for n in [*_named(ds, "time", VALID), *dated] if n not in (lead, reference)), None)
     if "valid_time" in ds.coords and "valid_time" not in (lead, reference):
         valid = "valid_time"
     if lead is not None and reference is None:  # WeatherBench and older cfgrib call a forecast's start `time`
@@ -121,8 +123,10 @@ def _datetime(value: Any, file: str) -> datetime:
     return stamp.to_pydatetime(warn=False).replace(tzinfo=UTC)
 
 
-def _delta(value: Any, name: str, file: str) -> timedelta:
+def _delta(value: Any, name: str, file: str, units: str = "") -> timedelta:
     """One lead time; UnreadableFile for a number without a unit."""
+    if np.asarray(value).dtype.kind in "iuf" and (found := conversion(units, "s")) is not None:
+        return timedelta(seconds=float(value) * found.factor)
     if np.asarray(value).dtype.kind != "m":
         raise UnreadableFile(f"{file}: {name} {value!s} has no unit of time; write it with units 'hours'")
     delta: timedelta = pd.Timedelta(value).to_pytimedelta()
@@ -143,7 +147,8 @@ def moments(field: xr.DataArray, axes: Axes, file: str) -> Iterator[When]:
             if set(map(str, c.dims)) <= at.keys()
         }
         values = {role: v.item() if v.dtype == object else v for role, v in values.items()}
-        lead = _delta(values["lead"], str(axes.lead), file) if "lead" in values else None
+        units = str(field[axes.lead].attrs.get("units", "")) if axes.lead in field.coords else ""
+        lead = _delta(values["lead"], str(axes.lead), file, units) if "lead" in values else None
         reference = _datetime(values["reference"], file) if "reference" in values else None
         valid = _datetime(values["valid"], file) if "valid" in values else None
         if reference is not None and lead is not None:
@@ -161,11 +166,9 @@ def bounds_of(field: xr.DataArray, ds: xr.Dataset, axes: Axes, when: When) -> tu
         if bounds is None or bounds.ndim != ds[name].ndim + 1 or bounds.shape[-1] != 2:
             continue
         pair = bounds.isel({d: i for d, i in when.at.items() if d in bounds.dims}).values
-        if pair.dtype.kind == "f" and name == axes.lead:  # in the unit of the lead time, which CF does not repeat
-            units = str(ds[name].encoding.get("units", "hours"))
-            pair = pd.to_timedelta(pair.ravel(), unit=units[:1]).to_numpy()
-        if name == axes.lead:
-            start, end = (when.init + _delta(p, name, "") for p in pair)
+        if name == axes.lead:  # in the unit of the lead time, which CF does not repeat
+            units = str(ds[name].encoding.get("units", ds[name].attrs.get("units", "")))
+            start, end = (when.init + _delta(p, name, "", units) for p in pair)
         else:
             start, end = (_datetime(p, str(name)) for p in pair)
         if start < end:

@@ -6,7 +6,6 @@ import re
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from functools import partial
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -61,7 +60,7 @@ def _origin(ds: xr.Dataset, field: xr.DataArray) -> str:
     store's adaptor in their history. WeatherBench 2 and ARCO-ERA5 write its long names, and no lead times for ERA5.
     """
     attributes = str(ds.attrs) + str(field.attrs)
-    if "reanalysis" in attributes or "'ea'" in attributes or "adaptor.mars.internal" in attributes:
+    if "era5" in attributes.lower() or "'ea'" in attributes or "adaptor.mars.internal" in attributes:
         return "era5"
     if any(words in attributes for words in ("ECMWF IFS", "ECMWF HRES", "ECMWF open data")):
         return "ifs"
@@ -81,7 +80,7 @@ def _of_time(attributes: Mapping[Any, Any]) -> str:
     return found[2] if found else ""
 
 
-def _rule(name: str, field: xr.DataArray, origin: str, rate: bool, short: bool) -> Rule | None:
+def _rule(name: str, field: xr.DataArray, short: bool) -> Rule | None:
     """What amounts cover by name, attribute or convention of their source; `short`: of ERA5's short forecasts."""
     if (named := OF_HOURS.fullmatch(name)) is not None and by_name(name) is None:
         return Rule(Since.HOURS, f"its name, {name}", float(named[2]))
@@ -89,18 +88,15 @@ def _rule(name: str, field: xr.DataArray, origin: str, rate: bool, short: bool) 
         return Rule(Since.STEP, "its step_type, avg")
     if _of_time(field.attrs) == "sum":
         return Rule(Since.STEP, "its cell_methods, sum")
-    if short or (origin == "era5" and rate and field.attrs.get("GRIB_stepType") != "instant"):
+    if short:
         return OF_ERA5
     return None
 
 
 def _is_monthly(ds: xr.Dataset, found: list[When], origin: str) -> bool:
-    """ERA5's means of months: by the file's history, or by times that are the first of month after month."""
-    valids = sorted({w.valid for w in found})
-    first = all((v.day, v.hour, v.minute) == (1, 0, 0) for v in valids)
-    months = [v.year * 12 + v.month for v in valids]
-    follow = len(valids) > 1 and all(b - a == 1 for a, b in pairwise(months))
-    return first and ("monthly" in str(ds.attrs).lower() or (origin == "era5" and follow))
+    """ERA5's means of months: times are first days, and the file says that these are means."""
+    first = all((w.valid.day, w.valid.hour, w.valid.minute) == (1, 0, 0) for w in found)
+    return first and origin == "era5" and re.search(r"monthly[-_ ](mean|average)", str(ds.attrs).lower()) is not None
 
 
 def _chosen(ds: xr.Dataset, wanted: set[str]) -> tuple[dict[str, Variable], list[str]]:
@@ -108,14 +104,20 @@ def _chosen(ds: xr.Dataset, wanted: set[str]) -> tuple[dict[str, Variable], list
     found: dict[str, Variable] = {}
     for name, field in sorted(ds.data_vars.items(), key=lambda item: rank(str(item[0]))):
         variable = variable_of(str(name), field)
-        if _of_time(field.attrs) in EXTREMES:
+        if _extreme(field):
             continue
         if variable is not None and variable.name in wanted and variable not in found.values():
             found[str(name)] = variable
     used = {n: found[n] for n in map(str, ds.data_vars) if n in found}
     bounds = {str(v.attrs.get("bounds", v.encoding.get("bounds"))) for v in ds.variables.values()}
     others = {str(n): f for n, f in ds.data_vars.items() if n not in found and f.ndim >= 2 and n not in bounds}
-    return used, [f"{n} ({m})" if (m := _of_time(f.attrs)) in EXTREMES else n for n, f in others.items()]
+    return used, [f"{n} ({m})" if (m := _extreme(f)) else n for n, f in others.items()]
+
+
+def _extreme(field: xr.DataArray) -> str:
+    """What makes it no field of a moment: a maximum over time, a spread of an ensemble; empty if nothing does."""
+    methods = re.findall(r":\s*(\w+)", str(field.attrs.get("cell_methods")))
+    return next((m for m in methods if m in EXTREMES), "")
 
 
 def scan_xarray(ds: xr.Dataset, wanted: set[str], file: str) -> tuple[list[FieldHeader], list[str]]:
@@ -158,7 +160,7 @@ def _headers(
             f"{file}: {len(inits)} cycles in one file; hand in one, e.g. .isel({axes.reference or axes.valid}=0)"
         )
     short = series and any(w.init != w.valid for w in found)
-    rule = _rule(name, field, origin, convert.rate, short) if variable.amount else None
+    rule = _rule(name, field, short) if variable.amount else None
     per = 1.0 if convert.rate else None
     if variable.amount and _is_monthly(ds, found, origin):
         rule, per = Rule(Since.MONTH, "its months, means a day"), per or DAY

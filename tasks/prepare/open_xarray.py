@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -88,6 +88,12 @@ def _decoded(raw: xr.Dataset) -> xr.Dataset:
         if variable.ndim <= 1 and variable.size and (found := _dates(variable.values, units, str(name))) is not None:
             attrs = {k: v for k, v in variable.attrs.items() if k not in ("units", "calendar")}
             dates[name] = xr.Variable(variable.dims, found, attrs)
+            beside = str(attrs.get("bounds"))  # in the same unit, which CF does not repeat
+            if beside in raw.variables:
+                bounds = raw[beside]
+                flat = _dates(bounds.values.ravel(), units, str(name))
+                if flat is not None:
+                    dates[beside] = xr.Variable(bounds.dims, flat.reshape(bounds.shape))
     kept = raw.assign_coords(dates) if dates else raw
     decoded = xr.decode_cf(kept, decode_timedelta=True)
     for name, variable in raw.variables.items():
@@ -136,6 +142,7 @@ def _digits(value: float) -> datetime | None:
 def _text(value: object, name: str) -> datetime:
     text = value.decode() if isinstance(value, bytes) else str(value)
     try:
-        return datetime.fromisoformat(text.strip().replace("_", "T", 1)).replace(tzinfo=None)
+        stamp = datetime.fromisoformat(text.strip().replace("_", "T", 1))
+        return stamp.astimezone(UTC).replace(tzinfo=None) if stamp.tzinfo is not None else stamp
     except ValueError:
         raise UnreadableFile(f"{name} {text!r} is no date; write it like 2026-05-30T00:00:00") from None

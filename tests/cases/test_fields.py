@@ -165,6 +165,35 @@ def test_extreme_of_a_day_is_no_field_of_a_moment(tmp_path: Path) -> None:
         read(tmp_path / "file.nc")
 
 
+def test_spread_in_cell_methods_is_no_wind(tmp_path: Path) -> None:
+    ds = series(u10=np.full(SHAPE, 0.5, np.float32))
+    ds.u10.attrs["cell_methods"] = "realization: standard_deviation"
+    ds.to_netcdf(tmp_path / "file.nc")
+    with pytest.raises(FinescaleError, match=r"it has u10 \(standard_deviation\)"):
+        read(tmp_path / "file.nc")
+
+
+def test_offset_of_a_time_is_taken_off(tmp_path: Path) -> None:
+    texts = np.array([f"2026-05-30T{8 + h:02d}:00:00+08:00" for h in range(3)])
+    series(t2m=T2M).assign_coords(time=("time", texts)).to_netcdf(tmp_path / "file.nc")
+    assert times(read(tmp_path / "file.nc")[1]) == HOURS
+
+
+def test_numbers_of_rows_are_no_latitudes(tmp_path: Path) -> None:
+    y, x = np.arange(len(LAT)), np.arange(len(LON))
+    curved = np.meshgrid(LAT, LON, indexing="ij")
+    ds = series(t2m=T2M).rename(latitude="y", longitude="x").assign_coords(y=y, x=x)
+    ds.assign_coords(lat=(("y", "x"), curved[0]), lon=(("y", "x"), curved[1])).to_netcdf(tmp_path / "file.nc")
+    with pytest.raises(FinescaleError, match=r"no grid of latitudes and longitudes"):
+        read(tmp_path / "file.nc")
+
+
+@pytest.mark.parametrize("name", ["t", "date", "datetime", "Times"])
+def test_time_by_any_name(name: str, tmp_path: Path) -> None:
+    series(t2m=T2M).rename(time=name).to_netcdf(tmp_path / "file.nc")
+    assert times(read(tmp_path / "file.nc")[1]) == HOURS
+
+
 def test_mean_over_time_stays_one(tmp_path: Path) -> None:
     ds = series(t2m=T2M)
     ds.t2m.attrs["cell_methods"] = "area: time: mean"

@@ -219,3 +219,53 @@ def test_short_forecasts_of_era5_side_by_side_are_a_series(tmp_path, hourly) -> 
     assert assembled.analysis
     assert assembled.valid_times[0] == datetime(2026, 5, 30, 1, tzinfo=UTC)
     assert timedelta(hours=11) == assembled.valid_times[-1] - assembled.valid_times[0]
+
+
+def test_one_sum_alone_and_uneven_ones_have_no_bounds(tmp_path, hourly) -> None:
+    """cell_methods say sum, and nothing says since when."""
+    for hours in ([24], [1, 2, 8]):
+        ds, path = written(tmp_path, hourly, hours, cell_methods="time: sum")
+        _, fields = read(ds, path)
+        assert "step_bounds" not in fields
+        np.testing.assert_allclose(fields.tp, hourly[[h - 1 for h in hours]], rtol=1e-6)
+
+
+def test_half_hours_that_only_rise_begin_at_their_first_time(tmp_path, hourly) -> None:
+    ds, path = written(tmp_path, since(hourly, 48) + np.float32(0.5), list(range(1, 9)))
+    ds = ds.assign_coords(time=ds.time + np.timedelta64(30, "m"))
+    _, fields = read(ds, path)
+    assert float(fields.tp[0].max()) == 0.0, "what fell before nobody knows"
+    np.testing.assert_allclose(fields.tp[1], hourly[1], atol=2e-7)
+
+
+def test_forecast_that_is_cut_does_not_begin_with_a_sum_since_the_start(tmp_path, hourly) -> None:
+    """As dynamical.org's lead times 30 to 32 h, each of one hour."""
+    ds = forecast(hourly, [30, 31, 32], reference=False)
+    ds.tp.attrs["step_type"] = "avg"
+    assert bounds(read(ds, tmp_path / "rain.nc")[1]) == [[29, 30], [30, 31], [31, 32]]
+
+
+def test_amounts_of_a_forecast_that_dries_up_are_no_sum(tmp_path, hourly) -> None:
+    values = np.where(np.arange(HOURS)[:, None, None] % 12 == 5, hourly + np.float32(1e-3), 0).astype(np.float32)
+    _, fields = read(forecast(values, list(range(1, 13)), reference=False), tmp_path / "rain.nc")
+    assert bounds(fields) == [[h, h + 1] for h in range(12)]
+
+
+@pytest.mark.parametrize("history", ["NCEP reanalysis", "bias-adjusted reanalysis W5E5", "monthly totals"])
+def test_what_is_not_era5_is_not_taken_for_it(tmp_path, hourly, history) -> None:
+    ds, path = written(tmp_path, hourly, [24, 48])
+    assert "step_bounds" not in read(ds.assign_attrs(history=history), path)[1]
+
+
+def test_era5_day_by_day_may_be_anything(tmp_path, hourly) -> None:
+    ds, path = written(tmp_path, hourly, [24, 48])
+    assert "step_bounds" not in read(ds.assign_attrs(history="reanalysis-era5-single-levels"), path)[1]
+
+
+@pytest.mark.parametrize(
+    ("units", "six"), [("h", 6), ("hr", 6), ("hour", 6), ("s", 21600), ("minutes", 360), ("d", 0.25)]
+)
+def test_lead_times_in_every_unit(tmp_path, hourly, units, six) -> None:
+    ds = forecast(since(hourly, 48), [6, 12], reference=False)
+    steps = ("forecast_period", np.array([1, 2]) * six, {"units": units, "standard_name": "forecast_period"})
+    assert bounds(read(ds.assign_coords(forecast_period=steps), tmp_path / "rain.nc")[1]) == [[0, 6], [6, 12]]
