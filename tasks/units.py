@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -10,7 +11,16 @@ from cf_units import Unit
 
 WATER = Unit("1000 kg m-3")  # a mass of rain on an area is a depth by this density
 # written by ECMWF, NCEP and in tables of stations, and something else or nothing to UDUNITS (C: coulomb, mb: millibarn)
-WRITTEN = {"C": "degC", "mb": "mbar", "m of water equivalent": "m", "m of water": "m", "mm of water equivalent": "mm"}
+DEGREES = re.compile(r"^deg(?:ree)?s?[ ._]*(c|celsius|f|fahrenheit|k|kelvin)$", re.IGNORECASE)  # a space: an angle
+WRITTEN = {
+    "C": "degC",
+    "mb": "mbar",
+    "hpa": "hPa",
+    "ms-1": "m s-1",
+    "m of water equivalent": "m",
+    "m of water": "m",
+    "mm of water equivalent": "mm",
+}
 
 
 @dataclass(frozen=True)
@@ -34,8 +44,9 @@ AS_IT_IS = Conversion(1.0, 0.0)
 @lru_cache(maxsize=256)
 def conversion(written: str, units: str, amount: bool = False) -> Conversion | None:
     """How a unit becomes the table's, None if it cannot. Of an `amount` also a rate, and a mass of water on an area."""
+    text = DEGREES.sub(lambda found: f"deg{found[1][0].upper()}", written.strip()).replace("degK", "K")
     try:
-        given = Unit(WRITTEN.get(written.strip(), written.strip().replace("Kg", "kg")))
+        given = Unit(WRITTEN.get(text, text.replace("Kg", "kg")))
     except ValueError:
         return None
     if given.is_unknown() or given.is_no_unit() or given.is_dimensionless():

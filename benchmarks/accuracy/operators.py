@@ -65,7 +65,7 @@ def rows_of(
     squares: dict[str, list[np.ndarray]] = defaultdict(list)
     for time in range(dataset.times):
         s = box_scene(dataset, EVERYWHERE, time, names, scale, scale, sampling=sampling)
-        ways = {OURS: _forecast(model, s)} | simple_ways(s, names)
+        ways = {OURS: within_limits(model, s)} | simple_ways(s, names)
         if sampling is Sampling.SAMPLES:
             ways[MISTAKEN] = model(s.x, s.present, s.statics, s.rows, s.cols, MEANS)
         ways |= {n: m(s.x, s.present, s.statics, s.rows, s.cols, s.seen) for n, m in fitted.items()}
@@ -83,7 +83,7 @@ def rows_of(
             yield Row(kind, dataset.name, variable, scale, ours, found, mistaken)
 
 
-def _forecast(model: Downscaler, scene: Batch) -> torch.Tensor:
+def within_limits(model: Downscaler, scene: Batch) -> torch.Tensor:
     """As a product has it, within its limits: of means, its input's cell means are restored."""
     names = model.statistics.names
     amounts = {n for n, s in model.statistics.variables.items() if s.amount}

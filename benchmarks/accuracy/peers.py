@@ -16,23 +16,14 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from benchmarks.accuracy.operators import FINE, ROOT, _forecast
+from benchmarks.accuracy.operators import FINE, ROOT, open_model, within_limits
 from models.downscaler import Downscaler
 from models.operator import Sampling
 from models.training.data import Dataset, load
 from models.training.evaluate import EVERYWHERE
-from models.training.experiment import Experiment
 from models.training.scenes import box_scene
-from models.training.train import Trainer
 
 RESULTS = ROOT / "benchmarks" / "results" / "peers.json"
-
-
-def opened(experiment: Path) -> Downscaler:
-    """The average of an experiment's run."""
-    model = Trainer(Experiment.read(experiment)).average.eval()
-    assert isinstance(model, Downscaler)
-    return model
 
 
 @torch.inference_mode()
@@ -42,7 +33,7 @@ def rmse(dataset: Dataset, model: Downscaler, scale: float) -> dict[str, float]:
     squares = []
     for time in range(dataset.times):
         scene = box_scene(dataset, EVERYWHERE, time, names, scale, scale, sampling=Sampling.SAMPLES, centred=True)
-        error = (_forecast(model, scene).double() - scene.target.double())[0]
+        error = (within_limits(model, scene).double() - scene.target.double())[0]
         squares.append((error**2).mean(dim=(-2, -1)).numpy())
     found = np.sqrt(np.mean(squares, axis=0))
     return {n: float(v) for n, v in zip(names, found, strict=True) if n in dataset.fields}
@@ -58,7 +49,7 @@ def main() -> None:
     parser.add_argument("--results", type=Path, default=RESULTS)
     args = parser.parse_args()
     sets = [s for s in load(args.evaluation, ()).values() if s.name in FINE]
-    scored = {p.stem: {s.name: rmse(s, opened(p), args.scale) for s in sets} for p in (args.ours, *args.peers)}
+    scored = {p.stem: {s.name: rmse(s, open_model(str(p)), args.scale) for s in sets} for p in (args.ours, *args.peers)}
     args.results.write_text(json.dumps({"scale": args.scale, "rmse": scored}, indent=1) + "\n")
     ours = scored[args.ours.stem]
     print(f"x{args.scale:g}: PSNR of {args.ours.stem} minus that of a peer, dB; positive is better")

@@ -14,6 +14,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -93,7 +94,7 @@ def measure() -> dict[str, Any]:
 
         for pipeline in PIPELINES:
             for kind, codecs in sets.items():
-                write = lambda folder=folders[kind], codecs=codecs: _write(folder, values, codecs)  # noqa: E731
+                write = partial(_write, folders[kind], values, codecs)
                 ways[f"{pipeline} write {kind}"] = way(write, pipeline)
             for kind in sets:
                 ways[f"{pipeline} read {kind}"] = way(lambda folder=folders[kind]: _read(folder), pipeline)

@@ -302,7 +302,10 @@ def _one(child: Child, seed: Path, name: str, number: int, right: str) -> Result
     outcome, detail = child.outcome(target)
     if outcome == "accepted":
         outcome, detail = ("equal" if detail == right else "different"), ""
-    (shutil.rmtree if target.is_dir() else Path.unlink)(target)  # type: ignore[operator]
+    if target.is_dir():
+        shutil.rmtree(target)
+    else:
+        target.unlink()
     return Result(name, number, kind, outcome, detail)
 
 

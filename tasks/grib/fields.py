@@ -7,7 +7,7 @@ from typing import BinaryIO
 
 INDICATOR = 16  # bytes of section 0, whose last eight are the length of the message
 BITMAP, VALUES = 6, 7
-SAME_BITMAP = 254  # the one defined before in this message
+OWN_BITMAP, SAME_BITMAP = 0, 254  # in this section; the one defined before in this message
 END = b"7777"
 
 
@@ -37,12 +37,15 @@ def read_field(file: BinaryIO, offset: int, length: int, which: int) -> bytes:
     file.seek(offset)
     head = file.read(8)
     sections: dict[int, bytes] = {}
+    defined = b""  # the last bitmap that is one: fields between may have none
     for number, at, size in _sections(file, offset, length):
         file.seek(at)
         section = file.read(size)
-        if number == BITMAP and section[5] == SAME_BITMAP and BITMAP in sections:
-            continue
-        sections = {n: s for n, s in sections.items() if n < number or n == BITMAP} | {number: section}
+        if number == BITMAP and section[5] == SAME_BITMAP:
+            section = defined or section
+        elif number == BITMAP and section[5] == OWN_BITMAP:
+            defined = section
+        sections = {n: s for n, s in sections.items() if n < number} | {number: section}
         if number == VALUES:
             if which == 0:
                 break

@@ -37,7 +37,7 @@ OF_ERA5 = Rule(Since.HOURS, "ERA5's convention, amounts of one hour", 1.0)
 
 @dataclass(frozen=True)
 class Interval:
-    """What an amount covers. `differenced`: once the sum before it is taken off. `seconds`: its rate's time, if one."""
+    """What an amount covers. `differenced`: once the sum before it is taken off. `seconds`: of a rate, its time."""
 
     start: datetime
     end: datetime
@@ -68,9 +68,9 @@ def parse_rule(text: str | None) -> Rule | None:
         return None
     if match := re.fullmatch(r"(\d+(?:\.\d+)?) ?h", text):
         if 0 < (hours := float(match[1])) <= 744:
-            return Rule(Since.HOURS, f"--rain-interval {text}", hours)
+            return Rule(Since.HOURS, f"--rain-interval {text}", hours, asked=True)
     elif text in (Since.START, Since.DAY, Since.STEP):
-        return Rule(Since(text), f"--rain-interval {text}")
+        return Rule(Since(text), f"--rain-interval {text}", asked=True)
     raise BadInput(
         f"--rain-interval {text!r}: give hours like 1h or 6h, or since when it is counted: start (of the forecast), "
         "day (00 UTC) or step (the time before)"
@@ -101,20 +101,28 @@ def covered(
     empty = [v for v in messages if v not in headers]
     if by_user is None and all(h.start is not None for h in headers.values()):
         stated = {v: (h.start or v, h.end or v) for v, h in headers.items()}
-        return Covered(_intervals(stated, headers, empty), next(iter(h.evidence for h in headers.values()), ""))
+        return Covered(
+            _intervals(stated, headers, empty, by_rule=False), next(iter(h.evidence for h in headers.values()), "")
+        )
+    if by_user is not None and not _tiles(by_user, list(headers), init, analysis):
+        raise BadInput(f"{by_user.evidence}: one time alone has none before it; give hours like 6h")
     rule = by_user or _common_rule(headers) or _rule_of_values(headers, analysis, look())
-    if rule is None or (by_user is None and not _tiles(rule, list(headers), init, analysis)):
+    if rule is None or not _tiles(rule, list(headers), init, analysis):
         return Covered(None, "")
-    return Covered(_intervals(_by_rule(rule, list(headers), init, analysis), headers, empty), rule.evidence)
+    return Covered(
+        _intervals(_by_rule(rule, list(headers), init, analysis), headers, empty, by_rule=True), rule.evidence
+    )
 
 
 def _tiles(rule: Rule, valids: list[datetime], init: datetime, analysis: bool) -> bool:
-    """Whether amounts since the time before can be told: of a series cut out, or alone, the spacing is unknown."""
+    """Whether the rule says of which time the amounts are: one time alone has none before it, uneven ones may."""
+    if rule.since is Since.START:
+        return len(valids) > 1 or not analysis
     if rule.since is not Since.STEP:
         return True
     if not analysis:
         return len(valids) > 1 or valids[0] - init <= timedelta(hours=6)
-    return len(valids) > 1 and len({b - a for a, b in pairwise(valids)}) == 1
+    return len(valids) > 1 and (rule.asked or len({b - a for a, b in pairwise(valids)}) == 1)
 
 
 def _common_rule(headers: dict[datetime, FieldHeader]) -> Rule | None:
@@ -198,18 +206,23 @@ def _by_rule(
 
 
 def _intervals(
-    stated: dict[datetime, tuple[datetime, datetime]], headers: dict[datetime, FieldHeader], empty: list[datetime]
+    stated: dict[datetime, tuple[datetime, datetime]],
+    headers: dict[datetime, FieldHeader],
+    empty: list[datetime],
+    by_rule: bool,
 ) -> dict[datetime, Interval]:
-    """Sums from one start are to be differenced; separate intervals stay as they are. Valid times rise."""
+    """Sums from one start are to be differenced; separate intervals stay as they are. Valid times rise.
+
+    `by_rule`: an interval of no length is of a sum whose start nobody knows; a file's own is of nothing.
+    """
     out = {v: Interval(v, v) for v in empty}
     before: tuple[datetime, datetime] | None = None
     for valid, (start, end) in stated.items():
-        per = headers[valid].per
-        seconds = (end - start).total_seconds() / per if per else None
-        if before is not None and before[0] == start and before[1] < end and per is None:
-            out[valid] = Interval(before[1], end, differenced=True)
-        else:
-            out[valid] = Interval(start, end, seconds=seconds)
+        header = headers[valid]
+        seconds = (header.length or end - start).total_seconds() / header.per if header.per else None
+        since_start = before is not None and before[0] == start and before[1] < end
+        since_start = since_start and (by_rule or before != (start, start))
+        out[valid] = Interval(before[1] if before and since_start else start, end, since_start, seconds)
         before = start, end
     return dict(sorted(out.items()))
 
@@ -219,14 +232,15 @@ def amounts(name: str, messages: Messages, fields: Iterable[np.ndarray], found: 
     before: tuple[datetime, np.ndarray] | None = None
     for valid, stated in zip(sorted(messages), fields, strict=True):
         interval = found.intervals[valid] if found.intervals is not None else None
-        values = stated
-        if interval is not None and interval.start == interval.end:  # of a sum's first time: what fell before it
-            values = np.zeros_like(stated)
+        total = stated
         if interval is not None and interval.seconds is not None:
-            values = stated * np.float32(interval.seconds)
+            total = stated * np.float32(interval.seconds)
+        values = total
+        if interval is not None and interval.start == interval.end:  # of a sum's first time: what fell before it
+            values = np.zeros_like(total)
         if interval is not None and interval.differenced:
             assert before is not None
-            values = stated - before[1]
+            values = total - before[1]
             if float(values.min()) < AMOUNT_NOISE:
                 raise CorruptField(
                     f"{messages[valid][0].label}: {name} accumulated to {valid:%Y-%m-%dT%H} is "
@@ -234,7 +248,7 @@ def amounts(name: str, messages: Messages, fields: Iterable[np.ndarray], found: 
                     "wrong: fetch them again, or hand in amounts of single intervals where the centre has them"
                 )
         yield np.maximum(values, 0.0)
-        before = valid, stated
+        before = valid, total
 
 
 def chosen(messages: Messages) -> tuple[Messages, str]:

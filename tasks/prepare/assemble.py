@@ -18,7 +18,7 @@ from tasks.errors import BadInput, MissingField, MixedCycles, UnreadableFile
 from tasks.grids.grid import Grid
 from tasks.grids.regrid import is_averaged, regrid
 from tasks.parallel import in_order
-from tasks.prepare.amounts import Covered, Messages, amounts, chosen, course, covered
+from tasks.prepare.amounts import Course, Covered, Messages, amounts, chosen, course, covered
 from tasks.prepare.checks import assert_complete, assert_physical, assert_smooth
 from tasks.prepare.decode import Scan
 from tasks.prepare.edges import repeat_edge
@@ -215,10 +215,12 @@ def _covered(
 ) -> Covered:
     """Intervals of an amount; UnreadableFile for a rate that has none."""
     headers = [found for _, found in sorted(messages.items()) if found]
-    if headers and not headers[0][0].dated:
-        return Covered(None, "")
-    decoded = lambda: course(_on_grid(found, grid, inside, {}) for found in headers)  # noqa: E731
-    out = covered(messages, init, analysis, by_user, decoded)
+
+    def look() -> Course:
+        return course(_on_grid(found, grid, inside, {}) for found in headers)
+
+    dated = all(h.dated for found in headers for h in found)
+    out = covered(messages, init, analysis, by_user, look) if dated else Covered(None, "")
     if out.intervals is None:
         first = headers[0][0]
         if first.per is not None:
@@ -226,6 +228,8 @@ def _covered(
                 f"{first.label}: {name} is a rate, and nothing says over which time; say it with --rain-interval, or "
                 "leave it out with --variables"
             )
+        if not dated:
+            return out
         log.warning(
             "%s: nothing says which time an amount of %s covers: it stays as it is, without bounds, and is not scored; "
             "--rain-interval says it", first.label, name,
@@ -277,7 +281,8 @@ def assemble(
     _check_matrix(messages, init, analysis)
     origins = {h.origin for h in headers}
     amounts_of = {n: m for n, m in messages.items() if VARIABLES[n].amount}
-    found = {n: _covered(n, m, grid, inside, init, analysis, rain_interval) for n, m in amounts_of.items()}
+    series = {n: all(h.analysis for h in headers if h.variable.name == n) for n in amounts_of}  # beside a forecast
+    found = {n: _covered(n, m, grid, inside, init, series[n], rain_interval) for n, m in amounts_of.items()}
     found = {n: replace(c, evidence=", ".join(filter(None, [c.evidence, several[n]]))) for n, c in found.items()}
     return Assembled(
         messages={n: messages[n] for n in wanted if n in messages},

@@ -157,8 +157,17 @@ def moments(field: xr.DataArray, axes: Axes, file: str) -> Iterator[When]:
         yield When(reference or valid - (lead or timedelta()), valid, at)
 
 
-def bounds_of(field: xr.DataArray, ds: xr.Dataset, axes: Axes, when: When) -> tuple[datetime, datetime] | None:
-    """CF bounds of a slice's time or lead time; None where there are none, or no time between them."""
+@dataclass(frozen=True)
+class Bounds:
+    """Of a time, by CF. `length`: between them, where their calendar is not ours."""
+
+    start: datetime
+    end: datetime
+    length: timedelta | None = None
+
+
+def bounds_of(field: xr.DataArray, ds: xr.Dataset, axes: Axes, when: When, file: str) -> Bounds | None:
+    """CF bounds of a slice's time or lead time; None where there are none, or they are the wrong way round."""
     for name in (axes.valid, axes.lead):
         if name is None or name not in field.coords:
             continue
@@ -168,9 +177,9 @@ def bounds_of(field: xr.DataArray, ds: xr.Dataset, axes: Axes, when: When) -> tu
         pair = bounds.isel({d: i for d, i in when.at.items() if d in bounds.dims}).values
         if name == axes.lead:  # in the unit of the lead time, which CF does not repeat
             units = str(ds[name].encoding.get("units", ds[name].attrs.get("units", "")))
-            start, end = (when.init + _delta(p, name, "", units) for p in pair)
+            start, end = (when.init + _delta(p, name, file, units) for p in pair)
         else:
-            start, end = (_datetime(p, str(name)) for p in pair)
-        if start < end:
-            return start, end
+            start, end = (_datetime(p, file) for p in pair)
+        if start <= end:
+            return Bounds(start, end, pair[1] - pair[0] if isinstance(pair[0], cftime.datetime) else None)
     return None

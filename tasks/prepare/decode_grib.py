@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from tasks.errors import CorruptField, UnreadableFile
-from tasks.grib.header import MEANS, Header, read_header
+from tasks.grib.header import MEANS, SUMS, Header, read_header
 from tasks.grib.layout import AGAIN, read_layout, read_values
 from tasks.grib.walk import Placed, message_at, walk
 from tasks.grids.grid import Canonical, Grid
@@ -47,7 +47,7 @@ def _convert(header: Header) -> Conversion | None:
     if header.variable is None:
         return None
     convert = conversion(header.units, header.variable.units, header.variable.amount)
-    instant = convert is not None and convert.rate and header.start is None
+    instant = convert is not None and convert.rate and header.step_type not in SUMS | MEANS
     return None if instant else convert
 
 

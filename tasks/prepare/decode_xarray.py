@@ -14,14 +14,15 @@ import xarray as xr
 from tasks.errors import MixedCycles, UnreadableFile
 from tasks.grids.grid import Canonical
 from tasks.names import by_name, by_standard_name, rank
-from tasks.prepare.amounts import OF_ERA5
-from tasks.prepare.axes import EPOCH, EXPVER, LEAD, Axes, When, axes_of, bounds_of, layout, moments
+from tasks.prepare.amounts import HOUR, OF_ERA5
+from tasks.prepare.axes import EPOCH, EXPVER, LEAD, Axes, Bounds, When, axes_of, bounds_of, layout, moments
 from tasks.prepare.fields import FieldHeader, Rule, Since
+from tasks.prepare.open_xarray import UNREAD
 from tasks.units import Conversion, conversion
 from tasks.variables import Variable
 
 DAY = 86400.0  # s
-SHORT_FORECASTS = {6, 18}  # UTC: when the forecasts begin that ERA5's amounts are of
+SHORT_FORECASTS, LONGEST = {6, 18}, 18  # UTC and h: when the forecasts begin that ERA5's amounts are of, how long
 EXTREMES = {"maximum", "minimum", "range", "median", "standard_deviation", "variance"}  # no field of one moment
 DEFAULT_FILL = 9e36  # NetCDF writes 9.97e36 where nothing was written, and need not say so
 OF_HOURS = re.compile(r"(.+?)_?(\d+) ?hr?")  # total_precipitation_6hr of WeatherBench 2
@@ -76,8 +77,8 @@ def _means(attributes: Mapping[Any, Any]) -> bool:
 
 def _of_time(attributes: Mapping[Any, Any]) -> str:
     """What cell_methods say of time: sum, mean, point or nothing."""
-    found = re.search(r"\b(?:valid_)?(?:time|step):( \w+:)* (\w+)", str(attributes.get("cell_methods")))
-    return found[2] if found else ""
+    found = re.findall(r"\b(?:valid_)?(?:time|step):(?: \w+:)* (\w+)", str(attributes.get("cell_methods")))
+    return found[-1] if found else ""  # of several the last: a mean over days of sums within them is a mean
 
 
 def _rule(name: str, field: xr.DataArray, short: bool) -> Rule | None:
@@ -102,7 +103,7 @@ def _is_monthly(ds: xr.Dataset, found: list[When], origin: str) -> bool:
 def _chosen(ds: xr.Dataset, wanted: set[str]) -> tuple[dict[str, Variable], list[str]]:
     """(names of fields to read, names of others); of several that mean one variable the first of `tasks.names`."""
     found: dict[str, Variable] = {}
-    for name, field in sorted(ds.data_vars.items(), key=lambda item: rank(str(item[0]))):
+    for name, field in sorted(ds.data_vars.items(), key=lambda item: _order(str(item[0]))):
         variable = variable_of(str(name), field)
         if _extreme(field):
             continue
@@ -112,6 +113,12 @@ def _chosen(ds: xr.Dataset, wanted: set[str]) -> tuple[dict[str, Variable], list
     bounds = {str(v.attrs.get("bounds", v.encoding.get("bounds"))) for v in ds.variables.values()}
     others = {str(n): f for n, f in ds.data_vars.items() if n not in found and f.ndim >= 2 and n not in bounds}
     return used, [f"{n} ({m})" if (m := _extreme(f)) else n for n, f in others.items()]
+
+
+def _order(name: str) -> tuple[int, float]:
+    """Names that `tasks.names` has first; of amounts of several hours the shortest."""
+    named = OF_HOURS.fullmatch(name)
+    return rank(name), float(named[2]) if named else 0.0
 
 
 def _extreme(field: xr.DataArray) -> str:
@@ -125,6 +132,7 @@ def scan_xarray(ds: xr.Dataset, wanted: set[str], file: str) -> tuple[list[Field
     lat, lon, to_canonical = layout(ds, file)
     axes = axes_of(ds, lat, lon)
     fields, others = _chosen(ds, wanted)
+    others += ds.encoding.get(UNREAD, [])
     headers: list[FieldHeader] = []
     for name, variable in fields.items():
         headers += _headers(ds, name, variable, axes, to_canonical, file)
@@ -164,21 +172,23 @@ def _headers(
     per = 1.0 if convert.rate else None
     if variable.amount and _is_monthly(ds, found, origin):
         rule, per = Rule(Since.MONTH, "its months, means a day"), per or DAY
-    for when in found:
-        start: datetime | None = when.valid
-        end, evidence = None, ""
-        if variable.amount:
-            mean_of_amounts = not convert.rate and _of_time(field.attrs) == "mean"
-            bounds = None if mean_of_amounts else bounds_of(field, ds, axes, when)
-            start, end = bounds or (None, None)
-            evidence = "bounds of its time" if bounds else ""
+    mean_of_amounts = not convert.rate and _of_time(field.attrs) == "mean"
+    bounds: list[Bounds | None] = [None] * len(found)
+    if variable.amount and not mean_of_amounts:
+        bounds = [bounds_of(field, ds, axes, when, file) for when in found]
+    if all(b is None or b.start == b.end for b in bounds):  # of moments
+        bounds = [None] * len(found)
+    for when, stated in zip(found, bounds, strict=True):
+        start = (stated.start if stated else None) if variable.amount else when.valid
         label = f"{file} {name} at {when.valid:%Y-%m-%dT%H:%M}"
         yield FieldHeader(
             variable=variable, init=when.valid if series else when.init, start=start, valid=when.valid,
             analysis=series, origin=origin, expver=_expver(field, when), means=means,
             averaged=not variable.amount and _of_time(field.attrs) == "mean", layout=to_canonical, label=label,
             read=partial(_values, field.isel(when.at).transpose(..., lat, lon), convert),
-            dated=when.init != EPOCH, end=end, evidence=evidence, rule=rule, per=per,
+            dated=when.init != EPOCH, end=stated.end if stated else None,
+            evidence="bounds of its time" if stated else "", rule=rule, per=per,
+            length=stated.length if stated else None,
         )  # fmt: skip
 
 
@@ -195,7 +205,9 @@ def _is_series(found: list[When], inits: set[datetime], axes: Axes, origin: str)
     if not axes.is_forecast or all(w.init == w.valid for w in found):
         return True
     apart = len({w.valid for w in found}) == len(found)
-    return len(inits) > 1 and apart and (origin == "era5" or {i.hour for i in inits} <= SHORT_FORECASTS)
+    leads = sorted({w.valid - w.init for w in found})
+    short = len(leads) > 1 and leads[1] - leads[0] == HOUR and leads[-1] <= LONGEST * HOUR
+    return len(inits) > 1 and apart and (origin == "era5" or (short and {i.hour for i in inits} <= SHORT_FORECASTS))
 
 
 def _values(piece: xr.DataArray, convert: Conversion, layout: Canonical) -> np.ndarray:

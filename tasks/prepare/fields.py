@@ -33,6 +33,7 @@ class Rule:
     evidence: str
     hours: float = 0.0
     resets: tuple[datetime, ...] = ()
+    asked: bool = False  # by the user
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,7 @@ class FieldHeader:
     evidence: str = ""
     rule: Rule | None = None
     per: float | None = None
+    length: timedelta | None = None  # of its interval, in a calendar that is not ours
     member: int = 0  # of an ensemble; 0: its control, or of none
 
     @property

@@ -194,6 +194,28 @@ def test_time_by_any_name(name: str, tmp_path: Path) -> None:
     assert times(read(tmp_path / "file.nc")[1]) == HOURS
 
 
+def test_fields_of_a_group_beside_the_roots_are_named(tmp_path: Path) -> None:
+    series(t2m=T2M).to_netcdf(tmp_path / "file.nc")
+    series(tp=T2M).to_netcdf(tmp_path / "file.nc", group="rain", mode="a")
+    assert read(tmp_path / "file.nc")[0].others == ["fields of group /rain"]
+
+
+@pytest.mark.parametrize("name", ["file.nc", "file.zarr"])
+def test_group_of_a_tree_is_read_and_two_are_refused(name: str, tmp_path: Path) -> None:
+    write = xr.Dataset.to_zarr if name.endswith("zarr") else xr.Dataset.to_netcdf
+    write(series(t2m=T2M), tmp_path / name, group="a/b")
+    np.testing.assert_array_equal(read(tmp_path / name)[1].t2m, T2M)
+    write(series(t2m=T2M), tmp_path / name, group="c", mode="a")
+    with pytest.raises(FinescaleError, match="fields lie in groups /a/b, /c"):
+        read(tmp_path / name)
+
+
+def test_text_that_is_no_date_names_its_file(tmp_path: Path) -> None:
+    series(t2m=T2M).assign_coords(time=("time", np.array(["a", "b", "c"]))).to_netcdf(tmp_path / "file.nc")
+    with pytest.raises(FinescaleError, match=r"file\.nc: time 'a' is no date; write it like"):
+        read(tmp_path / "file.nc")
+
+
 def test_mean_over_time_stays_one(tmp_path: Path) -> None:
     ds = series(t2m=T2M)
     ds.t2m.attrs["cell_methods"] = "area: time: mean"

@@ -120,6 +120,14 @@ def test_rain_in_kilograms_and_in_metres_are_one(tmp_path: Path, demo: xr.Datase
     np.testing.assert_allclose(read(tmp_path, message("tp", 1000, paramId=228228))[1].tp, demo.tp, atol=1e-6)
 
 
+def test_rate_of_an_instant_is_left_out(tmp_path: Path) -> None:
+    rates = [message("tp", paramId=260048, productDefinitionTemplateNumber=0, forecastTime=h) for h in (0, 3)]
+    states = [message("2t", forecastTime=h) for h in (0, 3)]
+    assembled, fields = read(tmp_path, *rates, *states)
+    assert set(fields.data_vars) == {"t2m"}
+    assert assembled.others == ["tprate"]
+
+
 def test_rate_of_rain_becomes_its_amount(tmp_path: Path, demo: xr.Dataset) -> None:
     """tprate in kg m-2 s-1, a mean over its steps."""
     keys = {"productDefinitionTemplateNumber": 8, "typeOfStatisticalProcessing": 0}

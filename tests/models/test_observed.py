@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from models.geometry import Axis
-from models.observed import PointReadings, reading_weights
+from models.observed import PointReadings, reading_weights, upward_weights
 
 
 def field(*shape: int, seed: int = 0) -> np.ndarray:
@@ -63,3 +63,17 @@ def test_error_is_in_deviations_of_the_input_and_sees_what_is_missing() -> None:
     assert read.error(fine + 2, x) == pytest.approx(2 / x.astype(np.float64).std(), rel=1e-5)
     assert np.isnan(read.error(np.where(fine == x[3, 3], np.nan, fine), x))
     assert read.error(fine, np.full((6, 6), 280.0)) == 0, "nothing varies"
+
+
+def test_what_linear_reading_does_to_any_field_is_no_error() -> None:
+    """Points every 0.2 of points every 0.25 degree meet at few: read back, a shower is lower than it was."""
+    coarse = np.zeros((21, 21))
+    coarse[5::3, 4::3] = 1.0
+    fine = Axis(np.arange(0.0, 20.0, 0.8), 0.8)
+    read = PointReadings(fine, fine, 21, 21)
+    up = upward_weights(fine, 21)
+    interpolated = up @ coarse @ up.T
+    assert read.error(interpolated, coarse) == pytest.approx(0.0, abs=1e-12)
+    assert np.abs(read(interpolated) - read.select(coarse)).max() > 0.3, "which by itself would be an error"
+    assert read.error(np.roll(interpolated, 2, axis=0), coarse) > 0.5, "rain elsewhere is one"
+    assert read.error(np.zeros_like(interpolated), coarse) > 0.3, "and so is none"

@@ -63,6 +63,9 @@ def test_what_is_not_in_the_table_is_nothing() -> None:
     ("written", "name", "value", "expected"),
     [
         ("degree_Celsius", "t2m", 0.0, 273.15), ("C", "t2m", 20.0, 293.15), ("degF", "t2m", 32.0, 273.15),
+        ("degree Celsius", "t2m", 0.0, 273.15), ("Degrees C", "t2m", 0.0, 273.15),
+        ("degrees Kelvin", "t2m", 280.0, 280.0),
+        ("hpa", "msl", 1000.0, 1e5), ("ms-1", "u10", 3.0, 3.0),
         ("kelvin", "t2m", 280.0, 280.0), ("hPa", "msl", 1000.0, 1e5), ("millibar", "sp", 900.0, 9e4),
         ("mb", "sp", 900.0, 9e4), ("inHg", "msl", 29.92, 101320.0), ("knots", "u10", 10.0, 5.14444),
         ("km/h", "v10", 36.0, 10.0), ("m s**-1", "u10", 3.0, 3.0), ("mm", "tp", 2.0, 2e-3),

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from tasks.errors import BadInput, UnreadableFile
+from tasks.errors import BadInput, MixedCycles, UnreadableFile
 from tasks.prepare.amounts import parse_rule
 from tasks.prepare.assemble import Assembled, assemble
 from tasks.prepare.decode import scanned
@@ -269,3 +269,86 @@ def test_lead_times_in_every_unit(tmp_path, hourly, units, six) -> None:
     ds = forecast(since(hourly, 48), [6, 12], reference=False)
     steps = ("forecast_period", np.array([1, 2]) * six, {"units": units, "standard_name": "forecast_period"})
     assert bounds(read(ds.assign_coords(forecast_period=steps), tmp_path / "rain.nc")[1]) == [[0, 6], [6, 12]]
+
+
+def test_rates_since_one_start_are_taken_apart(tmp_path, hourly) -> None:
+    """Means over 0-1, 0-2, 0-3 h: amounts first, then what lies between."""
+    means = hourly[:3].cumsum(axis=0) / np.arange(1, 4)[:, None, None] / 3600 * 1e3
+    ds, path = written(tmp_path, means.astype(np.float32), [1, 2, 3], "pr", units="kg m-2 s-1")
+    ds["time_bnds"] = (("time", "bnds"), np.stack([np.full(3, START), ds["time"].values], axis=1))
+    ds["time"].attrs["bounds"] = "time_bnds"
+    _, fields = read(ds, path)
+    assert bounds(fields) == [[0, 1], [1, 2], [2, 3]]
+    np.testing.assert_allclose(fields.tp, hourly[:3], rtol=1e-4, atol=1e-8)
+
+
+def test_rate_of_a_calendar_without_29_february_is_of_its_own_days(tmp_path, hourly) -> None:
+    rate = np.full((3, len(LAT), len(LON)), 10.0, np.float32)
+    units = {"units": "days since 2020-02-27", "calendar": "noleap", "bounds": "time_bnds"}
+    ds = xr.Dataset(
+        {
+            "pr": (("time", "latitude", "longitude"), rate, {"units": "mm/day"}),
+            "time_bnds": (("time", "bnds"), np.array([[0.0, 1], [1, 2], [2, 3]])),
+        },
+        {"time": ("time", np.array([1.0, 2, 3]), units), "latitude": LAT, "longitude": LON},
+    )
+    np.testing.assert_allclose(read(ds, tmp_path / "rain.nc")[1].tp, 0.01, rtol=1e-6)
+
+
+@pytest.mark.parametrize("rule", ["step", "start"])
+def test_one_time_alone_has_none_before_it(tmp_path, hourly, rule) -> None:
+    ds, path = written(tmp_path, hourly, [24])
+    with pytest.raises(BadInput, match=f"--rain-interval {rule}: one time alone has none before it; give hours"):
+        read(ds, path, rule)
+    assert bounds(read(ds, path, "6h")[1]) == [[18, 24]], "the remedy"
+
+
+def test_series_beside_a_forecast_is_no_forecast(tmp_path, hourly) -> None:
+    """6-hourly rain of a time axis, handed in with temperatures that have lead times."""
+    ds, path = written(tmp_path, hourly.cumsum(axis=0), [6, 12])
+    ds.to_netcdf(path)
+    states = forecast(hourly + 280, [6, 12], reference=False).rename(tp="t2m")
+    states.t2m.attrs["units"] = "K"
+    states.to_netcdf(tmp_path / "states.nc")
+    with scanned([path, tmp_path / "states.nc"], {"tp", "t2m"}) as scan:
+        fields = assemble(scan, lambda grid: grid, ["t2m", "tp"], []).load()
+    assert "step_bounds" not in fields
+    np.testing.assert_allclose(fields.tp[1], hourly[:12].sum(axis=0), rtol=1e-5)
+
+
+def test_starts_at_06_and_18_utc_alone_are_not_era5(tmp_path, hourly) -> None:
+    """Two runs of IFS at + 6 h, each time with its own start."""
+    times = np.array(["2026-05-30T12", "2026-05-31T00"], dtype="datetime64[ns]")
+    starts = ("time", times - 6 * np.timedelta64(1, "h"), {"standard_name": "forecast_reference_time"})
+    ds = xr.Dataset({"tp": (("time", "latitude", "longitude"), hourly[:2], {"units": "m"})}, {"time": times})
+    ds = ds.assign_coords(latitude=LAT, longitude=LON, forecast_reference_time=starts)
+    with pytest.raises(MixedCycles, match="2 cycles in one file"):
+        read(ds, tmp_path / "rain.nc")
+
+
+def test_mean_over_days_of_their_sums_is_no_sum_of_a_month(tmp_path, hourly) -> None:
+    ds, path = written(tmp_path, hourly, [1, 2], cell_methods="time: sum within days time: mean over days")
+    assert "step_bounds" not in read(ds, path)[1]
+
+
+def test_of_two_lengths_the_shorter_is_read(tmp_path, hourly) -> None:
+    ds, path = written(tmp_path, hourly, [24, 30], "tp_24hr")
+    ds["tp_6hr"] = ds.tp_24hr / 4
+    assembled, fields = read(ds.assign_attrs(), path)
+    assert bounds(fields) == [[18, 24], [24, 30]]
+    assert assembled.others == ["tp_24hr"]
+
+
+def test_interval_without_length_stays_one(tmp_path, hourly) -> None:
+    """As our own files begin, whose first sum nobody knows."""
+    ds, path = written(tmp_path, hourly, [1, 2], cell_methods="time: sum")
+    times = ds["time"].values
+    ds["time_bnds"] = (("time", "bnds"), np.stack([times[[0, 0]], times], axis=1))
+    ds["time"].attrs["bounds"] = "time_bnds"
+    assert bounds(read(ds, path)[1])[0] == [1, 1]
+
+
+def test_rate_of_a_file_that_does_not_say_when_is_refused(tmp_path, hourly) -> None:
+    ds, path = written(tmp_path, hourly, [1], "pr", units="mm/h")
+    with pytest.raises(UnreadableFile, match="tp is a rate"):
+        read(ds.isel(time=0).drop_vars("time"), path)
