@@ -324,6 +324,7 @@ def test_one_identifier_at_two_places_at_once_is_left_out(tmp_path: Path) -> Non
         (b"GRIB" + bytes(50), "a.csv", False), (b"CDF\1" + bytes(50), "a.csv", False),
         (b"\x89HDF\r\n" + bytes(50), "a.txt", False), (b"YTAA99 KWBC\r\r\nGRIB" + bytes(50), "a.txt", False),
     ],
+    ids=["table", "gzip", "parquet", "grib", "netcdf 3", "netcdf 4", "bulletin"],  # gzip writes the time into its bytes
 )  # fmt: skip
 def test_what_is_a_table_its_content_says(tmp_path: Path, data: bytes, name: str, yes: bool) -> None:
     (tmp_path / name).write_bytes(data)
