@@ -22,6 +22,7 @@ from tasks.region.document import Region
 from tasks.storage import create_bytes, exists, put_in_place, read_parquet, read_tagged, remove, write_bytes
 from tasks.store.history import of_pairs, remove_history, write_history
 from tasks.store.ledger import LedgerEntry, State, read_entry, read_tagged_entry, write_entry
+from tasks.store.metadata import write_attributes
 from tasks.store.paths import (
     PRODUCT,
     QUICKLOOK,
@@ -33,7 +34,7 @@ from tasks.store.paths import (
     product_uri,
     quarantine_place,
 )
-from tasks.store.product import reseal, seal
+from tasks.store.product import seal
 from tasks.store.quarantine import enter_refused
 from tasks.store.scores import remove_scores, write_scores
 from tasks.store.stac import settle_cycle
@@ -217,7 +218,7 @@ def record(store: str, region: Region, cycle: Cycle, product: str, validated: Va
             "stations": product.removesuffix(PRODUCT) + STATIONS if pairs else found[0].stations,
         }
         entry = found[0].model_copy(update=changes | beside)
-        reseal(in_store(store, product), attributes(entry, region))
+        write_attributes(in_store(store, product), attributes(entry, region))
         _write_report(store, region, entry, opened(in_store(store, product)), pairs)
         if refused:
             _forget_scores(store, region.name, cycle)

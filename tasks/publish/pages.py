@@ -15,6 +15,7 @@ from tasks.present.report import report
 from tasks.region.document import Region
 from tasks.store.calibration import open_calibration
 from tasks.store.ledger import LedgerEntry
+from tasks.store.metadata import ledger_attribute
 from tasks.store.product import open_input
 
 AT_ONCE = 64_000_000  # bytes of an input that is read whole: a province's, of any length
@@ -39,7 +40,7 @@ def attributes(entry: LedgerEntry, region: Region) -> dict[str, Any]:
         "finescale_quality": entry.quality,
         "finescale_calibrated": " ".join(entry.scorecard.calibrated),
         "scorecard": entry.scorecard.model_dump_json(),
-        "ledger": entry.model_dump_json(exclude={"scorecard", "digests", "slabs"}),
+        "ledger": ledger_attribute(entry),
         **licence,
         **_spacings(entry),
     }

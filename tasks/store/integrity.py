@@ -14,6 +14,7 @@ from tasks.handover.cycle import Cycle
 from tasks.handover.shards import field_digest
 from tasks.storage import exists, is_remote, join
 from tasks.store.ledger import LedgerEntry, State
+from tasks.store.metadata import altered_metadata
 from tasks.store.paths import in_store
 from tasks.store.read_back import altered, read_fields
 from tasks.store.withdrawal import mark
@@ -23,7 +24,7 @@ log = logging.getLogger(__name__)
 
 
 def verify_product(store: str, entry: LedgerEntry) -> list[str]:
-    """What is wrong with a product, empty if nothing is: its fields, then all that is beside them.
+    """What is wrong with a product, empty if nothing is: its fields, all that is beside them, its metadata.
 
     Entries without digests, of older versions: values must be finite and physical. A store that does not answer, or
     refuses, raises: that says nothing of the product.
@@ -48,6 +49,7 @@ def verify_product(store: str, entry: LedgerEntry) -> list[str]:
             if fault:
                 wrong.append(f"{name} at +{entry.lead_hours[i]:g} h {fault}")
     wrong += altered(uri, {path: d for path, d in entry.digests.items() if path not in entry.variables}, damage)
+    wrong += altered_metadata(uri, entry, damage)
     return wrong
 
 

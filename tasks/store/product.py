@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -19,8 +18,9 @@ from tasks.grids.gridded import ALTITUDE, LAND, Gridded, gridded
 from tasks.handover.digests import Digests, array_digest, digests_beside, path_of
 from tasks.handover.prepared import DIMENSIONS, INPUT, Filled, Series, StaticFields, create_fields, fill_fields
 from tasks.handover.shards import SHARD_SIDE, shapes
-from tasks.storage import join, read_bytes, room_for, write_bytes
+from tasks.storage import room_for
 from tasks.store import packing
+from tasks.store.metadata import write_attributes
 from tasks.variables import VARIABLES
 
 AREA = {Sampling.SAMPLES: "point", Sampling.MEANS: "mean"}  # in CF's cell_methods
@@ -178,17 +178,8 @@ def fill_input(uri: str, series: Series) -> Filled:
 
 def seal(uri: str, attributes: dict[str, Any]) -> None:
     """Give a product its global attributes, the last thing that is written to it."""
-    group = zarr.open_group(zarr_store(uri), mode="r+", use_consolidated=False)
-    group.attrs.update(attributes)
     zarr.consolidate_metadata(zarr_store(uri))
-
-
-def reseal(uri: str, attributes: dict[str, Any]) -> None:
-    """Give a published product other attributes: its root metadata is one file, which readers see old or new."""
-    root = join(uri, "zarr.json")
-    metadata = json.loads(read_bytes(root))
-    metadata["attributes"] |= attributes
-    write_bytes(root, json.dumps(metadata, indent=2, ensure_ascii=False).encode())
+    write_attributes(uri, attributes)
 
 
 def open_product(uri: str) -> Gridded:

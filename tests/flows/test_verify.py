@@ -23,6 +23,7 @@ from tasks.errors import BadInput, GateRefused
 from tasks.handover.cycle import Cycle
 from tasks.region.search import SEARCH_PATH_VARIABLE
 from tasks.store.ledger import LedgerEntry, read_entry
+from tasks.store.metadata import CHECKSUM
 from tasks.store.scores import read_scores, write_scores
 from tasks.store.withdrawal import mark, withdraw
 from tests.conftest import RegionMaker, write_region
@@ -34,6 +35,7 @@ pytestmark = pytest.mark.usefixtures("prefect_server", "workspace")
 
 PRODUCT = f"hubei/demo/2021/12/{DEMO}"
 CYCLE = Cycle.parse(DEMO, "demo")
+JUDGED = ("finescale_quality", "scorecard", "ledger", CHECKSUM)  # attributes that a verdict changes
 STRICT = {"gate": {"reading": 1e-12}, "variables": ["t2m"], "required": None}  # no product is let through
 
 
@@ -149,8 +151,8 @@ def test_a_product_is_unverified_until_observations_arrive_and_its_verdict_goes_
     xr.testing.assert_equal(before, after)
     assert after.attrs["finescale_quality"] == "verified"
     assert json.loads(after.attrs["scorecard"]) == json.loads(entry.scorecard.model_dump_json())
-    assert {k: v for k, v in after.attrs.items() if k not in ("finescale_quality", "scorecard", "ledger")} == {
-        k: v for k, v in before.attrs.items() if k not in ("finescale_quality", "scorecard", "ledger")
+    assert {k: v for k, v in after.attrs.items() if k not in JUDGED} == {
+        k: v for k, v in before.attrs.items() if k not in JUDGED
     }
     # so do latest.json, with the scores, and the rolling table
     named = latest(store)

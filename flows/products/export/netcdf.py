@@ -12,9 +12,10 @@ import xarray as xr
 from flows.products.export.wanted import Wanted
 from flows.products.valid_time import along_valid_time, time_encoding
 from tasks.grids.gridded import lead_times
+from tasks.store.metadata import CHECKSUM
 from tasks.version import VERSION
 
-LEFT_OUT = ("scorecard", "ledger")  # JSON for programs, in the product
+LEFT_OUT = ("scorecard", "ledger", CHECKSUM)  # of the product as Zarr, for programs
 
 
 def write_netcdf(wanted: Wanted, path: Path) -> None:

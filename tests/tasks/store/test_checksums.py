@@ -19,7 +19,9 @@ from tasks.store import packing, product
 from tasks.store.calibration import GROUP, create_calibration
 from tasks.store.integrity import verify_product
 from tasks.store.ledger import LedgerEntry
+from tasks.store.metadata import ledger_attribute
 from tasks.store.paths import in_store
+from tasks.store.product import seal
 from tests.published import HOURS, all_digests, cycle_of, digests_of, publish
 
 CYCLE = cycle_of(datetime(2026, 11, 21, tzinfo=UTC))
@@ -38,7 +40,9 @@ def published(folder: Path) -> tuple[LedgerEntry, Path]:
     assert isinstance(added, zarr.Array)
     added[:] = 0.25
     beside |= {f"{GROUP}/t2m": digests_of(open_zarr(uri, GROUP))["t2m"]}
-    return entry.model_copy(update={"digests": entry.digests | beside}), Path(uri)
+    entry = entry.model_copy(update={"digests": entry.digests | beside})
+    seal(uri, {"ledger": ledger_attribute(entry)})
+    return entry, Path(uri)
 
 
 def arrays(uri: Path) -> dict[str, dict]:
@@ -97,6 +101,39 @@ def test_a_chunk_of_any_array_that_is_gone_is_found(tmp_path: Path) -> None:
         assert verify_product(str(tmp_path), entry), file
         file.write_bytes(whole)
     assert verify_product(str(tmp_path), entry) == []
+
+
+def test_a_flipped_bit_of_any_metadata_is_found(tmp_path: Path) -> None:
+    entry, uri = published(tmp_path)
+    assert verify_product(str(tmp_path), entry) == []
+    rng, found = np.random.default_rng(3), 0
+    for file in uri.rglob("zarr.json"):
+        whole = file.read_bytes()
+        for at in rng.integers(len(whole), size=12):
+            flipped = whole[:at] + bytes([whole[at] ^ 1 << rng.integers(8)]) + whole[at + 1 :]
+            if not same_json(flipped, whole):
+                file.write_bytes(flipped)
+                assert verify_product(str(tmp_path), entry), (file, at)
+                found += 1
+        file.write_bytes(whole)
+    assert found > 200
+    assert verify_product(str(tmp_path), entry) == []
+
+
+def same_json(one: bytes, other: bytes) -> bool:
+    """Whether two files say the same."""
+    try:
+        return bool(json.loads(one) == json.loads(other))
+    except ValueError:
+        return False
+
+
+def test_an_entry_that_contradicts_its_product_is_found(tmp_path: Path) -> None:
+    entry = published(tmp_path)[0]
+    judged = entry.model_copy(update={"quality": "degraded", "verified_at": datetime.now(UTC)})
+    assert verify_product(str(tmp_path), judged) == [], "a verdict is in one before it is in the other"
+    other = entry.model_copy(update={"model_sha256": "0" * 64})
+    assert "its model_sha256 is" in verify_product(str(tmp_path), other)[0]
 
 
 def test_products_of_before_have_no_checksums_and_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
