@@ -282,7 +282,7 @@ def test_spike_between_columns_is_found_as_well() -> None:
 
 def test_surface_pressure_labelled_as_that_at_sea_level_is_called_so_and_read_under_its_name() -> None:
     hills = 101_000.0 - 5200.0 * (np.arange(30).reshape(5, 6) % 7 == 3) - 400.0 * (np.arange(30).reshape(5, 6) % 5)
-    with pytest.raises(CorruptField, match="looks like surface pressure .*: name it surface_pressure or sp"):
+    with pytest.raises(CorruptField, match=r"looks like surface pressure .*: name it surface_pressure or sp"):
         together([field("msl", 6, hills)], ["msl"])
     assert "sp" in together([field("sp", 6, hills)], ["sp"]).fields
 
