@@ -17,8 +17,8 @@ from tasks.store.ledger import LedgerEntry
 
 ROOT = "zarr.json"
 CHECKSUM = "finescale_metadata_sha256"
-# what another verdict changes, in product and ledger one after the other
-CHANGING = {"state", "why", "quality", "verified_at", "report", "stations"}
+# what is not in both at once: another verdict, and how long publishing took
+CHANGING = {"state", "why", "quality", "verified_at", "report", "stations", "timings"}
 WIDE = {"scorecard", "digests", "slabs"}  # of the ledger alone
 
 Document = dict[str, Any]

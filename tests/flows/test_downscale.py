@@ -18,6 +18,7 @@ from flows.products.status import region_status
 from tasks.arrays import open_zarr, zarr_store
 from tasks.errors import BadInput, StoreNotReadable
 from tasks.storage import join, read_json
+from tasks.store.integrity import verify_product
 from tasks.store.ledger import LedgerEntry
 from tasks.variables import VARIABLES
 from tests.conftest import ROOT, RegionMaker, prefect_environment
@@ -62,6 +63,7 @@ def test_product_opens_with_plain_xarray_and_is_what_the_design_says(store: Path
 
 def test_ledger_scorecard_and_latest_agree_with_the_product(store: Path) -> None:
     entry = json.loads((store / f"{CYCLE}.json").read_text())
+    assert verify_product(str(store), LedgerEntry.model_validate(entry)) == []
     ds = xr.open_zarr(store / f"{CYCLE}.zarr")
     assert (entry["state"], entry["product"], entry["quality"]) == ("published", f"{CYCLE}.zarr", "unverified")
     assert json.loads(ds.attrs["ledger"])["fingerprint"] == entry["fingerprint"]
