@@ -17,8 +17,9 @@ from tasks.grids.grid import Grid
 KM = 111.2  # a degree of latitude
 FINEST, COARSEST = 6.0, 0.25  # points in a distance; degrees
 HIGHEST = 2.5  # levels in a Gaussian's standard deviation: an error of 2 % between them
-AT_ONCE = 4_000_000  # covariances in memory
+AT_ONCE = 500_000  # covariances in memory; more do not stay in a processor's cache
 COLUMNS = 8  # fields in memory
+NEGLIGIBLE = 1e-6  # covariance over variance, below which a station says nothing
 
 
 class FieldSpread:
@@ -37,7 +38,7 @@ class FieldSpread:
         self._on_land = np.array([0.0, 1.0]) if float(land.min()) < 1.0 else np.array([1.0])
         up = _between(height, self._heights)
         shore = _between(land, self._on_land)
-        self._weights = _product(rows, cols, up, shore)
+        self._weights, self._nodes = _product(rows, cols, up, shore)
         values = np.stack([height.ravel(), level.ravel()], axis=1)
         drift = spread.drift
         self._slopes = ((np.clip(values, drift.low, drift.high) - drift.middle) / drift.unit).astype(np.float32)
@@ -47,34 +48,40 @@ class FieldSpread:
         weights = self._spread.weights(values)
         structure, stations = self._spread.structure, self._spread.places
         drift = DRIFT * structure.variance * (self._spread.drift(stations).T @ weights).astype(np.float32)  # (3, k)
-        layers = np.stack(
-            [
-                (alike((z - stations.height) / structure.height) * same_ground(x, stations.land))[:, None] * weights
-                for z in self._heights
-                for x in self._on_land
-            ],
-            axis=1,
-        )  # (stations, layers, k)
-        lattice = self._on_lattice(layers.reshape(len(stations), -1)).reshape(-1, values.shape[1])
+        lattice = self._on_lattice(weights)
         for start in range(0, values.shape[1], COLUMNS):
             here = slice(start, start + COLUMNS)
             fields = self._weights @ np.ascontiguousarray(lattice[:, here])
             fields += self._slopes @ drift[1:, here] + drift[0, here]
             yield from np.ascontiguousarray(fields.T).reshape(-1, *self._shape)
 
-    def _on_lattice(self, layers: np.ndarray) -> np.ndarray:
-        """Covariance with distance alone, times layers (stations, m) -> (lattice points, m) float32."""
+    def _on_lattice(self, weights: np.ndarray) -> np.ndarray:
+        """The estimate but for its drift at the nodes that any point lies between: (nodes, k) float32.
+
+        Layer by layer, from the stations that are near it in height.
+        """
         structure, stations = self._spread.structure, self._spread.places
-        latitude, longitude = (v.ravel() for v in np.meshgrid(self._latitude, self._longitude, indexing="ij"))
-        none = np.zeros(len(latitude))
-        points = Places(latitude, longitude, none, none, none)
-        layers = layers.astype(np.float32) * np.float32(structure.variance * structure.share)
-        out = np.empty((len(points), layers.shape[1]), np.float32)
-        at_once = max(AT_ONCE // len(stations), 1)
-        for start in range(0, len(points), at_once):
-            here = slice(start, start + at_once)
-            away = points[np.arange(len(points))[here]].away(stations).astype(np.float32)
-            out[here] = np.exp(away / np.float32(-structure.distance)) @ layers
+        lattice = len(self._latitude) * len(self._longitude)
+        point, height, shore = np.unravel_index(self._nodes, (lattice, len(self._heights), len(self._on_land)))
+        row, col = np.divmod(point, len(self._longitude))
+        none = np.zeros(len(row))
+        nodes = Places(self._latitude[row], self._longitude[col], none, none, none)
+        out = np.zeros((len(row), weights.shape[1]), np.float32)
+        for i, z in enumerate(self._heights):
+            up = structure.variance * structure.share * alike((z - stations.height) / structure.height)
+            for j, x in enumerate(self._on_land):
+                layer = up * same_ground(x, stations.land)
+                some, here = np.flatnonzero(layer > NEGLIGIBLE * structure.variance), (height == i) & (shore == j)
+                if not len(some):
+                    continue
+                at_once = max(AT_ONCE // len(some), 1)
+                chosen, mine = stations[some], (layer[some, None] * weights[some]).astype(np.float32)
+                every = np.flatnonzero(here)
+                for which in np.split(every, range(at_once, len(every), at_once)):
+                    near = nodes[which].away(chosen).astype(np.float32)
+                    near /= np.float32(-structure.distance)
+                    np.exp(near, out=near)
+                    out[which] = near @ mine
         return out
 
 
@@ -98,8 +105,11 @@ def _between(field: np.ndarray, nodes: np.ndarray) -> Pair:
     return low, at - low, len(nodes)
 
 
-def _product(rows: Pair, cols: Pair, up: Pair, shore: Pair) -> csr_array:
-    """Weights (points, nodes) of interpolation, linear along each of the four axes; nodes row by row, shore last."""
+def _product(rows: Pair, cols: Pair, up: Pair, shore: Pair) -> tuple[csr_array, np.ndarray]:
+    """Weights (points, nodes) of interpolation, linear along each of the four axes, and which nodes they are of.
+
+    Of all nodes, counted row by row, shore last, a few are used: a place has few heights.
+    """
     shape = len(rows[0]), len(cols[0])
     wide = [
         (np.broadcast_to(rows[0][:, None], shape).ravel(), np.broadcast_to(rows[1][:, None], shape).ravel(), rows[2]),
@@ -115,7 +125,14 @@ def _product(rows: Pair, cols: Pair, up: Pair, shore: Pair) -> csr_array:
         shares = np.concatenate([shares * w[:, None].astype(np.float32) for w in part], axis=1)
     starts = np.arange(0, nodes.size + 1, nodes.shape[1], dtype=np.int32 if nodes.size < 2**31 else np.int64)
     total = rows[2] * cols[2] * up[2] * shore[2]
-    return csr_array((shares.ravel(), nodes.ravel(), starts), shape=(len(nodes), total))
+    found = csr_array((shares.ravel(), nodes.ravel(), starts), shape=(len(nodes), total))
+    found.eliminate_zeros()
+    used = np.zeros(total, bool)
+    used[found.indices] = True
+    place = np.cumsum(used, dtype=np.int32) - 1
+    return csr_array((found.data, place[found.indices], found.indptr), shape=(len(nodes), used.sum())), np.flatnonzero(
+        used
+    )
 
 
 def _levels(height: np.ndarray, step: float) -> np.ndarray:

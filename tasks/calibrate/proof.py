@@ -106,7 +106,7 @@ def _groups(*keys: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     low = [int(k.min()) for k in keys]
     shape = tuple(int(k.max()) - at + 1 for k, at in zip(keys, low, strict=True))
     flat = np.ravel_multi_index(tuple(k - at for k, at in zip(keys, low, strict=True)), shape)
-    found, group = np.unique(flat, return_inverse=True)
+    group, found = pd.factorize(flat, sort=True)  # by hashing: np.unique sorts all of them
     return np.stack(np.unravel_index(found, shape), axis=1) + low, group
 
 

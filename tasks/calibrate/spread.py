@@ -11,6 +11,7 @@ from itertools import product
 
 import numpy as np
 from scipy.linalg import cho_factor, cho_solve, cholesky, solve_triangular
+from scipy.spatial.distance import cdist
 
 from models.constants import EARTH_RADIUS
 
@@ -35,15 +36,20 @@ class Places:
     def __len__(self) -> int:
         return len(self.latitude)
 
-    def __getitem__(self, which: np.ndarray) -> Places:
+    def __getitem__(self, which: np.ndarray | slice) -> Places:
         return Places(*(v[which] for v in (self.latitude, self.longitude, self.height, self.land, self.level)))
 
     def away(self, other: Places) -> np.ndarray:
         """Kilometres (n, m) to other places, along the great circle; within a thousandth up to 5,000 km."""
         unit = [np.stack([np.cos(la) * np.cos(lo), np.cos(la) * np.sin(lo), np.sin(la)], axis=1) for la, lo in (
             (np.deg2rad(p.latitude), np.deg2rad(p.longitude)) for p in (self, other))]  # fmt: skip
-        square = np.maximum(2.0 - 2.0 * (unit[0] @ unit[1].T), 0.0)  # of the chord
-        return np.asarray(1e-3 * EARTH_RADIUS * np.sqrt(square) * (1.0 + square / 24.0 + 3.0 * square**2 / 640.0))
+        chord = cdist(*unit)
+        square = chord**2
+        square *= 3.0 / 640.0 * square + 1.0 / 24.0
+        square += 1.0
+        chord *= square
+        chord *= 1e-3 * EARTH_RADIUS
+        return np.asarray(chord)
 
 
 @dataclass(frozen=True)
