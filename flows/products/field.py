@@ -27,6 +27,7 @@ from tasks.grids.grid import Grid, lattice
 from tasks.grids.regrid import covers
 from tasks.handover.cycle import ATTRIBUTION
 from tasks.handover.prepared import Prepared, keep
+from tasks.prepare.agreement import assert_agreeing
 from tasks.prepare.amounts import parse_rule
 from tasks.prepare.assemble import Assembled, assemble
 from tasks.prepare.decode import grid_of, scanned
@@ -197,6 +198,7 @@ def super_resolve_file(
         operator = operator_of(assembled.origin, assembled.grid.dlat, assembled.means, sampling_of(input_is))
         relief = static_fields(Path(terrain), assembled.grid, target, target, operator) if terrain else None
         prepared = Prepared(fields, assembled.grid, operator, relief)
+        assert_agreeing(fields, assembled, prepared.gridded.height)
         if package is not None:
             assert_knows(package, operator)
             network = package.load()

@@ -21,6 +21,7 @@ from tasks.grids.gridded import ALTITUDE, LAND, Gridded
 from tasks.handover.shards import digest
 from tasks.storage import room_for
 
+DOUBT = "input: "  # how a doubt of the input begins, among the reasons for a product's quality
 INPUT = "input"  # group of a product: the fields that it is made from
 DIMENSIONS = ("step", "latitude", "longitude")
 CHUNK = 1_000_000  # bytes before compression: a province's input is one object a variable
@@ -47,6 +48,7 @@ class PreparedInfo(BaseModel):
     origin: str
     expver: str
     file_spacing: tuple[float, float]  # degrees north-south and west-east, of the files' finest; `grid` has the input's
+    doubts: list[str] = []  # what an earlier product's input has otherwise; a product with doubts is degraded
     halo: int  # input cells around the region that the input really has; fewer than the model's are repeated edges
 
 

@@ -1,7 +1,8 @@
 """Step 2, prepare: raw files in, a staged product out that holds checked fields on the region's input grid with halo.
 
 Headers first: they tell lead times, variables and grids, and with them the product is staged. Then every message is
-decoded once, into the product's group `input`, which all later steps read. Normalisation is not here: it is part of the
+decoded once, into the product's group `input`, which all later steps read; there fields are held against each other and
+against the cycle before. Normalisation is not here: it is part of the
 model package, so that training and daily use share it.
 """
 
@@ -20,9 +21,11 @@ from tasks.errors import BadInput
 from tasks.grids.grid import Grid
 from tasks.handover.cycle import Cycle
 from tasks.handover.prepared import Prepared, PreparedInfo, StaticFields
+from tasks.prepare.agreement import assert_agreeing, doubts
 from tasks.prepare.amounts import parse_rule
 from tasks.prepare.assemble import Assembled, assemble
 from tasks.prepare.decode import scanned
+from tasks.prepare.earlier import earlier_input
 from tasks.prepare.input_grid import assert_one_spacing, input_grid, say_spacing
 from tasks.prepare.operators import operator_of
 from tasks.prepare.terrain import static_fields
@@ -76,7 +79,9 @@ def prepare_files(files: list[str], region: Region, halo: int) -> tuple[Assemble
     with opened(files, region, halo) as assembled:
         operator = operator_of(assembled.origin, assembled.grid.dlat, assembled.means, region.input_is)
         statics = terrain_of(region, assembled.grid, operator)
-        return assembled, Prepared(assembled.load(), assembled.grid, operator, statics)
+        prepared = Prepared(assembled.load(), assembled.grid, operator, statics)
+        assert_agreeing(prepared.fields, assembled, prepared.gridded.height)
+        return assembled, prepared
 
 
 def _warn(region: Region, assembled: Assembled, available: int, halo: int) -> None:
@@ -114,6 +119,9 @@ def prepare(
             names = assembled.variables
             beside = create(uri, assembled.coordinates(), region.target, names, statics, operator, block)
             filled = fill_input(uri, assembled.series())
+            kept = Prepared.load(uri, None, assembled.grid, operator).fields
+            assert_agreeing(kept, assembled, statics.coarse.get("height") if statics is not None else None)
+            doubted = doubts(kept, assembled, earlier_input(store, region.name, cycle, assembled.origin))
         except BaseException:
             remove(uri)
             raise
@@ -122,7 +130,7 @@ def prepare(
             lead_hours=assembled.lead_hours, variables=assembled.variables, deviations=filled.deviations,
             digests=beside | filled.digests, absent=assembled.absent, origin=assembled.origin,
             expver=assembled.expver, halo=available,
-            file_spacing=min((g.dlat, g.dlon) for g in assembled.file_grids),
+            file_spacing=min((g.dlat, g.dlon) for g in assembled.file_grids), doubts=doubted,
         )  # fmt: skip
     count = len(info.variables), len(info.lead_hours)
     log.info("prepare: variables: %d, lead times: %d, on %s", *count, assembled.grid)

@@ -16,7 +16,7 @@ from tasks.grids.gridded import Gridded
 from tasks.handover.calibrated import Calibrated, Calibration
 from tasks.handover.candidates import CASES, Candidate, baselines, before, headline
 from tasks.handover.cycle import Cycle
-from tasks.handover.prepared import Prepared, PreparedInfo
+from tasks.handover.prepared import DOUBT, Prepared, PreparedInfo
 from tasks.handover.scorecard import Scorecard, StationScore, Validated, Verification
 from tasks.handover.slab import SlabReport, borders, merged
 from tasks.observations.arrivals import Seen
@@ -162,7 +162,7 @@ def validate(
         except Exception as error:  # a product waits for no station; it says so, and `verify` tries again
             log.exception("validate: %s: not scored against stations", cycle)
             trouble = f"not scored against stations: {type(error).__name__}: {error}".splitlines()[0]
-    quality, why = judge(checks, found.verification, _history(seen), region.gate)
+    quality, why = judge(checks, found.verification, _history(seen), region.gate, info.doubts)
     why = [t for t in (trouble, calibrated.trouble) if t] or why
     scorecard = Scorecard(
         quality=quality, why=why, checks=checks, verification=found.verification, calibration=calibrated.proofs
@@ -183,7 +183,8 @@ def verify(cycle: str, product: str, scorecard: Scorecard, region: Region, seen:
             observations=sources, complete=seen.complete, stations=0, count=0, rejected={}, scores=[], skill=[],
             events=[], cases=[],
         )  # fmt: skip
-    quality, why = judge(scorecard.checks, verification, _history(seen), region.gate)
+    doubts = [w for w in scorecard.why if w.startswith(DOUBT)]
+    quality, why = judge(scorecard.checks, verification, _history(seen), region.gate, doubts)
     why = [w for w in scorecard.why if w.startswith("not calibrated: ") and w not in why] + why
     log.info("verify: %s: %s; pairs: %d, stations: %d", cycle, quality, verification.count, verification.stations)
     changed = scorecard.model_copy(update={"quality": quality, "why": why, "verification": verification})

@@ -16,17 +16,23 @@ JUDGED = ("t2m", "d2m", "msl", "wind_speed", "wind_vector", "tp")
 
 
 def judge(
-    checks: list[Check], verification: Verification | None, history: pd.DataFrame | None, limits: GateLimits
+    checks: list[Check],
+    verification: Verification | None,
+    history: pd.DataFrame | None,
+    limits: GateLimits,
+    doubts: list[str] | None = None,
 ) -> tuple[Quality, list[str]]:
     """(quality, why). `history`: pooled scores of earlier cycles, as scores.tabulate gives them, with their `cycle`.
 
-    Hard limits come first, then whether there is enough to go by, then the soft limits.
+    Hard limits come first, then doubts of the input, then whether there is enough to go by, then the soft limits.
     """
     refused = [f"{c.variable}: {c.name} {c.value:g}, limit {c.limit:g}" for c in checks if not c.passed]
     if verification is not None and history is not None:
         refused += _outlying(verification, history, limits)
     if refused:
         return Quality.QUARANTINED, refused
+    if doubts:
+        return Quality.DEGRADED, doubts
     if verification is None or verification.count == 0:
         none = verification is not None and verification.complete
         return Quality.UNVERIFIED, ["no observations have come" if none else "no observations yet"]
