@@ -32,6 +32,7 @@ from tasks.locations import default_store, default_workspace, raw_folder
 from tasks.observations.arrivals import arrived, look
 from tasks.observations.observe import Observed
 from tasks.prepare import prepare
+from tasks.present.quicklook import outline
 from tasks.publish import publish, quarantine
 from tasks.publish.already import same_inputs, same_recipe
 from tasks.publish.draft import draft
@@ -102,6 +103,7 @@ def resolve(
         wanted = wanted.with_input_is(input_is)
     if rain_interval is not None:
         wanted = wanted.with_rain_interval(rain_interval)
+    outline(wanted.boundary_file)  # what pictures are drawn with last must not fail a run whose work is done
     package = open_package(model or wanted.model)
     unknown = [v for v in wanted.variables if v not in package.variables]
     if unknown:

@@ -13,6 +13,7 @@ from pydantic import BaseModel
 
 from flows.server import names
 from flows.server.endings import EndedBadly, completed, failed
+from flows.server.orchestrator import assert_clock
 from tasks.locations import default_store, default_workspace
 from tasks.region import search as regions
 from tasks.region.document import Region
@@ -76,6 +77,7 @@ def maintain(
     `keep_days`: instead of the region's `keep: days`. ProductDamaged, at the end, names the products that are not what
     was published, and has the report; by then `latest.json` names good ones.
     """
+    assert_clock()  # by which it is decided what is too old
     found, uri = regions.load(region), join(store or default_store())
     days = keep_days if keep_days is not None else found.keep.days
     report = _maintain(found, uri, days, check_days, dry_run)

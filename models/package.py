@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +13,7 @@ from typing import Any
 import torch
 from safetensors.torch import load_file, save_file
 
+from models import contents
 from models.downscaler import Downscaler, fine_channels, input_channels
 from models.inr import INR, INRConfig
 from models.operator import Operator, Sampling
@@ -24,6 +27,19 @@ FILES = ("weights.safetensors", "model.json", "stats.json", "CARD.md")
 
 class PackageError(ValueError):
     """A package that must not be used: incomplete, changed, or of another format."""
+
+
+@contextmanager
+def _readable(folder: Path, name: str) -> Iterator[None]:
+    """PackageError for whatever is wrong in a file whose sum is right: it was made so."""
+    try:
+        yield
+    except Exception as error:
+        why = f"{type(error).__name__}: {error}" if isinstance(error, KeyError) else str(error) or type(error).__name__
+        line = " ".join(why.split())[:300]
+        raise PackageError(
+            f"model package {folder.name[:80]}: {name}: {line}; make the package again (docs/train.md), or use another"
+        ) from None
 
 
 def sha256(path: Path) -> str:
@@ -82,6 +98,9 @@ class ModelPackage:
         repair = "restore it from the repository or reinstall finescale"
         if not (folder / SUMS).is_file():
             raise PackageError(f"model package {folder}: {SUMS} is missing; {repair}")
+        for name in (SUMS, "model.json", "stats.json"):
+            if (folder / name).is_file() and (folder / name).stat().st_size > contents.LARGEST_TEXT:
+                raise PackageError(f"model package {folder.name}: {name} has more than 10 MB; {repair}")
         lines = [line.split() for line in (folder / SUMS).read_text(errors="replace").splitlines()]
         sums = {line[-1]: line[0] for line in lines if len(line) == 2}
         for name in FILES:
@@ -89,14 +108,14 @@ class ModelPackage:
                 raise PackageError(f"model package {folder.name}: {name} is missing; {repair}")
             if sha256(folder / name) != sums[name]:
                 raise PackageError(f"model package {folder.name}: {name} is not the file that was released; {repair}")
-        metadata = json.loads((folder / "model.json").read_text())
-        if metadata["format"] != FORMAT:
-            raise PackageError(
-                f"model package {folder.name}: format {metadata['format']}, this finescale reads {FORMAT}, whose "
-                "networks know whether input values are samples or cell means; train it again (docs/train.md) or use a "
-                "package of that format"
-            )
-        statistics = Statistics.load(folder / "stats.json")
+        with _readable(folder, "model.json"):
+            metadata = contents.metadata(folder / "model.json", FORMAT)
+        with _readable(folder, "stats.json"):
+            statistics = contents.statistics(folder / "stats.json")
+        with _readable(folder, "weights.safetensors"):
+            with torch.device("meta"):  # shapes alone
+                expected = untrained(statistics, metadata["network"]).state_dict()
+            contents.assert_weights(folder / "weights.safetensors", {n: tuple(t.shape) for n, t in expected.items()})
         return cls(folder, metadata, statistics, sha256(folder / SUMS))
 
     def load(self, device: str = "cpu") -> Downscaler:

@@ -34,9 +34,18 @@ class UnreadableFile(BadInput):
     """A file that is missing, empty, truncated or not of the kind its user thinks."""
 
 
+SHOWN = 120  # characters of what somebody handed in, in an error
+
+
+def short(value: object) -> str:
+    """What was handed in, on a line and not for ever."""
+    text = "".join(c if c.isprintable() else "?" for c in str(value)[: SHOWN + 1])
+    return text if len(text) <= SHOWN else f"{text[:SHOWN]}..."
+
+
 def in_a_line(error: Exception) -> str:
     """What an error says, without the lines that follow."""
-    return f"{type(error).__name__}: {error}".splitlines()[0]
+    return f"{type(error).__name__}: {error}".splitlines()[0][:500]
 
 
 @contextmanager

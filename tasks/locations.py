@@ -10,6 +10,11 @@ STORE_VARIABLE, DEFAULT_STORE = "FINESCALE_STORE", "products"
 WORKSPACE_VARIABLE, DEFAULT_WORKSPACE = "FINESCALE_WORKSPACE", "workspace"
 RAW_VARIABLE = "FINESCALE_RAW"
 
+# Folders that stores and workspaces have beside those of regions, and what else addresses there would be taken for;
+# other names there have dots or underscores, which a region's cannot have
+VIEWER, RAW = "viewer", "raw"
+RESERVED = frozenset({VIEWER, RAW, "page", "index", "catalog"})
+
 
 def default_store() -> str:
     """Where products go when nobody says."""
@@ -25,7 +30,7 @@ def raw_folder() -> str:
     """Where what is fetched is kept; a local folder, also where the workspace is none."""
     base = default_workspace()
     local = DEFAULT_WORKSPACE if is_remote(base) else base
-    return join(os.environ.get(RAW_VARIABLE) or join(local, "raw"))
+    return join(os.environ.get(RAW_VARIABLE) or join(local, RAW))
 
 
 def observations_folder() -> str:

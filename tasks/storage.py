@@ -23,8 +23,11 @@ import pandas as pd
 from filelock import FileLock
 
 from tasks import objects
-from tasks.errors import StoreNotReadable, StoreNotWritable, WorkspaceFull
+from tasks.buckets import BUCKETS
+from tasks.errors import BadInput, StoreNotReadable, StoreNotWritable, WorkspaceFull, short
 
+SCHEMES = (*BUCKETS, "http", "https", "file")
+LONGEST_URI = 4096  # characters, as of a path on Linux
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
@@ -33,8 +36,28 @@ def is_remote(uri: str) -> bool:
     return "://" in uri and not uri.startswith("file://")
 
 
+def has_userinfo(uri: str) -> bool:
+    """Whether a URI holds a user or password, as in ftp://user:password@host/."""
+    return "@" in uri.partition("://")[2].partition("/")[0]
+
+
+def assert_known(uri: str) -> None:
+    """BadInput for a URI of a kind that nothing here reads, or with a password in it; which is not repeated."""
+    scheme, found, rest = uri.partition("://")
+    if has_userinfo(uri):
+        raise BadInput(
+            f"{scheme}://...@{rest.partition('/')[0].rpartition('@')[2][:80]}: a URI with a user or password in it would "
+            "be stored and shown; take it out, and give keys in the environment (docs/operate.md)"
+        )
+    if found and scheme not in SCHEMES:
+        raise BadInput(f"{short(uri)}: nothing here reads {short(scheme)}://; give a folder, s3://, gs:// or az://")
+    if len(uri) > LONGEST_URI or not uri.isprintable():
+        raise BadInput(f"{short(uri)}: is no path or URI: {len(uri)} characters, or some that cannot be seen")
+
+
 def join(base: str, *parts: str) -> str:
-    """URI of something under a base; local bases become absolute."""
+    """URI of something under a base; local bases become absolute. BadInput for a base that `assert_known` refuses."""
+    assert_known(base)
     if not is_remote(base):
         return str(_local(base).joinpath(*parts))
     return "/".join([base.rstrip("/"), *parts])

@@ -32,13 +32,9 @@ def _starts(region: Region) -> dict[str, str | None]:
 
 
 def _name(region: Region) -> Row:
-    """What products are filed under: a copied folder whose name was forgotten would publish over the first one's."""
-    folder, other = region.folder, regions.folder_of(region.name)
-    if folder.name == region.name:
-        return Row("name", region.name, True)
-    if other is not None:
-        return Row("name", f"{region.name}: so is the region in {other} called; give this one its own", False)
-    return Row("name", f"{region.name}; commands find it by its folder's name, {folder.name}", True)
+    """What products are filed under; a name that another folder has too is refused before."""
+    named = f"; commands find it by its folder's name, {region.folder.name}"
+    return Row("name", region.name + ("" if region.folder.name == region.name else named), True)
 
 
 def _terrain(region: Region) -> Row:

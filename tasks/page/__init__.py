@@ -10,12 +10,13 @@ import logging
 from pathlib import Path
 
 from tasks.errors import FinescaleError
+from tasks.locations import VIEWER
 from tasks.storage import exists, join, read_tagged, write_bytes
 
 log = logging.getLogger(__name__)
 
 BUNDLE = Path(__file__).parent / "web" / "dist"
-PAGE, PARTS = "index.html", "viewer"
+PAGE, PARTS = "index.html", VIEWER
 HOW_TO_BUILD = "`make page` builds it, and needs Node.js 20 or newer (node and npm)"
 
 

@@ -69,8 +69,8 @@ def doubts(fields: xr.Dataset, assembled: Assembled, earlier: Earlier | None) ->
         return []
     i, worst = max(found, key=lambda pair: pair[1].excess)
     line = (
-        f"{DOUBT}{_label(assembled, worst, i)}: {_place(worst, assembled.grid)} against {earlier.name} at the same valid "
-        f"time (lead times: {len(found)}); one of the two is damaged: compare them, and download that one again"
+        f"{DOUBT}{_label(assembled, worst, i)}: {_place(worst, assembled.grid)} against {earlier.name} at the same "
+        f"valid time (lead times: {len(found)}); one of the two is damaged: compare them, and download that one again"
     )
     log.warning("%s", line)
     return [line]

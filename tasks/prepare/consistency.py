@@ -46,7 +46,7 @@ class Limit:
 BESIDE = {
     "t2m": Limit(2.0, 3.3, 2.53),
     "d2m": Limit(1.0, 9.5, 7.22),
-    "sp": Limit(4000.0, 2.4, 1.73),  # every 4th point of a 0.1 degree field; at its own points 0.74
+    "sp": Limit(4000.0, 2.4, 1.73),  # of every 8th point of a field; of all 0.74
     "msl": Limit(200.0, 2.5, 1.83),
 }
 ALONE = {
@@ -54,7 +54,7 @@ ALONE = {
     "d2m": Limit(1.0, 10.0, 7.53),
     "u10": Limit(2.0, 2.7, 1.76),
     "v10": Limit(2.0, 2.7, 2.05),
-    "sp": Limit(4000.0, 4.5, 3.4),
+    "sp": Limit(4000.0, 6.0, 4.56),
     "msl": Limit(400.0, 3.1, 2.36),
 }
 # What a field's standing out explains of another's, per its unit: a peak or a lake stands out in all of them

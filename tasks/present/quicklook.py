@@ -17,13 +17,14 @@ from matplotlib.collections import QuadMesh
 from matplotlib.colors import Colormap, LinearSegmentedColormap
 from matplotlib.figure import Figure
 
-from tasks.errors import InvalidRegion
+from tasks.errors import InvalidRegion, short
 from tasks.grids.gridded import LAND
 from tasks.present import display
 from tasks.present.colours import stops
 from tasks.present.display import Display
 
 MAP_WIDTH = 3.4  # inches
+LARGEST = 20_000_000  # bytes of an outline; Hubei's has 43,042
 MOST_POINTS = 1500  # a side
 
 
@@ -49,17 +50,27 @@ def colour_map(name: str) -> Colormap:
 
 
 def outline(path: Path | None) -> list[np.ndarray]:
-    """Rings (n, 2) of longitude and latitude from a GeoJSON file; InvalidRegion for one that has no polygons."""
+    """Rings (n, 2) of longitude and latitude from a GeoJSON file; InvalidRegion where it has no polygons on Earth."""
     if path is None:
         return []
+    if path.stat().st_size > LARGEST:
+        raise InvalidRegion(
+            f"{path}: has {path.stat().st_size / 1e6:,.0f} MB, and every reader of the page fetches it; simplify it "
+            f"to at most {LARGEST / 1e6:g} MB (mapshaper, ogr2ogr -simplify)"
+        )
     rings = []
     try:
         for feature in json.loads(path.read_text(encoding="utf-8"))["features"]:
             geometry = feature["geometry"]
             polygons = {"Polygon": [geometry["coordinates"]], "MultiPolygon": geometry["coordinates"]}[geometry["type"]]
             rings += [np.asarray(ring, dtype=np.float64)[:, :2] for polygon in polygons for ring in polygon]
-    except (ValueError, KeyError, TypeError, IndexError) as error:
-        raise InvalidRegion(f"{path}: not a GeoJSON FeatureCollection of polygons ({error!r})") from None
+    except (ValueError, KeyError, TypeError, IndexError, AttributeError, RecursionError, OSError) as error:
+        raise InvalidRegion(f"{path}: not a GeoJSON FeatureCollection of polygons ({short(repr(error))})") from None
+    if any(ring.ndim != 2 or ring.shape[1] != 2 for ring in rings):
+        raise InvalidRegion(f"{path}: a ring in it is no list of longitude and latitude; export it as GeoJSON again")
+    for ring in rings:
+        if not (np.isfinite(ring).all() and np.abs(ring[:, 0]).max() <= 540 and np.abs(ring[:, 1]).max() <= 90):
+            raise InvalidRegion(f"{path}: a ring in it leaves the Earth; GeoJSON has degrees (WGS84), not metres")
     if not rings:
         raise InvalidRegion(f"{path}: no polygon in it; leave `boundary` out for pictures without outline")
     return rings

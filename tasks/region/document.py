@@ -8,12 +8,22 @@ import math
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from models.operator import Sampling
-from tasks.errors import InvalidRegion
+from tasks.errors import InvalidRegion, short
 from tasks.grids.box import Box
 from tasks.grids.grid import Grid, lattice
+from tasks.locations import RESERVED
 from tasks.region.settings import (
     SHAPE_NOTHING,
     AcquireSettings,
@@ -23,8 +33,23 @@ from tasks.region.settings import (
     ObservationSettings,
     Positive,
     Schedule,
+    once,
 )
+from tasks.storage import has_userinfo
 from tasks.variables import VARIABLES
+
+POINT_MEMORY = 24  # bytes a point: terrain and land in float64 while they are read, and their copies; measured: globe
+BLOCK_MEMORY = 1700  # bytes a point of a block of seven variables: 1.7 GB of 1024 x 1024
+
+
+def _seen(text: str) -> str:
+    if not text.isprintable():
+        raise ValueError("holds characters that cannot be seen, or several lines")
+    return text
+
+
+Text = Annotated[str, Field(max_length=500), AfterValidator(_seen)]
+FileName = Annotated[str, Field(min_length=1, max_length=255), AfterValidator(_seen)]
 
 
 class LeadTimes(BaseModel):
@@ -32,9 +57,15 @@ class LeadTimes(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    start: Annotated[int, Field(ge=0)] = 0
+    start: Annotated[int, Field(ge=0, le=360)] = 0
     stop: Annotated[int, Field(ge=0, le=360)] = 144
     step: Annotated[int, Field(ge=1, le=24)] = 3
+
+    @model_validator(mode="after")
+    def _forward(self) -> LeadTimes:
+        if self.stop < self.start:
+            raise ValueError(f"start {self.start} h is after stop {self.stop} h; lead times go forward")
+        return self
 
     def hours(self) -> list[int]:
         """All of them."""
@@ -67,8 +98,10 @@ class Region(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$", description="lower case, digits and dashes")]
-    title: str
+    name: Annotated[
+        str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$", max_length=64, description="lower case, digits and dashes")
+    ]
+    title: Text
     box: Box
     spacing: Annotated[float, Field(gt=0, le=1)] = 0.05
     input_spacing: Annotated[float, Field(gt=0, le=5)] = 0.25
@@ -78,10 +111,10 @@ class Region(BaseModel):
     variables: Annotated[list[str], Field(min_length=1)]
     required: list[str] | None = None  # of `variables`: without these there is no product; default all
     lead_times: LeadTimes = LeadTimes()
-    terrain: str | None = None  # file in the region's folder
-    boundary: str | None = None
-    attribution: str = ""  # of the region's own files, joined to that of the fields
-    model: str = "inr-hres"
+    terrain: FileName | None = None  # file in the region's folder
+    boundary: FileName | None = None
+    attribution: Text = ""  # of the region's own files, joined to that of the fields
+    model: FileName = "inr-hres"
     gate: GateLimits = GateLimits()
     acquire: AcquireSettings = AcquireSettings()
     inference: InferenceSettings = InferenceSettings()
@@ -92,13 +125,20 @@ class Region(BaseModel):
 
     _folder: Path = PrivateAttr(default=Path())
 
+    @field_validator("name")
+    @classmethod
+    def _free(cls, name: str) -> str:
+        if name in RESERVED:
+            raise ValueError(f"is what stores and workspaces call something else; so are {', '.join(sorted(RESERVED))}")
+        return name
+
     @field_validator("variables", "required")
     @classmethod
     def _known(cls, names: list[str] | None) -> list[str] | None:
         for name in names or []:
             if name not in VARIABLES:
-                raise ValueError(f"{name!r} is not one of {', '.join(VARIABLES)}")
-        return names
+                raise ValueError(f"{short(name)!r} is not one of {', '.join(VARIABLES)}")
+        return once(names) if names is not None else None
 
     @model_validator(mode="after")
     def _consistent(self) -> Region:
@@ -107,8 +147,11 @@ class Region(BaseModel):
         for name in self.required:
             if name not in self.variables:
                 raise ValueError(f"required: {name!r} is not among variables")
-        if min(self._points()) < 2:
-            raise ValueError(f"box holds {self._points()} points of {self.spacing:g} degree; at least 2 x 2 are needed")
+        rows, cols = self._points()
+        if min(rows, cols) < 2:
+            raise ValueError(f"box holds {(rows, cols)} points of {self.spacing:g} degree; at least 2 x 2 are needed")
+        if rows * cols > self.inference.most_points:
+            raise ValueError(self._too_many(rows, cols))
         if self.spacing > self.input_spacing:
             raise ValueError(f"spacing {self.spacing:g} must not be above input_spacing {self.input_spacing:g}")
         return self
@@ -118,6 +161,16 @@ class Region(BaseModel):
         b, d = self.box, self.spacing
         count = lambda low, high: math.floor(high / d + 1e-6) - math.ceil(low / d - 1e-6) + 1  # noqa: E731
         return count(b.south, b.north), count(b.west, b.east)
+
+    def _too_many(self, rows: int, cols: int) -> str:
+        """What a grid beyond `inference: most_points` would take, and how to have it all the same."""
+        fields = len(self.lead_times.hours()) * len(self.variables)
+        memory = POINT_MEMORY * rows * cols + BLOCK_MEMORY * min(self.inference.block**2, rows * cols)
+        return (
+            f"spacing {self.spacing:g} makes {rows:,} x {cols:,} points, more than {self.inference.most_points:,}: "
+            f"about {memory / 2**30:,.0f} GiB of memory, and up to {4 * rows * cols * fields / 2**30:,.0f} GiB a product of "
+            f"{fields} fields; a wider spacing, or most_points: {rows * cols} under `inference:` if that is meant"
+        )
 
     @property
     def folder(self) -> Path:
@@ -187,8 +240,9 @@ def _explain(error: ValidationError, label: str) -> InvalidRegion:
     if first["type"] == "extra_forbidden":
         allowed = Region if len(first["loc"]) == 1 else PARTS[str(first["loc"][0])]
         complaint = f"unknown key; allowed are: {', '.join(allowed.model_fields)}"
-    shown = "" if isinstance(value, dict) else f" = {value!r}"
-    return InvalidRegion(f"{label}: {key}{shown}: {complaint}")
+    hidden = isinstance(value, dict) or has_userinfo(str(value))  # a password is not repeated
+    shown = "" if hidden else f" = {short(repr(value))}"
+    return InvalidRegion(f"{label}: {short(key)}{shown}: {complaint}")
 
 
 def parse(data: Any, folder: Path, label: str) -> Region:
@@ -203,5 +257,5 @@ def parse(data: Any, folder: Path, label: str) -> Region:
     for key in ("terrain", "boundary"):
         file = getattr(region, f"{key}_file")
         if file is not None and not file.is_file():
-            raise InvalidRegion(f"{label}: {key} = {getattr(region, key)!r}: no such file in {folder}")
+            raise InvalidRegion(f"{label}: {key} = {short(getattr(region, key))!r}: no such file in {folder}")
     return region

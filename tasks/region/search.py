@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-import yaml
-
-from tasks.errors import InvalidRegion, UnknownRegion
+from tasks.errors import InvalidRegion, UnknownRegion, short
 from tasks.region.document import Region, parse
+from tasks.region.text import read_yaml
 
 SHIPPED = Path(__file__).parents[2] / "deployments" / "regions"
+LONGEST = 4096  # characters of a path
 SEARCH_PATH_VARIABLE = "FINESCALE_REGIONS"  # folders with region folders in them, before the shipped ones
 
 
@@ -30,22 +30,42 @@ def folder_of(name: str) -> Path | None:
     return next((f / name for f in search_path() if (f / name / "region.yaml").is_file()), None)
 
 
+def _assert_alone(region: Region, file: Path) -> None:
+    """Two regions of one name would publish over each other: whichever ran last is `latest.json`.
+
+    A folder that is called alike elsewhere is another state of the same region, of which one is found.
+    """
+    for folder in search_path():
+        for other in sorted(folder.glob("*/region.yaml")):
+            if other.parent.name != file.resolve().parent.name and name_in(other) == region.name:
+                raise InvalidRegion(
+                    f"{file}: name = {region.name!r} is that of {other} too, and their products would replace each "
+                    "other; give one of them another name"
+                )
+
+
+def name_in(file: Path) -> str | None:
+    """The name that a region.yaml says; None if it cannot be read, which is for whoever loads it to find."""
+    try:
+        data = read_yaml(file)
+    except InvalidRegion:
+        return None
+    return data.get("name") if isinstance(data, dict) else None
+
+
 def load(name: str) -> Region:
-    """A region by name, or by the path of its folder."""
+    """A region by name, or by the path of its folder; InvalidRegion where two folders' regions have one name."""
+    if len(name) > LONGEST or "\0" in name:
+        raise UnknownRegion(f"unknown region {short(name)!r}: no folder is called that")
     candidates = [folder / name for folder in search_path()]
     if os.sep in name:
         candidates = [Path(name)]
     for folder in candidates:
         file = folder / "region.yaml"
         if file.is_file():
-            try:
-                data = yaml.safe_load(file.read_text(encoding="utf-8"))
-            except yaml.YAMLError as error:
-                line = str(error).replace("\n", " ")
-                raise InvalidRegion(f"{file}: not valid YAML: {line}") from None
-            except UnicodeDecodeError as error:
-                raise InvalidRegion(f"{file}: not UTF-8 text ({error.reason}); save it as UTF-8") from None
-            return parse(data, folder.resolve(), str(file))
+            region = parse(read_yaml(file), folder.resolve(), str(file))
+            _assert_alone(region, file)
+            return region
     if Path(name).is_dir() and os.sep in name:
         raise UnknownRegion(
             f"unknown region {name!r}: there is no region.yaml in that folder; docs/add-a-region.md has one"

@@ -4,11 +4,30 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from tasks.storage import has_userinfo
 
 # the region's keys that are in here: they shape no product, but for `calibration`, whose history is another every day
 SHAPE_NOTHING = {"acquire", "calibration", "inference", "keep", "observations", "schedule"}
-Positive = Annotated[float, Field(gt=0)]
+Positive = Annotated[float, Field(gt=0, le=1e9)]  # no infinity: durations and counts are made of them
+
+
+def once(names: list[str]) -> list[str]:
+    """The names; ValueError if one is there twice."""
+    twice = sorted({n for n in names if names.count(n) > 1})
+    if twice:
+        raise ValueError(f"{', '.join(twice)} is there twice")
+    return names
+
+
+def _without_password(address: str) -> str:
+    if has_userinfo(address):
+        raise ValueError("holds a user or password before an @, which would be stored and shown; take it out")
+    return address
+
+
+Address = Annotated[str, Field(min_length=1, max_length=1000), AfterValidator(_without_password)]  # a name, or a URL
 ObservationSource = Literal["ghcnh", "metar", "iem", "isd-lite", "synop"]
 
 
@@ -17,11 +36,18 @@ class AcquireSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    mirrors: Annotated[list[str], Field(min_length=1)] = ["ecmwf", "aws", "google", "azure"]  # or URLs; first one first
+    mirrors: Annotated[list[Address], Field(min_length=1, max_length=20), AfterValidator(once)] = [
+        "ecmwf",
+        "aws",
+        "google",
+        "azure",
+    ]  # or URLs; first one first
     resol: Literal["0p25", "0p1"] = "0p25"
     confirm: bool = True  # fetch each message from a second mirror too: GRIB carries no check of its own
     in_flight: Annotated[int, Field(ge=1, le=32)] = 8  # requests at once
-    wait_minutes: Annotated[float, Field(ge=0)] = 180  # for a cycle that was asked for, or a service that is down
+    wait_minutes: Annotated[float, Field(ge=0, le=1e6)] = (
+        180  # for a cycle that was asked for, or a service that is down
+    )
     timeout_seconds: Positive = 30  # without a byte
     pause_seconds: Positive = 15  # of a mirror that failed three times in a row; doubled each time
     poll_seconds: Positive = 60  # between looks for what is not there yet
@@ -43,7 +69,10 @@ class InferenceSettings(BaseModel):
     # square, 1.7 GB for seven variables
     block: Annotated[int, Field(ge=256, multiple_of=256)] = 1024
     slab_blocks: Annotated[int, Field(ge=1)] = 8  # of these, of the same lead times, that one process computes
-    wait_minutes: Annotated[float, Field(ge=0)] = 10  # for a worker to begin
+    # points of the product's grid: beyond is a misspelt spacing, until somebody says otherwise; the globe at 0.05 degree
+    # has 26 million
+    most_points: Annotated[int, Field(ge=4)] = 40_000_000
+    wait_minutes: Annotated[float, Field(ge=0, le=1e6)] = 10  # for a worker to begin
     silent_minutes: Positive = 10  # without news of a slab: its process counts as dead
     attempts: Annotated[int, Field(ge=1)] = 3  # of each slab
     fall_back: bool = True  # compute in the run's own process where no worker begins
@@ -54,8 +83,8 @@ class ObservationSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    sources: list[ObservationSource] = ["ghcnh", "metar"]
-    services: dict[ObservationSource, str] = {}  # other addresses than the services' own, of a mirror or a proxy
+    sources: Annotated[list[ObservationSource], AfterValidator(once)] = ["ghcnh", "metar"]
+    services: dict[ObservationSource, Address] = {}  # other addresses than the services' own, of a mirror or a proxy
     late_days: Positive = 4  # after a valid time, by which the last observation of it has come
     deadline_seconds: Positive = 300  # for one source; what has not come by then counts as missing
 
