@@ -26,6 +26,7 @@ def field(
         str | None, typer.Option(help="samples (at its points) or means (over its cells); default: as it says.")
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace the file that is there.")] = False,
+    most_gb: Annotated[float, typer.Option(min=0, help="Refuse what takes more memory than that.")] = 8.0,
     rain_interval: Annotated[
         str | None,
         typer.Option(help="What the input's rain covers, if it does not say: 1h, 6h ..., start, day or step."),
@@ -40,7 +41,7 @@ def field(
         names = [v.strip() for v in variables.split(",")] if variables else None
         report = super_resolve_file(
             input, output, scale=scale, spacing=spacing, like=like, variables=names, terrain=terrain, method=method,
-            model=model, input_is=input_is, rain_interval=rain_interval, force=force,
+            model=model, input_is=input_is, rain_interval=rain_interval, force=force, most_gb=most_gb,
         )  # fmt: skip
     typer.echo(f"{report.output}: {', '.join(report.variables)}; {report.lead_times} times; {report.target}")
     if report.intervals:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from tasks.handover.scorecard import Verification
 
 NUMBER = re.compile(r"[-+]?\d+(\.\d+)?(e[-+]?\d+)?")
+LONGEST = 1100  # characters of an error
 WIDEST = 100_000  # characters: no row is cut or folded, whatever the terminal; it can be copied and piped
 
 
@@ -39,11 +40,17 @@ def one_line_errors() -> Iterator[None]:
         with _of_prefect():
             yield
     except FinescaleError as error:
-        typer.echo(f"finescale: {error}", err=True)
+        typer.echo(f"finescale: {_line(str(error))}", err=True)
         raise typer.Exit(error.exit_code) from None
     except KeyboardInterrupt:
         typer.echo("finescale: interrupted; what was published before stays as it was", err=True)
         raise typer.Exit(130) from None
+
+
+def _line(text: str) -> str:
+    """One line, without the middle of one that somebody's input made endless: the remedy is at its end."""
+    line = "".join(c if c.isprintable() else " " for c in text)
+    return line if len(line) <= LONGEST else f"{line[: LONGEST - 400]} ... {line[-400:]}"
 
 
 @contextmanager

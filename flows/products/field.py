@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,7 +23,7 @@ from tasks.arrays import checked
 from tasks.downscale.fields import check_scale, downscale_fields, interpolate_fields
 from tasks.downscale.packages import assert_knows, interpolation, open_package
 from tasks.downscale.predict import make_plan
-from tasks.errors import BadInput, ModelMismatch, RegionOutsideInput, StoreNotWritable
+from tasks.errors import BadInput, ModelMismatch, RegionOutsideInput, StoreNotWritable, short
 from tasks.grids.grid import Grid, lattice
 from tasks.grids.regrid import covers
 from tasks.handover.cycle import ATTRIBUTION
@@ -39,6 +40,8 @@ from tasks.variables import VARIABLES, known
 from tasks.version import VERSION
 
 SUFFIXES = (".nc", ".zarr")
+MOST_SCALE = 100
+MOST_GB = 8.0  # of a product of `field`: what a machine of 16 GB can hold
 
 
 @dataclass(frozen=True)
@@ -61,8 +64,8 @@ def parse_scale(text: str) -> tuple[float, float]:
         parts = [float(p) for p in text.lower().split("x")]
     except ValueError:
         parts = []
-    if len(parts) not in (1, 2) or not all(1 <= p <= 100 for p in parts):
-        raise BadInput(f"--scale {text!r}: give a number from 1 to 100, or two like 2x3 for y and x")
+    if len(parts) not in (1, 2) or not all(1 <= p <= MOST_SCALE for p in parts):
+        raise BadInput(f"--scale {short(text)!r}: give a number from 1 to 100, or two like 2x3 for y and x")
     return parts[0], parts[-1]
 
 
@@ -88,8 +91,9 @@ def subdivided(coarse: Grid, scale: tuple[float, float]) -> Grid:
 
 def on_multiples(coarse: Grid, spacing: float) -> Grid:
     """Grid of whole multiples of the spacing inside the input's cells."""
-    if not 0 < spacing <= min(coarse.dlat, coarse.dlon) + 1e-9:
-        raise BadInput(f"--spacing {spacing:g}: give degrees above 0 and at most the input's {coarse.dlat:g}")
+    least = max(coarse.dlat, coarse.dlon) / MOST_SCALE
+    if not least - 1e-9 <= spacing <= min(coarse.dlat, coarse.dlon) + 1e-9:
+        raise BadInput(f"--spacing {spacing:g}: give degrees from {least:g} to the input's {coarse.dlat:g}")
     north, south = min(coarse.north + coarse.dlat / 2, 90.0), max(coarse.south - coarse.dlat / 2, -90.0)
     if coarse.wraps and abs(360 / spacing - round(360 / spacing)) < 1e-6:
         return lattice(north, south, -180.0, 180.0 - spacing, spacing)
@@ -122,6 +126,17 @@ def _read(path: str, variables: list[str] | None, rule: Rule | None) -> Iterator
     with TemporaryDirectory(prefix="finescale-") as folder, scanned([Path(path)], set(wanted)) as scan:
         assembled = assemble(scan, lambda grid: grid, wanted, variables or [], rule)
         yield assembled, keep(assembled.coordinates(), assembled.variables, assembled.series(), f"{folder}/input.zarr")
+
+
+def _assert_fits(target: Grid, assembled: Assembled, most_gb: float) -> None:
+    """BadInput, before anything is computed, for more than memory is meant to hold."""
+    fields = len(assembled.variables) * len(assembled.valid_times)
+    size = 4 * target.rows * target.cols * fields / 1e9
+    if size > most_gb:
+        raise BadInput(
+            f"{target.rows:,} x {target.cols:,} points, {fields} fields: {size:,.0f} GB in memory, and at most {most_gb:g} "
+            f"are taken; fewer points or --variables, a cut of the file, or --most-gb {math.ceil(size)} if that is meant"
+        )
 
 
 def _describe(ds: xr.Dataset, assembled: Assembled, made_with: str, operator: Operator) -> xr.Dataset:
@@ -179,8 +194,12 @@ def super_resolve_file(
     input_is: str | None = None,
     rain_interval: str | None = None,
     force: bool = False,
+    most_gb: float = MOST_GB,
 ) -> FieldReport:
-    """Read `source`, evaluate it on the grid asked for, write `output` (.nc or .zarr), which must not be there yet."""
+    """Read `source`, evaluate it on the grid asked for, write `output` (.nc or .zarr), which must not be there yet.
+
+    `most_gb`: of its fields, which are in memory together.
+    """
     if Path(output).suffix not in SUFFIXES:
         raise BadInput(f"{output}: unknown kind of output; end it with one of {', '.join(SUFFIXES)}")
     if not Path(output).parent.is_dir():
@@ -195,6 +214,7 @@ def super_resolve_file(
     interpolator = None if package is not None else interpolation(method)
     with _read(source, variables, rule) as (assembled, fields):
         target = target_grid(assembled.grid, scale, spacing, like)
+        _assert_fits(target, assembled, most_gb)
         operator = operator_of(assembled.origin, assembled.grid.dlat, assembled.means, sampling_of(input_is))
         relief = static_fields(Path(terrain), assembled.grid, target, target, operator) if terrain else None
         prepared = Prepared(fields, assembled.grid, operator, relief)

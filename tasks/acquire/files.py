@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
-from tasks.errors import UnreadableFile
+from tasks.errors import UnreadableFile, short
 from tasks.handover.cycle import RawFile
 
 
@@ -25,8 +25,12 @@ def _sha256(path: Path) -> tuple[str, int]:
 def assert_present(names: list[str]) -> None:
     """UnreadableFile for the first that is not there."""
     for name in names:
-        if not Path(name).expanduser().exists():
-            raise UnreadableFile(f"{name}: no such file")
+        try:
+            there = Path(name).expanduser().exists()
+        except (OSError, ValueError, RuntimeError):  # a name that is too long, a NUL, a home that nobody has
+            there = False
+        if not there:
+            raise UnreadableFile(f"{short(name)}: no such file")
 
 
 def local_files(names: list[str]) -> list[RawFile]:

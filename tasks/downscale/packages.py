@@ -9,9 +9,10 @@ from models.downscaler import Downscaler
 from models.interpolation import Bicubic, Bilinear, ConservativeBicubic
 from models.operator import Operator
 from models.package import SUMS, ModelPackage, PackageError
-from tasks.errors import BadInput, ModelMismatch
+from tasks.errors import BadInput, ModelMismatch, short
 
 SHIPPED = Path(__file__).parents[2] / "models" / "pretrained"
+LONGEST, LONGEST_PART = 4096, 255  # characters of a path, bytes of a name in it
 SEARCH_PATH_VARIABLE = "FINESCALE_MODELS"  # folders with packages in them, before the shipped ones
 
 Method = Downscaler | Bilinear | Bicubic | ConservativeBicubic
@@ -36,6 +37,8 @@ def names() -> list[str]:
 
 def open_package(name: str) -> ModelPackage:
     """A package by name, or by the path of its folder; ModelMismatch if it must not be used."""
+    if len(name) > LONGEST or any(len(p.encode()) > LONGEST_PART for p in name.split(os.sep)) or "\0" in name:
+        raise ModelMismatch(f"unknown model {short(name)!r}: no package is called that")
     candidates = [Path(name)] if os.sep in name else [folder / name for folder in search_path()]
     for folder in candidates:
         if folder.is_dir():
@@ -43,7 +46,7 @@ def open_package(name: str) -> ModelPackage:
                 return ModelPackage.open(folder.resolve())
             except PackageError as error:
                 raise ModelMismatch(str(error)) from None
-    raise ModelMismatch(f"unknown model {name!r}; known are: {', '.join(names()) or 'none'}")
+    raise ModelMismatch(f"unknown model {short(name)!r}; known are: {', '.join(names()) or 'none'}")
 
 
 def assert_knows(package: ModelPackage, operator: Operator) -> None:

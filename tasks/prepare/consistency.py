@@ -41,12 +41,12 @@ class Limit:
 
 
 # Points that stand alone (`measures.alone`), less what fields beside say of the same place (COMPANIONS); where these
-# are not there, ALONE. Limits are 1.3 times what was seen, and more. That of msl is not in the way of typhoons, whose eye
-# is in sp too; alone it leaves them 12 hPa between the eye and all points around it.
+# are not there, ALONE. Limits are 1.3 times what was seen, and more. That of msl is not in the way of typhoons, whose
+# eye is in sp too; alone it leaves them 12 hPa between the eye and all points around it.
 BESIDE = {
     "t2m": Limit(2.0, 3.3, 2.53),
     "d2m": Limit(1.0, 9.5, 7.22),
-    "sp": Limit(4000.0, 2.4, 1.73),  # of every 8th point of a field; of all 0.74
+    "sp": Limit(4000.0, 2.4, 1.73),  # every 4th point of a field; of all 0.74
     "msl": Limit(200.0, 2.5, 1.83),
 }
 ALONE = {

@@ -103,8 +103,8 @@ class Region(BaseModel):
     ]
     title: Text
     box: Box
-    spacing: Annotated[float, Field(gt=0, le=1)] = 0.05
-    input_spacing: Annotated[float, Field(gt=0, le=5)] = 0.25
+    spacing: Annotated[float, Field(ge=1e-4, le=1)] = 0.05  # 1e-4: ten metres
+    input_spacing: Annotated[float, Field(ge=1e-4, le=5)] = 0.25
     input_is: Sampling | None = None  # what the input's values are; default: as its source or file says
     # what amounts cover where files do not say: 1h, 6h ..., or since when they are counted: start, day, step
     rain_interval: Annotated[str, Field(pattern=r"^(\d+(\.\d+)?h|start|day|step)$")] | None = None
@@ -168,8 +168,8 @@ class Region(BaseModel):
         memory = POINT_MEMORY * rows * cols + BLOCK_MEMORY * min(self.inference.block**2, rows * cols)
         return (
             f"spacing {self.spacing:g} makes {rows:,} x {cols:,} points, more than {self.inference.most_points:,}: "
-            f"about {memory / 2**30:,.0f} GiB of memory, and up to {4 * rows * cols * fields / 2**30:,.0f} GiB a product of "
-            f"{fields} fields; a wider spacing, or most_points: {rows * cols} under `inference:` if that is meant"
+            f"about {memory / 2**30:,.0f} GiB of memory, and up to {4 * rows * cols * fields / 2**30:,.0f} GiB a product "
+            f"of {fields} fields; a wider spacing, or most_points: {rows * cols} under `inference:` if that is meant"
         )
 
     @property

@@ -10,7 +10,7 @@ from tasks.region.document import Region, parse
 from tasks.region.text import read_yaml
 
 SHIPPED = Path(__file__).parents[2] / "deployments" / "regions"
-LONGEST = 4096  # characters of a path
+LONGEST, LONGEST_PART = 4096, 255  # characters of a path, bytes of a name in it
 SEARCH_PATH_VARIABLE = "FINESCALE_REGIONS"  # folders with region folders in them, before the shipped ones
 
 
@@ -55,7 +55,7 @@ def name_in(file: Path) -> str | None:
 
 def load(name: str) -> Region:
     """A region by name, or by the path of its folder; InvalidRegion where two folders' regions have one name."""
-    if len(name) > LONGEST or "\0" in name:
+    if len(name) > LONGEST or any(len(p.encode()) > LONGEST_PART for p in name.split(os.sep)) or "\0" in name:
         raise UnknownRegion(f"unknown region {short(name)!r}: no folder is called that")
     candidates = [folder / name for folder in search_path()]
     if os.sep in name:

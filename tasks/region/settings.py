@@ -69,8 +69,8 @@ class InferenceSettings(BaseModel):
     # square, 1.7 GB for seven variables
     block: Annotated[int, Field(ge=256, multiple_of=256)] = 1024
     slab_blocks: Annotated[int, Field(ge=1)] = 8  # of these, of the same lead times, that one process computes
-    # points of the product's grid: beyond is a misspelt spacing, until somebody says otherwise; the globe at 0.05 degree
-    # has 26 million
+    # points of the product's grid: more are a misspelt spacing, unless somebody says so; the globe at 0.05 degree has
+    # 26 million
     most_points: Annotated[int, Field(ge=4)] = 40_000_000
     wait_minutes: Annotated[float, Field(ge=0, le=1e6)] = 10  # for a worker to begin
     silent_minutes: Positive = 10  # without news of a slab: its process counts as dead

@@ -165,7 +165,7 @@ def test_a_bucket_that_is_not_there_yet_is_an_empty_store(s3_store: str) -> None
 
 
 def test_an_unknown_kind_of_store_is_refused() -> None:
-    with pytest.raises(StoreNotWritable, match="no store is known of ftp://; give a folder, s3://"):
+    with pytest.raises(BadInput, match="nothing here reads ftp://; give a folder, s3://"):
         assert_writable("ftp://example.org/store")
 
 

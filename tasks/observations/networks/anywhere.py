@@ -1,4 +1,4 @@
-"""Files of observations wherever they are, to read: in buckets as stores are, and whatever else fsspec opens."""
+"""Files of observations wherever they are, to read: in buckets as stores are, in folders, on HTTP servers."""
 
 from __future__ import annotations
 
@@ -66,6 +66,7 @@ def beginning(uri: str, count: int) -> bytes:
 
 
 def _elsewhere(uri: str) -> tuple[Any, str]:
+    storage.assert_known(uri, also=("memory",))  # which is nowhere but in this process
     try:
         fs, path = fsspec.core.url_to_fs(uri)
     except (ValueError, ImportError) as error:

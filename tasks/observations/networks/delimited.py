@@ -21,6 +21,7 @@ from tasks.errors import BadInput, UnreadableFile
 
 MOST = 256 * 2**20  # bytes of text, two million reports: half a minute and 5 GB of memory
 LONGEST = 2**20  # bytes of a line; a thousand columns have a tenth of that
+MOST_COLUMNS = 2000  # archives of stations have some hundred; what is done for every column would take minutes
 BEGINNING = 2**16  # bytes that are looked at for header and separator
 ENOUGH = 100  # lines of a table with none of the columns that are read, to say so
 SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
@@ -84,7 +85,7 @@ def read_delimited(data: bytes, known: Collection[str], texts: Collection[str] |
     separator, recognized = _separator(lines[header], known)
     _refuse_more_than_header(lines[header:] if len(data) <= BEGINNING else lines[header:-1], separator, header + 1)
     _refuse_cut(data, encoding, separator, lines[header])
-    names = _unique(next(csv.reader([lines[header]], delimiter=separator)))
+    names = _unique(_words(lines[header], separator))
     if texts is not None:
         wanted = {t.casefold() for t in texts}
     kinds = {n: str for n in names if texts is None or n.casefold() in wanted}
@@ -108,6 +109,19 @@ def _refuse_cut(data: bytes, encoding: str, separator: str, header: str) -> None
     last = data[-BEGINNING:].decode(encoding, errors="replace").splitlines()[-1]
     if not data.endswith((b"\n", b"\r")) and last.count(separator) < header.count(separator):
         raise UnreadableFile(f"ends within a line ({last[-40:]!r}); is the file cut? Copy it again")
+
+
+def _words(header: str, separator: str) -> list[str]:
+    """The names in a header; UnreadableFile for more than any table has, and for one that does not end."""
+    try:
+        words = next(csv.reader([header], delimiter=separator), [])
+    except csv.Error as error:
+        raise UnreadableFile(f"is no table: its first line is none of names ({error})") from None
+    if len(words) > MOST_COLUMNS:
+        raise UnreadableFile(
+            f"has {len(words):,} columns, of which {MOST_COLUMNS:,} are read; is a line break missing?"
+        )
+    return words
 
 
 def _unique(names: list[str]) -> list[str]:
@@ -161,7 +175,7 @@ def _separator(header: str, known: Collection[str]) -> tuple[str, int]:
     names = {n.casefold() for n in known}
 
     def score(separator: str) -> tuple[int, int]:
-        words = [w.strip().casefold() for w in next(csv.reader([header], delimiter=separator))]
+        words = [w.strip().casefold() for w in _words(header, separator)]
         return len(names & set(words)), len(words)
 
     best = max(SEPARATORS, key=score)

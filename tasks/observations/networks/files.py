@@ -8,7 +8,7 @@ import re
 
 import pandas as pd
 
-from tasks.errors import BadInput, UnreadableFile
+from tasks.errors import BadInput, FinescaleError, UnreadableFile, in_a_line, short
 from tasks.observations.networks import anywhere, delimited
 from tasks.observations.networks.delimited import bounded, read_delimited, refuse_other_kinds, unpacked
 from tasks.observations.networks.ghcnh import is_ghcnh, of_columns, read_ghcnh
@@ -42,6 +42,10 @@ def read_observations(uri: str) -> pd.DataFrame:
         raise UnreadableFile(f"{uri}: is not there; give a file or folder of observations, or its URI") from None
     except OSError as error:
         raise UnreadableFile(f"{uri}: cannot be read ({error}); are the path and the credentials right?") from None
+    except FinescaleError:
+        raise
+    except Exception as error:  # libraries raise anything of a file with a wrong byte in it
+        raise UnreadableFile(f"{short(uri)}: does not decode ({in_a_line(error)}); fetch it again") from error
     if found.empty:
         raise BadInput(f"{uri}: holds no observation of {', '.join(OBSERVED)}")
     return found

@@ -6,13 +6,16 @@ says about quality is kept as the reason for which a value is not used.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable
 
 import numpy as np
 import pandas as pd
 
-from tasks.errors import BadInput
+from tasks.errors import BadInput, short
 from tasks.observations.networks.missing import known_elevation
+
+log = logging.getLogger(__name__)
 
 # variable -> units. Wind as stations report it: direction is where it comes from, degrees from north, 360 is north.
 OBSERVED = {
@@ -64,6 +67,7 @@ def table(rows: pd.DataFrame | Iterable[pd.DataFrame]) -> pd.DataFrame:
     joined["period"] = joined["period"].where(joined["variable"] == "tp", 0.0)
     if (joined["value"].notna() & (joined["variable"] == "tp") & ~(joined["period"] > 0)).any():
         raise BadInput("observations of tp without `period`, the hours that each was summed over; add that column")
+    joined = _on_earth(joined)
     joined["longitude"] = (joined["longitude"].astype("float64") + 180.0) % 360.0 - 180.0
     joined["elevation"] = known_elevation(joined["elevation"], joined["station"])
     joined = joined[list(COLUMNS)].astype(COLUMNS)
@@ -71,6 +75,17 @@ def table(rows: pd.DataFrame | Iterable[pd.DataFrame]) -> pd.DataFrame:
     joined["_usable"] = joined["quality"] == ""
     ordered = joined.sort_values([*KEY, "_usable"], kind="stable")
     return ordered.drop_duplicates(KEY, keep="last").drop(columns="_usable").reset_index(drop=True)
+
+
+def _on_earth(rows: pd.DataFrame) -> pd.DataFrame:
+    """Rows whose place is one; others are left out and logged: distances to them would be nonsense, or NaN."""
+    latitude, longitude = rows["latitude"].astype("float64"), rows["longitude"].astype("float64")
+    wrong = ~(latitude.between(-90, 90) & longitude.between(-360, 540))
+    if not wrong.any():
+        return rows
+    names = ", ".join(short(n) for n in rows.loc[wrong, "station"].unique()[:3])
+    log.warning("observations: values left out, of stations whose place is none: %d (%s)", int(wrong.sum()), names)
+    return rows[~wrong]
 
 
 def usable(observations: pd.DataFrame) -> pd.DataFrame:
