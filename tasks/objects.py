@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import mimetypes
 import re
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from datetime import datetime
@@ -26,6 +26,7 @@ from obstore.store import HTTPStore
 
 from tasks.buckets import opened
 
+PIECE = 256 * 1024  # bytes of a file that is handed on as it comes
 AT_ONCE = 16  # requests; a store on a WAN answers each in 20 to 100 ms
 GONE = ("NoSuchBucket", "ContainerNotFound", "The specified bucket does not exist")
 
@@ -57,6 +58,23 @@ def read(uri: str, start: int = 0, stop: int | None = None) -> bytes:
         if stop is not None:
             return bytes(obstore.get_range(store, key, start=start, end=stop))
         return bytes(obstore.get(store, key).bytes())
+
+
+async def stream(uri: str, start: int, stop: int, tag: str) -> AsyncIterator[bytes]:
+    """Bytes of a file from start up to stop as they come, some at a time in memory; OSError if it is another by now.
+
+    `tag`: of the file that is meant. What goes wrong before the first bytes is raised here, not by who iterates.
+    """
+    store, key = opened(uri)
+    with answers():
+        found = await obstore.get_async(store, key, options={"range": (start, stop), "if_match": tag or None})
+    return _pieces(found)
+
+
+async def _pieces(found: Any) -> AsyncIterator[bytes]:
+    with answers():
+        async for piece in found.stream(min_chunk_size=PIECE):
+            yield bytes(piece)
 
 
 def read_tagged(uri: str) -> tuple[bytes, str]:

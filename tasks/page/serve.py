@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import ipaddress
 import socket
+from collections.abc import Collection, Sequence
 
 import uvicorn
 
 from tasks.errors import BadInput
 from tasks.locations import default_store
 from tasks.page import built
+from tasks.page.connection import AT_ONCE, PatientProtocol
+from tasks.page.guard import HEADERS, LOOPBACK
 from tasks.page.server import application
 from tasks.storage import assert_readable, exists, is_remote, join
 
@@ -45,7 +49,20 @@ def checked_store(store: str | None) -> str:
     return uri
 
 
-def serve(store: str, listening: socket.socket) -> None:
-    """Serve a store until interrupted."""
-    config = uvicorn.Config(application(store, built()), log_level="warning", access_log=False, lifespan="off")
-    uvicorn.Server(config).run(sockets=[listening])
+def hosts_of(listening: socket.socket, others: Sequence[str] = ()) -> list[str]:
+    """Names that requests may be for: of a socket on loopback those of loopback and `others`, else `others` or any."""
+    local = ipaddress.ip_address(listening.getsockname()[0].partition("%")[0]).is_loopback
+    return [*LOOPBACK, listening.getsockname()[0], *others] if local else list(others)
+
+
+def serve(store: str, listening: socket.socket, others: Sequence[str] = ()) -> None:
+    """Serve a store until interrupted; `others`: names beside those of loopback, as `hosts_of` has them."""
+    uvicorn.Server(settings(store, hosts_of(listening, others))).run(sockets=[listening])
+
+
+def settings(store: str, hosts: Collection[str]) -> uvicorn.Config:
+    """Of the server: what it answers, and how long it waits for whom."""
+    return uvicorn.Config(
+        application(store, built(), hosts), log_level="warning", access_log=False, lifespan="off", http=PatientProtocol,
+        h11_max_incomplete_event_size=HEADERS, limit_concurrency=AT_ONCE, server_header=False,
+    )  # fmt: skip

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import mimetypes
 import re
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +14,12 @@ from starlette.concurrency import run_in_threadpool
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
-from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, Response
+from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from tasks import objects
 from tasks.page import PAGE, PARTS
+from tasks.page.guard import LOOPBACK, Hardened
 from tasks.storage import is_remote, join, matching
 
 TYPES = {
@@ -104,10 +106,11 @@ class StoreFiles:
         if wanted is not None:
             headers["content-range"] = f"bytes {start}-{stop - 1}/{size}"
         headers["content-length"] = str(stop - start)
-        status, body = (206 if wanted else 200), b""
-        if request.method != "HEAD" and size:
-            body = await run_in_threadpool(objects.read, uri, start, stop)
-        return Response(body, status, headers, media_type(path))
+        status = 206 if wanted else 200
+        if request.method == "HEAD" or not size:
+            return Response(b"", status, headers, media_type(path))
+        pieces = await objects.stream(uri, start, stop, found.tag)
+        return StreamingResponse(pieces, status, headers, media_type(path))
 
 
 def _file(request: Request, file: Path, cache: str) -> Response:
@@ -138,11 +141,17 @@ def catalogue(store: str, path: str) -> dict[str, Any] | None:
     return {"type": "Catalog", "id": title, "stac_version": "1.1.0", "description": title, "links": links}
 
 
-def application(store: str, bundle: Path) -> Starlette:
-    """The server: GET and HEAD of what is published in a store, from anywhere."""
+def application(store: str, bundle: Path, hosts: Collection[str] = LOOPBACK) -> Starlette:
+    """The server: GET and HEAD of what is published in a store, from pages anywhere, under the names of `hosts`.
+
+    No hosts: under any name.
+    """
     files = StoreFiles(store, bundle)
     anywhere = Middleware(
         CORSMiddleware, allow_origins=["*"], allow_methods=["GET", "HEAD"], allow_headers=["Range"],
         expose_headers=["Content-Length", "Content-Range", "ETag"],
     )  # fmt: skip
-    return Starlette(routes=[Route("/{path:path}", files.answer, methods=["GET"])], middleware=[anywhere])
+    return Starlette(
+        routes=[Route("/{path:path}", files.answer, methods=["GET"])],
+        middleware=[Middleware(Hardened, hosts=hosts), anywhere],
+    )
