@@ -69,8 +69,6 @@ VARIABLES: dict[str, Variable] = {
 def known(names: list[str]) -> list[Variable]:
     """The variables of these names; UnknownVariable if one is not in the table."""
     for name in names:
-        if names.count(name) > 1:
-            raise UnknownVariable(f"variable {short(name)!r} is there twice; give it once")
         if name not in VARIABLES:
             raise UnknownVariable(f"unknown variable {short(name)!r}; known are: {', '.join(VARIABLES)}")
     return [VARIABLES[n] for n in names]

@@ -93,7 +93,7 @@ def on_multiples(coarse: Grid, spacing: float) -> Grid:
     """Grid of whole multiples of the spacing inside the input's cells."""
     least = max(coarse.dlat, coarse.dlon) / MOST_SCALE
     if not least - 1e-9 <= spacing <= min(coarse.dlat, coarse.dlon) + 1e-9:
-        raise BadInput(f"--spacing {spacing:g}: give degrees from {least:g} to the input's {coarse.dlat:g}")
+        raise BadInput(f"--spacing {spacing:g}: give degrees from {least:g} to at most the input's {coarse.dlat:g}")
     north, south = min(coarse.north + coarse.dlat / 2, 90.0), max(coarse.south - coarse.dlat / 2, -90.0)
     if coarse.wraps and abs(360 / spacing - round(360 / spacing)) < 1e-6:
         return lattice(north, south, -180.0, 180.0 - spacing, spacing)
@@ -121,6 +121,8 @@ def target_grid(coarse: Grid, scale: str | None, spacing: float | None, like: st
 def _read(path: str, variables: list[str] | None, rule: Rule | None) -> Iterator[tuple[Assembled, xr.Dataset]]:
     """What a file holds, and its fields, which lie in a scratch store in $TMPDIR meanwhile."""
     wanted = variables or list(VARIABLES)
+    if twice := next((n for n in wanted if wanted.count(n) > 1), None):
+        raise BadInput(f"--variables: {short(twice)} is there twice; give it once")
     known(wanted)
     local_files([path])
     with TemporaryDirectory(prefix="finescale-") as folder, scanned([Path(path)], set(wanted)) as scan:
@@ -134,8 +136,9 @@ def _assert_fits(target: Grid, assembled: Assembled, most_gb: float) -> None:
     size = 4 * target.rows * target.cols * fields / 1e9
     if size > most_gb:
         raise BadInput(
-            f"{target.rows:,} x {target.cols:,} points, {fields} fields: {size:,.0f} GB in memory, and at most {most_gb:g} "
-            f"are taken; fewer points or --variables, a cut of the file, or --most-gb {math.ceil(size)} if that is meant"
+            f"{target.rows:,} x {target.cols:,} points, {fields} fields: {size:,.0f} GB in memory, and at most "
+            f"{most_gb:g} are taken; fewer points or --variables, a cut of the file, or --most-gb {math.ceil(size)} if "
+            "that is meant"
         )
 
 

@@ -1,4 +1,4 @@
-"""What every answer of the server says to browsers, and to whom there is none: headers, and hosts that are asked for."""
+"""What every answer of the server says to browsers; and who gets none: by the host asked for, or a request's size."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+HEADERS = 16 * 1024  # bytes of a request's line and headers; browsers send one or two thousand
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 # The page: as its own <meta> says, and in no frame, which a <meta> cannot say. `eval` binds the codecs' WebAssembly.
 OF_PAGE = (
-    "default-src 'self'; script-src 'self' 'unsafe-eval'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; "
-    "connect-src 'self' data:; worker-src 'self' blob:; base-uri 'none'; object-src 'none'; form-action 'none'; "
-    "frame-ancestors 'none'"
+    "default-src 'self'; script-src 'self' 'unsafe-eval'; style-src 'self' 'unsafe-inline'; "
+    "img-src 'self' data: blob:; connect-src 'self' data:; worker-src 'self' blob:; base-uri 'none'; "
+    "object-src 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 # Reports, which hold their pictures and no script; whatever else somebody may open: nothing is run
 OF_REPORTS = (
@@ -63,10 +64,12 @@ class Hardened:
 
         app = self._app
         host = host_of(Headers(scope=scope).get("host", ""))
-        if self._hosts and host not in self._hosts:
-            app = PlainTextResponse(
-                f"this server is not {host[:80] or 'without a name'}; --allow-host adds a name\n", 421
-            )
+        asked = len(scope["raw_path"]) + len(scope["query_string"])
+        if asked + sum(len(name) + len(value) for name, value in scope["headers"]) > HEADERS:
+            app = PlainTextResponse(f"requests have at most {HEADERS:,} bytes of headers\n", 431)
+        elif self._hosts and host not in self._hosts:
+            name = host[:80] or "without a name"
+            app = PlainTextResponse(f"this server is not {name}; --allow-host adds a name\n", 421)
         await app(scope, receive, harden)
 
 

@@ -168,8 +168,9 @@ class Region(BaseModel):
         memory = POINT_MEMORY * rows * cols + BLOCK_MEMORY * min(self.inference.block**2, rows * cols)
         return (
             f"spacing {self.spacing:g} makes {rows:,} x {cols:,} points, more than {self.inference.most_points:,}: "
-            f"about {memory / 2**30:,.0f} GiB of memory, and up to {4 * rows * cols * fields / 2**30:,.0f} GiB a product "
-            f"of {fields} fields; a wider spacing, or most_points: {rows * cols} under `inference:` if that is meant"
+            f"about {memory / 2**30:,.0f} GiB of memory, and up to {4 * rows * cols * fields / 2**30:,.0f} GiB a "
+            f"product of {fields} fields; a wider spacing, or most_points: {rows * cols} under `inference:` if that is "
+            "meant"
         )
 
     @property

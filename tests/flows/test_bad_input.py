@@ -261,7 +261,11 @@ OPTIONS: dict[str, list[str]] = {  # the command line after `finescale` -> what 
     "run hubei --source demo --model {changed} --store {store}": ["weights.safetensors is not the file", "released"],
     "run hubei --source demo --model {unsealed} --store {store}": ["is missing", "restore it"],
     "run {speck} --source demo --store {store}": ["(0, 21) points of 0.05 degree", "at least 2 x 2"],
-    "run hubei --source demo --spacing 0 --store {store}": ["--spacing", "spacing = 0.0", "greater than 0"],
+    "run hubei --source demo --spacing 0 --store {store}": [
+        "--spacing",
+        "spacing = 0.0",
+        "greater than or equal to 0.0001",
+    ],
     "run hubei --source demo --spacing 5 --store {store}": ["--spacing", "spacing = 5.0", "less than or equal to 1"],
     "run hubei --source demo --spacing nan --store {store}": ["--spacing", "spacing = nan"],
     "run hubei --source demo --cycle yesterday --store {store}": ["--cycle 'yesterday'", "2026-11-22T00"],

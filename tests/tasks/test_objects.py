@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from tasks import objects
 from tasks.arrays import open_zarr, write_zarr, zarr_store
-from tasks.errors import StoreNotReadable, StoreNotWritable
+from tasks.errors import BadInput, StoreNotReadable, StoreNotWritable
 from tasks.storage import (
     assert_readable,
     assert_writable,

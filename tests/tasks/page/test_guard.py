@@ -6,7 +6,7 @@ import resource
 import socket
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import httpx
@@ -81,6 +81,15 @@ def connected(client: httpx.Client) -> socket.socket:
     return socket.create_connection(address, timeout=30)
 
 
+def taken_by(client: socket.socket) -> bytes:
+    """What still comes before the connection ends: what lies in the kernel's buffers."""
+    taken = b""
+    with suppress(ConnectionResetError):
+        while piece := client.recv(1 << 20):
+            taken += piece
+    return taken
+
+
 def test_who_does_not_finish_asking_is_cut_off(store: str, page: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(PatientProtocol, "asking", 0.5)
     with serving(store) as client:
@@ -106,24 +115,19 @@ def test_who_does_not_take_what_it_asked_for_is_cut_off(
         with connected(client) as slow:
             slow.sendall(f"GET /{CHUNK} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
             threading.Event().wait(2)  # as long as it does nothing
-            taken = b""
-            with pytest.raises(ConnectionResetError):
-                while piece := slow.recv(1 << 20):
-                    taken += piece
-                raise ConnectionResetError  # closed after what lay in the kernel's buffers
-            assert len(taken) < len(whole)
+            assert len(taken_by(slow)) < len(whole)
         assert client.get(f"/{CHUNK}").content == whole
 
 
 def test_headers_beyond_any_browsers_are_refused(store: str, page: Path) -> None:
     with serving(store) as client:
         assert client.get("/", headers={"X-Long": "a" * 10_000}).status_code == 200
-        for request in ({"headers": {"X-Long": "a" * 100_000}}, {"params": {"a": "b" * 100_000}}):
+        for request in ({"headers": {"X-Long": "a" * 100_000}}, {"params": {"a": "b" * 60_000}}):
             try:
                 status = client.get("/", **request).status_code  # type: ignore[arg-type]
             except httpx.HTTPError:
                 status = 400  # cut off before all of it was sent
-            assert status == 400
+            assert status in (400, 431)
 
 
 def test_a_large_file_passes_through_and_is_not_kept(store: str, page: Path) -> None:
