@@ -120,7 +120,8 @@ def run(way: str, numbers: range) -> Iterator[Result]:
         for packing in PACKINGS:
             good = messages(packing)
             whole, part = grid_of_file(good), reading.grid(good)
-            rows, cols, _ = whole.around(part, 0)
+            top, left = round((whole.north - part.north) / part.dlat), round((part.west - whole.west) / part.dlon)
+            used = slice(top, top + part.rows), slice(left, left + part.cols)
             for i, (name, limit) in enumerate(GROSS.items()):
                 right = values_of(good[name])
                 assert right is not None
@@ -130,7 +131,7 @@ def run(way: str, numbers: range) -> Iterator[Result]:
                     if found is None:
                         yield Result(way, packing, name, number, "not decoded", np.inf, "")
                         continue
-                    off = float(np.abs(found - right)[rows][:, cols].max())
+                    off = float(np.abs(found - right)[used].max())
                     outcome, line = "small" if off else "as before", ""
                     if off > limit:
                         outcome = "missed"

@@ -99,10 +99,10 @@ def _label(assembled: Assembled, finding: Finding, index: int) -> str:
 
 def _place(finding: Finding, grid: Grid, fields: dict[str, np.ndarray] | None = None) -> str:
     row, col = finding.row, finding.col
-    where = f"{grid.latitude[row]:g}N {grid.longitude[col]:g}E"
+    place = f"{grid.latitude[row]:g}N {grid.longitude[col]:g}E"
     values = ""
     if fields is not None:
         values = ", ".join(f"{n} {fields[n][row, col]:.6g} {VARIABLES[n].units}" for n in finding.variables)
         values = f" ({values})"
     of = f" of {', '.join(finding.variables)}" if fields is None else ""
-    return f"{finding.what}{of}, {finding.excess:.3g} times what weather does, at {where}{values}"
+    return f"{finding.what}{of}, {finding.excess:.3g} times what weather does, at {place}{values}"

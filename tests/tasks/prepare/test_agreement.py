@@ -157,6 +157,7 @@ def test_the_error_names_message_cycle_place_and_remedy() -> None:
         assert part in str(refused.value)
 
 
+@pytest.mark.fault("a GRIB message handed in differs grossly from the cycle before", "published as degraded, with why")
 def test_what_the_cycle_before_has_otherwise_is_doubted_and_not_refused() -> None:
     found, fields = assembled()
     before = Earlier("ifs/2026-11-21T12", assembled()[1], found.grid)
@@ -168,6 +169,9 @@ def test_what_the_cycle_before_has_otherwise_is_doubted_and_not_refused() -> Non
     assert doubts(fields, found, None) == []
 
 
+@pytest.mark.fault(
+    "a wrong byte among a GRIB message's values", "refused in a line where it is gross: what, where, remedy"
+)
 def test_wrong_bytes_of_the_demo_are_refused_and_the_demo_is_not(tmp_path: Path) -> None:
     region = search.load("hubei")
     prepare_files([str(DEMO_GRIB)], region, 5)

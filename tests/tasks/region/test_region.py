@@ -60,7 +60,7 @@ BOX = {"north": 33.4, "south": 29.0, "west": 108.3, "east": 116.2}
         pytest.param({"variables": []}, ["variables = []", "at least 1"], id="no variables"),
         pytest.param({"lead_times": {"step": 1.5}}, ["lead_times.step = 1.5", "valid integer"], id="broken hours"),
         pytest.param({"lead_times": {"stop": 400}}, ["lead_times.stop = 400", "360"], id="beyond the forecast"),
-        pytest.param({"spacing": 0}, ["spacing = 0", "greater than 0"], id="no spacing"),
+        pytest.param({"spacing": 0}, ["spacing = 0", "greater than or equal to 0.0001"], id="no spacing"),
         pytest.param({"spacing": float("nan")}, ["spacing = nan"], id="NaN spacing"),
         pytest.param({"box": BOX | {"north": 28.0}}, ["box", "north 28", "above south 29"], id="north below south"),
         pytest.param({"box": BOX | {"east": 100.0}}, ["box", "east 100", "west 108.3"], id="east below west"),
