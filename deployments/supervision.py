@@ -1,13 +1,10 @@
-"""Talks to the stack's supervisord: starts it, asks it, ends it, and ends what it may have left behind."""
+"""Talks to the stack's supervisord: asks it, starts parts, ends it."""
 
 from __future__ import annotations
 
-import os
-import subprocess
 import time
 import xmlrpc.client
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +12,7 @@ import psutil
 from supervisor.xmlrpc import SupervisorTransport
 
 from deployments.errors import PartFault, StackFault
-from deployments.parts import control_socket, program
-from deployments.settings import MARK
+from deployments.processes import ended, socket_path
 
 FATAL, RUNNING = "FATAL", "RUNNING"
 TRIES = 3  # starts that end at once, before `up` gives up; supervisor goes on
@@ -31,7 +27,7 @@ class Supervisor:
     @property
     def _rpc(self) -> Any:
         """A new connection a call: one that was refused cannot be used again."""
-        transport = SupervisorTransport(None, None, serverurl=f"unix://{control_socket(self.folder)}")
+        transport = SupervisorTransport(None, None, serverurl=f"unix://{socket_path(self.folder, 'supervisor')}")
         return xmlrpc.client.ServerProxy("http://localhost", transport=transport).supervisor
 
     def answers(self) -> bool:
@@ -42,18 +38,14 @@ class Supervisor:
             return False
         return True
 
-    def start(self, config: Path, environment: Mapping[str, str]) -> None:
-        """Start it in the background; its parts do not start by themselves."""
-        done = subprocess.run(
-            [program("supervisord"), "-c", str(config)],
-            env=dict(environment), capture_output=True, text=True, check=False,
-        )  # fmt: skip
-        deadline = time.monotonic() + 15
+    def answers_within(self, seconds: float) -> bool:
+        """True as soon as it answers."""
+        deadline = time.monotonic() + seconds
         while not self.answers():
-            if done.returncode != 0 or time.monotonic() > deadline:
-                output = (done.stdout + done.stderr).strip().replace("\n", " ")
-                raise PartFault("supervisord", output or "does not answer", self.folder / "logs" / "supervisord.log")
+            if time.monotonic() > deadline:
+                return False
             time.sleep(0.1)
+        return True
 
     def states(self) -> dict[str, dict[str, Any]]:
         """What it says of each part: `statename`, `pid`, `start`, `logfile` and more."""
@@ -79,47 +71,10 @@ class Supervisor:
 
     def shutdown(self) -> None:
         """End all parts, last started first, then supervisord itself."""
-        pid = self._rpc.getPID()
+        process = psutil.Process(self._rpc.getPID())
         for name, info in self.states().items():  # these need not wait for each other
             if name.startswith("worker") and info["statename"] in (RUNNING, "STARTING"):
                 self._rpc.stopProcess(name, False)
         self._rpc.shutdown()
-        try:
-            psutil.Process(pid).wait(timeout=60)
-        except psutil.NoSuchProcess:
-            pass
-        except psutil.TimeoutExpired:
-            raise StackFault(f"supervisord (process {pid}) has not ended after 60 s") from None
-
-
-def strays(folder: Path) -> list[psutil.Process]:
-    """Processes that a stack of this folder started and that still run."""
-    return [p for p in psutil.process_iter() if p.pid != os.getpid() and _mark(p) == str(folder)]
-
-
-def _mark(process: psutil.Process) -> str | None:
-    with suppress(psutil.Error, OSError):
-        found: str | None = process.environ().get(MARK)
-        return found
-    return None
-
-
-def end(processes: list[psutil.Process]) -> None:
-    """TERM, and KILL to those that are still there three seconds later."""
-    for process in processes:
-        with suppress(psutil.NoSuchProcess):
-            process.terminate()
-    _, alive = psutil.wait_procs(processes, timeout=3)
-    for process in alive:
-        with suppress(psutil.NoSuchProcess):
-            process.kill()
-    psutil.wait_procs(alive, timeout=10)
-
-
-def listeners(port: int) -> Iterator[str]:
-    """Who listens on a port, as far as this user may know: `nginx (process 4711)`."""
-    with suppress(psutil.Error, OSError):
-        for connection in psutil.net_connections("tcp"):
-            if connection.status == psutil.CONN_LISTEN and connection.laddr[1:2] == (port,) and connection.pid:
-                yield f"{psutil.Process(connection.pid).name()} (process {connection.pid})"
-                return
+        if not ended([process], 60):
+            raise StackFault(f"supervisord (process {process.pid}) has not ended after 60 s")
