@@ -94,11 +94,6 @@ def _begin(part: Part, log: Path) -> list[str]:
     return [sys.executable, "-m", "deployments.begin", *options, "--", *part.command]
 
 
-def _quoted(value: str) -> str:
-    escaped = value.replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{escaped}"'
-
-
 def supervisor_config(settings: Settings, found: list[Part]) -> str:
     """Text of supervisord.conf; holds secrets."""
     folder, socket = settings.folder, socket_path(settings.folder, "supervisor")
@@ -132,7 +127,7 @@ def supervisor_config(settings: Settings, found: list[Part]) -> str:
             "stdout_logfile": str(log),  # for what is written before the part writes there itself
             "stdout_logfile_maxbytes": "0",
             "redirect_stderr": "true",
-            "environment": ",".join(f"{name}={_quoted(value)}" for name, value in part.environment.items()),
+            "environment": ",".join(f'{name}="{value}"' for name, value in part.environment.items()),
         }
         if part.name.startswith("worker"):
             config[f"program:{part.name}"]["umask"] = "022"  # products in a folder are for others to read

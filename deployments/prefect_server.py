@@ -9,13 +9,14 @@ from __future__ import annotations
 import os
 import sys
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from deployments.credentials import Secrets
 from deployments.settings import API_HOSTS, ORIGINS, Settings
 from flows.server.runtime import LOOPBACK
 
 if TYPE_CHECKING:
-    from starlette.types import ASGIApp
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 
 def app() -> ASGIApp:
@@ -26,7 +27,30 @@ def app() -> ASGIApp:
     names = [name.strip() for name in os.environ.get(API_HOSTS, ",".join(LOOPBACK)).split(",")]
     names = [f"[{name}]" if ":" in name and not name.startswith("[") else name for name in names]
     # around it and not in it: the server asks itself in its own process, by a name that is nobody's
-    return TrustedHostMiddleware(create_app(final=True), allowed_hosts=names, www_redirect=False)
+    inner = TrustedHostMiddleware(create_app(final=True), allowed_hosts=names, www_redirect=False)
+    policy = [(b"content-security-policy", f"frame-ancestors 'none'; connect-src {_asked()}".encode())]
+
+    async def guarded(scope: Scope, receive: Receive, send: Send) -> None:
+        async def with_policy(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message.get("headers", []), *policy]
+            await send(message)
+
+        await inner(scope, receive, with_policy)
+
+    return guarded
+
+
+def _asked() -> str:
+    """Whom the UI may ask: its own server by all its names. As delivered it asks a service that counts users too."""
+    from prefect.settings import get_current_settings
+
+    server = get_current_settings().server
+    ui = urlsplit(server.ui.api_url or "")
+    origins = [*([f"{ui.scheme}://{ui.netloc}"] if ui.netloc else []), *server.api.cors_allowed_origins.split(",")]
+    origins = [origin for origin in origins if "[" not in origin]  # a policy knows no such names
+    sockets = [origin.replace("http", "ws", 1) for origin in origins]
+    return " ".join(dict.fromkeys(["'self'", *origins, *sockets]))
 
 
 def command(host: str, port: int) -> list[str]:

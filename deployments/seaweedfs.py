@@ -1,8 +1,8 @@
 """SeaweedFS as the stack's S3 server: how it is started, and what keeps its inner ports to itself.
 
 Its parts (master, volumes, filer, S3) ask each other over ports of loopback, which by default answer whoever asks,
-pages in this machine's browser too. Here master and filer serve no data over HTTP, volumes want signed requests, and gRPC a
-certificate (`weed scaffold -config=security` lists what there is).
+pages in this machine's browser too. Here master and filer serve no data over HTTP, volumes want signed requests, gRPC
+wants a certificate (`weed scaffold -config=security` lists what there is).
 """
 
 from __future__ import annotations

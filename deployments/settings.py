@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import socket
 from collections.abc import Mapping
@@ -85,8 +86,8 @@ class Environment(BaseSettings):
 
     def assert_reachable(self) -> None:
         """BadInput for a host that nobody can reach, or a password that Prefect's UI cannot take."""
-        if self.auth is not None and not all(self.auth.partition(":")):
-            raise BadInput("PREFECT_SERVER_API_AUTH_STRING: give user:password")
+        if self.auth is not None and not re.fullmatch(r"[^\s:'\"]+:[^\s'\"]+", self.auth):
+            raise BadInput("PREFECT_SERVER_API_AUTH_STRING: give user:password, without spaces and quotes")
         if self.host in ("0.0.0.0", "::"):  # noqa: S104
             raise BadInput(f"FINESCALE_HOST={self.host}: give the address at which other machines reach this one")
 
