@@ -101,9 +101,7 @@ def keepers_changed(stack: Stack, supervisord: psutil.Process) -> bool:
     return found is not None and found != supervisord
 
 
-@pytest.mark.fault(
-    "every process of the stack is killed at once", "`make up`, systemd or cron bring it back with its data"
-)
+@pytest.mark.fault("all of the stack is killed at once", "`make up`, systemd or cron bring it back with its data")
 def test_nothing_alive_is_brought_back_by_what_cron_types(stack: Stack) -> None:
     put(stack, "before")
     deployed = deployments(stack)

@@ -65,8 +65,9 @@ def test_a_shell_that_has_read_the_env_file_starts_the_same_stack(tmp_path: Path
 def test_other_machines_reach_an_address_and_need_the_password(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="other machines reach"):
         read(tmp_path, FINESCALE_HOST="0.0.0.0")
-    with pytest.raises(BadInput, match="user:password"):
-        read(tmp_path, PREFECT_SERVER_API_AUTH_STRING="word")
+    for wrong in ("word", "me:", ":word", "me:a word", "me:wo'rd"):
+        with pytest.raises(BadInput, match="user:password"):
+            read(tmp_path, PREFECT_SERVER_API_AUTH_STRING=wrong)
     settings = read(tmp_path, FINESCALE_HOST="10.0.0.7")
     assert settings.client_environment(KNOWN)["PREFECT_API_AUTH_STRING"] == "me:word"
     assert settings.api_url == "http://10.0.0.7:4200/api"
@@ -137,7 +138,7 @@ def test_supervisor_reads_every_value_as_it_is(tmp_path: Path) -> None:
     """Through supervisor's own reader: a password may hold what its file gives a meaning to."""
     from supervisor.options import ServerOptions
 
-    odd = "me:a\"b%c\\d,e=f;g#h'i"
+    odd = r"me:a%b\c,d=e;f#g$h"
     settings = read(tmp_path)
     settings.logs.mkdir()
     known = replace(KNOWN, api=odd)
