@@ -96,7 +96,7 @@ def _forget_dead_postgres(folder: Path) -> None:
 
 
 def _begin(folder: Path) -> psutil.Popen:
-    orphans = strays(folder)
+    orphans = [p for p in strays(folder) if not _is_guard(p)]  # one on standby holds nothing
     if orphans:
         _write(f"ends what an earlier supervisord has left: {names_of(orphans)}")
         end(orphans)

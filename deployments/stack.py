@@ -107,8 +107,17 @@ def keep() -> None:
 
 
 @app.command()
-def down() -> None:
+def down(
+    if_asked: Annotated[
+        bool,
+        typer.Option(
+            "--if-asked", help="Nothing, if systemd says that its process has ended by itself: it is revived."
+        ),
+    ] = False,
+) -> None:
     """End everything, from any state, and what a killed supervisord may have left; data stays."""
+    if if_asked and os.environ.get("EXIT_CODE"):
+        return
     with _one_line_errors():
         began, settings = time.monotonic(), Settings.read()
         with _alone(settings.folder):

@@ -135,12 +135,25 @@ def step(what: str) -> Iterator[None]:
     typer.echo(f"  {what:<46} {time.monotonic() - began:5.1f} s")
 
 
-def _assert_ports_free(settings: Settings) -> None:
-    for port, variable in settings.ports().items():
-        host = settings.host if variable != "FINESCALE_POSTGRES_PORT" else "127.0.0.1"
-        if taken(host, port):
+def _taken_ports(settings: Settings) -> dict[int, str]:
+    """Ports that somebody holds, and the variables that choose others."""
+    of_postgres = "FINESCALE_POSTGRES_PORT"
+    return {
+        port: variable
+        for port, variable in settings.ports().items()
+        if taken("127.0.0.1" if variable == of_postgres else settings.host, port)
+    }
+
+
+def _assert_ports_free(settings: Settings, seconds: float) -> None:
+    """StackFault that names who holds a port; one whose holder has just been killed is free a moment later."""
+    deadline = time.monotonic() + seconds
+    while found := _taken_ports(settings):
+        if time.monotonic() > deadline:
+            port, variable = next(iter(found.items()))
             who = next(listeners(port), "another program")
             raise StackFault(f"port {port} is taken by {who}; nothing was started. {variable} chooses another")
+        time.sleep(0.2)
 
 
 def is_kept(stack: Stack) -> bool:
@@ -157,7 +170,7 @@ def prepare(stack: Stack) -> None:
     if left:
         with step(f"ended {len(left)} processes that nobody kept"):
             end(left)
-    _assert_ports_free(settings)
+    _assert_ports_free(settings, 10 if left else 0)
     with step("settings and secrets"):
         stack.known.keep(stack.folder)
         write_files(settings, stack.known, stack.parts)

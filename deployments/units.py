@@ -54,7 +54,8 @@ Type=exec
 {environment}EnvironmentFile=-/etc/finescale.env
 ExecStart={_command("keep")}
 ExecStartPost={_command("up")}
-ExecStop={_command("down")}
+# systemd types this also when the guard has died
+ExecStop={_command("down", "--if-asked")}
 # always: killed, ended or failed; not after `make down`, of which the guard ends with 0
 Restart=always
 RestartPreventExitStatus=0
