@@ -19,7 +19,7 @@ pytestmark = pytest.mark.integration
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 REBOUND = "rebound.example"  # whose name server says: 127.0.0.1
 FLAGS = [
-    "--no-sandbox", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--no-sandbox", "--no-proxy-server", "--disable-quic", "--no-first-run", "--disable-background-networking",
     f"--host-resolver-rules=MAP {REBOUND} 127.0.0.1",
     "--disable-features=BlockInsecurePrivateNetworkRequests,LocalNetworkAccessChecks",  # not every browser has them
 ]  # fmt: skip
@@ -139,7 +139,9 @@ def test_inner_ports_of_the_store_give_nothing_away(stack: Stack, page: Page, br
     for one in [port, *inner]:
         for path in paths:
             found = read(page, f"http://127.0.0.1:{one}{path}")
-            assert found.startswith("refused") or (one, path, found) == (port, "/status", "200 "), (one, path, found)
+            # S3's own port may say no aloud
+            assert found.startswith("refused") or (one == port and found[:4] in ("403 ", "200 ")), (one, path, found)
+            assert word not in found
     # and a program of this machine, which no browser holds back
     with httpx.Client(trust_env=False) as client:
         for one in [port, *inner]:
@@ -195,4 +197,4 @@ def test_the_ui_works_with_the_password_and_asks_nobody_else(stack: Stack, page:
         page.get_by_text("Active Work Pools").wait_for()
         page.goto(stack.ui.replace("127.0.0.1", host) + "/deployments")
         page.get_by_text("downscale").first.wait_for()
-    assert asked <= {"127.0.0.1", "localhost"}
+    assert asked <= {"127.0.0.1", "localhost", ""}  # "": blobs
