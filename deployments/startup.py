@@ -108,7 +108,7 @@ class Stack:
     def assert_supervised(self) -> None:
         """StackFault that says in what state the stack is, if no supervisord answers."""
         if self.supervisor.answers():
-            return
+            return self._assert_same_parts()
         left = strays(self.folder)
         if guard.is_guarded(self.folder):
             raise PartFault("supervisord", "has ended, and is being started again", self.settings.logs / "guard.log")
@@ -118,12 +118,21 @@ class Stack:
             )
         raise StackFault("not up; `make up` starts it")
 
+    def _assert_same_parts(self) -> None:
+        known = self.supervisor.states()
+        missing = [p.name for p in self.parts if p.name not in known]
+        if missing:
+            raise StackFault(
+                f"it runs with other settings or an older version, without {', '.join(missing)}; "
+                "nothing was changed, `make down up` takes what there is now"
+            )
+
     def assert_all_run(self) -> None:
         """PartFault for the first part that does not."""
         for name in self.bad_parts():
             info: dict[str, Any] = self.supervisor.states().get(name, {})
             log = Path(info.get("stdout_logfile", self.settings.logs / f"{name}.log"))
-            state = info.get("statename", "unknown to supervisord: `make down up` takes new settings")
+            state = info.get("statename", "unknown to supervisord")
             raise PartFault(name, f"does not run ({state}), `make up` starts it", log)
 
 
@@ -184,6 +193,7 @@ def prepare(stack: Stack) -> None:
 def start_keepers(stack: Stack) -> None:
     """A guard, which starts a supervisord, which starts the parts."""
     if is_kept(stack):
+        stack.assert_supervised()
         if not guard.is_guarded(stack.folder):
             guard.start(stack.folder)
         return
@@ -202,8 +212,7 @@ def bring_up(stack: Stack) -> None:
     start_keepers(stack)
     workers = [p.name for p in stack.parts if p.name.startswith("worker")]
     for name in stack.bad_parts():
-        if name in supervisor.states():
-            supervisor.start_part(name)
+        supervisor.start_part(name)
     if stack.part("postgres"):
         with step("postgres"):
             supervisor.wait("postgres", stack.database_answers, PART_SECONDS)
