@@ -11,11 +11,23 @@ from deployments.processes import ROOT
 from deployments.settings import Environment
 
 STACK = [sys.executable, "-m", "deployments.stack"]
-# of `make up`; what else it is to know goes into /etc/finescale.env
+EXTRA = "/etc/finescale.env"  # for its account only
 HANDED_ON = [
     "FINESCALE_STACK", "FINESCALE_HOST", "FINESCALE_UI_PORT", "FINESCALE_POSTGRES_PORT", "FINESCALE_S3_PORT",
-    "FINESCALE_CPU_RUNS", "FINESCALE_GPU_WORKERS", "FINESCALE_REGIONS", "FINESCALE_API_HOSTS", "PREFECT_UI_API_URL",
+    "FINESCALE_STORE", "FINESCALE_WORKSPACE", "FINESCALE_CPU_RUNS", "FINESCALE_GPU_WORKERS",
+    "FINESCALE_REGIONS", "FINESCALE_API_HOSTS", "PREFECT_UI_API_URL",
 ]  # fmt: skip
+SECRET = [
+    "PREFECT_API_DATABASE_CONNECTION_URL", "PREFECT_SERVER_DATABASE_CONNECTION_URL", "FINESCALE_NOTIFY_URL",
+    "AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_DEFAULT_REGION",
+]  # fmt: skip
+
+
+def _secrets() -> str:
+    """A line that names what is set now and is not for everybody's eyes."""
+    own = Environment.read().own_s3  # the stack's own keys are in its folder
+    found = [name for name in SECRET if os.environ.get(name) and not (own and name.startswith("AWS_"))]
+    return f"# copy into {EXTRA}, for its account only: {', '.join(found)}\n" if found else ""
 
 
 def _given() -> dict[str, str]:
@@ -50,8 +62,8 @@ StartLimitIntervalSec=0
 
 [Service]
 Type=exec
-{account}WorkingDirectory={ROOT}
-{environment}EnvironmentFile=-/etc/finescale.env
+{account}WorkingDirectory={str(ROOT).replace("%", "%%")}
+{environment}{_secrets()}EnvironmentFile=-{EXTRA}
 ExecStart={_command("keep")}
 ExecStartPost={_command("up")}
 # systemd types this also when the guard has died
@@ -72,7 +84,8 @@ WantedBy={"default.target" if user else "multi-user.target"}
 
 def crontab() -> str:
     """At boot, and every five minutes: nothing happens while it is well, or after `make down`."""
-    given = " ".join(f"{name}={shlex.quote(value)}" for name, value in _given().items())
-    line = f"cd {shlex.quote(str(ROOT))} && {given + ' ' if given else ''}{shlex.join([*STACK, 'up', '--if-wanted'])}"
+    given = "".join(f"{name}={shlex.quote(value)} " for name, value in _given().items())
+    more = f"set -a; [ ! -r {EXTRA} ] || . {EXTRA}; set +a"
+    line = f"{more}; cd {shlex.quote(str(ROOT))} && {given}{shlex.join([*STACK, 'up', '--if-wanted'])}"
     line = line.replace("%", "\\%")  # to cron % is the end of a line
-    return f"@reboot {line}\n*/5 * * * * {line}\n"
+    return f"{_secrets()}@reboot {line}\n*/5 * * * * {line}\n"

@@ -76,7 +76,6 @@ def test_a_killed_guard_is_replaced(stack: Stack) -> None:
     assert now.pid != was.pid
 
 
-@pytest.mark.fault("supervisord is killed", "all is well again by itself; parts are new, data is there")
 @pytest.mark.fault("supervisord, guard or all parts at once are killed", "all is well again by itself, data is there")
 @pytest.mark.parametrize("killed", ["supervisord", "supervisord and guard", "guard and watch", "all but the guard"])
 def test_killed_keepers_come_back_with_all_parts(stack: Stack, killed: str) -> None:
