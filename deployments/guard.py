@@ -77,8 +77,9 @@ def supervisord(folder: Path) -> psutil.Process | None:
 
 
 def _write(what: str) -> None:
-    sys.stdout.write(f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} guard {os.getpid()}: {what}\n")
-    sys.stdout.flush()
+    with suppress(OSError):  # a full disk must not end who keeps the stack
+        line = f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} guard {os.getpid()}: {what}\n"
+        os.write(1, line.encode())
 
 
 def _forget_dead_postgres(folder: Path) -> None:
@@ -137,7 +138,12 @@ def keep(folder: Path, standby: bool) -> None:
     while wanted(folder).exists():
         found = supervisord(folder)
         began = time.monotonic()
-        process = found or _begin(folder)
+        try:
+            process = found or _begin(folder)
+        except (OSError, psutil.Error) as error:  # no memory, no process to be had: a moment later there may be
+            _write(f"supervisord could not be started: {error}")
+            time.sleep(LONGEST_PAUSE)
+            continue
         _write(f"{'goes on with' if found else 'has started'} supervisord {process.pid}")
         _follow(process, folder)
         if not wanted(folder).exists():

@@ -6,7 +6,7 @@ import os
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -126,7 +126,8 @@ def down(
             supervisor = Supervisor(settings.folder)
             was_up = supervisor.answers()
             if was_up:
-                supervisor.shutdown()
+                with suppress(StackFault):  # it hangs, or has died meanwhile: what it leaves is ended below
+                    supervisor.shutdown()
             guard.leave(settings.folder)
             left = strays(settings.folder)
             end(left)

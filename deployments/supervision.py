@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import http.client
 import time
 import xmlrpc.client
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,17 @@ from deployments.processes import ended, socket_path
 
 FATAL, RUNNING = "FATAL", "RUNNING"
 TRIES = 3  # starts that end at once, before `up` gives up; supervisor goes on
+
+
+@contextmanager
+def _one_line() -> Iterator[None]:
+    try:
+        yield
+    except xmlrpc.client.Fault as fault:
+        if "ALREADY_STARTED" not in fault.faultString:
+            raise StackFault(f"supervisord refuses: {fault.faultString}") from None
+    except (OSError, xmlrpc.client.ProtocolError, http.client.HTTPException) as error:
+        raise StackFault(f"supervisord has ended meanwhile ({error}); its guard starts it, try again") from None
 
 
 class Supervisor:
@@ -34,7 +47,7 @@ class Supervisor:
         """True if it runs."""
         try:
             self._rpc.getState()
-        except (OSError, xmlrpc.client.ProtocolError):
+        except (OSError, xmlrpc.client.ProtocolError, http.client.HTTPException):
             return False
         return True
 
@@ -48,13 +61,15 @@ class Supervisor:
         return True
 
     def states(self) -> dict[str, dict[str, Any]]:
-        """What it says of each part: `statename`, `pid`, `start`, `logfile` and more."""
-        return {info["name"]: info for info in self._rpc.getAllProcessInfo()}
+        """What it says of each part: `statename`, `pid`, `start`, `logfile` and more; StackFault if it has gone."""
+        with _one_line():
+            return {info["name"]: info for info in self._rpc.getAllProcessInfo()}
 
     def start_part(self, name: str) -> None:
         """Start a part unless it runs; does not wait."""
         if self.states()[name]["statename"] not in (RUNNING, "STARTING", "BACKOFF"):
-            self._rpc.startProcess(name, False)
+            with _one_line():
+                self._rpc.startProcess(name, False)
 
     def wait(self, name: str, ready: Callable[[], bool], seconds: float) -> None:
         """Until `ready`; PartFault if the part dies again and again, or the time is over."""
@@ -71,10 +86,11 @@ class Supervisor:
 
     def shutdown(self) -> None:
         """End all parts, last started first, then supervisord itself."""
-        process = psutil.Process(self._rpc.getPID())
-        for name, info in self.states().items():  # these need not wait for each other
-            if name.startswith("worker") and info["statename"] in (RUNNING, "STARTING"):
-                self._rpc.stopProcess(name, False)
-        self._rpc.shutdown()
+        with _one_line():
+            process = psutil.Process(self._rpc.getPID())
+            for name, info in self.states().items():  # these need not wait for each other
+                if name.startswith("worker") and info["statename"] in (RUNNING, "STARTING"):
+                    self._rpc.stopProcess(name, False)
+            self._rpc.shutdown()
         if not ended([process], 60):
             raise StackFault(f"supervisord (process {process.pid}) has not ended after 60 s")

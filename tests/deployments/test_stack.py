@@ -13,6 +13,7 @@ from pathlib import Path
 from unittest.mock import patch
 
 import httpx
+import psutil
 import pytest
 
 from deployments.processes import strays
@@ -67,6 +68,43 @@ def test_secrets_are_for_their_owner_and_the_api_is_closed(
     assert re.fullmatch(r"operator:.{30,}", run.env_file()["PREFECT_API_AUTH_STRING"])  # nobody has chosen one
     assert httpx.post(f"{run.env_file()['PREFECT_API_URL']}/flows/filter", json={}, trust_env=False).status_code == 401
     assert httpx.get(run.env_file()["AWS_ENDPOINT_URL"] + "/finescale", trust_env=False).status_code == 403
+
+
+def test_a_shell_without_the_password_is_told_so_in_one_line(stack: Stack) -> None:
+    environ = stack.environ | stack.env_file()
+    status = [sys.executable, "-m", "flows.commands.app", "status", "small"]
+    good = subprocess.run(status, cwd=ROOT, env=environ, capture_output=True, text=True, timeout=120)
+    assert "pool cpu    ready, 1 workers online" in good.stdout, good.stdout + good.stderr
+    del environ["PREFECT_API_AUTH_STRING"]
+    shut = subprocess.run(status, cwd=ROOT, env=environ, capture_output=True, text=True, timeout=120)
+    assert f"Prefect server {stack.ui}/api wants a password: `source stack/env`" in shut.stdout
+    run = [sys.executable, "-m", "flows.commands.app", "run", "small", "--source", "demo"]
+    refused = subprocess.run(run, cwd=ROOT, env=environ, capture_output=True, text=True, timeout=120)
+    assert refused.returncode != 0
+    assert refused.stderr.startswith(f"finescale: Prefect server {stack.ui}/api wants a password"), refused.stderr
+    assert refused.stderr.count("\n") == 1
+
+
+def test_up_says_what_is_open_to_whom(stack: Stack) -> None:
+    assert stack.first is not None
+    opened = stack.first.stdout.split("\nopen ")[1].split("\nnext ")[0]
+    for behind in ("Prefect's UI and API, to this machine", "S3, to this machine", "PostgreSQL, to this machine"):
+        assert behind in opened
+    with patch.dict(os.environ, stack.environ, clear=True):
+        ports = Settings.read().ports()
+    held = {p.laddr.port for p in psutil.net_connections("tcp") if p.status == "LISTEN" and p.pid in pids(stack)}
+    assert held <= set(ports)  # what is open is in the list, and nothing else
+    listed = {int(n) for n in re.findall(r"\d{4,5}", opened)}
+    assert {port for port in ports if not between(port, listed)} == set()
+
+
+def pids(stack: Stack) -> set[int]:
+    return {p.pid for p in strays(stack.folder)}
+
+
+def between(port: int, listed: set[int]) -> bool:
+    """Named itself, or one of a row of ports whose ends are."""
+    return port in listed or (port - 1 in listed and port + 1 in listed)
 
 
 def test_up_again_says_so_and_changes_nothing(stack: Stack) -> None:

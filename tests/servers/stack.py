@@ -19,6 +19,7 @@ from typing import Any
 
 import httpx
 
+from deployments.errors import StackFault
 from deployments.guard import is_guarded
 from deployments.processes import end, strays
 from deployments.supervision import Supervisor
@@ -86,7 +87,7 @@ class Stack:
         """Parts that supervisord says run."""
         try:
             states = Supervisor(self.folder).states()
-        except OSError:
+        except StackFault:
             return {}
         return {name: info["pid"] for name, info in states.items() if info["statename"] in ("RUNNING", "STARTING")}
 
