@@ -111,7 +111,7 @@ def test_a_page_elsewhere_neither_reads_nor_starts_runs(stack: Stack, page: Page
         for path in ("/events/out", "/events/in", "/logs/out"):
             assert page.evaluate(HEAR, [socket + path, ["prefect"], word]).startswith("closed")
             assert page.evaluate(HEAR, [socket + path, [], word]).startswith("closed")
-    # with the password a socket is heard: what stayed silent was refused. By HTTP a page elsewhere reads nothing even so
+    # with the password a socket is heard: what stayed silent was refused. By HTTP a page reads nothing even so
     opener = json.dumps({"type": "auth", "token": stack.env_file()["PREFECT_API_AUTH_STRING"]})
     assert page.evaluate(HEAR, [f"{socket}/events/out", ["prefect"], opener]).startswith("heard")
     assert read(page, f"{api}/health", headers=stack.headers).startswith("refused")
