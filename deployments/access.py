@@ -21,6 +21,7 @@ def lines(settings: Settings) -> list[str]:
         rows.append((inner, "S3's own parts", "their keys and certificate"))
     if settings.database is None:
         rows.append((f"127.0.0.1:{settings.postgres_port}", "PostgreSQL, to this machine", "password in secrets.json"))
+    rows.append(("127.0.0.1:any", "each worker, how its runs are told to stop", "a token of each run"))
     rows.append((f"{settings.folder}/*.sock", "supervisord", "this account"))
     wide = [max(len(row[n]) for row in rows) for n in (0, 1)]
     return [
