@@ -20,8 +20,7 @@ from prefect.exceptions import ObjectAlreadyExists, ObjectNotFound
 from deployments import automations
 from deployments.errors import StackFault
 from deployments.generate import deployed, found_regions, render
-from deployments.parts import program
-from deployments.settings import ROOT
+from deployments.processes import ROOT, program
 from flows.server.names import BACKFILL_QUEUE, CPU, POOLS, QUEUES
 from tasks.storage import is_remote
 

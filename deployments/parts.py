@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import configparser
-import hashlib
 import io
-import json
 import os
 import shlex
-import shutil
 import sys
-import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from deployments import postgres
-from deployments.settings import ROOT, Secrets, Settings, write_private
+from deployments import guard, postgres, prefect_server, seaweedfs
+from deployments.credentials import Secrets, write_private
+from deployments.processes import ROOT, program, socket_path
+from deployments.settings import Settings
 from flows.server.names import CPU, GPU
 
 
@@ -30,48 +28,26 @@ class Part:
     stop_seconds: int = 10  # then it is killed
     environment: dict[str, str] = field(default_factory=dict)  # beside that of all
     account: str | None = None
-
-
-def program(name: str) -> str:
-    """Path of a program of this environment."""
-    beside = Path(sys.executable).with_name(name)
-    return str(beside) if beside.is_file() else shutil.which(name) or name
-
-
-def _s3(settings: Settings) -> Part:
-    port = settings.s3_port
-    options = {
-        "dir": settings.folder / "s3", "ip": "127.0.0.1", "ip.bind": "127.0.0.1", "master.telemetry": "false",
-        "master.port": port + 1, "volume.port": port + 2, "filer.port": port + 3,
-        "master.electionTimeout": "1s",  # of one master; 10 s by default, at every start
-        "volume.max": 0,  # as many as the disk holds
-        "master.volumeSizeLimitMB": 256,  # seven are opened at once: small, for small disks
-        "s3.ip.bind": settings.host, "s3.port": port, "s3.config": settings.folder / "s3.json",
-        "s3.port.iceberg": 0, "s3.port.lance": 0, "s3.localSocket": settings.folder / "s3.sock",
-    }  # fmt: skip
-    arguments = [f"-{name}={value}" for name, value in options.items()]
-    # it ends slowly by itself; what was acknowledged is on disk
-    return Part("s3", [program("weed"), "server", "-filer", "-s3", *arguments], 10, stop_seconds=1)
+    needs: tuple[str, ...] = ()  # URLs that `begin` waits for
 
 
 def _server(settings: Settings, known: Secrets) -> Part:
-    environment = {
-        "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
-        # slots of runs that are gone are given back after five minutes, also when the server was started anew meanwhile
-        "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect.server.concurrency.lease_storage.filesystem",
-        # a run that waits for its turn is not an alarm; one that nobody takes is
-        "PREFECT_SERVER_SERVICES_LATE_RUNS_AFTER_SECONDS": "300",
-    }
-    if settings.database is None:  # another's URL, as the API's password, is in the inherited environment
-        url = f"postgresql+asyncpg://postgres:{known.postgres}@127.0.0.1:{settings.postgres_port}/postgres"
-        environment["PREFECT_API_DATABASE_CONNECTION_URL"] = url
-    command = [program("prefect"), "server", "start", "--host", settings.host, "--port", str(settings.ui_port)]
-    return Part("server", command, 20, stop_seconds=5, environment=environment)
+    needs = (f"tcp://127.0.0.1:{settings.postgres_port}",) if settings.database is None else ()
+    command = prefect_server.command(settings.host, settings.ui_port)
+    environment = prefect_server.environment(settings, known)
+    return Part("server", command, 20, stop_seconds=5, environment=environment, needs=needs)
 
 
-def _worker(name: str, pool: str, limit: int, environment: dict[str, str]) -> Part:
+def pools_mark(folder: Path) -> Path:
+    """The file that is there once the work pools are: a worker would make its own, without what `up` puts into it."""
+    return folder / "pools"
+
+
+def _worker(settings: Settings, name: str, pool: str, limit: int, environment: dict[str, str]) -> Part:
     command = [program("prefect"), "worker", "start", "--pool", pool, "--type", "process", "--name", name]
-    return Part(name, [*command, "--limit", str(limit)], 30, stop_seconds=3, environment=environment)
+    store = (f"tcp://{settings.endpoint.removeprefix('http://')}",) if settings.own_s3 else ()
+    needs = (f"{settings.api_url}/ready", *store, f"file://{pools_mark(settings.folder)}")
+    return Part(name, [*command, "--limit", str(limit)], 30, stop_seconds=3, environment=environment, needs=needs)
 
 
 def gpus() -> list[str]:
@@ -88,10 +64,10 @@ def _workers(settings: Settings) -> list[Part]:
     """One for the cpu pool; one a GPU for the gpu pool, which runs on the CPU where there is none."""
     cards = gpus()
     count = settings.gpu_workers or max(len(cards), 1)
-    found = [_worker(f"worker-{CPU}", CPU, settings.cpu_runs, {})]
+    found = [_worker(settings, f"worker-{CPU}", CPU, settings.cpu_runs, {})]
     for i in range(count):
         card = {"CUDA_VISIBLE_DEVICES": cards[i % len(cards)]} if cards else {}
-        found.append(_worker(f"worker-{GPU}-{i}", GPU, 1, card))
+        found.append(_worker(settings, f"worker-{GPU}-{i}", GPU, 1, card))
     return found
 
 
@@ -103,21 +79,24 @@ def parts(settings: Settings, known: Secrets) -> list[Part]:
         # INT: do not wait for clients
         found.append(Part("postgres", command, 10, stop_signal="INT", account=postgres.account()))
     if settings.own_s3:
-        found.append(_s3(settings))
+        environment = seaweedfs.environment(settings, known)
+        # it ends slowly by itself; what was acknowledged is on disk
+        found.append(Part("s3", seaweedfs.command(settings), 10, stop_seconds=1, environment=environment))
+    found.append(Part("watch", guard.command("watch", settings.folder), 5, stop_seconds=1))
     return [*found, _server(settings, known), *_workers(settings)]
 
 
-def control_socket(folder: Path) -> Path:
-    """Where supervisord listens; elsewhere if the folder's path is longer than a socket's may be."""
-    here = folder / "supervisor.sock"
-    if len(str(here)) < 100:
-        return here
-    return Path(tempfile.gettempdir()) / f"finescale-{hashlib.sha256(str(folder).encode()).hexdigest()[:12]}.sock"
+def _begin(part: Part, log: Path) -> list[str]:
+    """The command, as it is begun."""
+    options = ["--log", str(log), *(word for need in part.needs for word in ("--needs", need))]
+    if part.account:
+        options += ["--account", part.account]
+    return [sys.executable, "-m", "deployments.begin", *options, "--", *part.command]
 
 
 def supervisor_config(settings: Settings, found: list[Part]) -> str:
     """Text of supervisord.conf; holds secrets."""
-    folder, socket = settings.folder, control_socket(settings.folder)
+    folder, socket = settings.folder, socket_path(settings.folder, "supervisor")
     config = configparser.ConfigParser(interpolation=None)
     config["unix_http_server"] = {"file": str(socket), "chmod": "0700"}
     config["rpcinterface:supervisor"] = {
@@ -127,45 +106,45 @@ def supervisor_config(settings: Settings, found: list[Part]) -> str:
     config["supervisord"] = {
         "pidfile": str(folder / "supervisord.pid"),
         "logfile": str(settings.logs / "supervisord.log"),
+        "logfile_maxbytes": "0",  # the guard keeps all logs small
         "childlogdir": str(settings.logs),
         "umask": "077",
     }
     if os.geteuid() == 0:
-        config["supervisord"]["user"] = "root"  # said aloud, or it warns
+        config["supervisord"]["user"] = "root"  # by name, or it warns
     for part in found:
+        log = settings.logs / f"{part.name}.log"
         config[f"program:{part.name}"] = {
-            "command": shlex.join(part.command),
-            "directory": "/" if part.account else str(ROOT),
+            "command": shlex.join(_begin(part, log)),
+            "directory": str(ROOT),
             "priority": str(part.order),
-            "autostart": "false",  # `up` waits for each before the next
+            "autostart": "true",  # each waits for what it needs, also when nobody has typed `make up`
             "autorestart": "true",
             "startretries": "1000",  # it waits a second longer each time: for hours, not for ever in a hurry
             "startsecs": "3",
             "stopsignal": part.stop_signal,
             "stopwaitsecs": str(part.stop_seconds),
-            "stdout_logfile": str(settings.logs / f"{part.name}.log"),
-            "stdout_logfile_maxbytes": "10MB",
-            "stdout_logfile_backups": "5",
+            "stdout_logfile": str(log),  # for what is written before the part writes there itself
+            "stdout_logfile_maxbytes": "0",
             "redirect_stderr": "true",
-            "environment": ",".join(f'{k}="{v}"' for k, v in part.environment.items()),
+            "environment": ",".join(f'{name}="{value}"' for name, value in part.environment.items()),
         }
         if part.name.startswith("worker"):
             config[f"program:{part.name}"]["umask"] = "022"  # products in a folder are for others to read
-        if part.account:
-            config[f"program:{part.name}"]["user"] = part.account
     text = io.StringIO()
     config.write(text)
-    return text.getvalue()
+    return text.getvalue().replace("%", "%%")  # to supervisor % begins an expansion
 
 
-def write_files(settings: Settings, known: Secrets, found: list[Part]) -> Path:
-    """Everything that the parts read; returns supervisord.conf's path."""
-    for folder in (settings.logs, settings.folder / "s3", settings.folder / "prefect"):
+def config_file(settings: Settings) -> Path:
+    """supervisord.conf: what the stack was started with."""
+    return settings.folder / "supervisord.conf"
+
+
+def write_files(settings: Settings, known: Secrets, found: list[Part]) -> None:
+    """Everything that the parts read."""
+    for folder in (settings.logs, settings.folder / "prefect"):
         folder.mkdir(parents=True, exist_ok=True)
-    credentials = [{"accessKey": known.s3_key, "secretKey": known.s3_secret}]
-    actions = ["Admin", "Read", "Write", "List", "Tagging"]
-    identities = [{"name": "finescale", "credentials": credentials, "actions": actions}]
-    write_private(settings.folder / "s3.json", json.dumps({"identities": identities}))
-    config = settings.folder / "supervisord.conf"
-    write_private(config, supervisor_config(settings, found).replace("%", "%%"))  # to supervisor % begins an expansion
-    return config
+    if settings.own_s3:
+        seaweedfs.write_files(settings, known)
+    write_private(config_file(settings), supervisor_config(settings, found))

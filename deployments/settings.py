@@ -2,56 +2,29 @@
 
 from __future__ import annotations
 
-import json
 import os
-import secrets
+import re
 import shlex
 import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
+from urllib.parse import urlsplit
 
 from pydantic import AliasChoices, BeforeValidator, Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from deployments.credentials import Secrets, write_private
+from deployments.processes import MARK, ROOT
 from flows.server.runtime import LOOPBACK, without_proxy
 from tasks.errors import BadInput
 
-ROOT = Path(__file__).parents[1]
 BUCKET = "finescale"
 GRPC_OFFSET = 10_000  # weed opens this much above each of its ports too
 OWN_STORE = f"s3://{BUCKET}/products"
 # In stack/env: the endpoint that is the stack's own S3 server, and not another's, whatever address it has next.
 OWN_S3 = "FINESCALE_OWN_S3"
-# In the environment of every process that a stack started, and of theirs: `down` leaves none of them behind.
-MARK = "FINESCALE_STACK_PROCESS"
-
-
-@dataclass(frozen=True)
-class Secrets:
-    """Made once for the parts that the stack starts itself."""
-
-    s3_key: str
-    s3_secret: str
-    postgres: str
-
-    @classmethod
-    def of(cls, folder: Path) -> Secrets:
-        """Those of a stack folder; made at the first call, for its owner's eyes only."""
-        file = folder / "secrets.json"
-        if not file.is_file():
-            made = cls(f"finescale-{secrets.token_hex(4)}", secrets.token_urlsafe(30), secrets.token_urlsafe(24))
-            write_private(file, json.dumps(made.__dict__, indent=2) + "\n")
-        return cls(**json.loads(file.read_text()))
-
-
-def write_private(file: Path, text: str) -> None:
-    """Write a file that only its owner can read, at no moment anybody else."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.unlink(missing_ok=True)
-    with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as out:
-        out.write(text)
 
 
 def _up_to(highest: int) -> BeforeValidator:
@@ -64,6 +37,14 @@ def _up_to(highest: int) -> BeforeValidator:
 
 
 Port = Annotated[int, _up_to(65535)]
+
+
+API_HOSTS = "FINESCALE_API_HOSTS"  # operator -> make up, with more names; make up -> deployments/prefect_server.py
+ORIGINS = "PREFECT_SERVER_CORS_ALLOWED_ORIGINS"
+
+
+def _in_url(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
 
 
 class Environment(BaseSettings):
@@ -87,6 +68,9 @@ class Environment(BaseSettings):
     store: str = Field(default=OWN_STORE, validation_alias="FINESCALE_STORE")
     workspace: str | None = Field(default=None, validation_alias="FINESCALE_WORKSPACE")
     auth: str | None = Field(default=None, validation_alias="PREFECT_SERVER_API_AUTH_STRING")
+    api_hosts: str | None = Field(default=None, validation_alias=API_HOSTS)
+    origins: str | None = Field(default=None, validation_alias=ORIGINS)
+    ui_api_url: str | None = Field(default=None, validation_alias="PREFECT_UI_API_URL")
     notify_url: str | None = Field(default=None, validation_alias="FINESCALE_NOTIFY_URL")
     regions: str | None = Field(default=None, validation_alias="FINESCALE_REGIONS")
 
@@ -100,21 +84,34 @@ class Environment(BaseSettings):
             remedy = wrong.get("ctx", {}).get("error", wrong["msg"])
             raise BadInput(f"{wrong['loc'][0]}={wrong['input']}: {remedy}") from None
 
-    def assert_safe(self) -> None:
-        """BadInput for a host that would let anybody in, or that nobody can reach."""
-        if self.host not in LOOPBACK and self.auth is None:
-            raise BadInput(
-                f"FINESCALE_HOST={self.host} opens the Prefect API to other machines: "
-                "set PREFECT_SERVER_API_AUTH_STRING=user:password too (docs/operate.md, Secrets)"
-            )
+    def assert_reachable(self) -> None:
+        """BadInput for a host that nobody can reach, or a password that Prefect's UI cannot take."""
+        if self.auth is not None and not re.fullmatch(r"[^\s:'\"]+:[^\s'\"]+", self.auth):
+            raise BadInput("PREFECT_SERVER_API_AUTH_STRING: give user:password, without spaces and quotes")
         if self.host in ("0.0.0.0", "::"):  # noqa: S104
             raise BadInput(f"FINESCALE_HOST={self.host}: give the address at which other machines reach this one")
+
+    def hosts(self) -> tuple[str, ...]:
+        """Names of this machine, of the address that the UI asks, and those given."""
+        asked = urlsplit(self.ui_api_url or "").hostname
+        more = (name.strip() for name in (self.api_hosts or "").split(","))
+        return tuple(dict.fromkeys(name for name in (self.host, *LOOPBACK, asked, *more) if name))
+
+    def allowed_origins(self) -> tuple[str, ...]:
+        """Those given, else the UI's own: its page may be opened by one name of this machine and ask by another."""
+        if self.origins:
+            return tuple(origin.strip() for origin in self.origins.split(","))
+        found = [f"http://{_in_url(host)}:{self.ui_port}" for host in (self.host, *LOOPBACK)]
+        if self.ui_api_url:
+            parts = urlsplit(self.ui_api_url)
+            found.append(f"{parts.scheme}://{parts.netloc}")
+        return tuple(dict.fromkeys(found))
 
     @property
     def own_s3(self) -> bool:
         """Whether the stack's own S3 server is meant: what `stack/env` says of it is no other server."""
         # where it listens now, and where it did when env was made
-        mine = {f"http://{self.host}:{self.s3_port}", self.own_endpoint}
+        mine = {f"http://{_in_url(self.host)}:{self.s3_port}", self.own_endpoint}
         return self.endpoint in mine if self.endpoint else self.store == OWN_STORE
 
 
@@ -133,7 +130,9 @@ class Settings:
     own_s3: bool
     store: str
     workspace: str
-    auth: str | None
+    auth: str | None  # None: a password of the stack's own making
+    hosts: tuple[str, ...]  # names by which the API may be asked: any other is a page that plays with DNS
+    origins: tuple[str, ...]  # of pages that may read its answers
     notify_url: str | None
     regions: str | None
 
@@ -141,7 +140,7 @@ class Settings:
     def read(cls) -> Settings:
         """From this process's environment; BadInput for a value that cannot be."""
         given = Environment.read()
-        given.assert_safe()
+        given.assert_reachable()
         folder = given.stack.absolute()
         paths = [str(Path(p).absolute()) for p in (given.regions or "").split(os.pathsep) if p]
         return cls(
@@ -157,6 +156,8 @@ class Settings:
             store=given.store,
             workspace=given.workspace or str(folder / "workspace"),
             auth=given.auth,
+            hosts=given.hosts(),
+            origins=given.allowed_origins(),
             notify_url=given.notify_url,
             regions=os.pathsep.join(paths) or None,
         )
@@ -164,17 +165,17 @@ class Settings:
     @property
     def api_url(self) -> str:
         """Of the Prefect server."""
-        return f"http://{self.host}:{self.ui_port}/api"
+        return f"http://{_in_url(self.host)}:{self.ui_port}/api"
 
     @property
     def ui_url(self) -> str:
         """For a browser."""
-        return f"http://{self.host}:{self.ui_port}"
+        return f"http://{_in_url(self.host)}:{self.ui_port}"
 
     @property
     def endpoint(self) -> str:
         """Of the stack's own S3 server."""
-        return f"http://{self.host}:{self.s3_port}"
+        return f"http://{_in_url(self.host)}:{self.s3_port}"
 
     @property
     def logs(self) -> Path:
@@ -195,6 +196,7 @@ class Settings:
         """For people and workers, here or on another machine: how to reach server and store."""
         found = {
             "PREFECT_API_URL": self.api_url,
+            "PREFECT_API_AUTH_STRING": known.api,
             "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
             "DO_NOT_TRACK": "1",
             "PREFECT_LOGGING_EXTRA_LOGGERS": "flows,tasks",  # so that the UI shows what the steps say
@@ -203,8 +205,6 @@ class Settings:
             "FINESCALE_STORE": self.store,
             "FINESCALE_WORKSPACE": self.workspace,
         }
-        if self.auth:
-            found["PREFECT_API_AUTH_STRING"] = self.auth
         if self.regions:
             found["FINESCALE_REGIONS"] = self.regions
         if self.own_s3:

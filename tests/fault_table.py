@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 DOCS = Path(__file__).parents[1] / "docs"
-OPERATION = "tests/operate/"  # faults of the office's own parts; all others are of services
+OPERATION = ("tests/operate/", "tests/deployments/")  # faults of the office's own parts; all others are of services
 PAGES = {"acquire.md": False, "operate.md": True}  # whether the page is of OPERATION
 BEGIN, END = "<!-- faults: written by `pytest --write-faults` -->", "<!-- end of faults -->"
 ROWS = pytest.StashKey[dict[str, tuple[str, str]]]()

@@ -18,6 +18,7 @@ import json
 import os
 import re
 import subprocess
+import sys
 import tempfile
 from collections import Counter
 from collections.abc import Iterator
@@ -34,7 +35,7 @@ from benchmarks.shared.rounds import about, keep, say
 from benchmarks.stages.inference import RESULTS
 from tasks.calibrate.rolling import rolling
 from tasks.store.integrity import verify_product
-from tasks.store.ledger import LedgerEntry
+from tasks.store.ledger import LedgerEntry, entries
 from tasks.store.paths import in_store
 from tests.conftest import write_region
 from tests.invented_month import month, places_of, put
@@ -49,14 +50,15 @@ HOURS = [6, 12, 18]  # lead times
 
 def published(folder: Path) -> tuple[str, LedgerEntry]:
     """A store with one product, in which all groups are, and its entry."""
-    from flows.downscale import downscale
-
     store = str(folder / "store")
     places = places_of(folder / "stations.csv")
     pairs = month(places, ("t2m",), tuple(map(float, HOURS)))
     put(Path(store), rolling(pairs), source="file")
     region = str(write_region(folder / "regions/hubei"))
-    entry = downscale(region, inputs=[str(write_grib(folder / "several.grib2", HOURS))], store=store).entry
+    grib = str(write_grib(folder / "several.grib2", HOURS))
+    run = [str(Path(sys.executable).with_name("finescale")), "run", region, "--input", grib, "--store", store]
+    subprocess.run(run, env=os.environ | {"FINESCALE_WORKSPACE": str(folder / "workspace")}, check=True)
+    (entry,) = entries(store, "hubei")
     assert entry.scorecard.calibrated == ["t2m"]
     return store, entry
 
@@ -182,7 +184,6 @@ def main() -> None:
     parser.add_argument("--keep", action="store_true", help=f"write {FILE.name}")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="flipped-") as folder:
-        os.environ["FINESCALE_WORKSPACE"] = f"{folder}/workspace"
         found = run(Path(folder), args.count)
     table = pd.DataFrame({(w, r): c for w, by in found.items() for r, c in by.items()}).T.fillna(0).astype(int)
     print(table.to_string())

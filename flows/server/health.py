@@ -24,6 +24,7 @@ from prefect.settings import get_current_settings
 from pydantic import BaseModel, computed_field
 
 from flows.server.names import CPU, GPU, TAG
+from flows.server.orchestrator import REFUSAL, is_refused
 from tasks.region.document import Region
 
 PATIENCE = 5.0  # seconds for a first answer
@@ -76,6 +77,8 @@ def prefect_health(region: Region, now: datetime) -> PrefectHealth:
         return PrefectHealth(api=None, problem="no Prefect server is configured (PREFECT_API_URL); runs are in process")
     try:
         httpx.get(f"{api.rstrip('/')}/health", timeout=PATIENCE).raise_for_status()
+        if is_refused():
+            return PrefectHealth(api=api, problem=f"Prefect server {api} {REFUSAL}")
         with get_client(sync_client=True) as client:
             return PrefectHealth(
                 api=api,

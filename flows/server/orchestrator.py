@@ -12,6 +12,7 @@ import httpx
 from flows.server.runtime import has_proxy
 from tasks.errors import OrchestratorUnavailable, WrongClock
 
+REFUSAL = "wants a password: `source stack/env`, or set PREFECT_API_AUTH_STRING to the one it was started with"
 LARGEST_DRIFT = 300.0  # seconds; object stores refuse requests at 900
 
 
@@ -28,6 +29,8 @@ def assert_prefect_usable() -> None:
                 f"Prefect server {settings.api.url} does not answer ({error}); start it, "
                 f"{_direct(settings.api.url)}or unset PREFECT_API_URL to run without one"
             ) from None
+        if is_refused():
+            raise OrchestratorUnavailable(f"Prefect server {settings.api.url} {REFUSAL}")
         return
     home = Path(settings.home)
     try:
@@ -37,6 +40,20 @@ def assert_prefect_usable() -> None:
         writable = False
     if not writable:
         raise OrchestratorUnavailable(f"Prefect's folder {home} cannot be written; set PREFECT_HOME to one that can")
+
+
+def is_refused() -> bool:
+    """True if the server that is configured wants a password that this process does not have."""
+    from prefect.settings import get_current_settings
+
+    api = get_current_settings().api
+    given = api.auth_string.get_secret_value() if api.auth_string else ""
+    user, _, password = given.partition(":")
+    try:
+        answer = httpx.get(f"{str(api.url).rstrip('/')}/admin/version", auth=(user, password), timeout=10)
+    except httpx.HTTPError:
+        return False
+    return answer.status_code == httpx.codes.UNAUTHORIZED and api.key is None  # a key is Prefect Cloud's
 
 
 def _direct(url: str) -> str:

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shlex
+from dataclasses import asdict, replace
 from pathlib import Path
 from unittest.mock import patch
 
 import pytest
 from pydantic import AliasChoices
 
-from deployments.parts import control_socket, parts, supervisor_config
-from deployments.settings import Environment, Secrets, Settings
+from deployments.credentials import Secrets
+from deployments.parts import parts, supervisor_config
+from deployments.processes import socket_path
+from deployments.settings import Environment, Settings
 from tasks.errors import BadInput
 from tests.conftest import ROOT
 
-KNOWN = Secrets("key", "secret", "word")
+KNOWN = Secrets("key", "secret", "word", "me:word", "inner")
 
 
 def read(tmp_path: Path, **environ: str) -> Settings:
@@ -31,7 +35,7 @@ def names(settings: Settings) -> list[str]:
 
 def test_by_default_everything_is_started_here(tmp_path: Path) -> None:
     settings = read(tmp_path)
-    assert names(settings) == ["postgres", "s3", "server", "worker-cpu", "worker-gpu-0"]
+    assert names(settings) == ["postgres", "s3", "watch", "server", "worker-cpu", "worker-gpu-0"]
     assert settings.store == "s3://finescale/products"
     assert settings.ports()[4200] == "FINESCALE_UI_PORT"
     assert settings.ports()[18333] == "FINESCALE_S3_PORT"
@@ -40,7 +44,7 @@ def test_by_default_everything_is_started_here(tmp_path: Path) -> None:
 def test_another_database_or_s3_server_is_not_started(tmp_path: Path) -> None:
     url = "postgresql+asyncpg://prefect:word@db.example/prefect"
     settings = read(tmp_path, PREFECT_API_DATABASE_CONNECTION_URL=url, AWS_ENDPOINT_URL="https://s3.example")
-    assert names(settings) == ["server", "worker-cpu", "worker-gpu-0"]
+    assert names(settings) == ["watch", "server", "worker-cpu", "worker-gpu-0"]
     assert set(settings.ports().values()) == {"FINESCALE_UI_PORT"}
     assert "AWS_ENDPOINT_URL" not in settings.client_environment(KNOWN)  # inherited as it is
 
@@ -58,14 +62,34 @@ def test_a_shell_that_has_read_the_env_file_starts_the_same_stack(tmp_path: Path
     assert file.stat().st_mode & 0o777 == 0o600
 
 
-def test_other_machines_are_let_in_with_a_password_only(tmp_path: Path) -> None:
-    with pytest.raises(BadInput, match="PREFECT_SERVER_API_AUTH_STRING"):
-        read(tmp_path, FINESCALE_HOST="0.0.0.0")
+def test_other_machines_reach_an_address_and_need_the_password(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="other machines reach"):
-        read(tmp_path, FINESCALE_HOST="0.0.0.0", PREFECT_SERVER_API_AUTH_STRING="me:word")
-    settings = read(tmp_path, FINESCALE_HOST="10.0.0.7", PREFECT_SERVER_API_AUTH_STRING="me:word")
+        read(tmp_path, FINESCALE_HOST="0.0.0.0")
+    for wrong in ("word", "me:", ":word", "me:a word", "me:wo'rd"):
+        with pytest.raises(BadInput, match="user:password"):
+            read(tmp_path, PREFECT_SERVER_API_AUTH_STRING=wrong)
+    settings = read(tmp_path, FINESCALE_HOST="10.0.0.7")
     assert settings.client_environment(KNOWN)["PREFECT_API_AUTH_STRING"] == "me:word"
     assert settings.api_url == "http://10.0.0.7:4200/api"
+
+
+def test_only_own_names_and_origins_are_answered(tmp_path: Path) -> None:
+    settings = read(tmp_path, PREFECT_UI_API_URL="https://weather.example/api", FINESCALE_API_HOSTS="inner, other")
+    assert settings.hosts == ("127.0.0.1", "localhost", "::1", "weather.example", "inner", "other")
+    local = tuple(f"http://{name}:4200" for name in ("127.0.0.1", "localhost", "[::1]"))
+    assert settings.origins == (*local, "https://weather.example")
+    given = read(tmp_path, PREFECT_SERVER_CORS_ALLOWED_ORIGINS="https://a.example, https://b.example")
+    assert given.origins == ("https://a.example", "https://b.example")
+
+
+def test_secrets_of_an_older_stack_are_kept_and_what_it_had_not_is_made(tmp_path: Path) -> None:
+    old = {"s3_key": "key", "s3_secret": "secret", "postgres": "word"}
+    (tmp_path / "secrets.json").write_text(json.dumps(old))
+    made = Secrets.of(tmp_path)
+    assert asdict(made) | old == asdict(made)
+    assert made.api.startswith("operator:")
+    assert made == Secrets.of(tmp_path)
+    assert (tmp_path / "secrets.json").stat().st_mode & 0o777 == 0o600
 
 
 @pytest.mark.parametrize("value", ["web", "0", "70000"])
@@ -110,5 +134,20 @@ def test_supervisor_listens_to_its_owner_only(tmp_path: Path) -> None:
     assert "autorestart = true" in text
 
 
+def test_supervisor_reads_every_value_as_it_is(tmp_path: Path) -> None:
+    """Through supervisor's own reader: a password may hold what its file gives a meaning to."""
+    from supervisor.options import ServerOptions
+
+    odd = r"me:a%b\c,d=e;f#g$h"
+    settings = read(tmp_path)
+    settings.logs.mkdir()
+    known = replace(KNOWN, api=odd)
+    (tmp_path / "supervisord.conf").write_text(supervisor_config(settings, parts(settings, known)))
+    options = ServerOptions()
+    options.realize(["-c", str(tmp_path / "supervisord.conf")])
+    read_back = {p.name: p.environment for g in options.process_group_configs for p in g.process_configs}
+    assert read_back["server"]["PREFECT_SERVER_API_AUTH_STRING"] == odd
+
+
 def test_the_path_of_a_socket_is_never_too_long(tmp_path: Path) -> None:
-    assert len(str(control_socket(tmp_path / ("deep" * 40)))) < 100
+    assert len(str(socket_path(tmp_path / ("deep" * 40), "supervisor"))) < 100

@@ -4,167 +4,32 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
-import signal
 import socket
 import subprocess
 import sys
-import tempfile
-import threading
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
-from typing import Any
 from unittest.mock import patch
 
 import httpx
 import psutil
 import pytest
-import yaml
 
+from deployments.processes import strays
 from deployments.settings import Settings
-from deployments.supervision import Supervisor, end, strays
-from tests.conftest import HUBEI, ROOT
-from tests.servers.s3 import free_ports
+from tests.conftest import ROOT
+from tests.servers.stack import Stack, clean_environ, eventually, taken
 from tests.truth_stations import DEMO, truth_at_stations
 
 pytestmark = pytest.mark.integration
 
-AUTH = "operator:not-a-secret"
-
-
-def eventually(what: Callable[[], Any], seconds: float = 60) -> Any:
-    """The first true value of `what`."""
-    deadline = time.monotonic() + seconds
-    while not (found := what()):
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.2)
-    return found
-
-
-@dataclass
-class Run:
-    """A stack of the tests' own."""
-
-    folder: Path
-    environ: dict[str, str]
-    told: list[dict[str, Any]] = field(default_factory=list)  # to whom FINESCALE_NOTIFY_URL names
-
-    def __call__(self, *command: str, timeout: float = 240) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "deployments.stack", *command],
-            cwd=ROOT, env=self.environ, capture_output=True, text=True, timeout=timeout,
-        )  # fmt: skip
-
-    def prefect(self, *command: str) -> subprocess.CompletedProcess[str]:
-        words = [Path(sys.executable).with_name("prefect"), *command]
-        environ = self.environ | self.env_file()
-        return subprocess.run(words, cwd=ROOT, env=environ, capture_output=True, text=True, timeout=120)
-
-    def env_file(self) -> dict[str, str]:
-        lines = re.findall(r"export (\w+)=(.*)", (self.folder / "env").read_text())
-        return {name: value.strip("'") for name, value in lines}
-
-    def get(self, path: str) -> httpx.Response:
-        user, password = AUTH.split(":")
-        return httpx.get(f"{self.env_file()['PREFECT_API_URL']}{path}", auth=(user, password), trust_env=False)
-
-    def post(self, path: str) -> Any:
-        user, password = AUTH.split(":")
-        url = f"{self.env_file()['PREFECT_API_URL']}{path}"
-        return httpx.post(url, json={}, auth=(user, password), trust_env=False).raise_for_status().json()
-
-    def pids(self) -> dict[str, int]:
-        states = Supervisor(self.folder).states()
-        return {name: info["pid"] for name, info in states.items() if info["statename"] in ("RUNNING", "STARTING")}
-
-
-def clean_environ(folder: Path, **more: str) -> dict[str, str]:
-    """This process's environment without what would reach another stack."""
-    kept = {k: v for k, v in os.environ.items() if not k.startswith(("PREFECT", "AWS_", "FINESCALE"))}
-    s3 = next(p for p in free_ports(200) if not any(taken(q + o) for q in range(p, p + 4) for o in (0, 10000)))
-    ui, database = [p for p in free_ports(200) if p > s3 + 3][:2]
-    ports = {"FINESCALE_S3_PORT": s3, "FINESCALE_UI_PORT": ui, "FINESCALE_POSTGRES_PORT": database}
-    return (
-        kept | {k: str(v) for k, v in ports.items()} | {"FINESCALE_STACK": str(folder), "OMP_NUM_THREADS": "1"} | more
-    )
-
-
-def taken(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
-
-
-@pytest.fixture
-def folder() -> Iterator[Path]:
-    yield from _folder()
-
-
-def _folder() -> Iterator[Path]:
-    """Not pytest's own, which nobody but its owner may enter: started by root, PostgreSQL is another."""
-    made = Path(tempfile.mkdtemp(prefix="finescale-"))
-    made.chmod(0o755)
-    try:
-        yield made / "stack"
-    finally:
-        end(strays(made / "stack"))
-        shutil.rmtree(made, ignore_errors=True)
-
-
-@pytest.fixture(scope="module")
-def listener() -> Iterator[tuple[str, list[dict[str, Any]]]]:
-    """Somebody who is told of alarms."""
-    import json
-
-    told: list[dict[str, Any]] = []
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            told.append(json.loads(self.rfile.read(int(self.headers["content-length"]))))
-            self.send_response(200)
-            self.end_headers()
-
-        def log_message(self, *args: object) -> None: ...
-
-    server = HTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}/alarm", told
-    server.shutdown()
-
-
-@pytest.fixture(scope="module")
-def stack(listener: tuple[str, list[dict[str, Any]]]) -> Iterator[tuple[Run, subprocess.CompletedProcess[str]]]:
-    """A stack that is up with two regions, and what `up` said."""
-    url, told = listener
-    for place in _folder():
-        region = place.parent / "regions" / "small"
-        shutil.copytree(HUBEI, region)
-        data = yaml.safe_load((region / "region.yaml").read_text())
-        never = {"ifs": "0 0 1 1 *", "era5": None, "maintain": None, "verify": None, "deadline_minutes": 0.2}
-        (region / "region.yaml").write_text(yaml.safe_dump(data | {"name": "small", "schedule": never}))
-        run = Run(
-            place,
-            clean_environ(
-                place,
-                PREFECT_SERVER_API_AUTH_STRING=AUTH,
-                FINESCALE_REGIONS=str(region.parent),
-                FINESCALE_NOTIFY_URL=url,
-            ),
-            told,
-        )
-        try:
-            yield run, run("up")
-        finally:
-            run("down")
-
 
 def test_up_starts_everything_and_says_what_to_type_next(
-    stack: tuple[Run, subprocess.CompletedProcess[str]],
+    stack: Stack,
 ) -> None:
-    run, said = stack
+    run, said = stack, stack.first
+    assert said is not None
     assert said.returncode == 0, said.stdout + said.stderr
     for step in ("postgres", "store s3://finescale/products", "server", "work pools", "deployments", "workers (2)"):
         assert re.search(rf"^  {re.escape(step)}.* \d+\.\d s$", said.stdout, re.MULTILINE), step
@@ -173,8 +38,8 @@ def test_up_starts_everything_and_says_what_to_type_next(
     assert run("status").stdout.rstrip().endswith("all is well")
 
 
-def test_all_that_runs_need_is_on_the_server(stack: tuple[Run, subprocess.CompletedProcess[str]]) -> None:
-    run, _ = stack
+def test_all_that_runs_need_is_on_the_server(stack: Stack) -> None:
+    run = stack
     flows = {f["id"]: f["name"] for f in run.post("/flows/filter")}
     deployed = {f"{flows[d['flow_id']]}/{d['name']}" for d in run.post("/deployments/filter")}
     assert {
@@ -195,17 +60,57 @@ def test_all_that_runs_need_is_on_the_server(stack: tuple[Run, subprocess.Comple
 
 
 def test_secrets_are_for_their_owner_and_the_api_is_closed(
-    stack: tuple[Run, subprocess.CompletedProcess[str]],
+    stack: Stack,
 ) -> None:
-    run, _ = stack
-    for name in ("env", "secrets.json", "s3.json", "supervisord.conf"):
+    run = stack
+    for name in ("env", "secrets.json", "s3.json", "s3.key", "supervisord.conf", "logs/server.log"):
         assert (run.folder / name).stat().st_mode & 0o077 == 0, name
+    assert re.fullmatch(r"operator:.{30,}", run.env_file()["PREFECT_API_AUTH_STRING"])  # nobody has chosen one
     assert httpx.post(f"{run.env_file()['PREFECT_API_URL']}/flows/filter", json={}, trust_env=False).status_code == 401
     assert httpx.get(run.env_file()["AWS_ENDPOINT_URL"] + "/finescale", trust_env=False).status_code == 403
 
 
-def test_up_again_says_so_and_changes_nothing(stack: tuple[Run, subprocess.CompletedProcess[str]]) -> None:
-    run, _ = stack
+def test_a_shell_without_the_password_is_told_so_in_one_line(stack: Stack) -> None:
+    environ = stack.environ | stack.env_file()
+    status = [sys.executable, "-m", "flows.commands.app", "status", "small"]
+    good = subprocess.run(status, cwd=ROOT, env=environ, capture_output=True, text=True, timeout=120)
+    assert "pool cpu    ready, 1 workers online" in good.stdout, good.stdout + good.stderr
+    del environ["PREFECT_API_AUTH_STRING"]
+    shut = subprocess.run(status, cwd=ROOT, env=environ, capture_output=True, text=True, timeout=120)
+    assert f"Prefect server {stack.ui}/api wants a password: `source stack/env`" in shut.stdout
+    run = [sys.executable, "-m", "flows.commands.app", "run", "small", "--source", "demo"]
+    refused = subprocess.run(run, cwd=ROOT, env=environ, capture_output=True, text=True, timeout=120)
+    assert refused.returncode != 0
+    assert refused.stderr.startswith(f"finescale: Prefect server {stack.ui}/api wants a password"), refused.stderr
+    assert refused.stderr.count("\n") == 1
+
+
+def test_up_says_what_is_open_to_whom(stack: Stack) -> None:
+    assert stack.first is not None
+    opened = stack.first.stdout.split("\nopen ")[1].split("\nnext ")[0]
+    for behind in ("Prefect's UI and API, to this machine", "S3, to this machine", "PostgreSQL, to this machine"):
+        assert behind in opened
+    with patch.dict(os.environ, stack.environ, clear=True):
+        ports = Settings.read().ports()
+    held = {p.laddr.port for p in psutil.net_connections("tcp") if p.status == "LISTEN" and p.pid in pids(stack)}
+    assert "each worker" in opened  # on a port that the system chooses
+    assert held <= set(ports)  # what is open is in the list, and nothing else
+    listed = {int(n) for n in re.findall(r"\d{4,5}", opened)}
+    assert {port for port in ports if not between(port, listed)} == set()
+
+
+def pids(stack: Stack) -> set[int]:
+    """Of its processes but the workers."""
+    return {p.pid for p in strays(stack.folder) if "worker" not in p.cmdline()}
+
+
+def between(port: int, listed: set[int]) -> bool:
+    """Named itself, or one of a row of ports whose ends are."""
+    return port in listed or (port - 1 in listed and port + 1 in listed)
+
+
+def test_up_again_says_so_and_changes_nothing(stack: Stack) -> None:
+    run = stack
     before = run.pids()
     again = run("up")
     assert again.returncode == 0
@@ -213,10 +118,10 @@ def test_up_again_says_so_and_changes_nothing(stack: tuple[Run, subprocess.Compl
     assert run.pids() == before
 
 
-def test_a_run_makes_its_product_on_s3(stack: tuple[Run, subprocess.CompletedProcess[str]]) -> None:
+def test_a_run_makes_its_product_on_s3(stack: Stack) -> None:
     import xarray
 
-    run, _ = stack
+    run = stack
     done = run.prefect("deployment", "run", "downscale/small", "--param", "source=demo", "--watch")
     assert "'Completed'" in done.stdout, done.stdout + done.stderr
     known = run.env_file()
@@ -230,10 +135,8 @@ def test_a_run_makes_its_product_on_s3(stack: tuple[Run, subprocess.CompletedPro
         assert bool(ds.t2m.notnull().all())
 
 
-def test_a_verdict_is_given_by_a_run_of_its_own_and_drift_is_told(
-    stack: tuple[Run, subprocess.CompletedProcess[str]], tmp_path: Path
-) -> None:
-    run, _ = stack
+def test_a_verdict_is_given_by_a_run_of_its_own_and_drift_is_told(stack: Stack, tmp_path: Path) -> None:
+    run = stack
     stations = truth_at_stations(tmp_path / "truth.csv")
     given = ["source=demo", f"cycle={DEMO}", f"observations={stations}"]
     parameters = [word for value in given for word in ("--param", value)]
@@ -254,8 +157,8 @@ def test_a_verdict_is_given_by_a_run_of_its_own_and_drift_is_told(
     assert "small: t2m: RMSE 9 K" in told["message"]
 
 
-def test_a_run_that_fails_is_told(stack: tuple[Run, subprocess.CompletedProcess[str]]) -> None:
-    run, _ = stack
+def test_a_run_that_fails_is_told(stack: Stack) -> None:
+    run = stack
     run.prefect("deployment", "run", "downscale/small", "--param", "source=nowhere", "--watch")
     failed = eventually(lambda: [t for t in run.told if t["title"] == "finescale: run failed"])
     assert "downscale/small" in failed[0]["message"]
@@ -265,19 +168,10 @@ def test_a_run_that_fails_is_told(stack: tuple[Run, subprocess.CompletedProcess[
     assert "finescale status small" in late[0]["message"]
 
 
-@pytest.mark.parametrize("part", ["postgres", "s3", "server", "worker-gpu-0"])
-def test_a_killed_part_starts_again(stack: tuple[Run, subprocess.CompletedProcess[str]], part: str) -> None:
-    run, _ = stack
-    killed = run.pids()[part]
-    os.kill(killed, signal.SIGKILL)
-    eventually(lambda: run.pids().get(part, killed) != killed)
-    eventually(lambda: run("status").returncode == 0)
-
-
 def test_down_leaves_nothing_running_and_up_finds_the_data(
-    stack: tuple[Run, subprocess.CompletedProcess[str]],
+    stack: Stack,
 ) -> None:
-    run, _ = stack
+    run = stack
     began = time.monotonic()
     down = run("down")
     assert down.returncode == 0
@@ -290,23 +184,12 @@ def test_down_leaves_nothing_running_and_up_finds_the_data(
     assert (run.folder / "postgres" / "PG_VERSION").is_file()
 
 
-def test_processes_that_a_killed_supervisor_left_are_named_and_ended(
-    stack: tuple[Run, subprocess.CompletedProcess[str]],
-) -> None:
-    run, _ = stack
-    run("down")
+def test_up_from_data_that_is_there_forgets_no_alarm(stack: Stack) -> None:
+    assert stack("down").returncode == 0
     began = datetime.now(UTC)
-    assert run("up").returncode == 0  # again, from the data that is there
-    changed = [a["name"] for a in run.post("/automations/filter") if datetime.fromisoformat(a["updated"]) > began]
+    assert stack("up").returncode == 0
+    changed = [a["name"] for a in stack.post("/automations/filter") if datetime.fromisoformat(a["updated"]) > began]
     assert not changed  # an alarm that is made anew has forgotten what it has seen
-    psutil.Process(int((run.folder / "supervisord.pid").read_text())).kill()
-    eventually(lambda: not Supervisor(run.folder).answers())
-    refused = run("up")
-    assert refused.returncode == 1
-    assert "processes of an earlier stack still run" in refused.stderr
-    assert "make down" in refused.stderr
-    assert run("down").returncode == 0
-    assert not strays(run.folder)
 
 
 @pytest.mark.parametrize("variable", ["FINESCALE_UI_PORT", "FINESCALE_POSTGRES_PORT", "FINESCALE_S3_PORT"])
@@ -316,7 +199,7 @@ def test_a_port_that_is_taken_is_named_before_anything_is_started(folder: Path, 
         other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         other.bind(("127.0.0.1", int(environ[variable])))
         other.listen()
-        said = Run(folder, environ)("up")
+        said = Stack(folder, environ)("up")
     assert said.returncode == 1
     assert re.fullmatch(
         rf"stack: port {environ[variable]} is taken by .*\(process {os.getpid()}\); nothing was started. "
@@ -331,7 +214,7 @@ def test_a_part_that_does_not_start_is_named_with_the_end_of_its_log(folder: Pat
     environ = clean_environ(
         folder, PREFECT_API_DATABASE_CONNECTION_URL=closed, FINESCALE_STORE=str(folder / "products")
     )
-    run = Run(folder, environ)
+    run = Stack(folder, environ)
     try:
         said = run("up")
         assert said.returncode == 1
