@@ -16,7 +16,10 @@ from pathlib import Path
 
 from deployments import postgres
 from deployments.settings import ROOT, Secrets, Settings, write_private
-from flows.server.names import CPU, GPU
+from flows.server.names import BACKFILL_QUEUE, CPU, GPU, LIVE_QUEUE, UPKEEP_QUEUE
+
+
+UPKEEP_RUNS = 2  # beside those of backfill, whose queue has its own limit
 
 
 @dataclass(frozen=True)
@@ -69,9 +72,13 @@ def _server(settings: Settings, known: Secrets) -> Part:
     return Part("server", command, 20, stop_seconds=5, environment=environment)
 
 
-def _worker(name: str, pool: str, limit: int, environment: dict[str, str]) -> Part:
+def _worker(
+    name: str, pool: str, limit: int, environment: dict[str, str], queues: tuple[str, ...] = (), nice: int = 0
+) -> Part:
     command = [program("prefect"), "worker", "start", "--pool", pool, "--type", "process", "--name", name]
-    return Part(name, [*command, "--limit", str(limit)], 30, stop_seconds=3, environment=environment)
+    command += [word for queue in queues for word in ("--work-queue", queue)]
+    first = ["nice", "-n", str(nice)] if nice else []
+    return Part(name, [*first, *command, "--limit", str(limit)], 30, stop_seconds=3, environment=environment)
 
 
 def gpus() -> list[str]:
@@ -85,10 +92,18 @@ def gpus() -> list[str]:
 
 
 def _workers(settings: Settings) -> list[Part]:
-    """One for the cpu pool; one a GPU for the gpu pool, which runs on the CPU where there is none."""
+    """Two for the cpu pool; one a GPU for the gpu pool, which runs on the CPU where there is none.
+
+    Live runs may wait for hours for their input, in all places of their worker: backfill and upkeep have one of their
+    own, which gives way to the others where the processor is short.
+    """
     cards = gpus()
     count = settings.gpu_workers or max(len(cards), 1)
-    found = [_worker(f"worker-{CPU}", CPU, settings.cpu_runs, {})]
+    live, rest = (LIVE_QUEUE, "default"), (UPKEEP_QUEUE, BACKFILL_QUEUE)  # default: of runs that name no queue
+    found = [
+        _worker(f"worker-{CPU}", CPU, settings.cpu_runs, {}, live),
+        _worker("worker-backfill", CPU, settings.backfill_runs + UPKEEP_RUNS, {}, rest, nice=5),
+    ]
     for i in range(count):
         card = {"CUDA_VISIBLE_DEVICES": cards[i % len(cards)]} if cards else {}
         found.append(_worker(f"worker-{GPU}-{i}", GPU, 1, card))

@@ -147,7 +147,7 @@ def _bring_up(stack: Stack) -> None:
     with _step("server"):
         supervisor.wait("server", stack.server_answers, SERVER_SECONDS)
     with _step("work pools and queues"):
-        bootstrap.create_pools(max(settings.cpu_runs - 1, 1))
+        bootstrap.create_pools(settings.backfill_runs)
     workers = [p.name for p in stack.parts if p.name.startswith("worker")]
     for name in workers:
         supervisor.start_part(name)
