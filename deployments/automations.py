@@ -105,7 +105,9 @@ def of_region(region: Region) -> list[Alarm]:
     silence = longest_pause(cron) + deadline
     due = {f"{EVENT}Late", f"{EVENT}Pending"}  # whether or not a worker takes it
     job, look = names.deployment(names.DOWNSCALE, region.name), f"Look: finescale status {region.name}"
+    mine_only = [] if region.catch_up.ifs_days else [_not_made_again(region, mine)]
     return [
+        *mine_only,
         Alarm(
             f"{region.name}: no product in time",
             _absence(deadline, match_related=mine, each_run=True, after=due),
@@ -129,6 +131,13 @@ def drifted() -> Alarm:
         "{{ event.resource.name }}: {{ event.payload.drift | join('; ') }}. Look: finescale status, and the picture in "
         "the store's scores/",
     )
+
+
+def _not_made_again(region: Region, mine: list[Match]) -> Alarm:
+    """A run that went wrong, of a region that has nothing made again by itself."""
+    expect = {EVENT + state for state in ("Crashed", "Failed", "TimedOut")}
+    trigger = EventTrigger(match=RUNS, match_related=mine, expect=expect, for_each={"prefect.resource.id"})
+    return Alarm(f"{region.name}: run crashed or failed", trigger, f"{RUN}. {DETAIL}")
 
 
 def given_up() -> Alarm:

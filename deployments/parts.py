@@ -18,7 +18,6 @@ from deployments import postgres
 from deployments.settings import ROOT, Secrets, Settings, write_private
 from flows.server.names import BACKFILL_QUEUE, CPU, GPU, LIVE_QUEUE, UPKEEP_QUEUE
 
-
 UPKEEP_RUNS = 2  # beside those of backfill, whose queue has its own limit
 
 

@@ -121,7 +121,7 @@ def _catch_up(client: SyncPrefectClient, region: Region, store: str, now: dateti
 
 
 def _tell(client: SyncPrefectClient, region: Region, missing: Missing) -> None:
-    """An event of a cycle that is given up, for the alarm; of each cycle one, for as long as the server keeps events."""
+    """An event of a cycle that is given up, for the alarm; one a cycle, for as long as the server keeps events."""
     resource = f"{names.CYCLE_RESOURCE}{region.name}.{missing.cycle.replace('/', '.')}"
     known = EventFilter(event=EventNameFilter(name=[names.GIVEN_UP]), resource=EventResourceFilter(id=[resource]))
     if client.read_events(known, limit=1).events:

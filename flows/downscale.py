@@ -15,7 +15,7 @@ from prefect.states import Cancelled, Completed
 from pydantic import BaseModel
 
 from flows.dispatch import run_slabs
-from flows.products.gaps import newer_due
+from flows.products.gaps import gives_way, newer_due
 from flows.server import artifacts, names
 from flows.server.orchestrator import assert_clock
 from models.package import ModelPackage
@@ -260,17 +260,6 @@ def _state(outcome: Outcome) -> Any:
     return Completed(data=outcome, message=message)
 
 
-def _gives_way(region: Region, cycle: Cycle, newer: Cycle) -> Any:
-    """The last state of a run that starts so late that another cycle is due: the newest is made first."""
-    message = (
-        f"{region.name} {cycle}: {newer} is due by now and goes first; {names.deployment(names.CATCH_UP, names.REGIONS)} "
-        f"makes this one after it, as far back as the region's catch_up says; what is older: finescale backfill "
-        f"{region.name} --source {cycle.source} --start {cycle.time:%Y-%m-%d}"
-    )
-    log.warning("%s", message)
-    return Cancelled(message=message)
-
-
 @flow(name=names.DOWNSCALE, flow_run_name=_run_name, timeout_seconds=16 * 3600, validate_parameters=True)
 def downscale(
     region: str,
@@ -304,7 +293,7 @@ def downscale(
     if scheduled is not None and cycle is None and request.cycle is not None and not (force or refetch):
         newer = newer_due(request.region, request.cycle, scheduled, datetime.now(UTC))
         if newer is not None:  # after an outage all that were due start at once, the oldest first
-            return _gives_way(request.region, request.cycle, newer)
+            return Cancelled(message=gives_way(request.region, request.cycle, newer))
     assert_writable(store)
     # a folder of its own for every run: two of one cycle must not read each other's fields
     name = f"{request.cycle.source}-{request.cycle.stamp}" if request.cycle else "file"

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 from prefect.server.schemas.schedules import CronSchedule
 
+from flows.server import names
 from tasks.acquire import open_source
 from tasks.handover.cycle import Cycle
 from tasks.region.document import Region
@@ -28,7 +29,7 @@ def fire_times(cron: str, start: datetime, end: datetime) -> list[datetime]:
 
 
 def due_cycles(region: Region, source: str, start: datetime, end: datetime) -> dict[Cycle, datetime]:
-    """Cycles for which the schedule starts runs from `start` to `end`, the newest first, and when each was due first."""
+    """Cycles for which the schedule starts runs from `start` to `end`, the newest first, and when each was due."""
     cron = region.schedule.of(source)
     if cron is None:
         return {}
@@ -42,6 +43,15 @@ def newer_due(region: Region, cycle: Cycle, scheduled: datetime, now: datetime) 
     """The newest cycle of the source that has become due since a run for this one was scheduled; None if none has."""
     newest = next(iter(due_cycles(region, cycle.source, scheduled, now)), None)
     return newest if newest is not None and newest.time > cycle.time else None
+
+
+def gives_way(region: Region, cycle: Cycle, newer: Cycle) -> str:
+    """What a run says that leaves its cycle for later."""
+    return (
+        f"{region.name} {cycle}: {newer} is due by now and goes first; {names.CATCH_UP_DEPLOYMENT} makes this one "
+        "after it, as far back as the region's catch_up says; what is older: "
+        f"finescale backfill {region.name} --source {cycle.source} --start {cycle.time:%Y-%m-%d}"
+    )
 
 
 def in_charge_since(found: list[LedgerEntry], source: str, deployed: datetime | None) -> datetime | None:

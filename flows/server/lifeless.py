@@ -66,7 +66,10 @@ def end_lifeless(
         mute = [r for r in mute if r.id not in heard]
     ended = []
     for run, message in [
-        *((r, f"taken by a worker and not begun within {_minutes(unbegun)}: its process is gone") for r in unbegun_ones),
+        *(
+            (r, f"taken by a worker and not begun within {_minutes(unbegun)}: its process is gone")
+            for r in unbegun_ones
+        ),
         *((r, f"no sign of life for {_minutes(silent)}: its process or machine is gone") for r in mute),
     ]:
         current = client.read_flow_run(run.id)

@@ -25,7 +25,7 @@ QUEUES = {LIVE_QUEUE: 1, UPKEEP_QUEUE: 2, BACKFILL_QUEUE: 3}
 
 PROJECT = "finescale"
 TAG = "finescale"  # of all deployments; one of a region has its name beside it
-CAUGHT_UP = "catch-up"  # tag of the runs that are started for cycles that are missing
+CAUGHT_UP = "caught-up"  # tag of the runs that are started for cycles that are missing
 
 # The event that a region's scores have drifted, and the resource that it is about.
 DRIFT = "finescale.drift"
@@ -54,5 +54,6 @@ def deployment(flow: str, name: str) -> str:
     return f"{flow}/{name}"
 
 
-REGIONS = "all"  # name of the deployment that looks after every region
+REGIONS = "all"
+CATCH_UP_DEPLOYMENT = deployment(CATCH_UP, REGIONS)  # looks after all regions
 SLAB_DEPLOYMENT = deployment(SUPER_RESOLVE, GPU)  # takes slabs of all regions
