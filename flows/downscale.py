@@ -11,11 +11,11 @@ from uuid import uuid4
 
 from prefect import flow
 from prefect.runtime import deployment, flow_run
-from prefect.states import Cancelled, Completed
+from prefect.states import Completed
 from pydantic import BaseModel
 
 from flows.dispatch import run_slabs
-from flows.products.gaps import gives_way, newer_due
+from flows.products.gaps import given_way, newer_due
 from flows.server import artifacts, names
 from flows.server.orchestrator import assert_clock
 from models.package import ModelPackage
@@ -293,7 +293,7 @@ def downscale(
     if scheduled is not None and cycle is None and request.cycle is not None and not (force or refetch):
         newer = newer_due(request.region, request.cycle, scheduled, datetime.now(UTC))
         if newer is not None:  # after an outage all that were due start at once, the oldest first
-            return Cancelled(message=gives_way(request.region, request.cycle, newer))
+            return given_way(request.region, request.cycle, newer)
     assert_writable(store)
     # a folder of its own for every run: two of one cycle must not read each other's fields
     name = f"{request.cycle.source}-{request.cycle.stamp}" if request.cycle else "file"

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from prefect.server.schemas.schedules import CronSchedule
+from prefect.states import Cancelled
 
 from flows.server import names
 from tasks.acquire import open_source
 from tasks.handover.cycle import Cycle
 from tasks.region.document import Region
 from tasks.store.ledger import LedgerEntry, State
+
+log = logging.getLogger(__name__)
 
 SCHEDULED = ("ifs", "era5")  # sources that a region's schedule knows
 CHUNK = timedelta(hours=12)  # Prefect gives a thousand dates of a schedule, which may have one a minute
@@ -45,13 +50,15 @@ def newer_due(region: Region, cycle: Cycle, scheduled: datetime, now: datetime) 
     return newest if newest is not None and newest.time > cycle.time else None
 
 
-def gives_way(region: Region, cycle: Cycle, newer: Cycle) -> str:
-    """What a run says that leaves its cycle for later."""
-    return (
+def given_way(region: Region, cycle: Cycle, newer: Cycle) -> Any:
+    """The last state of a run that leaves its cycle for later: cancelled, for no product came of it."""
+    message = (
         f"{region.name} {cycle}: {newer} is due by now and goes first; {names.CATCH_UP_DEPLOYMENT} makes this one "
         "after it, as far back as the region's catch_up says; what is older: "
         f"finescale backfill {region.name} --source {cycle.source} --start {cycle.time:%Y-%m-%d}"
     )
+    log.warning("%s", message)
+    return Cancelled(message=message)
 
 
 def in_charge_since(found: list[LedgerEntry], source: str, deployed: datetime | None) -> datetime | None:

@@ -151,7 +151,9 @@ class Prefect:
 
         async def update() -> None:
             connection = await asyncpg.connect(url)
-            await connection.execute("UPDATE deployment SET created = created - $1::interval WHERE id = $2", by, found["id"])
+            await connection.execute(
+                "UPDATE deployment SET created = created - $1::interval WHERE id = $2", by, found["id"]
+            )
             await connection.close()
 
         asyncio.run(update())
