@@ -1,4 +1,4 @@
-"""Many cycles through the whole stack while its parts are killed at random: is anything lost, left over, or read wrong?
+"""Many cycles through the whole stack while its parts are killed at random: what is lost, left over, or read wrong.
 
     python -m benchmarks.runs.soak soak                          # 1,000 cycles, 200 kills; hours
     python -m benchmarks.runs.soak soak --cycles 20 --kills 8    # a first look
@@ -6,8 +6,8 @@
 
 Everything lies in the folder given: the stack, its region, `state.json` (how far it is) and at last `result.json`. The
 stack is driven by its own commands; what it fetches comes from the tests' stand-in for ECMWF open data. It plays the
-schedule backwards: each turn one more cycle, the next older one, becomes due, and is started as the schedule would. What
-a kill takes, deployment catch-up/all makes again; nobody here does.
+schedule backwards: each turn one more cycle, the next older one, becomes due, and is started as the schedule would.
+What a kill takes, deployment catch-up/all makes again; nobody here does.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ SETTLE = 3600.0  # seconds at the end for what is still missing
 
 def begin(args: argparse.Namespace, folder: Path) -> dict[str, Any]:
     """The state of a soak that begins: which cycles, and which part is killed when."""
-    chance = random.Random(args.seed)
+    chance = random.Random(args.seed)  # noqa: S311
     now = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
     newest = now.replace(hour=now.hour // 12 * 12) - timedelta(hours=12)
     cycles = [f"{newest - timedelta(hours=12 * i):%Y-%m-%dT%H}" for i in range(args.cycles)]
@@ -73,7 +73,7 @@ def save(folder: Path, state: dict[str, Any]) -> None:
 
 def stack(environment: dict[str, str], *command: str) -> subprocess.CompletedProcess[str]:
     """`make up` and its like."""
-    return subprocess.run(
+    return subprocess.run(  # noqa: S603
         [sys.executable, "-m", "deployments.stack", *command], env=environment, capture_output=True, text=True,
         timeout=600, check=False,
     )  # fmt: skip
@@ -165,7 +165,7 @@ def main() -> None:
         }  # fmt: skip
         save(folder, state)
         (folder / "result.json").write_text(json.dumps(result, indent=1))
-        print(json.dumps({k: v for k, v in result.items()}, indent=1))
+        print(json.dumps(result, indent=1))
     os._exit(0 if not lost and not result["orphans_after_maintain"] and not result["reader"]["wrong"] else 1)
 
 

@@ -123,7 +123,7 @@ class Office:
 
     def _of_store(self, code: str) -> Any:
         """What a piece of code prints as JSON that runs with the stack's environment; None if the store is away."""
-        done = subprocess.run(
+        done = subprocess.run(  # noqa: S603
             [sys.executable, "-c", code], env=self.environment, capture_output=True, text=True, timeout=600, check=False
         )
         with suppress(ValueError, IndexError):

@@ -1,4 +1,4 @@
-"""A reader of the store beside the soak: polls latest.json without pause and reads every product that appears by value."""
+"""A reader of the store beside the soak: polls latest.json and reads every product that appears, by value."""
 
 from __future__ import annotations
 
@@ -17,7 +17,10 @@ PAUSE = 1.0  # seconds between polls
 
 
 class Reader:
-    """Reads until it is closed; `found` says what it has seen. All cycles hold the same fields: so must the products."""
+    """Reads until it is closed; `found` says what it has seen.
+
+    All cycles hold the same fields: so must the products.
+    """
 
     def __init__(self, environment: dict[str, str], region: str, before: dict[str, Any]) -> None:
         self.seen: dict[str, Any] = {"polls": 0, "away": 0, "read": 0, "wrong": []} | before
