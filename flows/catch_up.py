@@ -100,7 +100,7 @@ def _catch_up(client: SyncPrefectClient, region: Region, store: str, now: dateti
         missing = missing_of(region, source, store, found, runs, deployment.created, now)
         for cycle in (m for m in missing if m.given_up):
             report.given_up.append(f"{region.name} {cycle.cycle}")
-            _tell(client, region, cycle)
+            _announce(client, region, cycle)
         chosen = None if any(m.at_work_again for m in missing) else next((m for m in missing if m.is_due(now)), None)
         for one in missing:
             if one is chosen:
@@ -120,7 +120,7 @@ def _catch_up(client: SyncPrefectClient, region: Region, store: str, now: dateti
                 report.waiting.append(f"{region.name} {one.cycle}")
 
 
-def _tell(client: SyncPrefectClient, region: Region, missing: Missing) -> None:
+def _announce(client: SyncPrefectClient, region: Region, missing: Missing) -> None:
     """An event of a cycle that is given up, for the alarm; one a cycle, for as long as the server keeps events."""
     resource = f"{names.CYCLE_RESOURCE}{region.name}.{missing.cycle.replace('/', '.')}"
     known = EventFilter(event=EventNameFilter(name=[names.GIVEN_UP]), resource=EventResourceFilter(id=[resource]))

@@ -10,10 +10,8 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, Protocol, TypeVar
-from uuid import UUID
+from typing import Any, TypeVar
 
 import httpx
 from prefect.client.orchestration import SyncPrefectClient, get_client
@@ -23,6 +21,7 @@ from prefect.exceptions import ObjectNotFound
 from prefect.settings import get_current_settings
 from prefect.states import Cancelling, Crashed
 
+from flows.errands import Attempt, Clock, Errand
 from flows.server.names import LIVE_QUEUE, SLAB_DEPLOYMENT
 from tasks.downscale import downscale
 from tasks.errors import ModelMismatch, SlabFailed
@@ -109,45 +108,6 @@ def _lead_times(reports: list[SlabReport], slabs: list[Slab]) -> int:
     """Lead times' worth of work that is done: slabs may share lead times."""
     work = sum(slab.stop - slab.start for slab in slabs)
     return round(sum(r.stop - r.start for r in reports) / work * max(slab.stop for slab in slabs))
-
-
-class Clock(Protocol):
-    """What dispatch knows of time; the module `time` is one."""
-
-    def monotonic(self) -> float:
-        """Seconds since some moment."""
-
-    def sleep(self, seconds: float, /) -> None:
-        """Return after so many."""
-
-
-@dataclass
-class Attempt:
-    """One run of a slab on the GPU pool."""
-
-    run: UUID
-    sign_of_life: float  # when it was sent, was taken, began, or its progress last changed
-    taken: bool = False  # by a worker, whose process for it starts
-    began: bool = False
-    progress: Any = None  # as its process last wrote it
-    ending: str = ""  # why it is being ended, while it is
-
-
-@dataclass
-class Errand:
-    """A slab to have computed, and what came of trying. Without an attempt that is out it is sent at `send_at`."""
-
-    slab: Slab
-    attempts: int = 0
-    out: Attempt | None = None
-    send_at: float = 0.0
-    notes: list[str] = field(default_factory=list)  # why attempts failed
-    report: SlabReport | None = None
-
-    @property
-    def began(self) -> bool:
-        """Whether a worker computes it."""
-        return self.out is not None and self.out.began
 
 
 class Dispatch:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -18,6 +17,7 @@ from flows.dispatch import run_slabs
 from flows.products.gaps import given_way, newer_due
 from flows.server import artifacts, names
 from flows.server.orchestrator import assert_clock
+from flows.stopwatch import Stopwatch
 from models.package import ModelPackage
 from tasks.acquire import ALIASES, SOURCES, Source, acquire, acquire_files, choose_cycle, forget, open_source
 from tasks.acquire.files import assert_present
@@ -117,20 +117,6 @@ def resolve(
         return Request(wanted, package, model or wanted.model, None, None)
     service = open_source(source)
     return Request(wanted, package, model or wanted.model, service, choose_cycle(service, wanted, cycle, scheduled))
-
-
-class Stopwatch:
-    """Seconds spent in each step."""
-
-    def __init__(self) -> None:
-        self.seconds: dict[str, float] = {}
-        self._last = time.monotonic()
-
-    def lap(self, step: str) -> None:
-        """The time since the last lap belongs to `step`."""
-        now = time.monotonic()
-        self.seconds[step] = round(now - self._last, 3)
-        self._last = now
 
 
 def scheduled_for() -> datetime | None:

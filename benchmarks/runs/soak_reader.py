@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
 import time
 from typing import Any
@@ -13,6 +14,7 @@ import xarray as xr
 
 from benchmarks.runs.soak_office import known
 
+ENTRY = re.compile(r"/\d{4}-\d{2}-\d{2}T\d{2}\.json$")  # of the ledger; items of the catalogue lie beside it
 PAUSE = 1.0  # seconds between polls
 
 
@@ -55,7 +57,7 @@ class Reader:
                 if files.exists(f"{place}/latest.json"):
                     self._check(json.loads(files.cat_file(f"{place}/latest.json")), options, fresh=False)
                 for entry in files.glob(f"{place}/*/*/*.json"):
-                    if entry not in self._done:
+                    if ENTRY.search(entry) and entry not in self._done:
                         self._check(json.loads(files.cat_file(entry)), options, fresh=True)
                         self._done.add(entry)
             except (OSError, ConnectionError) as error:
