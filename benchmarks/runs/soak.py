@@ -24,9 +24,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from benchmarks.runs.soak_office import Office, environment_of
+from benchmarks.runs.soak_office import CRON, Office, environment_of
 from benchmarks.runs.soak_parts import KILLED, kill, usage
 from benchmarks.runs.soak_reader import Reader
+from flows.products.gaps import fire_times
+from tasks.acquire import open_source
 from tests.conftest import write_region
 from tests.servers.opendata import OpenData, open_data
 from tests.servers.s3 import free_ports
@@ -41,8 +43,8 @@ SETTLE = 3600.0  # seconds at the end for what is still missing
 def begin(args: argparse.Namespace, folder: Path) -> dict[str, Any]:
     """The state of a soak that begins: which cycles, and which part is killed when."""
     chance = random.Random(args.seed)  # noqa: S311
-    now = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
-    newest = now.replace(hour=now.hour // 12 * 12) - timedelta(hours=12)
+    now = datetime.now(UTC)
+    newest = open_source("ifs").due(fire_times(CRON, now - timedelta(days=1), now)[-1]).time
     cycles = [f"{newest - timedelta(hours=12 * i):%Y-%m-%dT%H}" for i in range(args.cycles)]
     kills = [
         {"turn": chance.randrange(args.cycles), "after": round(chance.uniform(0, 25), 1), "part": chance.choice(KILLED)}
@@ -53,7 +55,7 @@ def begin(args: argparse.Namespace, folder: Path) -> dict[str, Any]:
     others = [p for p in ports if p > s3 + 3][:3]
     write_region(
         folder / "regions" / REGION, name=REGION, title="Soak", spacing=0.25, variables=["t2m"], required=None,
-        lead_times={"start": 0, "stop": 3, "step": 3}, schedule={"era5": None, "verify": None},
+        lead_times={"start": 0, "stop": 3, "step": 3}, schedule={"ifs": CRON, "era5": None, "verify": None},
         acquire={"mirrors": ["ecmwf", "aws"], "pause_seconds": 0.5, "poll_seconds": 0.5, "wait_minutes": 1},
         inference={"where": "workers", "wait_minutes": 1, "silent_minutes": 1},
         catch_up={"ifs_days": args.cycles, "tries": 10, "pause_minutes": 0.2},

@@ -20,6 +20,7 @@ from flows.products.gaps import fire_times
 from flows.server.names import CATCH_UP_DEPLOYMENT, CAUGHT_UP, deployment
 from tasks.acquire import open_source
 
+CRON = "45 7,19 * * *"
 PATIENCE = 300.0  # seconds for a part that was killed to be back
 LOOK = {"silent_minutes": 0.75, "unbegun_minutes": 1.5, "listen_seconds": 65}  # sped up
 
@@ -76,7 +77,7 @@ class Office:
         """As if the region had been deployed when this cycle became due: it and what is newer was due by now."""
         time_of = datetime.fromisoformat(f"{stamp}:00+00:00")
         service = open_source("ifs")
-        fires = fire_times("45 7,19 * * *", time_of, time_of + timedelta(days=2))
+        fires = fire_times(CRON, time_of, time_of + timedelta(days=2))
         due = next(t for t in fires if service.due(t).time == time_of)
         found = self._ask("GET", f"/deployments/name/{deployment('downscale', self.region)}")
         self._sql("UPDATE deployment SET created = $1 WHERE id = $2", due, found["id"])
