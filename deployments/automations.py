@@ -26,7 +26,9 @@ from flows.server import names
 from tasks.errors import BadInput
 from tasks.region.document import Region
 
-WATCHED = [names.DOWNSCALE, names.BACKFILL, names.MAINTAIN, names.VERIFY]  # super-resolve: its downscale run says it
+# super-resolve: its downscale run says it; downscale: what is due is made again, and said once that has failed
+WATCHED = [names.BACKFILL, names.MAINTAIN, names.VERIFY, names.CATCH_UP]
+LATE = [names.DOWNSCALE, *WATCHED]
 Match = ResourceSpecification | dict[str, str | list[str]]
 SILENT_RUN = timedelta(minutes=5)  # ten heartbeats; longer than the server takes to start again
 EVENT = "prefect.flow-run."
@@ -65,10 +67,10 @@ def _related(role: str, *called: str) -> ResourceSpecification:
 RUNS = ResourceSpecification({"prefect.resource.id": f"{EVENT}*"})
 
 
-def _run_trigger(*states: str) -> EventTrigger:
+def _run_trigger(*states: str, flows: list[str] = WATCHED) -> EventTrigger:
     expect = {EVENT + state for state in states}
     each = {"prefect.resource.id"}
-    return EventTrigger(match=RUNS, match_related=_related("flow", *WATCHED), expect=expect, for_each=each)
+    return EventTrigger(match=RUNS, match_related=_related("flow", *flows), expect=expect, for_each=each)
 
 
 @dataclass(frozen=True)
@@ -103,7 +105,9 @@ def of_region(region: Region) -> list[Alarm]:
     silence = longest_pause(cron) + deadline
     due = {f"{EVENT}Late", f"{EVENT}Pending"}  # whether or not a worker takes it
     job, look = names.deployment(names.DOWNSCALE, region.name), f"Look: finescale status {region.name}"
+    mine_only = [] if region.catch_up.ifs_days else [_not_made_again(region, mine)]
     return [
+        *mine_only,
         Alarm(
             f"{region.name}: no product in time",
             _absence(deadline, match_related=mine, each_run=True, after=due),
@@ -126,6 +130,24 @@ def drifted() -> Alarm:
         trigger,
         "{{ event.resource.name }}: {{ event.payload.drift | join('; ') }}. Look: finescale status, and the picture in "
         "the store's scores/",
+    )
+
+
+def _not_made_again(region: Region, mine: list[Match]) -> Alarm:
+    """A run that went wrong, of a region that has nothing made again by itself."""
+    expect = {EVENT + state for state in ("Crashed", "Failed", "TimedOut")}
+    trigger = EventTrigger(match=RUNS, match_related=mine, expect=expect, for_each={"prefect.resource.id"})
+    return Alarm(f"{region.name}: run crashed or failed", trigger, f"{RUN}. {DETAIL}")
+
+
+def given_up() -> Alarm:
+    """A cycle that is missing after the last try; the flow `catch-up` sends the event."""
+    any_cycle = ResourceSpecification({"prefect.resource.id": f"{names.CYCLE_RESOURCE}*"})
+    return Alarm(
+        "cycle given up",
+        EventTrigger(match=any_cycle, expect={names.GIVEN_UP}, for_each={"prefect.resource.id"}),
+        "{{ event.resource.name }} was due and is not there after {{ event.payload.tries }} more tries: "
+        "{{ event.payload.why }}. Look: finescale status",
     )
 
 
@@ -153,9 +175,10 @@ def wanted(found: list[Region]) -> list[Alarm]:
     return [
         Alarm("run crashed", _run_trigger("Crashed"), f"{RUN}. {DETAIL}"),
         Alarm("run failed", _run_trigger("Failed", "TimedOut"), f"{RUN}. {DETAIL}"),
-        Alarm("run late", _run_trigger("Late"), f"{RUN}: no worker has taken it. {DETAIL}"),
+        Alarm("run late", _run_trigger("Late", flows=LATE), f"{RUN}: no worker has taken it. {DETAIL}"),
         Alarm("gpu pool not ready", no_gpu, "No worker of the gpu pool answers. Look: make status"),
         vanished(),
+        given_up(),
         drifted(),
         *(alarm for region in found for alarm in of_region(region)),
     ]

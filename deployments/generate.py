@@ -35,10 +35,13 @@ class Deployment:
     tag: str  # beside those of all, and the region's
     parameters: dict[str, str] = field(default_factory=dict)  # beside the region
     schedule: str | None = None  # key of region.yaml's `schedule`
+    cron: str | None = None  # the schedule itself, of what is deployed once for all regions
     suffix: str = ""  # of the name, where a flow is deployed twice
+    name: str = ""  # of what is deployed once for all regions
     pool: str = names.CPU
     queue: str = names.LIVE_QUEUE
-    one_at_a_time: bool = True  # runs after an outage wait their turn, none is dropped
+    one_at_a_time: bool = True
+    late: str = "ENQUEUE"  # what becomes of a run while another is at work: it waits its turn, none is dropped
 
 
 OF_A_REGION = [
@@ -56,26 +59,32 @@ OF_A_REGION = [
     ),
     Deployment(
         names.VERIFY, "scores what is published against stations, as observations arrive.", "verify",
-        schedule="verify",
+        schedule="verify", queue=names.UPKEEP_QUEUE,
     ),
     Deployment(
         names.MAINTAIN, "removes what is older than is kept, and reads products again by value.", "maintain",
-        schedule="maintain",
+        schedule="maintain", queue=names.UPKEEP_QUEUE,
     ),
 ]  # fmt: skip
-OF_ALL_REGIONS = Deployment(
-    names.SUPER_RESOLVE, "Inference of one slab of lead times, started by downscale.", "inference",
-    pool=names.GPU, one_at_a_time=False,  # the GPU worker's --limit holds: one run a GPU
-)  # fmt: skip
+OF_ALL_REGIONS = [
+    Deployment(
+        names.CATCH_UP, "Starts runs of cycles that were due and are missing; ends runs that are gone.", "catch-up",
+        cron="*/5 * * * *", queue=names.UPKEEP_QUEUE, name=names.REGIONS, late="CANCEL_NEW",
+    ),
+    Deployment(
+        names.SUPER_RESOLVE, "Inference of one slab of lead times, started by downscale.", "inference",
+        name=names.GPU, pool=names.GPU, one_at_a_time=False,  # the GPU worker's --limit holds: one run a GPU
+    ),
+]  # fmt: skip
 
 
 def entry(row: Deployment, region: Region | None) -> Content:
     """A row's entry in prefect.yaml, for a region or for all."""
-    cron = getattr(region.schedule, row.schedule) if region is not None and row.schedule else None
+    cron = getattr(region.schedule, row.schedule) if region is not None and row.schedule else row.cron
     # a region goes by the folder that it is found by, its deployments by its name
     given = {} if region is None else {"region": region.folder.name}
     found: Content = {
-        "name": row.pool if region is None else f"{region.name}{row.suffix}",
+        "name": row.name if region is None else f"{region.name}{row.suffix}",
         "description": row.description if region is None else f"{region.title}: {row.description}",
         "entrypoint": names.entrypoint(row.flow),
         "tags": [names.TAG, *([] if region is None else [region.name]), row.tag],
@@ -84,13 +93,13 @@ def entry(row: Deployment, region: Region | None) -> Content:
         "schedules": [{"cron": cron, "timezone": "UTC"}] if cron else [],
     }
     if row.one_at_a_time:
-        found["concurrency_limit"] = {"limit": 1, "collision_strategy": "ENQUEUE"}
+        found["concurrency_limit"] = {"limit": 1, "collision_strategy": row.late}
     return found
 
 
 def rows(found: list[Region]) -> list[tuple[Deployment, Region | None]]:
     """What is deployed for these regions, in the file's order."""
-    return [*((row, region) for region in found for row in OF_A_REGION), (OF_ALL_REGIONS, None)]
+    return [*((row, region) for region in found for row in OF_A_REGION), *((row, None) for row in OF_ALL_REGIONS)]
 
 
 def build(found: list[Region]) -> Content:

@@ -14,7 +14,9 @@ from deployments import guard, postgres, prefect_server, seaweedfs
 from deployments.credentials import Secrets, write_private
 from deployments.processes import ROOT, program, socket_path
 from deployments.settings import Settings
-from flows.server.names import CPU, GPU
+from flows.server.names import BACKFILL_QUEUE, CPU, GPU, LIVE_QUEUE, UPKEEP_QUEUE
+
+UPKEEP_RUNS = 2  # beside those of backfill, whose queue has its own limit
 
 
 @dataclass(frozen=True)
@@ -43,11 +45,22 @@ def pools_mark(folder: Path) -> Path:
     return folder / "pools"
 
 
-def _worker(settings: Settings, name: str, pool: str, limit: int, environment: dict[str, str]) -> Part:
+def _worker(
+    settings: Settings,
+    name: str,
+    pool: str,
+    limit: int,
+    environment: dict[str, str],
+    queues: tuple[str, ...] = (),
+    nice: int = 0,
+) -> Part:
     command = [program("prefect"), "worker", "start", "--pool", pool, "--type", "process", "--name", name]
+    command += [word for queue in queues for word in ("--work-queue", queue)]
+    first = ["nice", "-n", str(nice)] if nice else []
     store = (f"tcp://{settings.endpoint.removeprefix('http://')}",) if settings.own_s3 else ()
     needs = (f"{settings.api_url}/ready", *store, f"file://{pools_mark(settings.folder)}")
-    return Part(name, [*command, "--limit", str(limit)], 30, stop_seconds=3, environment=environment, needs=needs)
+    command = [*first, *command, "--limit", str(limit)]
+    return Part(name, command, 30, stop_seconds=3, environment=environment, needs=needs)
 
 
 def gpus() -> list[str]:
@@ -61,10 +74,18 @@ def gpus() -> list[str]:
 
 
 def _workers(settings: Settings) -> list[Part]:
-    """One for the cpu pool; one a GPU for the gpu pool, which runs on the CPU where there is none."""
+    """Two for the cpu pool; one a GPU for the gpu pool, which runs on the CPU where there is none.
+
+    Live runs may wait for hours for their input, in all places of their worker: backfill and upkeep have one of their
+    own, which gives way to the others where the processor is short.
+    """
     cards = gpus()
     count = settings.gpu_workers or max(len(cards), 1)
-    found = [_worker(settings, f"worker-{CPU}", CPU, settings.cpu_runs, {})]
+    live, rest = (LIVE_QUEUE, "default"), (UPKEEP_QUEUE, BACKFILL_QUEUE)  # default: of runs that name no queue
+    found = [
+        _worker(settings, f"worker-{CPU}", CPU, settings.cpu_runs, {}, live),
+        _worker(settings, "worker-backfill", CPU, settings.backfill_runs + UPKEEP_RUNS, {}, rest, nice=5),
+    ]
     for i in range(count):
         card = {"CUDA_VISIBLE_DEVICES": cards[i % len(cards)]} if cards else {}
         found.append(_worker(settings, f"worker-{GPU}-{i}", GPU, 1, card))

@@ -163,6 +163,11 @@ class Settings:
         )
 
     @property
+    def backfill_runs(self) -> int:
+        """How many backfills at once."""
+        return max(self.cpu_runs - 1, 1)
+
+    @property
     def api_url(self) -> str:
         """Of the Prefect server."""
         return f"http://{_in_url(self.host)}:{self.ui_port}/api"

@@ -227,7 +227,7 @@ def bring_up(stack: Stack) -> None:
     with step("server"):
         supervisor.wait("server", stack.server_answers, SERVER_SECONDS)
     with step("work pools and queues"):
-        bootstrap.create_pools(max(settings.cpu_runs - 1, 1))
+        bootstrap.create_pools(settings.backfill_runs)
         pools_mark(stack.folder).touch()
     with step("alarms"):
         bootstrap.create_automations(settings.notify_url)

@@ -10,10 +10,8 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, Protocol, TypeVar
-from uuid import UUID
+from typing import Any, TypeVar
 
 import httpx
 from prefect.client.orchestration import SyncPrefectClient, get_client
@@ -23,6 +21,7 @@ from prefect.exceptions import ObjectNotFound
 from prefect.settings import get_current_settings
 from prefect.states import Cancelling, Crashed
 
+from flows.errands import Attempt, Clock, Errand
 from flows.server.names import LIVE_QUEUE, SLAB_DEPLOYMENT
 from tasks.downscale import downscale
 from tasks.errors import ModelMismatch, SlabFailed
@@ -41,6 +40,7 @@ PATIENCE = 300.0  # seconds without an answer from Prefect's server, or from the
 ASK_AGAIN = 5.0  # seconds, meanwhile
 PAUSE = 5.0  # seconds before a slab is sent again, times the attempts so far: what failed at once may be better by then
 NO_PROGRESS = "no progress"  # what a slab's notes and the ledger say
+NOT_BEGUN = "taken by a worker and not begun"
 NO_WORKER = f"no worker of {SLAB_DEPLOYMENT} began"
 
 
@@ -108,44 +108,6 @@ def _lead_times(reports: list[SlabReport], slabs: list[Slab]) -> int:
     """Lead times' worth of work that is done: slabs may share lead times."""
     work = sum(slab.stop - slab.start for slab in slabs)
     return round(sum(r.stop - r.start for r in reports) / work * max(slab.stop for slab in slabs))
-
-
-class Clock(Protocol):
-    """What dispatch knows of time; the module `time` is one."""
-
-    def monotonic(self) -> float:
-        """Seconds since some moment."""
-
-    def sleep(self, seconds: float, /) -> None:
-        """Return after so many."""
-
-
-@dataclass
-class Attempt:
-    """One run of a slab on the GPU pool."""
-
-    run: UUID
-    sign_of_life: float  # when it was sent, began, or its progress last changed
-    began: bool = False
-    progress: Any = None  # as its process last wrote it
-    ending: str = ""  # why it is being ended, while it is
-
-
-@dataclass
-class Errand:
-    """A slab to have computed, and what came of trying. Without an attempt that is out it is sent at `send_at`."""
-
-    slab: Slab
-    attempts: int = 0
-    out: Attempt | None = None
-    send_at: float = 0.0
-    notes: list[str] = field(default_factory=list)  # why attempts failed
-    report: SlabReport | None = None
-
-    @property
-    def began(self) -> bool:
-        """Whether a worker computes it."""
-        return self.out is not None and self.out.began
 
 
 class Dispatch:
@@ -229,8 +191,18 @@ class Dispatch:
             if self._quiet(attempt.sign_of_life, self.settings.silent_minutes):  # its worker has died with it
                 self._set_state(attempt, Crashed(message=attempt.ending), force=True)
                 self._lost(errand, attempt.ending)
+        elif state.type == StateType.PENDING:
+            self._await_start(attempt)
         elif state.type == StateType.RUNNING:
             self._watch(errand.slab, attempt)
+
+    def _await_start(self, attempt: Attempt) -> None:
+        """One that was taken and does not begin is ended: its process is gone, or will find that it is not wanted."""
+        now = self.clock.monotonic()
+        if not attempt.taken:
+            attempt.taken, attempt.sign_of_life = True, now
+        elif self._quiet(attempt.sign_of_life, self.settings.silent_minutes):
+            self._end(attempt, f"{NOT_BEGUN} within {self.settings.silent_minutes:g} min")
 
     def _watch(self, slab: Slab, attempt: Attempt) -> None:
         """A slab that is computed says now and then how far it is; one that is silent for long is ended."""
@@ -238,9 +210,12 @@ class Dispatch:
         if not attempt.began or progress != attempt.progress:
             attempt.began, attempt.progress, attempt.sign_of_life = True, progress, now
         elif self._quiet(attempt.sign_of_life, self.settings.silent_minutes):
-            attempt.ending, attempt.sign_of_life = f"{NO_PROGRESS} for {self.settings.silent_minutes:g} min", now
-            # its worker kills the process: only then may another write the same shards
-            self._set_state(attempt, Cancelling(message=attempt.ending))
+            self._end(attempt, f"{NO_PROGRESS} for {self.settings.silent_minutes:g} min")
+
+    def _end(self, attempt: Attempt, why: str) -> None:
+        """Have its worker kill the process: only then may another write the same shards."""
+        attempt.ending, attempt.sign_of_life = why, self.clock.monotonic()
+        self._set_state(attempt, Cancelling(message=why))
 
     def _collect(self, errand: Errand) -> None:
         """The report of a run that has completed."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -15,8 +14,10 @@ from prefect.states import Completed
 from pydantic import BaseModel
 
 from flows.dispatch import run_slabs
+from flows.products.gaps import given_way, newer_due
 from flows.server import artifacts, names
 from flows.server.orchestrator import assert_clock
+from flows.stopwatch import Stopwatch
 from models.package import ModelPackage
 from tasks.acquire import ALIASES, SOURCES, Source, acquire, acquire_files, choose_cycle, forget, open_source
 from tasks.acquire.files import assert_present
@@ -118,20 +119,6 @@ def resolve(
         return Request(wanted, package, model or wanted.model, None, None)
     service = open_source(source)
     return Request(wanted, package, model or wanted.model, service, choose_cycle(service, wanted, cycle, scheduled))
-
-
-class Stopwatch:
-    """Seconds spent in each step."""
-
-    def __init__(self) -> None:
-        self.seconds: dict[str, float] = {}
-        self._last = time.monotonic()
-
-    def lap(self, step: str) -> None:
-        """The time since the last lap belongs to `step`."""
-        now = time.monotonic()
-        self.seconds[step] = round(now - self._last, 3)
-        self._last = now
 
 
 def scheduled_for() -> datetime | None:
@@ -289,7 +276,12 @@ def downscale(
     store = join(store or default_store())
     if observations is not None and not exists(observations):
         raise BadInput(f"{observations}: no such file of observations")
-    request = resolve(region, source, cycle, inputs, model, spacing, scheduled_for(), input_is, rain_interval)
+    scheduled = scheduled_for()
+    request = resolve(region, source, cycle, inputs, model, spacing, scheduled, input_is, rain_interval)
+    if scheduled is not None and cycle is None and request.cycle is not None and not (force or refetch):
+        newer = newer_due(request.region, request.cycle, scheduled, datetime.now(UTC))
+        if newer is not None:  # after an outage all that were due start at once, the oldest first
+            return given_way(request.region, request.cycle, newer)
     assert_writable(store)
     # a folder of its own for every run: two of one cycle must not read each other's fields
     name = f"{request.cycle.source}-{request.cycle.stamp}" if request.cycle else "file"

@@ -6,10 +6,14 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pandas as pd
+from prefect.client.orchestration import get_client
 from pydantic import BaseModel, computed_field, field_serializer
 
+from flows.products.gaps import SCHEDULED
+from flows.products.missing import Missing, missing_of
 from flows.products.preliminary import preliminary_cycles
 from flows.server.health import PrefectHealth, prefect_health
+from flows.server.runs import cycle_runs, deployment_of
 from tasks.acquire import SOURCES
 from tasks.handover.candidates import Candidate
 from tasks.handover.cycle import Cycle
@@ -140,6 +144,7 @@ class RegionStatus(BaseModel):
     ok: bool  # whether there is nothing to look after
     sources: list[SourceHealth]
     prefect: PrefectHealth
+    missing: list[Missing]  # cycles that were due and are not there, the newest first within each source
     latest: dict[str, dict[str, Any] | None]  # source -> its latest.json as it is (docs/latest.schema.json)
     scores: dict[str, SourceScores]  # by source
     cycles: list[CycleStatus]  # the newest first
@@ -155,16 +160,34 @@ def region_status(name: str, store: str | None, *, ask_prefect: bool = True) -> 
     due = {str(c) for s in sources if s in SOURCES for c in preliminary_cycles(uri, region.name, s, now)}
     health = source_health(region, uri, found, now)
     prefect = prefect_health(region, now) if ask_prefect else PrefectHealth(api=None)
+    missing = _missing(region, uri, found, now, prefect)
     return RegionStatus(
         region=region.name,
         store=uri,
-        ok=all(h.ok for h in health) and prefect.ok,
+        ok=all(h.ok for h in health) and prefect.ok and not any(m.given_up for m in missing),
         sources=health,
         prefect=prefect,
+        missing=missing,
         latest={s: read_json(latest_uri(uri, region.name, s)) for s in sources},
         scores={s: _recent(uri, region.name, s, now) for s in sources},
         cycles=[_cycle(uri, e, now, e.cycle in due) for e in found],
     )
+
+
+def _missing(
+    region: Region, store: str, found: list[LedgerEntry], now: datetime, prefect: PrefectHealth
+) -> list[Missing]:
+    """Gaps of every scheduled source; what was tried of them as far as a server says so."""
+    if prefect.api is None or prefect.problem:
+        return [m for source in SCHEDULED for m in missing_of(region, source, store, found, [], None, now)]
+    gone: list[Missing] = []
+    with get_client(sync_client=True) as client:
+        for source in SCHEDULED:
+            deployment = deployment_of(client, region.name, source)
+            runs = cycle_runs(client, now - timedelta(days=region.catch_up.days(source)), now)
+            created = deployment.created if deployment is not None else None
+            gone += missing_of(region, source, store, found, runs, created, now)
+    return gone
 
 
 def _cycle(store: str, entry: LedgerEntry, now: datetime, due: bool) -> CycleStatus:
@@ -213,6 +236,7 @@ def score_rows(status: RegionStatus) -> list[list[str]]:
 def health_lines(status: RegionStatus) -> list[str]:
     """Health for people: a line a source, a deployment, a pool."""
     lines = [str(source) for source in status.sources]
+    lines += [str(missing) for missing in status.missing]
     for source, found in status.scores.items():
         lines += [f"{source:5} drift  {d}" for d in found.drift]
     if status.prefect.problem:
@@ -223,6 +247,9 @@ def health_lines(status: RegionStatus) -> list[str]:
         lines.append(f"{d.name:24} {state}  {when}  {d.message}".rstrip())
     lines += [
         f"pool {p.name:6} {p.status}, {p.workers} workers online, {p.queued} runs waiting" for p in status.prefect.pools
+    ]
+    lines += [
+        f"{w.flow} {w.name} waits since {w.since:%Y-%m-%d %H:%M} for {w.waits_for}" for w in status.prefect.waiting
     ]
     return lines
 

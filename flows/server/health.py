@@ -12,8 +12,6 @@ from prefect.client.schemas.filters import (
     FlowRunFilter,
     FlowRunFilterDeploymentId,
     FlowRunFilterExpectedStartTime,
-    FlowRunFilterState,
-    FlowRunFilterStateType,
     WorkPoolFilter,
     WorkPoolFilterName,
 )
@@ -25,12 +23,12 @@ from pydantic import BaseModel, computed_field
 
 from flows.server.names import CPU, GPU, TAG
 from flows.server.orchestrator import REFUSAL, is_refused
+from flows.server.waiting import WAITING, WaitingRun, waiting_runs
 from tasks.region.document import Region
 
 PATIENCE = 5.0  # seconds for a first answer
 BAD = {StateType.FAILED, StateType.CRASHED}
 LATE = timedelta(minutes=15)  # what waits for longer is not being taken
-WAITING = FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.SCHEDULED, StateType.PENDING]))
 
 
 class DeploymentHealth(BaseModel):
@@ -61,6 +59,7 @@ class PrefectHealth(BaseModel):
     problem: str = ""
     deployments: list[DeploymentHealth] = []
     pools: list[PoolHealth] = []
+    waiting: list[WaitingRun] = []  # runs that are due and have not begun
 
     @computed_field  # type: ignore[prop-decorator]
     @property
@@ -84,6 +83,7 @@ def prefect_health(region: Region, now: datetime) -> PrefectHealth:
                 api=api,
                 deployments=_deployments(client, region, now),
                 pools=[_pool(client, name, now) for name in _pools(region)],
+                waiting=waiting_runs(client, region, now),
             )
     except (httpx.HTTPError, OSError) as error:
         why = str(error).splitlines()[0] if str(error) else type(error).__name__

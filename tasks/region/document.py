@@ -28,6 +28,7 @@ from tasks.region.settings import (
     SHAPE_NOTHING,
     AcquireSettings,
     CalibrationSettings,
+    CatchUpSettings,
     InferenceSettings,
     Keep,
     ObservationSettings,
@@ -121,6 +122,7 @@ class Region(BaseModel):
     observations: ObservationSettings = ObservationSettings()
     calibration: CalibrationSettings = CalibrationSettings()
     keep: Keep = Keep()
+    catch_up: CatchUpSettings = CatchUpSettings()
     schedule: Schedule = Schedule()
 
     _folder: Path = PrivateAttr(default=Path())

@@ -9,7 +9,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from tasks.storage import has_userinfo
 
 # the region's keys that are in here: they shape no product, but for `calibration`, whose history is another every day
-SHAPE_NOTHING = {"acquire", "calibration", "inference", "keep", "observations", "schedule"}
+SHAPE_NOTHING = {"acquire", "calibration", "catch_up", "inference", "keep", "observations", "schedule"}
 Positive = Annotated[float, Field(gt=0, le=1e9)]  # no infinity: durations and counts are made of them
 
 
@@ -107,6 +107,22 @@ class Keep(BaseModel):
     days: Annotated[int, Field(ge=1)] | None = None  # since the cycle's initial time; null: for ever
 
 
+class CatchUpSettings(BaseModel):
+    """Which cycles that were due and were not made are made by themselves."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    # since a cycle was due, 0: never; ECMWF keeps a forecast for three and a half days, some mirrors for longer
+    ifs_days: Annotated[float, Field(ge=0)] = 3
+    era5_days: Annotated[float, Field(ge=0)] = 30
+    tries: Annotated[int, Field(ge=1, le=20)] = 5  # beside the scheduled run
+    pause_minutes: Positive = 10  # after the first of them; doubled after each
+
+    def days(self, source: str) -> float:
+        """How far back for a source; 0 for one that has no schedule."""
+        return {"ifs": self.ifs_days, "era5": self.era5_days}.get(source, 0.0)
+
+
 class Schedule(BaseModel):
     """When the deployments of a region start by themselves: cron in UTC, null for never."""
 
@@ -117,6 +133,10 @@ class Schedule(BaseModel):
     maintain: str | None = "15 3 * * *"  # when no cycle is due
     verify: str | None = "30 10,22 * * *"  # between the cycles
     deadline_minutes: Positive = 240  # after a start of `ifs`: no product by then is an alarm
+
+    def of(self, source: str) -> str | None:
+        """When cycles of a source are due; None: never."""
+        return {"ifs": self.ifs, "era5": self.era5}.get(source)
 
     @field_validator("ifs", "era5", "maintain", "verify")
     @classmethod

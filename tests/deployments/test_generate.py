@@ -29,7 +29,7 @@ def test_shipped_deployments_are_those_of_hubei_and_the_gpu(monkeypatch: pytest.
     content = by_name(build(found_regions()))
     assert list(content) == [
         "downscale/hubei", "downscale/hubei-era5", "backfill/hubei", "verify/hubei", "maintain/hubei",
-        "super_resolve/gpu",
+        "catch_up/all", "super_resolve/gpu",
     ]  # fmt: skip
     assert content["downscale/hubei"]["schedules"] == [{"cron": "45 7,19 * * *", "timezone": "UTC"}]
     assert content["downscale/hubei"]["parameters"] == {"region": "hubei", "source": "ifs"}
@@ -37,6 +37,9 @@ def test_shipped_deployments_are_those_of_hubei_and_the_gpu(monkeypatch: pytest.
     assert content["downscale/hubei-era5"]["parameters"] == {"region": "hubei", "source": "era5"}
     assert content["verify/hubei"]["schedules"] == [{"cron": "30 10,22 * * *", "timezone": "UTC"}]
     assert content["backfill/hubei"]["work_pool"] == {"name": "cpu", "work_queue_name": "backfill"}
+    assert content["catch_up/all"]["work_pool"] == {"name": "cpu", "work_queue_name": "upkeep"}
+    assert content["catch_up/all"]["schedules"] == [{"cron": "*/5 * * * *", "timezone": "UTC"}]
+    assert content["catch_up/all"]["concurrency_limit"] == {"limit": 1, "collision_strategy": "CANCEL_NEW"}
     assert content["super_resolve/gpu"]["work_pool"] == {"name": "gpu", "work_queue_name": "live"}
     assert "concurrency_limit" not in content["super_resolve/gpu"]
 

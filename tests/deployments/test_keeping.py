@@ -56,7 +56,7 @@ def deployments(stack: Stack) -> set[str]:
 
 
 @pytest.mark.fault("a part of the stack is killed", "supervisord starts it again")
-@pytest.mark.parametrize("part", ["postgres", "s3", "server", "worker-cpu", "worker-gpu-0", "watch"])
+@pytest.mark.parametrize("part", ["postgres", "s3", "server", "worker-cpu", "worker-backfill", "worker-gpu-0", "watch"])
 def test_a_killed_part_starts_again(stack: Stack, part: str) -> None:
     before = stack.pids()
     os.kill(before[part], signal.SIGKILL)

@@ -35,7 +35,8 @@ def names(settings: Settings) -> list[str]:
 
 def test_by_default_everything_is_started_here(tmp_path: Path) -> None:
     settings = read(tmp_path)
-    assert names(settings) == ["postgres", "s3", "watch", "server", "worker-cpu", "worker-gpu-0"]
+    every = ["postgres", "s3", "watch", "server", "worker-cpu", "worker-backfill", "worker-gpu-0"]
+    assert names(settings) == every
     assert settings.store == "s3://finescale/products"
     assert settings.ports()[4200] == "FINESCALE_UI_PORT"
     assert settings.ports()[18333] == "FINESCALE_S3_PORT"
@@ -44,7 +45,7 @@ def test_by_default_everything_is_started_here(tmp_path: Path) -> None:
 def test_another_database_or_s3_server_is_not_started(tmp_path: Path) -> None:
     url = "postgresql+asyncpg://prefect:word@db.example/prefect"
     settings = read(tmp_path, PREFECT_API_DATABASE_CONNECTION_URL=url, AWS_ENDPOINT_URL="https://s3.example")
-    assert names(settings) == ["watch", "server", "worker-cpu", "worker-gpu-0"]
+    assert names(settings) == ["watch", "server", "worker-cpu", "worker-backfill", "worker-gpu-0"]
     assert set(settings.ports().values()) == {"FINESCALE_UI_PORT"}
     assert "AWS_ENDPOINT_URL" not in settings.client_environment(KNOWN)  # inherited as it is
 

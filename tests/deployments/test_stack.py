@@ -10,6 +10,7 @@ import sys
 import time
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 from unittest.mock import patch
 
 import httpx
@@ -31,7 +32,7 @@ def test_up_starts_everything_and_says_what_to_type_next(
     run, said = stack, stack.first
     assert said is not None
     assert said.returncode == 0, said.stdout + said.stderr
-    for step in ("postgres", "store s3://finescale/products", "server", "work pools", "deployments", "workers (2)"):
+    for step in ("postgres", "store s3://finescale/products", "server", "work pools", "deployments", "workers (3)"):
         assert re.search(rf"^  {re.escape(step)}.* \d+\.\d s$", said.stdout, re.MULTILINE), step
     assert f"UI      http://127.0.0.1:{run.environ['FINESCALE_UI_PORT']}" in said.stdout
     assert "prefect deployment run downscale/hubei --param source=demo --watch" in said.stdout
@@ -48,13 +49,19 @@ def test_all_that_runs_need_is_on_the_server(stack: Stack) -> None:
         "backfill/small",
         "maintain/small",
         "verify/small",
+        "catch-up/all",
         "super-resolve/gpu",
     } <= deployed
     queues = {(q["work_pool_name"], q["name"]): q["priority"] for q in run.post("/work_queues/filter")}
     assert queues[("cpu", "live")] < queues[("cpu", "backfill")]
     assert queues[("gpu", "live")] < queues[("gpu", "backfill")]
     alarms = {a["name"] for a in run.post("/automations/filter")}
-    assert {"finescale: run crashed", "finescale: gpu pool not ready", "finescale: small: no product in time"} <= alarms
+    assert {
+        "finescale: run crashed",
+        "finescale: cycle given up",
+        "finescale: gpu pool not ready",
+        "finescale: small: no product in time",
+    } <= alarms
     pulled = next(d for d in run.post("/deployments/filter") if d["name"] == "gpu")["pull_steps"]
     assert "{{ $FINESCALE_HOME }}" in str(pulled)  # each worker's own checkout
 
@@ -159,13 +166,47 @@ def test_a_verdict_is_given_by_a_run_of_its_own_and_drift_is_told(stack: Stack, 
 
 def test_a_run_that_fails_is_told(stack: Stack) -> None:
     run = stack
-    run.prefect("deployment", "run", "downscale/small", "--param", "source=nowhere", "--watch")
+    for job in ("backfill/small", "downscale/small"):
+        run.prefect("deployment", "run", job, "--param", "source=nowhere", "--watch")
     failed = eventually(lambda: [t for t in run.told if t["title"] == "finescale: run failed"])
-    assert "downscale/small" in failed[0]["message"]
+    assert ["backfill/small" in f["message"] for f in failed] == [True], "a due cycle is made again, nobody is told"
     assert "nowhere" in failed[0]["message"]
     # the region's deadline is twelve seconds
     late = eventually(lambda: [t for t in run.told if t["title"] == "finescale: small: no product in time"])
     assert "finescale status small" in late[0]["message"]
+
+
+def test_a_backfill_moves_beside_live_runs_that_wait_for_their_input(
+    stack: Stack,
+) -> None:
+    run = stack
+
+    def start(job: str, **parameters: str) -> str:
+        words = [word for k, v in parameters.items() for word in ("--param", f"{k}={v}")]
+        shown = run.prefect("deployment", "run", job, *words).stdout
+        return re.search(r"UUID: ([0-9a-f-]{36})", shown).group(1)
+
+    def state(which: str) -> dict[str, Any]:
+        return run.get(f"/flow_runs/{which}")["state"]
+
+    # nobody answers there: both wait, in both places of their worker
+    live = [start(job, source="ifs", cycle="2026-11-20T00") for job in ("downscale/small", "downscale/hubei")]
+    try:
+        eventually(lambda: all(state(r)["type"] == "RUNNING" for r in live), 120)
+        third = start("downscale/hubei", source="demo")
+        backfill = start("backfill/small", source="demo", start="2021-12-10", hours="[12]")
+        environ = run.environ | run.env_file()
+        command = [sys.executable, "-m", "flows.commands.app", "status", "hubei"]
+        eventually(lambda: "for a free place at a worker of queue live; now: " in shown_by(command, environ))
+        eventually(lambda: state(backfill)["type"] == "COMPLETED", 120)
+        assert [state(r)["type"] for r in live] == ["RUNNING"] * 2, "they were there all the time"
+    finally:
+        for one in [*live, third]:
+            run.prefect("flow-run", "cancel", one)
+
+
+def shown_by(command: list[str], environ: dict[str, str]) -> str:
+    return subprocess.run(command, cwd=ROOT, env=environ, capture_output=True, text=True, timeout=60).stdout
 
 
 def test_down_leaves_nothing_running_and_up_finds_the_data(

@@ -198,6 +198,29 @@ def test_a_slab_whose_worker_has_died_with_it_is_marked_crashed_and_sent_again(
     assert job.pool.runs[2].submitted - job.pool.runs[0].submitted >= 2 * SILENT
 
 
+def never_begins(*, worker_lives: bool) -> Play:
+    """Taken by a worker whose process for it is killed before its first step."""
+
+    def play(pool: Pool, run: Run) -> None:
+        pool.after(1, lambda: run.become(Pending(name="Submitting")))
+        if worker_lives:
+            pool.after(2 + SILENT + 10, run.end_if_told)
+
+    return play
+
+
+@pytest.mark.parametrize(("worker_lives", "becomes"), [(True, StateType.CANCELLED), (False, StateType.CRASHED)])
+def test_a_slab_that_is_taken_and_never_begins_is_ended_and_sent_again(
+    dispatched: Callable[..., Dispatched], worker_lives: bool, becomes: StateType
+) -> None:
+    job = dispatched(never_begins(worker_lives=worker_lives), computes(), computes())
+    first, second = job(silent_minutes=SILENT / 60, wait_minutes=10 * WAIT / 60)
+    assert (first.where, second.where) == ("worker, attempt 2", "worker")
+    assert first.note == "attempt 1: taken by a worker and not begun within 1 min"
+    assert states(job.pool)[0] == becomes
+    assert job.here == []
+
+
 def test_a_slab_that_ends_while_it_is_being_ended_counts(dispatched: Callable[..., Dispatched]) -> None:
     def slow(pool: Pool, run: Run) -> None:
         pool.after(1, run.begin)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
 import signal
@@ -13,11 +14,12 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+import asyncpg
 import httpx
 
 from deployments import postgres
@@ -137,6 +139,31 @@ class Prefect:
         found = self.get(f"/deployments/name/{deployment}")
         httpx.patch(f"{self.api}/deployments/{found['id']}", json={"concurrency_limit": runs}).raise_for_status()
 
+    def pause(self, deployment: str) -> None:
+        """Let no schedule start runs of a deployment."""
+        found = self.get(f"/deployments/name/{deployment}")
+        httpx.patch(f"{self.api}/deployments/{found['id']}", json={"paused": True}).raise_for_status()
+
+    def make_older(self, deployment: str, by: timedelta) -> None:
+        """As if a deployment had been made so long before it was."""
+        url = self.environment["PREFECT_API_DATABASE_CONNECTION_URL"].replace("+asyncpg", "")
+        found = self.get(f"/deployments/name/{deployment}")
+
+        async def update() -> None:
+            connection = await asyncpg.connect(url)
+            await connection.execute(
+                "UPDATE deployment SET created = created - $1::interval WHERE id = $2", by, found["id"]
+            )
+            await connection.close()
+
+        asyncio.run(update())
+
+    def ask(self, path: str, body: dict[str, Any]) -> Any:
+        """The answer to a question that is posted."""
+        answer = httpx.post(f"{self.api}{path}", json=body, timeout=30)
+        answer.raise_for_status()
+        return answer.json()
+
     def get(self, path: str) -> Any:
         """An answer of the API."""
         answer = httpx.get(f"{self.api}{path}", timeout=30)
@@ -145,9 +172,7 @@ class Prefect:
 
     def find(self, what: str, **query: Any) -> list[dict[str, Any]]:
         """Objects that a filter finds."""
-        answer = httpx.post(f"{self.api}/{what}/filter", json=query, timeout=30)
-        answer.raise_for_status()
-        found: list[dict[str, Any]] = answer.json()
+        found: list[dict[str, Any]] = self.ask(f"/{what}/filter", query)
         return found
 
     def state(self, run: UUID) -> dict[str, Any]:
@@ -179,6 +204,7 @@ def prefect(folder: Path, **environment: str) -> Iterator[Prefect]:
         "PREFECT_HOME": str(folder / "home"),
         "PREFECT_API_URL": f"http://127.0.0.1:{port}/api",
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+        "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect.server.concurrency.lease_storage.filesystem",
         "PREFECT_WORKER_QUERY_SECONDS": "1",
         "PREFECT_SERVER_DEPLOYMENTS_CONCURRENCY_SLOT_WAIT_SECONDS": "1",
         "PREFECT_LOGGING_EXTRA_LOGGERS": "tasks,flows",

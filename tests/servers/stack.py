@@ -69,6 +69,9 @@ class Stack:
         password = self.env_file()["PREFECT_API_AUTH_STRING"].encode()
         return {"Authorization": f"Basic {base64.b64encode(password).decode()}"}
 
+    def get(self, path: str) -> Any:
+        return httpx.get(f"{self.ui}/api{path}", headers=self.headers, trust_env=False).raise_for_status().json()
+
     def post(self, path: str, **body: Any) -> Any:
         answer = httpx.post(f"{self.ui}/api{path}", json=body, headers=self.headers, trust_env=False)
         return answer.raise_for_status().json()

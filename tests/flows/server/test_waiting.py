@@ -1,0 +1,69 @@
+"""Every run that is due and has not begun says what holds it, asked of a real server."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+from prefect import flow
+from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.client.schemas.actions import WorkPoolCreate, WorkPoolUpdate
+from prefect.states import Completed, Pending, Running, Scheduled
+
+from flows.server.waiting import waiting_runs
+from tasks.region import search as regions
+from tests.conftest import RegionMaker
+
+pytestmark = pytest.mark.usefixtures("prefect_server")
+
+POOL = "waits"
+
+
+@flow(name="backfill")
+def nothing() -> None: ...
+
+
+def test_what_a_run_waits_for_is_named(make_region: RegionMaker) -> None:
+    region = regions.load(str(make_region(name="waiting")))
+    with get_client(sync_client=True) as client:
+        client.create_work_pool(WorkPoolCreate(name=POOL, type="process"))
+        queue = client.create_work_queue("later", work_pool_name=POOL)
+        deployment = client.create_deployment(
+            client.create_flow(nothing), name="waiting", tags=["finescale", "waiting"], work_pool_name=POOL,
+            work_queue_name="later", entrypoint="x.py:nothing", path=".",
+        )  # fmt: skip
+        waits = start(client, deployment, Scheduled(scheduled_time=datetime.now(UTC) - timedelta(minutes=5)))
+
+        def held() -> str:
+            (found,) = waiting_runs(client, region, datetime.now(UTC))
+            assert found.flow == "backfill"
+            return found.waits_for
+
+        assert held() == f"a worker of pool {POOL}: none answers"
+        client.send_worker_heartbeat(POOL, "a", 30.0)
+        assert held() == f"a worker of pool {POOL} to ask for it"
+        other = start(client, deployment, Running(), "the other")
+        assert held() == "a free place at a worker of queue later; now: the other (Running)"
+        client.update_work_queue(queue.id, concurrency_limit=1)
+        assert held() == "queue later, which runs 1 at a time; now: the other (Running)"
+        client.set_flow_run_state(other, Completed(), force=True)
+        client.update_work_queue(queue.id, is_paused=True)
+        assert held() == "queue later, which is paused"
+        client.update_work_pool(POOL, WorkPoolUpdate(is_paused=True))
+        assert held() == f"pool {POOL}, which is paused"
+        turn = Scheduled(name="AwaitingConcurrencySlot", scheduled_time=datetime.now(UTC))
+        client.set_flow_run_state(waits, turn, force=True)
+        assert held() == "its turn, one at a time"
+        client.set_flow_run_state(waits, Pending(name="Submitting"), force=True)
+        assert held() == "its process to begin, 0 min after a worker took it"
+        client.set_flow_run_state(waits, Running(), force=True)
+        assert waiting_runs(client, region, datetime.now(UTC)) == []
+
+
+def start(client: SyncPrefectClient, deployment: UUID, state: Any, name: str | None = None) -> UUID:
+    """A run in that state."""
+    run = client.create_flow_run_from_deployment(deployment, name=name, state=Scheduled())
+    client.set_flow_run_state(run.id, state, force=True)
+    return run.id
