@@ -174,7 +174,7 @@ def _published_or_made(run: Run, inputs: list[str]) -> Outcome:
     mark = fingerprint(files, package.digest, region.fingerprint, VERSION)
     if (found := run.found(cycle, mark)) is not None:
         return found
-    info: PreparedInfo = prepare([f.uri for f in files], region, cycle, run.store, run.workspace, package.halo)
+    info: PreparedInfo = prepare(files, region, cycle, run.store, run.workspace, package.halo)
     run.watch.lap("prepare")
     try:
         if cycle is not None:

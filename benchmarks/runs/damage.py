@@ -25,7 +25,7 @@ from tasks.downscale.packages import open_package
 from tasks.errors import BadInput
 from tasks.grids.grid import Grid
 from tasks.prepare import prepare_files
-from tasks.prepare.agreement import assert_agreeing
+from tasks.prepare.agreement import disagreement
 from tasks.prepare.assemble import assemble
 from tasks.prepare.decode import grid_of, scanned
 from tasks.region import search
@@ -96,7 +96,7 @@ class Reading:
             return prepare_files([str(self._file)], self._region, self._halo)[0].grid
         with scanned([self._file], set(VARIABLES)) as scan:
             found = assemble(scan, lambda grid: grid, list(VARIABLES), [])
-            assert_agreeing(found.load(), found)
+            disagreement(found.load(), found)
             return found.grid
 
 

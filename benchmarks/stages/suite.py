@@ -19,6 +19,7 @@ from benchmarks.runs.cycles import write_cycle, write_region
 from benchmarks.shared.rounds import about, interleaved, keep, say
 from benchmarks.stages import decode, infer, limits, regrid, write
 from benchmarks.stages.inference import RESULTS
+from tasks.acquire.files import local_files
 from tasks.downscale.packages import open_package
 from tasks.prepare import prepare
 from tasks.region import search as regions
@@ -32,7 +33,8 @@ def prepare_run(folder: Path, files: list[Path]) -> Callable[[], Any]:
     """Preparation of these files for Hubei, whole: read, checked, regridded, with terrain, on disk."""
     region = regions.load(write_region(folder / "regions", "hubei"))
     halo = open_package(region.model).halo
-    return lambda: prepare.fn([str(f) for f in files], region, str(folder / "prepared"), halo)
+    raw = local_files([str(f) for f in files])
+    return lambda: prepare.fn(raw, region, None, str(folder / "store"), str(folder), halo)
 
 
 def measure_prepare(folder: Path, files: list[Path], rounds: int) -> dict[str, Any]:

@@ -28,7 +28,7 @@ from tasks.grids.grid import Grid, lattice
 from tasks.grids.regrid import covers
 from tasks.handover.cycle import ATTRIBUTION
 from tasks.handover.prepared import Prepared, keep
-from tasks.prepare.agreement import assert_agreeing
+from tasks.prepare.agreement import disagreement
 from tasks.prepare.amounts import parse_rule
 from tasks.prepare.assemble import Assembled, assemble
 from tasks.prepare.decode import grid_of, scanned
@@ -124,7 +124,6 @@ def _read(path: str, variables: list[str] | None, rule: Rule | None) -> Iterator
     if twice := next((n for n in wanted if wanted.count(n) > 1), None):
         raise BadInput(f"--variables: {short(twice)} is there twice; give it once")
     known(wanted)
-    local_files([path])
     with TemporaryDirectory(prefix="finescale-") as folder, scanned([Path(path)], set(wanted)) as scan:
         assembled = assemble(scan, lambda grid: grid, wanted, variables or [], rule)
         yield assembled, keep(assembled.coordinates(), assembled.variables, assembled.series(), f"{folder}/input.zarr")
@@ -215,13 +214,14 @@ def super_resolve_file(
         parse_scale(scale)
     package = open_package(model) if method == "inr" else None
     interpolator = None if package is not None else interpolation(method)
+    confirmed = bool(local_files([source])[0].confirmed)
     with _read(source, variables, rule) as (assembled, fields):
         target = target_grid(assembled.grid, scale, spacing, like)
         _assert_fits(target, assembled, most_gb)
         operator = operator_of(assembled.origin, assembled.grid.dlat, assembled.means, sampling_of(input_is))
         relief = static_fields(Path(terrain), assembled.grid, target, target, operator) if terrain else None
         prepared = Prepared(fields, assembled.grid, operator, relief)
-        assert_agreeing(fields, assembled, prepared.gridded.height)
+        disagreement(fields, assembled, prepared.gridded.height, confirmed=confirmed)
         if package is not None:
             assert_knows(package, operator)
             network = package.load()

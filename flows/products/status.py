@@ -26,6 +26,7 @@ from tasks.storage import assert_readable, exists, join, read_json
 from tasks.store.ledger import LedgerEntry, State, entries
 from tasks.store.paths import in_store, latest_uri
 from tasks.store.scores import Recent, drift, read_scores, summary
+from tasks.store.space import Space, space
 
 # Since the newest good cycle began. IFS: the next two, 12 h apart and complete 7 h 40 min after they begin, are missing
 # or late; ERA5: five or six days behind, a day each.
@@ -144,6 +145,7 @@ class RegionStatus(BaseModel):
     ok: bool  # whether there is nothing to look after
     sources: list[SourceHealth]
     prefect: PrefectHealth
+    space: Space | None  # of the disk that a local store is on
     missing: list[Missing]  # cycles that were due and are not there, the newest first within each source
     latest: dict[str, dict[str, Any] | None]  # source -> its latest.json as it is (docs/latest.schema.json)
     scores: dict[str, SourceScores]  # by source
@@ -161,12 +163,15 @@ def region_status(name: str, store: str | None, *, ask_prefect: bool = True) -> 
     health = source_health(region, uri, found, now)
     prefect = prefect_health(region, now) if ask_prefect else PrefectHealth(api=None)
     missing = _missing(region, uri, found, now, prefect)
+    of_disk = space(uri, found, region.keep.days, now)
+    well = prefect.ok and not any(m.given_up for m in missing) and (of_disk is None or of_disk.ok)
     return RegionStatus(
         region=region.name,
         store=uri,
-        ok=all(h.ok for h in health) and prefect.ok and not any(m.given_up for m in missing),
+        ok=all(h.ok for h in health) and well,
         sources=health,
         prefect=prefect,
+        space=of_disk,
         missing=missing,
         latest={s: read_json(latest_uri(uri, region.name, s)) for s in sources},
         scores={s: _recent(uri, region.name, s, now) for s in sources},
@@ -237,6 +242,8 @@ def health_lines(status: RegionStatus) -> list[str]:
     """Health for people: a line a source, a deployment, a pool."""
     lines = [str(source) for source in status.sources]
     lines += [str(missing) for missing in status.missing]
+    if status.space is not None:
+        lines.append(str(status.space))
     for source, found in status.scores.items():
         lines += [f"{source:5} drift  {d}" for d in found.drift]
     if status.prefect.problem:

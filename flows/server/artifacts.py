@@ -74,7 +74,7 @@ def input_table(region: str, cycle: Cycle, files: list[RawFile]) -> UUID:
             "file": f.uri.rsplit("/", 1)[-1],
             "kB": round(f.size / 1e3, 1),
             "mirror": f.mirror or "–",
-            "confirmed by a second mirror": answers[f.confirmed],
+            "bytes confirmed": answers[f.confirmed],
             "sha-256": f.sha256[:16],
         }
         for f in files

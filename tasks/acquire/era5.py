@@ -160,13 +160,13 @@ class _Fetch:
         """Submit or go on, wait, download, prove, keep. A job of no more use is forgotten, one still good is not."""
         job = self._stored() or self._submit()
         try:
-            data, expver = self._download(self.cds.wait(job), job)
+            data, expver, whole = self._download(self.cds.wait(job), job)
         except FileUnreachable:
             raise
         except (JobLost, JobRejected, QueueFull, IncompleteDownload):
             self.job_file.unlink(missing_ok=True)
             raise
-        file = self.raw.put(self.name, data, str(self.cycle), mirror="cds", expver=expver)
+        file = self.raw.put(self.name, data, str(self.cycle), mirror="cds", expver=expver, confirmed=whole or None)
         self.job_file.unlink(missing_ok=True)
         versions = ", ".join(f"{len(hours)} h of {VERSIONS.get(e, 'expver ' + e)}" for e, hours in expver.items())
         log.info("%s: %.1f kB from the CDS, proved: %s", self.cycle, len(data) / 1e3, versions)
@@ -203,8 +203,8 @@ class _Fetch:
         log.info("%s: CDS request %s queued: %s, area %s", self.cycle, job.id, names, self.asked.inputs["area"])
         return job.id
 
-    def _download(self, results: Any, job: str) -> tuple[bytes, dict[str, list[int]]]:
-        """The proved bytes and their hours by expver; what is wrong is downloaded once more."""
+    def _download(self, results: Any, job: str) -> tuple[bytes, dict[str, list[int]], bool]:
+        """Proved bytes, hours by expver, whether a checksum proves them; what is wrong is downloaded once more."""
         try:
             return self._download_once(results, job)
         except FileUnreachable:
@@ -213,7 +213,7 @@ class _Fetch:
             log.warning("%s; downloading it once more", wrong)
         return self._download_once(results, job)
 
-    def _download_once(self, results: Any, job: str) -> tuple[bytes, dict[str, list[int]]]:
+    def _download_once(self, results: Any, job: str) -> tuple[bytes, dict[str, list[int]], bool]:
         folder = self.raw.path / f".{self.name}.{uuid4().hex[:8]}.partial"
         folder.mkdir()
         try:
@@ -224,7 +224,7 @@ class _Fetch:
             if self.cds.settings.cds_checksum:
                 stated = str(results.asset.get("file:checksum", ""))
                 whole = assert_checksum(data, stated, f"{self.cycle}: the file of CDS request {job}")
-            return data, prove(target, self.asked, self.cycle, values=not whole)
+            return data, prove(target, self.asked, self.cycle, values=not whole), whole
         except CycleNotReady:  # the end of the day is missing: the next run must not find the same file again
             self.job_file.unlink(missing_ok=True)
             raise

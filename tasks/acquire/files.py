@@ -46,7 +46,8 @@ def local_files(names: list[str]) -> list[RawFile]:
         if size == 0:
             raise UnreadableFile(f"{name}: empty file; fetch it again")
         beside = path.with_name(path.name + ".sha256")
-        if beside.is_file() and beside.read_text(errors="replace").lower().split()[:1] != [digest]:
+        stated = beside.is_file()
+        if stated and beside.read_text(errors="replace").lower().split()[:1] != [digest]:
             raise UnreadableFile(f"{name}: is not the file that {beside.name} was made for; fetch it again")
-        out.append(RawFile(uri=str(path), sha256=digest, size=size))
+        out.append(RawFile(uri=str(path), sha256=digest, size=size, confirmed=True if stated else None))
     return out

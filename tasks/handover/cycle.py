@@ -61,5 +61,5 @@ class RawFile(BaseModel):
     sha256: str
     size: int
     mirror: str = ""  # that it came from
-    confirmed: bool | None = None  # by the same bytes from a second mirror; None: there was nothing to compare
+    confirmed: bool | None = None  # by a second mirror's bytes, or a checksum of who made it; None: there was neither
     expver: dict[str, list[int]] = {}  # ERA5: hours that are final (0001) and preliminary (0005)

@@ -19,9 +19,9 @@ from prefect import task
 from models.operator import Operator
 from tasks.errors import BadInput
 from tasks.grids.grid import Grid
-from tasks.handover.cycle import Cycle
+from tasks.handover.cycle import Cycle, RawFile
 from tasks.handover.prepared import Prepared, PreparedInfo, StaticFields
-from tasks.prepare.agreement import assert_agreeing, doubts
+from tasks.prepare.agreement import disagreement, doubts
 from tasks.prepare.amounts import parse_rule
 from tasks.prepare.assemble import Assembled, assemble
 from tasks.prepare.decode import scanned
@@ -80,7 +80,7 @@ def prepare_files(files: list[str], region: Region, halo: int) -> tuple[Assemble
         operator = operator_of(assembled.origin, assembled.grid.dlat, assembled.means, region.input_is)
         statics = terrain_of(region, assembled.grid, operator)
         prepared = Prepared(assembled.load(), assembled.grid, operator, statics)
-        assert_agreeing(prepared.fields, assembled, prepared.gridded.height)
+        disagreement(prepared.fields, assembled, prepared.gridded.height)
         return assembled, prepared
 
 
@@ -100,13 +100,13 @@ def _warn(region: Region, assembled: Assembled, available: int, halo: int) -> No
 
 @task(name="prepare", task_run_name="prepare {region.name}", timeout_seconds=3600, **retried())
 def prepare(
-    files: list[str], region: Region, cycle: Cycle | None, store: str, workspace: str, halo: int
+    raw: list[RawFile], region: Region, cycle: Cycle | None, store: str, workspace: str, halo: int
 ) -> PreparedInfo:
     """Raw files -> a product in the store's _staging that has its input and no values yet. Nobody reads there.
 
     `cycle`: None for files that were handed in, which say it themselves. A failure leaves nothing in the store.
     """
-    with opened(files, region, halo) as assembled:
+    with opened([f.uri for f in raw], region, halo) as assembled:
         cycle = cycle or Cycle(source="file", time=assembled.init)
         operator = operator_of(assembled.origin, assembled.grid.dlat, assembled.means, region.input_is)
         statics = terrain_of(region, assembled.grid, operator)
@@ -120,8 +120,9 @@ def prepare(
             beside = create(uri, assembled.coordinates(), region.target, names, statics, operator, block)
             filled = fill_input(uri, assembled.series())
             kept = Prepared.load(uri, None, assembled.grid, operator).fields
-            assert_agreeing(kept, assembled, statics.coarse.get("height") if statics is not None else None)
-            doubted = doubts(kept, assembled, earlier_input(store, region.name, cycle, assembled.origin))
+            heights = statics.coarse.get("height") if statics is not None else None
+            doubted = disagreement(kept, assembled, heights, confirmed=all(f.confirmed for f in raw))
+            doubted += doubts(kept, assembled, earlier_input(store, region.name, cycle, assembled.origin))
         except BaseException:
             remove(uri)
             raise

@@ -25,14 +25,32 @@ from tasks.variables import VARIABLES
 
 log = logging.getLogger(__name__)
 
-REMEDY = "a byte of the message is wrong: download the file again, and put the sha-256 of its maker beside it (.sha256)"
+REMEDY = (
+    "a byte of the message is wrong: download the file again; with its maker's sha-256 beside it (FILE.sha256) it is "
+    "taken as it is"
+)
 
 
-def assert_agreeing(fields: xr.Dataset, assembled: Assembled, heights: np.ndarray | None = None) -> None:
-    """CorruptField where fields (step, latitude, longitude) of an input cannot be true together.
+def disagreement(
+    fields: xr.Dataset, assembled: Assembled, heights: np.ndarray | None = None, *, confirmed: bool = False
+) -> list[str]:
+    """What cannot be true together in fields (step, latitude, longitude) of an input: CorruptField, unless `confirmed`.
 
-    `heights`: terrain in m on the same grid, where it is known. Reads every lead time once.
+    `heights`: terrain in m on the same grid, where it is known. `confirmed`: the bytes are proved to be those that were
+    made; then weather that no limit foresaw is as likely, and a doubt is returned. Reads every lead time once.
     """
+    try:
+        _assert_agreeing(fields, assembled, heights)
+    except CorruptField as error:
+        if not confirmed:
+            raise CorruptField(f"{error}; {REMEDY}") from None
+        line = f"{DOUBT}{error}; its bytes are confirmed, so it is used"
+        log.warning("%s", line)
+        return [line]
+    return []
+
+
+def _assert_agreeing(fields: xr.Dataset, assembled: Assembled, heights: np.ndarray | None) -> None:
     names = [n for n in assembled.variables if not VARIABLES[n].amount]
     if not names:
         return
@@ -41,14 +59,12 @@ def assert_agreeing(fields: xr.Dataset, assembled: Assembled, heights: np.ndarra
     def each() -> Iterator[tuple[float, dict[str, np.ndarray]]]:
         for i, now in _together(fields, names):
             for finding in findings(now, grid.latitude, heights)[:1]:
-                raise CorruptField(f"{_label(assembled, finding, i)}: {_place(finding, grid, now)}; {REMEDY}")
+                raise CorruptField(f"{_label(assembled, finding, i)}: {_place(finding, grid, now)}")
             yield assembled.lead_hours[i], now
 
     for jump in jumps(each(), grid.latitude)[:1]:
         beside = "between the lead times around it" if len(fields["step"]) > 2 else "from the other lead time"
-        raise CorruptField(
-            f"{_label(assembled, jump.finding, jump.index)}: {_place(jump.finding, grid)} {beside}; {REMEDY}"
-        )
+        raise CorruptField(f"{_label(assembled, jump.finding, jump.index)}: {_place(jump.finding, grid)} {beside}")
 
 
 def doubts(fields: xr.Dataset, assembled: Assembled, earlier: Earlier | None) -> list[str]:

@@ -110,7 +110,7 @@ def test_demo_and_open_data_give_the_same_input_fields_byte_for_byte(tmp_path: P
 
     def fields(raw: list[RawFile], name: str) -> dict[str, bytes]:
         store, cycle = str(tmp_path / name), Cycle(source="demo", time=TIME)
-        folder = Path(prepare.fn([f.uri for f in raw], hubei, cycle, store, store, halo=4).product, "input")
+        folder = Path(prepare.fn(raw, hubei, cycle, store, store, halo=4).product, "input")
         return {str(f.relative_to(folder)): f.read_bytes() for f in folder.rglob("*") if f.is_file()}
 
     a, b = fields(fetched, "live"), fields(demo, "demo")

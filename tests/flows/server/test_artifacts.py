@@ -78,7 +78,7 @@ def test_input_table_lists_every_file() -> None:
     found = read("hubei-ifs-inputs")
     rows = json.loads(found.data)
     assert [r["file"] for r in rows] == ["1.grib2", "2.grib2"]
-    assert [r["confirmed by a second mirror"] for r in rows] == ["yes", "NO"]
+    assert [r["bytes confirmed"] for r in rows] == ["yes", "NO"]
     assert (found.type, rows[1]["kB"], rows[1]["sha-256"]) == ("table", 3.0, "2" * 16)
     assert found.description == "Input of hubei ifs/2026-11-21T00: 2 files, 0.0 MB"
 

@@ -15,6 +15,7 @@ from models.downscaler import Downscaler
 from models.geometry import Axis
 from models.operator import Operator, Sampling, Seen
 from models.statics import Statics
+from tasks.acquire.files import local_files
 from tasks.downscale.packages import open_package
 from tasks.downscale.slabs import choose_device, compute
 from tasks.errors import DeviceUnavailable, ModelMismatch, OutOfMemory
@@ -38,7 +39,7 @@ def staged(tmp_path: Path, region: Region, block: int) -> Slab:
     """The demo's only lead time for a region, in blocks of at most so many points a side."""
     package = open_package("inr-hres")
     region = region.model_copy(update={"inference": region.inference.model_copy(update={"block": block})})
-    info = prepare.fn([str(DEMO_GRIB)], region, None, str(tmp_path / "store"), str(tmp_path), package.halo)
+    info = prepare.fn(local_files([str(DEMO_GRIB)]), region, None, str(tmp_path / "store"), str(tmp_path), package.halo)
     return Slab(
         product=info.product, terrain=info.terrain, coarse=info.grid, operator=info.operator,
         report=str(tmp_path / "slabs/0.json"),

@@ -11,8 +11,9 @@ import xarray as xr
 
 from benchmarks.runs.damage import messages, spoiled, values_of
 from tasks.errors import CorruptField
+from tasks.handover.prepared import DOUBT
 from tasks.prepare import prepare_files
-from tasks.prepare.agreement import assert_agreeing, doubts
+from tasks.prepare.agreement import disagreement, doubts
 from tasks.prepare.assemble import Assembled, assemble
 from tasks.prepare.consistency import findings
 from tasks.prepare.decode import Scan
@@ -149,12 +150,19 @@ def assembled(change: float = 0.0, leads: tuple[float, ...] = (3, 6, 9)) -> tupl
 
 
 def test_the_error_names_message_cycle_place_and_remedy() -> None:
-    assert_agreeing(assembled()[1], assembled()[0])
+    assert disagreement(assembled()[1], assembled()[0]) == []
     found, fields = assembled(25.0)
     with pytest.raises(CorruptField) as refused:
-        assert_agreeing(fields, found)
+        disagreement(fields, found)
     for part in ("file.grib2 (t2m +6 h), 2026-11-22T00 +6 h", "t2m 308 K", "33.5N 108.75E", ".sha256", "download"):
         assert part in str(refused.value)
+
+
+def test_what_is_confirmed_is_doubted_and_used() -> None:
+    found, fields = assembled(25.0)
+    (doubt,) = disagreement(fields, found, confirmed=True)
+    assert doubt.startswith(f"{DOUBT}file.grib2 (t2m +6 h)")
+    assert doubt.endswith("its bytes are confirmed, so it is used")
 
 
 @pytest.mark.fault("a GRIB message handed in differs grossly from the cycle before", "published as degraded, with why")
