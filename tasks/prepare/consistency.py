@@ -1,9 +1,9 @@
 """Fields of one time held against each other: what no weather does, whatever each field alone looks like.
 
 GRIB has no checksum. A wrong byte leaves a field whose values are all possible, beside others that it contradicts. Each
-limit stands with the largest that real fields have, measured by `python -m benchmarks.runs.damage --real FOLDER` on
-IFS, HRES (0.1 degree and every 2nd and 3rd point of it), ERA5, ARPEGE, ICON and MOGREPS-UK from 0.02 to 1 degree, whole
-and in windows of 20 x 35 points and more, mountains and poles among them.
+limit stands with the largest that real fields have, measured on IFS, HRES (0.1 degree, and every 2nd and 3rd point of
+it), ERA5, ARPEGE, ICON and MOGREPS-UK from 0.02 to 1 degree, whole and in windows of 12 x 14 points and more, mountains
+and poles among them.
 """
 
 from __future__ import annotations

@@ -177,9 +177,7 @@ def test_what_the_cycle_before_has_otherwise_is_doubted_and_not_refused() -> Non
     assert doubts(fields, found, None) == []
 
 
-@pytest.mark.fault(
-    "a wrong byte among a GRIB message's values", "refused in a line where it is gross: what, where, remedy"
-)
+@pytest.mark.fault("a wrong byte among a GRIB message's values", "if gross, refused: what, where, remedy")
 def test_wrong_bytes_of_the_demo_are_refused_and_the_demo_is_not(tmp_path: Path) -> None:
     region = search.load("hubei")
     prepare_files([str(DEMO_GRIB)], region, 5)
