@@ -174,12 +174,12 @@ def test_json_has_everything(tmp_path: Path) -> None:
     status = region_status("hubei", str(tmp_path), ask_prefect=False)
     assert status.sources[1].cycle == status.cycles[0].cycle == entry.cycle
     found = json.loads(status.model_dump_json())
-    assert list(found) == ["region", "store", "ok", "sources", "prefect", "latest", "scores", "cycles"]
+    assert list(found) == ["region", "store", "ok", "sources", "prefect", "missing", "latest", "scores", "cycles"]
     assert set(found["sources"][1]) == {
         "source", "verdict", "cycle", "product", "age_hours", "limit_hours", "damaged", "withdrawn", "quarantined",
         "degraded", "ok",
     }  # fmt: skip
-    assert set(found["prefect"]) == {"api", "problem", "deployments", "pools", "ok"}
+    assert set(found["prefect"]) == {"api", "problem", "deployments", "pools", "waiting", "ok"}
     assert found["latest"] == {"ifs": json.loads((tmp_path / "hubei/ifs/latest.json").read_text())}
     assert found["scores"] == {"ifs": {"days": 30, "variables": [], "drift": []}}
     assert set(found["cycles"][0]) == {
