@@ -181,7 +181,7 @@ def test_json_has_everything(tmp_path: Path) -> None:
         "source", "verdict", "cycle", "product", "age_hours", "limit_hours", "damaged", "withdrawn", "quarantined",
         "degraded", "ok",
     }  # fmt: skip
-    assert set(found["prefect"]) == {"api", "problem", "deployments", "pools", "ok"}
+    assert set(found["prefect"]) == {"api", "problem", "deployments", "pools", "waiting", "ok"}
     assert found["latest"] == {"ifs": json.loads((tmp_path / "hubei/ifs/latest.json").read_text())}
     assert found["scores"] == {"ifs": {"days": 30, "variables": [], "drift": []}}
     assert set(found["cycles"][0]) == {
