@@ -14,9 +14,8 @@ import xarray as xr
 
 from benchmarks.runs.soak_office import known
 
-ENTRY = re.compile(
-    r"/\d{4}/\d{2}/\d{4}-\d{2}-\d{2}T\d{2}\.json$"
-)  # of the ledger; items of the catalogue lie beside it
+# of the ledger; items of the catalogue lie beside it
+ENTRY = re.compile(r"/\d{4}/\d{2}/\d{4}-\d{2}-\d{2}T\d{2}\.json$")
 PAUSE = 1.0  # seconds between polls
 
 
