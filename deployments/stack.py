@@ -166,6 +166,27 @@ def deploy() -> None:
 
 
 @app.command()
+def backup(file: Annotated[Path, typer.Argument(help="Written whole or not at all: .tar.gz")]) -> None:
+    """Keep what cannot be made again: ledger, scores, pairs of calibration, Prefect's database; no products."""
+    with _one_line_errors():
+        from deployments.backup import backup
+
+        stack = Stack()
+        backup(stack, file)
+        typer.echo(f"{file}: {file.stat().st_size / 1e6:.1f} MB; keep stack/secrets.json and your regions beside it")
+
+
+@app.command()
+def restore(file: Annotated[Path, typer.Argument(help="That `backup` wrote.")]) -> None:
+    """Put a backup back: books that are not there, and the database as it was; what is newer in the store stays."""
+    with _one_line_errors(), _alone(Settings.read().folder):
+        from deployments.backup import restore
+
+        found = restore(Stack(), file)
+        typer.echo(f"restored: {found['written']} files of the store; {found['there']} were there")
+
+
+@app.command()
 def unit(
     user: Annotated[bool, typer.Option("--user", help="For `systemctl --user`, without root.")] = False,
     cron: Annotated[bool, typer.Option("--cron", help="Lines for `crontab -e`, where there is no systemd.")] = False,

@@ -71,6 +71,12 @@ class Supervisor:
             with _one_line():
                 self._rpc.startProcess(name, False)
 
+    def stop_part(self, name: str) -> None:
+        """End a part, and wait until it has ended."""
+        with _one_line():
+            if self.states()[name]["statename"] in (RUNNING, "STARTING", "BACKOFF"):
+                self._rpc.stopProcess(name, True)
+
     def wait(self, name: str, ready: Callable[[], bool], seconds: float) -> None:
         """Until `ready`; PartFault if the part dies again and again, or the time is over."""
         deadline, starts = time.monotonic() + seconds, set()
