@@ -17,6 +17,7 @@ from flows.downscale import Outcome, downscale
 from flows.products.status import region_status
 from tasks.arrays import open_zarr, zarr_store
 from tasks.errors import BadInput, StoreNotReadable
+from tasks.locations import RESERVED
 from tasks.storage import join, read_json
 from tasks.store.integrity import verify_product
 from tasks.store.ledger import LedgerEntry
@@ -59,6 +60,12 @@ def test_product_opens_with_plain_xarray_and_is_what_the_design_says(store: Path
     assert (ds["d2m"] <= ds["t2m"]).all()
     assert (ds["tp"] >= 0).all()
     assert ds["step_bounds"].values.tolist() == [[0, 8 * 3600 * 10**9]]
+
+
+def test_what_a_store_has_beside_regions_no_region_can_be_called(store: Path) -> None:
+    beside = {p.name for p in store.iterdir()} - {"hubei"}
+    assert beside
+    assert [n for n in beside if n not in RESERVED and n[0] != "_" and "." not in n] == []
 
 
 def test_ledger_scorecard_and_latest_agree_with_the_product(store: Path) -> None:

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 import time
 from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
+from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from flows.maintain import ProductDamaged, maintain
+from tasks.errors import WrongClock
 from tasks.storage import write_bytes
 from tasks.store.ledger import entries
 from tasks.store.withdrawal import mark
@@ -144,3 +148,30 @@ def test_commands(tmp_path: Path, workspace: Path, finescale: CommandLine) -> No
     assert (shown.exit_code, shown.output.splitlines()[-1]) == (0, "withdrawn; no good product is left")
     shown = finescale("withdraw", "hubei", "2001-01-01T00", "--why", "x", "--store", store)
     assert (shown.exit_code, "not in the ledger" in shown.output) == (2, True)
+
+
+def test_a_wrong_clock_is_refused_before_anything_is_removed(store: str, workspace: Path) -> None:
+    old = publish(store, cycle_of(NOW - timedelta(days=50)))
+    publish(store, cycle_of(NOW))
+
+    class TwoHoursBehind(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.end_headers()
+
+        def date_time_string(self, timestamp: float | None = None) -> str:
+            return super().date_time_string(time.time() - 7200)
+
+        def log_message(self, *args: object) -> None: ...
+
+    server = HTTPServer(("127.0.0.1", 0), TwoHoursBehind)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        with (
+            temporary_settings({PREFECT_API_URL: f"http://127.0.0.1:{server.server_port}/api"}),
+            pytest.raises(WrongClock, match="clock is 120 min ahead"),
+        ):
+            maintain.fn("hubei", store, keep_days=10)
+    finally:
+        server.shutdown()
+    assert old.product in {e.product for e in entries(store, "hubei")}
