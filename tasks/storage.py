@@ -41,7 +41,7 @@ def has_userinfo(uri: str) -> bool:
     return "@" in uri.partition("://")[2].partition("/")[0]
 
 
-def assert_known(uri: str, also: tuple[str, ...] = ()) -> None:
+def assert_known(uri: str) -> None:
     """BadInput for a URI of a kind that nothing here reads, or with a password in it; which is not repeated."""
     scheme, found, rest = uri.partition("://")
     if has_userinfo(uri):
@@ -49,7 +49,7 @@ def assert_known(uri: str, also: tuple[str, ...] = ()) -> None:
             f"{scheme}://...@{rest.partition('/')[0].rpartition('@')[2][:80]}: a URI with a user or password in it "
             "would be stored and shown; take it out, and give keys in the environment (docs/operate.md)"
         )
-    if found and scheme not in (*SCHEMES, *also):
+    if found and scheme not in SCHEMES:
         raise BadInput(f"{short(uri)}: nothing here reads {short(scheme)}://; give a folder, s3://, gs:// or az://")
     if len(uri) > LONGEST_URI or not uri.isprintable():
         raise BadInput(f"{short(uri)}: is no path or URI: {len(uri)} characters, or some that cannot be seen")

@@ -66,7 +66,7 @@ def beginning(uri: str, count: int) -> bytes:
 
 
 def _elsewhere(uri: str) -> tuple[Any, str]:
-    storage.assert_known(uri, also=("memory",))  # which is nowhere but in this process
+    storage.assert_known(uri)
     try:
         fs, path = fsspec.core.url_to_fs(uri)
     except (ValueError, ImportError) as error:

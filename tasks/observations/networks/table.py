@@ -17,6 +17,8 @@ from tasks.observations.networks.missing import known_elevation
 
 log = logging.getLogger(__name__)
 
+ROUNDED = 1e-3  # degrees, by which coded latitudes of the South Pole lie beyond it
+
 # variable -> units. Wind as stations report it: direction is where it comes from, degrees from north, 360 is north.
 OBSERVED = {
     "t2m": "K",
@@ -80,7 +82,8 @@ def table(rows: pd.DataFrame | Iterable[pd.DataFrame]) -> pd.DataFrame:
 def _on_earth(rows: pd.DataFrame) -> pd.DataFrame:
     """Rows whose place is one; others are left out and logged: distances to them would be nonsense, or NaN."""
     latitude, longitude = rows["latitude"].astype("float64"), rows["longitude"].astype("float64")
-    wrong = ~(latitude.between(-90, 90) & longitude.between(-360, 540))
+    wrong = ~(latitude.between(-90 - ROUNDED, 90 + ROUNDED) & longitude.between(-360, 540))
+    rows = rows.assign(latitude=latitude.clip(-90, 90))
     if not wrong.any():
         return rows
     names = ", ".join(short(n) for n in rows.loc[wrong, "station"].unique()[:3])

@@ -6,7 +6,6 @@ import gzip
 import io
 from pathlib import Path
 
-import fsspec
 import numpy as np
 import pandas as pd
 import pytest
@@ -15,6 +14,7 @@ from tasks.errors import BadInput, UnreadableFile
 from tasks.observations.networks.files import read_observations
 from tasks.observations.networks.station_columns import OTHER_UNITS, REPORT
 from tasks.observations.networks.table import COLUMNS
+from tasks.storage import write_bytes
 from tests.conftest import ROOT
 from tests.tasks.observations.networks.made_up import HISTORY, psv, three_hourly
 
@@ -102,15 +102,12 @@ def test_ghcnh_as_file_and_folder(tmp_path: Path) -> None:
     pd.testing.assert_frame_equal(read_observations(file), read_observations(str(tmp_path)))
 
 
-def test_object_stores() -> None:
-    with fsspec.open("memory://observations/mine.csv", "wb") as file:
-        file.write(WIDE.encode())
-    assert len(read_observations("memory://observations/mine.csv")) == 6
-    with fsspec.open("memory://isd/isd-history.csv", "wb") as file:
-        file.write(HISTORY)
-    with fsspec.open("memory://isd/999010-99999-2021.gz", "wb") as file:
-        file.write(gzip.compress(three_hourly()))
-    assert set(read_observations("memory://isd")["station"]) == {"999010-99999"}
+def test_object_stores(s3_store: str) -> None:
+    write_bytes(f"{s3_store}/observations/mine.csv", WIDE.encode())
+    assert len(read_observations(f"{s3_store}/observations/mine.csv")) == 6
+    write_bytes(f"{s3_store}/isd/isd-history.csv", HISTORY)
+    write_bytes(f"{s3_store}/isd/999010-99999-2021.gz", gzip.compress(three_hourly()))
+    assert set(read_observations(f"{s3_store}/isd")["station"]) == {"999010-99999"}
 
 
 @pytest.mark.parametrize(
@@ -138,12 +135,21 @@ def test_bad_input_is_one_clear_error(tmp_path: Path, name: str, data: bytes, sa
     assert raised.value.exit_code == 2
 
 
+def test_the_south_pole_as_it_is_coded_is_a_place_and_what_is_beyond_is_none(tmp_path: Path) -> None:
+    rows = [
+        f"{name},{latitude},0,2025-01-16T00:00:00Z,t2m,240" for name, latitude in (("89009", -90.00001), ("x", 999))
+    ]
+    file = put(tmp_path, "\n".join(["station,latitude,longitude,time,variable,value", *rows]).encode(), "pole.csv")
+    found = read_observations(file)
+    assert found[["station", "latitude"]].to_numpy().tolist() == [["89009", -90.0]]
+
+
 def test_what_is_not_there_is_told(tmp_path: Path) -> None:
     with pytest.raises(UnreadableFile, match="is not there; give a file or folder"):
         read_observations(str(tmp_path / "nothing.csv"))
     with pytest.raises(UnreadableFile, match="a folder without ISD-Lite"):
         read_observations(str(tmp_path))
-    with pytest.raises(BadInput, match="no such kind of place"):
+    with pytest.raises(BadInput, match="nothing here reads nosuch://"):
         read_observations("nosuch://bucket/file.csv")
 
 
