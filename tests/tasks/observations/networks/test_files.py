@@ -13,7 +13,7 @@ import pytest
 from tasks.errors import BadInput, UnreadableFile
 from tasks.observations.networks.files import read_observations
 from tasks.observations.networks.station_columns import OTHER_UNITS, REPORT
-from tasks.observations.networks.table import COLUMNS
+from tasks.observations.networks.table import COLUMNS, table
 from tasks.storage import write_bytes
 from tests.conftest import ROOT
 from tests.tasks.observations.networks.made_up import HISTORY, psv, three_hourly
@@ -136,12 +136,10 @@ def test_bad_input_is_one_clear_error(tmp_path: Path, name: str, data: bytes, sa
 
 
 def test_the_south_pole_as_it_is_coded_is_a_place_and_what_is_beyond_is_none(tmp_path: Path) -> None:
-    rows = [
-        f"{name},{latitude},0,2025-01-16T00:00:00Z,t2m,240" for name, latitude in (("89009", -90.00001), ("x", 999))
-    ]
-    file = put(tmp_path, "\n".join(["station,latitude,longitude,time,variable,value", *rows]).encode(), "pole.csv")
-    found = read_observations(file)
-    assert found[["station", "latitude"]].to_numpy().tolist() == [["89009", -90.0]]
+    found = read_observations(put(tmp_path, WIDE.encode(), "wide.csv"))
+    pole = found["station"] == "0012"
+    read = table(found.assign(latitude=np.where(pole, -90.00001, 999.0)))
+    assert (len(read), set(read["station"]), set(read["latitude"])) == (pole.sum(), {"0012"}, {-90.0})
 
 
 def test_what_is_not_there_is_told(tmp_path: Path) -> None:
