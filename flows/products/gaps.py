@@ -45,7 +45,12 @@ def due_cycles(region: Region, source: str, start: datetime, end: datetime) -> d
 
 
 def newer_due(region: Region, cycle: Cycle, scheduled: datetime, now: datetime) -> Cycle | None:
-    """The newest cycle of the source that has become due since a run for this one was scheduled; None if none has."""
+    """The newest cycle of the source that has become due since a run for this one was scheduled; None if none has.
+
+    None too where catch-up is off: nobody would make this one later.
+    """
+    if not region.catch_up.days(cycle.source):
+        return None
     newest = next(iter(due_cycles(region, cycle.source, scheduled, now)), None)
     return newest if newest is not None and newest.time > cycle.time else None
 

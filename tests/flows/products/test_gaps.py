@@ -92,6 +92,8 @@ def test_a_late_run_knows_that_a_newer_cycle_is_due(region: Any) -> None:
     assert newer is not None
     assert newer.stamp == "2026-11-27T12"
     assert newer_due(region(), newer, datetime(2026, 11, 27, 19, 45, tzinfo=UTC), NOW) is None
+    alone = region(ifs_days=0)
+    assert newer_due(alone, older, datetime(2026, 11, 26, 19, 45, tzinfo=UTC), NOW) is None, "nobody else makes it"
 
 
 def run_of(region: Region, state: State[Any], *, again: bool, minutes_ago: float = 0) -> CycleRun:
