@@ -11,12 +11,23 @@ from typing import Any
 import numpy as np
 import s3fs
 import xarray as xr
+from aiohttp import ClientConnectionError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from benchmarks.runs.soak_office import known
 
 # of the ledger; items of the catalogue lie beside it
 ENTRY = re.compile(r"/\d{4}/\d{2}/\d{4}-\d{2}-\d{2}T\d{2}\.json$")
 PAUSE = 1.0  # seconds between polls
+
+
+def is_away(error: BaseException) -> bool:
+    """Whether the store did not answer; what is not there, or not allowed, is a fault that a reader sees."""
+    if isinstance(error, FileNotFoundError | PermissionError):
+        return False
+    if isinstance(error, ClientError):
+        return int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)) >= 500
+    return isinstance(error, OSError | BotoCoreError | ClientConnectionError | TimeoutError)
 
 
 class Reader:
@@ -61,16 +72,11 @@ class Reader:
                     if ENTRY.search(entry) and entry not in self._done:
                         self._check(json.loads(files.cat_file(entry)), options, fresh=True)
                         self._done.add(entry)
-            except (OSError, ConnectionError) as error:
-                if isinstance(error, FileNotFoundError):
-                    self.seen["wrong"].append(f"{type(error).__name__}: {error}"[:300])
-                self.seen["away"] += 1  # the server is killed now and then
             except Exception as error:
-                name = type(error).__name__
-                if "Endpoint" in name or "Connect" in name or "Timeout" in name or "ClientError" in name:
+                if is_away(error):  # the server is killed now and then
                     self.seen["away"] += 1
                 else:
-                    self.seen["wrong"].append(f"{name}: {error}"[:300])
+                    self.seen["wrong"].append(f"{type(error).__name__}: {error}"[:300])
             time.sleep(PAUSE)
 
     def _check(self, named: dict[str, Any], options: dict[str, str], *, fresh: bool) -> None:
