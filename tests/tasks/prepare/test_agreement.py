@@ -201,3 +201,14 @@ def test_the_truth_of_the_demo_agrees() -> None:
     with xr.open_dataset(TRUTH) as whole:
         fields = {n: whole[n].values.squeeze() for n in STATES if n in whole}
         assert findings(fields, whole["latitude"].values) == []
+
+
+@pytest.mark.parametrize(("spacing", "judged"), [(0.25, True), (0.5, False)])
+def test_heights_are_judged_where_points_are_as_close_as_limits_were_measured(spacing: float, judged: bool) -> None:
+    heights = np.random.default_rng(1).uniform(0, 1500, (20, 24))
+    t2m = 288.0 - 0.0065 * heights
+    sp = 101_300.0 * np.exp(-9.80665 * heights / (287.06 * (t2m + 0.00325 * heights)))
+    sp[8, 9] *= 0.9
+    fields = {"t2m": t2m, "msl": np.full(heights.shape, 101_300.0), "sp": sp}
+    found = [f for f in findings(fields, 35.0 - spacing * np.arange(20), heights) if "no height joins" in f.what]
+    assert [(f.row, f.col) for f in found] == ([(8, 9)] if judged else [])
