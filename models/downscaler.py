@@ -6,19 +6,20 @@ The same code runs in training and in daily use; only where the tensors come fro
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import Protocol, cast
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any, Protocol, cast, runtime_checkable
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from models.constants import DRY_AIR, GRAVITY, SCALE_HEIGHT, STANDARD_LAPSE_RATE, STANDARD_TEMPERATURE
-from models.geometry import Axis, with_margin
-from models.interpolation import INTERPOLATION_HALO, Interpolant, bilinear, interpolant
+from models.constants import DRY_AIR, GRAVITY, STANDARD_LAPSE_RATE, STANDARD_TEMPERATURE
+from models.geometry import Axis, mean_scale, with_margin
+from models.ground import Ground, Kinds, away, places
+from models.interpolation import INTERPOLATION_HALO, Interpolant, Separable, interpolant, linear_weights
 from models.operator import Sampling, Seen
-from models.regression import PREDICTORS, StaticRegression
+from models.regression import ITSELF, SHARPER, StaticRegression, combined
 from models.statics import (
     COARSE_CHANNELS,
     FINE_CHANNELS,
@@ -29,16 +30,12 @@ from models.statics import (
     Statics,
     detail,
     own_rates,
-    per_static,
-    slopes,
 )
 from models.statistics import Statistics
 
 RATE_LIMIT = 30.0  # residual sigmas at x4 per km or from sea to land; 20 K/km for temperature: steeper is noise
 RATE_PRIOR = {"t2m": STANDARD_LAPSE_RATE, "d2m": -0.003}  # K/m, where flat land says nothing; dew point's in free air
 WIND = ("u10", "v10")
-SLOPE_UNIT = 0.01  # m/m: a steep one at 10 km
-AT_SAMPLE = 0.02  # of the residual's variance: samples come through a blur or noise now and then
 DECODE_BLOCK = 128  # queries a side decoded at once in inference: what a core's cache holds
 
 
@@ -58,6 +55,17 @@ class Network(Protocol):
         """Features, fine (B, F, Qy + 2 * FINE_MARGIN, Qx + 2 * FINE_MARGIN) -> (B, V, Qy, Qx) float32."""
 
 
+@runtime_checkable
+class TerrainFirst(Protocol):
+    """A network that has worked out what it makes of terrain before it sees the first field."""
+
+    def ground(self, statics: Tensor) -> Any:
+        """Of the first FINE_CHANNELS of `fine`."""
+
+    def decode_over(self, ground: Any, features: Tensor, fields: Tensor, rows: Axis, cols: Axis, seen: Seen) -> Tensor:
+        """As `Network.decode`, with the other channels of `fine`."""
+
+
 def input_channels(variables: int) -> int:
     """Channels of a network's input: the fields, their detail, whether each is there, and the coarse statics."""
     return 3 * variables + COARSE_CHANNELS
@@ -75,15 +83,22 @@ class Encoded:
     features: Tensor  # (B, C, H, W)
     interpolant: Interpolant  # of the fields (B, V, H, W), physical units
     statics: Interpolant  # of the coarse statics (B or 1, S, H, W)
-    rates: Tensor  # (B, S, V, H, W) the fields' own rates of change, physical units per km and from sea to land
-    x: Tensor  # (B, V, H, W) the fields, physical units
-    detail: Tensor  # (B, V, H, W) its detail, in residual sigmas
-    seen: Seen  # what the input's values are
+    # (B, F, V, H, W) what is read bilinearly at the queries: the fields of models.regression, less their mean; in the
+    # place of what is sharper, which only queries have, the detail in residual sigmas
+    read: Tensor
     near: Tensor  # (B, V, H, W) largest value of the 3x3 neighbourhood
+    seen: Seen  # what the input's values are
+
+    def part(self, these: slice) -> Encoded:
+        """Of some of the B fields."""
+        through = self.interpolant
+        through = replace(through, coefficients=through.coefficients[these], mean=through.mean[these])
+        features, read, near = self.features[these], self.read[these], self.near[these]
+        return replace(self, features=features, interpolant=through, read=read, near=near)
 
 
 class Downscaler(nn.Module):
-    """Interpolation + sigma * (regression + unexplained * shrinkage * network); untrained, the interpolation.
+    """Interpolation + regression + sigma * unexplained * shrinkage * network; untrained, the interpolation.
 
     The interpolation is that of the input's operator: cubic through samples, cubic that keeps cell means.
     """
@@ -95,10 +110,17 @@ class Downscaler(nn.Module):
             raise ValueError(f"network has {outputs} variables, statistics {statistics.names}")
         self.network = network
         self.statistics = statistics
-        v = len(statistics.variables)
+        stats = statistics.variables
+        self.kinds = Kinds(
+            len(stats),
+            amounts=[i for i, s in enumerate(stats.values()) if s.amount],
+            hydrostatic=[i for i, s in enumerate(stats.values()) if s.hydrostatic],
+            wind=[i for i, n in enumerate(stats) if n in WIND],
+        )
+        v = len(stats)
         # of temperatures and pressures the network sees detail alone: by their levels it would know the few days that
         # there are to train on
-        levels = [float(n in WIND or s.amount) for n, s in statistics.variables.items()]
+        levels = [float(n in WIND or s.amount) for n, s in stats.items()]
         self.levels: Tensor
         self.register_buffer("levels", torch.tensor(levels).view(1, -1, 1, 1), persistent=False)
         self.regression = StaticRegression(v).requires_grad_(False)
@@ -122,117 +144,123 @@ class Downscaler(nn.Module):
     def encode(self, x: Tensor, present: Tensor, statics: Statics, rows: Axis, cols: Axis, seen: Seen) -> Encoded:
         """Everything that does not depend on the query but on its cell size; shapes as in `forward`."""
         x = x.float()
+        present = present.expand(len(x), -1)
         normalised = [s.normalise(x[:, i]) for i, s in enumerate(self.statistics.variables.values())]
         fields = torch.stack(normalised, dim=1) * present[:, :, None, None]
         masks = present[:, :, None, None].expand_as(fields)
         coarse = statics.coarse_channels().expand(x.shape[0], -1, -1, -1)
-        sharpness = self._detail(x, present, seen, mean_scale(rows, cols))
+        finest = detail(x)
+        sharpness = self._in_sigmas(finest, seen, mean_scale(rows, cols)) * present[:, :, None, None]
         inputs = torch.cat([fields * self.levels, sharpness, masks, coarse], dim=1)
         inputs = inputs.contiguous(memory_format=torch.channels_last)
         features = self._net.encode(inputs, rows, cols, seen)
-        near = F.max_pool2d(x, 3, stride=1, padding=1)
         rates = self._rates(x, fields, present, statics)
-        interpolants = interpolant(x, seen), interpolant(statics.coarse, seen)
-        return Encoded(features, *interpolants, rates, x, sharpness, seen, near)
+        through, near = interpolant(x, seen), F.max_pool2d(x, 3, stride=1, padding=1)
+        read = torch.stack([*rates.unbind(1), sharpness, finest, x - through.mean], dim=1)
+        return Encoded(features, through, interpolant(statics.coarse, seen), read, near, seen)
 
-    def decode(self, encoded: Encoded, statics: Statics, rows: Axis, cols: Axis) -> Tensor:
-        """Fine fields of any query cells inside the encoded window; shapes as in `forward`."""
-        base = encoded.interpolant(rows, cols)
-        fine, regressed = self.at_queries(encoded, statics, rows, cols)
-        learned = self._net.decode(encoded.features, fine, rows, cols, encoded.seen).float()
-        kept = self.shrinkage[list(Sampling).index(encoded.seen.sampling)][:, None, None]
-        between = away(rows, cols, encoded.seen).to(learned)
-        residual = torch.addcmul(regressed, learned, self.left(statics) * kept * between)
-        return base + self.sigma(encoded, rows, cols) * residual
-
-    def at_queries(self, encoded: Encoded, statics: Statics, rows: Axis, cols: Axis) -> tuple[Tensor, Tensor]:
-        """The network's fine inputs with their margin, and the regression's word at the queries in residual sigmas."""
+    def ground(self, encoded: Encoded, statics: Statics, rows: Axis, cols: Axis) -> Ground:
+        """What terrain says at any query cells inside the encoded window, whatever the fields are."""
+        seen, scale = encoded.seen, mean_scale(rows, cols)
         wide = with_margin(rows, FINE_MARGIN), with_margin(cols, FINE_MARGIN)
-        predictors, difference = self.predictors(encoded, statics, *wide)
-        with torch.autocast(predictors.device.type, enabled=False):  # tens of sigmas on a peak: bf16 would lose a tenth
-            regressed = self.regression(predictors.float(), encoded.seen, mean_scale(rows, cols))
-        b, m = regressed.shape[0], FINE_MARGIN
+        size, device = encoded.near.shape[-2:], encoded.near.device
+        difference = statics.fine - encoded.statics(*wide)
+        at_queries = places(difference, statics, encoded.statics, *wide, seen, self.kinds)
+        fine = statics.fine_channels(difference, 2.0 ** seen.detail(scale)[0])
+        kept = self.left(statics) * self.shrinkage[list(Sampling).index(seen.sampling)][:, None, None]
+        first, second = (torch.from_numpy(a.nearest(n)).to(device) for a, n in zip(wide, size, strict=True))
+        return Ground(
+            rows, cols, statics=fine,
+            linear=Separable(linear_weights(wide[0]), linear_weights(wide[1]), size, device),
+            cubic=encoded.interpolant.reader(*wide),
+            nearest=(first, second),
+            weights=self.regression.weights(at_queries, seen, scale),
+            kept=kept * away(rows, cols, seen).to(device),
+            network=self.network.ground(fine) if isinstance(self.network, TerrainFirst) else None,
+        )  # fmt: skip
+
+    def decode(self, encoded: Encoded, ground: Ground) -> Tensor:
+        """Fine fields at the ground's queries; shapes as in `forward`."""
+        rows, cols, seen, amounts = ground.rows, ground.cols, encoded.seen, self.kinds.amounts
+        m, features = FINE_MARGIN, encoded.features
         # how the detail changes inside the cell: what sharpening would add
-        sharper = bilinear(encoded.detail, *wide) - nearest(encoded.detail, *wide)
-        octaves, _ = encoded.seen.detail(mean_scale(rows, cols))
-        statics_there = statics.fine_channels(difference, 2.0**octaves).expand(b, -1, -1, -1)
-        fine = torch.cat([statics_there, sharper, regressed], dim=1)
-        return fine, regressed[:, :, m:-m, m:-m]
-
-    def predictors(self, encoded: Encoded, statics: Statics, rows: Axis, cols: Axis) -> tuple[Tensor, Tensor]:
-        """The regression's predictors (B, V, P, Qy, Qx) in sigmas; fine minus coarse statics (B or 1, S, Qy, Qx).
-
-        A static field that is not known differs by zero.
-        """
-        difference = statics.fine - encoded.statics(rows, cols)
-        b, s, v, h, w = encoded.rates.shape
-        rates = bilinear(encoded.rates.view(b, s * v, h, w), rows, cols).view(b, s, v, len(rows), len(cols))
-        products = rates * (difference / per_static(UNIT, difference))[:, :, None]
-        stats = self.statistics.variables
-        ground = [i for i, s in enumerate(stats.values()) if s.hydrostatic]
-        products[:, HEIGHT, ground] *= barometric(difference[:, HEIGHT])[:, None]
-        between = away(rows, cols, encoded.seen).to(products)  # what the samples have in them already
-        b, _, v = products.shape[:3]
-        out = products.new_zeros(b, v, PREDICTORS, len(rows), len(cols))
-        out[:, :, :2] = products.transpose(1, 2)
-        out[:, :, 2] = encoded.interpolant(rows, cols) - bilinear(encoded.x, rows, cols)
-        coarse = encoded.statics(rows, cols), bilinear(statics.coarse, rows, cols)
-        sharper = (coarse[0] - coarse[1]) / per_static(UNIT, difference)
-        out[:, :, 3] = rates[:, HEIGHT] * sharper[:, HEIGHT : HEIGHT + 1]
-        out[:, :, 4] = bilinear(detail(encoded.x), rows, cols) * between
-        rougher = bilinear(detail(statics.coarse), rows, cols) / per_static(UNIT, difference) * between
-        out[:, :, 5:7] = (rates * rougher[:, :, None]).transpose(1, 2)
-        slope = slopes(difference[:, HEIGHT : HEIGHT + 1], statics.spacing, rows, cols) / SLOPE_UNIT
-        for i in (i for i, n in enumerate(stats) if n in WIND):
-            out[:, i, 7:9] = slope * between
-            speed = bilinear(encoded.x[:, i : i + 1], rows, cols)[:, 0]
-            out[:, i, 9] = speed * difference[:, HEIGHT] / UNIT[HEIGHT] * between
-        return out / self.sigma(encoded, rows, cols)[:, :, None].clamp(min=1e-9), difference
+        by_cell = encoded.read[:, SHARPER].index_select(-2, ground.nearest[0]).index_select(-1, ground.nearest[1])
+        read = ground.linear(encoded.read.flatten(1, 2)).unflatten(1, encoded.read.shape[1:3])
+        through = ground.cubic(encoded.interpolant.coefficients)
+        sharper = read[:, SHARPER] - by_cell
+        read[:, SHARPER] = through - read[:, ITSELF]
+        explained = combined(ground.weights, read, encoded.interpolant.mean, self.kinds.wind)
+        sigma, near = self.sigma(seen, mean_scale(rows, cols)), ground.linear(encoded.near[:, amounts])
+        regressed = explained / sigma.clamp(min=1e-9)
+        regressed[:, amounts] /= near.clamp(min=1e-9)
+        if isinstance(self.network, TerrainFirst):
+            fine = torch.cat([sharper, regressed], dim=1)
+            learned = self.network.decode_over(ground.network, features, fine, rows, cols, seen)
+        else:
+            fine = torch.cat([ground.statics.expand(len(sharper), -1, -1, -1), sharper, regressed], dim=1)
+            learned = self._net.decode(features, fine, rows, cols, seen).float()
+        base = (through + explained)[..., m:-m, m:-m] + encoded.interpolant.mean
+        worth = sigma * ground.kept
+        if amounts:
+            worth = worth.expand_as(base).clone()
+            worth[:, amounts] *= near[..., m:-m, m:-m]
+        return torch.addcmul(base, learned, worth)
 
     def forward(self, x: Tensor, present: Tensor, statics: Statics, rows: Axis, cols: Axis, seen: Seen) -> Tensor:
         """Fine fields in physical units, before physical limits.
 
-        x (B, V, H, W), zeros where absent; present (B, V) 1 or 0; statics of the window and its queries; seen: what
-        the values of x and of the coarse statics are; -> (B, V, Qy, Qx) float32.
+        x (B, V, H, W), zeros where absent; present (B or 1, V) 1 or 0; statics of the window and its queries; seen:
+        what the values of x and of the coarse statics are; -> (B, V, Qy, Qx) float32.
+        """
+        if torch.is_grad_enabled():
+            encoded = self.encode(x, present, statics, rows, cols, seen)
+            return self.decode(encoded, self.ground(encoded, statics, rows, cols))
+        out = x.new_empty(*x.shape[:2], len(rows), len(cols), dtype=torch.float32)
+        for some_rows, some_cols, fine in self.pieces(x, present, statics, rows, cols, seen):
+            out[..., some_rows, some_cols] = fine
+        return out
+
+    def pieces(
+        self, x: Tensor, present: Tensor, statics: Statics, rows: Axis, cols: Axis, seen: Seen
+    ) -> Iterator[tuple[slice, slice, Tensor]]:
+        """As `forward`, piece by piece: rows and columns of the queries, and their fields (B, V, rows, cols).
+
+        A processor's cache holds one piece of one field; a GPU is given all B at once.
         """
         encoded = self.encode(x, present, statics, rows, cols, seen)
-        if torch.is_grad_enabled():
-            return self.decode(encoded, statics, rows, cols)
-        out = x.new_empty(*x.shape[:2], len(rows), len(cols), dtype=torch.float32)
         # a fixed-ratio network upsamples its whole window at once
         block = DECODE_BLOCK if self._net.ratio is None else max(len(rows), len(cols))
+        at_once = 1 if x.device.type == "cpu" and len(statics.fine) == 1 else len(x)
         for top in range(0, len(rows), block):
             for left in range(0, len(cols), block):
                 bottom, right = min(top + block, len(rows)), min(left + block, len(cols))
                 part = statics.part(top, bottom, left, right)
-                fine = self.decode(encoded, part, rows.part(top, bottom), cols.part(left, right))
-                out[..., top:bottom, left:right] = fine
-        return out
+                ground = self.ground(encoded, part, rows.part(top, bottom), cols.part(left, right))
+                fine = [self.decode(encoded.part(slice(i, i + at_once)), ground) for i in range(0, len(x), at_once)]
+                yield slice(top, bottom), slice(left, right), torch.cat(fine)
 
     def left(self, statics: Statics) -> Tensor:
         """What the regression leaves of the residual's sigma, (B, V, 1, 1): all where statics are unknown."""
         known = statics.known.amin(dim=1).view(-1, 1, 1, 1)
         return torch.lerp(torch.ones_like(known), self.unexplained[:, None, None], known)
 
-    def sigma(self, encoded: Encoded, rows: Axis, cols: Axis) -> Tensor:
-        """Standard deviation of the residual, (1 or B, V, Qy or 1, Qx or 1)."""
-        stats = list(self.statistics.variables.values())
-        scale = mean_scale(rows, cols)
-        sigma = x_like(encoded.near, [s.sigma(encoded.seen, scale) for s in stats])
-        amounts = [i for i, s in enumerate(stats) if s.amount]
-        if amounts:  # no rain near, no residual; and a shower of 1 h is treated like one of 8 h
-            sigma = sigma.expand(encoded.near.shape[0], -1, len(rows), len(cols)).clone()
-            sigma[:, amounts] = bilinear(encoded.near[:, amounts], rows, cols)
-        return sigma
+    def sigma(self, seen: Seen, scale: float) -> Tensor:
+        """Standard deviation of the residual, (1, V, 1, 1); of an amount 1: what is near is its unit.
 
-    def _detail(self, x: Tensor, present: Tensor, seen: Seen, scale: float) -> Tensor:
+        No rain near, no residual; and a shower of 1 h is treated like one of 8 h.
+        """
+        stats = self.statistics.variables.values()
+        return x_like(self.unexplained, [1.0 if s.amount else s.sigma(seen, scale) for s in stats])
+
+    def _in_sigmas(self, finest: Tensor, seen: Seen, scale: float) -> Tensor:
         """The fields' detail in residual sigmas.
 
         Beside a continent's contrasts the fields' finest structure, which the residual continues, is hard to see. Of
         a smooth field the residual is next to nothing, its detail is not.
         """
-        sigma = x_like(x, [math.hypot(s.sigma(seen, scale), s.typical / 4) for s in self.statistics.variables.values()])
-        return torch.clamp(detail(x) / sigma, -10, 10) * present[:, :, None, None]
+        stats = self.statistics.variables.values()
+        sigma = x_like(finest, [math.hypot(s.sigma(seen, scale), s.typical / 4) for s in stats])
+        return torch.clamp(finest / sigma, -10, 10)
 
     def _rates(self, x: Tensor, fields: Tensor, present: Tensor, statics: Statics) -> Tensor:
         """Own rates of change in physical units, (B, S, V, H, W); none for amounts.
@@ -259,40 +287,6 @@ class Downscaler(nn.Module):
         return rates
 
 
-def mean_scale(rows: Axis, cols: Axis) -> float:
-    """Scale factor, the geometric mean of both axes."""
-    return float((rows.scale * cols.scale) ** 0.5)
-
-
-def away(rows: Axis, cols: Axis, seen: Seen) -> Tensor:
-    """How uncertain a query is by where it lies between samples, (Qy, Qx); 1 on average, and next to 0 at a sample.
-
-    Where the field asked for is the one that was sampled, its value at a sample is known. 1 for means, and for samples
-    of a smoother field.
-    """
-    _, hidden = seen.detail(mean_scale(rows, cols))
-    if seen.sampling is Sampling.MEANS or hidden > 0:
-        return torch.ones(1, 1)
-    y, x = (torch.from_numpy(np.cos(np.pi * (a.centres - a.cells)) ** 2).float() for a in (rows, cols))
-    return torch.sqrt(AT_SAMPLE + (1 - AT_SAMPLE) * (1 - y[:, None] * x) / 0.75)
-
-
-def barometric(difference: Tensor) -> Tensor:
-    """Mean over a layer of the pressure at its bottom being 1: what a rate at the bottom is worth over its depth in m.
-
-    (1 - exp(-z / H)) / (z / H), to third order.
-    """
-    z = difference / SCALE_HEIGHT
-    return 1 - z / 2 + z * z / 6 - z * z * z / 24
-
-
 def x_like(x: Tensor, per_variable: list[float]) -> Tensor:
     """One number a variable, shaped to multiply (B, V, H, W)."""
     return torch.tensor(per_variable, dtype=x.dtype, device=x.device).view(1, -1, 1, 1)
-
-
-def nearest(x: Tensor, rows: Axis, cols: Axis) -> Tensor:
-    """The input cells that hold the queries: (B, C, H, W) -> (B, C, Qy, Qx)."""
-    for dim, axis in ((-2, rows), (-1, cols)):
-        x = x.index_select(dim, torch.from_numpy(axis.nearest(x.shape[dim])).to(x.device))
-    return x

@@ -67,6 +67,11 @@ def with_margin(axis: Axis, cells: int) -> Axis:
     return Axis(np.concatenate([before, axis.centres, after]), axis.width)
 
 
+def mean_scale(rows: Axis, cols: Axis) -> float:
+    """Scale factor, the geometric mean of both axes."""
+    return float((rows.scale * cols.scale) ** 0.5)
+
+
 def subdivide(n: int, scale: float) -> Axis:
     """The axis that splits the n input cells into round(n * scale) equal query cells."""
     count = round(n * scale)

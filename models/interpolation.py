@@ -8,6 +8,8 @@ an input cell then average to the input exactly, at any scale, and at scale 1 th
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
@@ -94,17 +96,33 @@ def _matrix(index: np.ndarray, weights: np.ndarray, n: int) -> tuple[slice, np.n
     return slice(low, high), out
 
 
-def separable(x: Tensor, rows: tuple[np.ndarray, np.ndarray], cols: tuple[np.ndarray, np.ndarray]) -> Tensor:
-    """Weighted sums along both axes: (..., H, W) -> (..., Qy, Qx), float32.
+class Separable:
+    """Weighted sums along both axes of any arrays (..., H, W) of one size: -> (..., Qy, Qx), float32.
 
     rows, cols: input indices and weights, (Q, taps) each, as `cell_weights` gives them. As two matrix products: those
     of a decoded piece are small and mostly zeros, and still several times as fast as a gather and a sum a tap.
     """
-    h, w = x.shape[-2:]
-    (some_rows, by_row), (some_cols, by_col) = _matrix(*rows, h), _matrix(*cols, w)
-    with torch.autocast(x.device.type, enabled=False):
-        x = x[..., some_rows, some_cols].float()
-        return torch.from_numpy(by_row).to(x.device) @ x @ torch.from_numpy(by_col.T).to(x.device)
+
+    def __init__(
+        self,
+        rows: tuple[np.ndarray, np.ndarray],
+        cols: tuple[np.ndarray, np.ndarray],
+        shape: Sequence[int],
+        device: torch.device,
+    ) -> None:
+        (self._rows, by_row), (self._cols, by_col) = (_matrix(*a, n) for a, n in zip((rows, cols), shape, strict=True))
+        self._by_row = torch.from_numpy(by_row).to(device)
+        self._by_col = torch.from_numpy(np.ascontiguousarray(by_col.T)).to(device)
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """(..., H, W) -> (..., Qy, Qx), float32."""
+        with torch.autocast(x.device.type, enabled=False):
+            return self._by_row @ x[..., self._rows, self._cols].float() @ self._by_col
+
+
+def separable(x: Tensor, rows: tuple[np.ndarray, np.ndarray], cols: tuple[np.ndarray, np.ndarray]) -> Tensor:
+    """`Separable` for once."""
+    return Separable(rows, cols, x.shape[-2:], x.device)(x)
 
 
 def bicubic(x: Tensor, rows: Axis, cols: Axis) -> Tensor:
@@ -124,57 +142,61 @@ def bilinear(x: Tensor, rows: Axis, cols: Axis) -> Tensor:
     return separable(x, linear_weights(rows), linear_weights(cols))
 
 
-class ConservativeInterpolant:
-    """Cubic interpolant of fields whose mean over each input cell is the input; evaluated as means over query cells.
+@dataclass(frozen=True)
+class Interpolant:
+    """What goes through fields (..., H, W): their values at the points, or their means over cells.
+
+    Coefficients (..., H, W) are anomalies from the mean (..., 1, 1): float32 pascals would lose a digit.
+    """
+
+    coefficients: Tensor
+    mean: Tensor
+    weights: Callable[[Axis], tuple[np.ndarray, np.ndarray]]
+
+    def reader(self, rows: Axis, cols: Axis) -> Separable:
+        """What reads the coefficients of any fields of this size at queries; the mean is to be added."""
+        return Separable(self.weights(rows), self.weights(cols), self.coefficients.shape[-2:], self.mean.device)
+
+    def __call__(self, rows: Axis, cols: Axis) -> Tensor:
+        """(..., len(rows), len(cols)) float32."""
+        return self.reader(rows, cols)(self.coefficients) + self.mean
+
+
+def conservative_interpolant(x: Tensor) -> Interpolant:
+    """Cubic, whose mean over each input cell is the input; evaluated as means over query cells.
 
     x (..., H, W). The prefilter sees PREFILTER_REACH cells on each side; beyond the array's edge the edge is repeated,
-    so that exactness holds away from edges. Works on anomalies from the mean: float32 pascals would lose a digit.
+    so that exactness holds away from edges.
     """
-
-    def __init__(self, x: Tensor) -> None:
-        x = x.float()
-        self.mean = x.mean(dim=(-2, -1), keepdim=True)
-        c = x - self.mean
-        taps = prefilter_taps()
-        for dim in (-2, -1):
-            index = np.arange(c.shape[dim])[:, None] + np.arange(-PREFILTER_REACH, PREFILTER_REACH + 1)
-            c = _apply(c, index, np.tile(taps, (len(index), 1)), dim)
-        self.coefficients = c
-
-    def __call__(self, rows: Axis, cols: Axis) -> Tensor:
-        """(..., len(rows), len(cols)) float32."""
-        return separable(self.coefficients, cell_weights(rows), cell_weights(cols)) + self.mean
+    x = x.float()
+    mean = x.mean(dim=(-2, -1), keepdim=True)
+    c = x - mean
+    taps = prefilter_taps()
+    for dim in (-2, -1):
+        index = np.arange(c.shape[dim])[:, None] + np.arange(-PREFILTER_REACH, PREFILTER_REACH + 1)
+        c = _apply(c, index, np.tile(taps, (len(index), 1)), dim)
+    return Interpolant(c, mean, cell_weights)
 
 
-class PointInterpolant:
-    """Cubic interpolant (Keys) through fields' values at the input points; evaluated at the query centres.
+def point_interpolant(x: Tensor) -> Interpolant:
+    """Cubic (Keys) through fields' values at the input points; evaluated at the query centres.
 
     x (..., H, W); beyond the array's edge the edge is repeated. Of what was tried on samples of HRES at scales 2 to 4
-    (other Keys parameters, the cubic B-spline through the points) none is better by more than 3 % everywhere. Works on
-    anomalies from the mean, as `ConservativeInterpolant`.
+    (other Keys parameters, the cubic B-spline through the points) none is better by more than 3 % everywhere.
     """
-
-    def __init__(self, x: Tensor) -> None:
-        x = x.float()
-        self.mean = x.mean(dim=(-2, -1), keepdim=True)
-        self.anomalies = x - self.mean
-
-    def __call__(self, rows: Axis, cols: Axis) -> Tensor:
-        """(..., len(rows), len(cols)) float32."""
-        return bicubic(self.anomalies, rows, cols) + self.mean
-
-
-Interpolant = PointInterpolant | ConservativeInterpolant
+    x = x.float()
+    mean = x.mean(dim=(-2, -1), keepdim=True)
+    return Interpolant(x - mean, mean, point_weights)
 
 
 def interpolant(x: Tensor, seen: Seen) -> Interpolant:
-    """What goes through fields (..., H, W): their values at the points, or their means over cells."""
-    return ConservativeInterpolant(x) if seen.sampling is Sampling.MEANS else PointInterpolant(x)
+    """What goes through fields (..., H, W) that are seen so."""
+    return conservative_interpolant(x) if seen.sampling is Sampling.MEANS else point_interpolant(x)
 
 
 def conservative_bicubic(x: Tensor, rows: Axis, cols: Axis) -> Tensor:
     """Bicubic whose query cells average to the input: (..., H, W) -> (..., len(rows), len(cols)), float32."""
-    return ConservativeInterpolant(x)(rows, cols)
+    return conservative_interpolant(x)(rows, cols)
 
 
 def continuous_weights(source: Axis, count: int) -> np.ndarray:

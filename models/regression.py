@@ -9,11 +9,17 @@ from models.operator import Sampling, Seen
 
 POINT_TERMS, MEAN_TERMS = 5, 3
 TERMS = POINT_TERMS + MEAN_TERMS
+# what a lead time brings, a variable: its own rates of change with height and from sea to land, what cubic
+# interpolation adds to bilinear, its detail, itself
+FIELDS = ("with height", "with land", "sharper", "detail", "itself")
+SHARPER, DETAIL, ITSELF = 2, 3, 4
+CONSTANT = len(FIELDS)
 # of every variable: its own rate with height times fine minus coarse height, the same from sea to land; what cubic
 # interpolation adds to bilinear, of the field and of the coarse height times its rate; what smoothing takes off, of the
 # field and of coarse height and land times its rates. Of wind also the slope that the coarse terrain lacks, east and
-# north, and its height times the wind
-PREDICTORS = 10
+# north, and its height times the wind. A predictor is one of the fields (or 1) times what terrain says of the place
+FIELD_OF = (0, 1, SHARPER, 0, DETAIL, 0, 1, CONSTANT, CONSTANT, ITSELF)
+PREDICTORS = len(FIELD_OF)
 
 
 class StaticRegression(nn.Module):
@@ -32,11 +38,35 @@ class StaticRegression(nn.Module):
         super().__init__()
         self.coefficients = nn.Parameter(torch.zeros(variables, TERMS, PREDICTORS))
 
-    def forward(self, predictors: Tensor, seen: Seen, scale: float) -> Tensor:
-        """Predictors (B, V, P, Qy, Qx) -> (B, V, Qy, Qx), both in residual sigmas of such an input at this scale."""
-        terms = torch.tensor(operator_terms(seen, scale), device=predictors.device)[:, None]
-        at_scale = (self.coefficients * terms).sum(dim=1)
-        return (predictors * at_scale[:, :, None, None]).sum(dim=2)
+    def at_scale(self, seen: Seen, scale: float) -> Tensor:
+        """Each predictor's coefficient, (V, P), for such an input at this scale."""
+        terms = torch.tensor(operator_terms(seen, scale), device=self.coefficients.device)[:, None]
+        return (self.coefficients * terms).sum(dim=1)
+
+    def weights(self, places: Tensor, seen: Seen, scale: float) -> Tensor:
+        """What each of FIELDS, and 1, counts for at the queries: (B or 1, V, P, Qy, Qx) -> (B or 1, V, F + 1, Qy, Qx).
+
+        places: what terrain says there, a predictor. All that is linear in what terrain alone decides is added up once,
+        for all lead times.
+        """
+        b, v, _, *size = places.shape
+        of_field = torch.tensor(FIELD_OF, device=places.device)
+        weighted = places * self.at_scale(seen, scale)[:, :, None, None]
+        return places.new_zeros(b, v, len(FIELDS) + 1, *size).index_add_(2, of_field, weighted)
+
+
+def combined(weights: Tensor, fields: Tensor, mean: Tensor, wind: list[int]) -> Tensor:
+    """What the regression says at the queries, (B, V, Qy, Qx), in the fields' units.
+
+    weights (B or 1, V, F + 1, Qy, Qx) of `StaticRegression.weights`; fields (B, F, V, Qy, Qx), less their mean (B, V,
+    1, 1). Only of wind does the field itself count.
+    """
+    out = weights[:, :, CONSTANT]
+    for i in range(ITSELF):
+        out = torch.addcmul(out, weights[:, :, i], fields[:, i])
+    for i in wind:
+        out[:, i] += weights[:, i, ITSELF] * (fields[:, ITSELF, i] + mean[:, i])
+    return out
 
 
 def operator_terms(seen: Seen, scale: float) -> list[float]:

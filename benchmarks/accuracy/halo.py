@@ -32,7 +32,7 @@ def main() -> None:
 
     def product(halo: int):
         _, prepared = prepare_files([source], hubei, halo)
-        plan = make_plan(prepared.grid, hubei.target, halo=halo, reach=method.reach)
+        plan = make_plan(prepared.grid, hubei.target, prepared.operator, halo=halo, reach=method.reach)
         return downscale_fields(prepared, plan, method, package.variables), prepared
 
     whole, prepared = product(method.reach)

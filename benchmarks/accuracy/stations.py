@@ -114,7 +114,7 @@ def product_of(
                     raise BadInput(f"{fields} does not reach {box}")
                 cut.drop_encoding().assign_coords(time=np.datetime64(match.time, "ns")).to_netcdf(file)
         _, prepared = prepare_files([str(file)], region, halo)
-    plan = make_plan(prepared.grid, region.target, halo=halo, reach=method.reach)
+    plan = make_plan(prepared.grid, region.target, prepared.operator, halo=halo, reach=method.reach)
     fine = downscale_fields(prepared, plan, method, names)
     statics = prepared.statics
     assert statics is not None

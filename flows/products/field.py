@@ -228,13 +228,13 @@ def super_resolve_file(
             if not any(n in package.variables for n in assembled.variables):
                 raise ModelMismatch(f"{source}: none of {package.model_id}'s variables: {', '.join(package.variables)}")
             halo = network.reach if assembled.grid.wraps else package.halo
-            plan = make_plan(assembled.grid, target, halo=halo, reach=network.reach)
+            plan = make_plan(assembled.grid, target, operator, halo=halo, reach=network.reach)
             check_scale(plan, package.scale_range, package.model_id)
             ds = downscale_fields(prepared, plan, network, package.variables)
             made_with = f"finescale {VERSION}, model {package.model_id} ({package.digest[:16]})"
         else:
             assert interpolator is not None
-            plan = make_plan(assembled.grid, target, halo=interpolator.reach, reach=interpolator.reach)
+            plan = make_plan(assembled.grid, target, operator, halo=interpolator.reach, reach=interpolator.reach)
             check_scale(plan, (1.0, 1e9), method)
             ds = interpolate_fields(prepared, plan, interpolator)
             made_with = f"finescale {VERSION}, {method}"

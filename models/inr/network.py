@@ -84,7 +84,7 @@ class INR(nn.Module):
         both = self.linear is not None and self.nonlinear is not None
         self.fusion = AttentionFusion(c, config.heads) if both and config.attention_fusion else None
         self.terrain = TerrainBranch(FINE_CHANNELS, t) if t else None
-        self.head = TargetResolutionHead(c + statics + t, config.hidden, outputs, code)
+        self.head = TargetResolutionHead(c, statics - FINE_CHANNELS, t, config.hidden, outputs, code)
 
     @property
     def reach(self) -> int:
@@ -109,28 +109,46 @@ class INR(nn.Module):
         features (B, C, H, W); fine (B, statics, Qy + 2 * FINE_MARGIN, Qx + 2 * FINE_MARGIN), its first channel the
         height difference; -> (B, V, Qy, Qx) float32.
         """
-        code = self._code(rows, cols, seen, features.device)
-        wide = with_margin(rows, HEAD_REACH), with_margin(cols, HEAD_REACH)
-        fused = self._fused(features, *wide)
-        m = FINE_MARGIN - HEAD_REACH
-        known = [fused, fine[:, :, m:-m, m:-m].permute(0, 2, 3, 1)]
-        if self.terrain is not None:
-            known.append(self.terrain(fine[:, :FINE_CHANNELS]).permute(0, 2, 3, 1))
-        out = self.head(torch.cat(known, dim=-1).permute(0, 3, 1, 2), code)
-        m = FINE_MARGIN
-        here = fine[:, :, m:-m, m:-m].float()
-        offset, gradient, sharpening = out.chunk(3, dim=1)
-        detail = here[:, FINE_CHANNELS : FINE_CHANNELS + self.outputs]
-        return torch.addcmul(torch.addcmul(offset, gradient, here[:, :1]), sharpening, detail)
+        ground = self.ground(fine[:, :FINE_CHANNELS])
+        return self.decode_over(ground, features, fine[:, FINE_CHANNELS:], rows, cols, seen)
 
-    def _fused(self, features: Tensor, rows: Axis, cols: Axis) -> Tensor:
-        """Features (B, C, H, W) -> both branches at the queries as one, (B, Qy, Qx, C)."""
+    def ground(self, statics: Tensor) -> tuple[Tensor, Tensor]:
+        """What static fields (B or 1, FINE_CHANNELS, wide) come to before any other is known.
+
+        The head's first convolution is linear: its share of them, (B or 1, hidden, Qy + 2, Qx + 2), and the height
+        difference at the queries.
+        """
+        m = FINE_MARGIN - HEAD_REACH
+        known = [statics[:, :, m:-m, m:-m]]
+        if self.terrain is not None:
+            known.append(self.terrain(statics))
+        m = FINE_MARGIN
+        return self.head.of_statics(torch.cat(known, dim=1)), statics[:, :1, m:-m, m:-m].float()
+
+    def decode_over(
+        self, ground: tuple[Tensor, Tensor], features: Tensor, fields: Tensor, rows: Axis, cols: Axis, seen: Seen
+    ) -> Tensor:
+        """As `decode`, over a ground that is known; fields (B, others, wide): each output's detail first."""
+        of_statics, difference = ground
+        code = self._code(rows, cols, seen, features.device)
+        m = FINE_MARGIN - HEAD_REACH
+        known = self._fused(features, with_margin(rows, HEAD_REACH), with_margin(cols, HEAD_REACH), fields.shape[1])
+        known[..., self.config.channels :] = fields[:, :, m:-m, m:-m].permute(0, 2, 3, 1)
+        out = self.head(known.permute(0, 3, 1, 2), of_statics, code)
+        m = FINE_MARGIN
+        offset, gradient, sharpening = out.chunk(3, dim=1)
+        detail = fields[:, : self.outputs, m:-m, m:-m].float()
+        return torch.addcmul(torch.addcmul(offset, gradient, difference), sharpening, detail)
+
+    def _fused(self, features: Tensor, rows: Axis, cols: Axis, more: int) -> Tensor:
+        """Features (B, C, H, W) -> both branches at the queries as one, and room for more, (B, Qy, Qx, C + more)."""
         window, first = around(features, rows, cols, AROUND)
         # both branches begin with 3x3 neighbourhoods: what comes of them starts one cell later than the window
         at_rows, at_cols = Queries.of(rows, first[0] + 1), Queries.of(cols, first[1] + 1)
         branches = [b for b in (self.linear, self.nonlinear) if b is not None]
         by_row = [b.at_rows(window, at_rows) for b in branches]
         phases = [at_cols] if torch.is_grad_enabled() else at_cols.phases()
+        b, c = features.shape[:2]
         out: Tensor | None = None
         for j, phase in enumerate(phases):
             parts = [branch(r, phase) for branch, r in zip(branches, by_row, strict=True)]
@@ -138,11 +156,9 @@ class INR(nn.Module):
                 fused = self.fusion(*parts)
             else:
                 fused = (parts[0] + parts[1]) / 2 if len(parts) > 1 else parts[0]
-            if len(phases) == 1:
-                return fused
             if out is None:
-                out = fused.new_empty(*fused.shape[:2], len(cols), fused.shape[-1])
-            out[:, :, j :: len(phases)] = fused
+                out = fused.new_empty(b, len(rows), len(cols), c + more)
+            out[:, :, j :: len(phases), :c] = fused
         assert out is not None
         return out
 
@@ -154,9 +170,11 @@ class TargetResolutionHead(nn.Module):
     pointwise layers see neither.
     """
 
-    def __init__(self, inputs: int, hidden: int, outputs: int, code: int) -> None:
+    def __init__(self, features: int, fields: int, terrain: int, hidden: int, outputs: int, code: int) -> None:
         super().__init__()
-        self.conv1 = nn.Conv2d(inputs, hidden, 3)
+        self.conv1 = nn.Conv2d(features + FINE_CHANNELS + fields + terrain, hidden, 3)
+        # which of its inputs are what, in the order that packages have them
+        self.parts = features, FINE_CHANNELS, fields, terrain
         self.conv2 = nn.Conv2d(hidden, hidden, 3)
         self.before, self.between = Modulator(code, hidden), Modulator(code, hidden)
         # per variable an offset, a local lapse rate and a sharpening: what multiplies the height difference, the detail
@@ -165,13 +183,24 @@ class TargetResolutionHead(nn.Module):
         assert self.last.bias is not None
         nn.init.zeros_(self.last.bias)
 
-    def forward(self, x: Tensor, code: Tensor | None) -> Tensor:
-        """(B, inputs, Qy + 2 * HEAD_REACH, Qx + 2 * HEAD_REACH) -> (B, 3 * outputs, Qy, Qx) float32."""
-        y = F.gelu(self.before(self.conv1(x), code))
+    def of_statics(self, statics: Tensor) -> Tensor:
+        """(B or 1, statics, Qy + 2 * HEAD_REACH, ...) -> their share of the first convolution, its bias with it."""
+        _, own, _, terrain = self.conv1.weight.split(self.parts, dim=1)
+        out: Tensor = F.conv2d(statics, torch.cat([own, terrain], dim=1), self.conv1.bias)
+        return out
+
+    def forward(self, known: Tensor, of_statics: Tensor, code: Tensor | None) -> Tensor:
+        """Features and fields (B, C, Qy + 2 * HEAD_REACH, Qx + 2 * HEAD_REACH) -> (B, 3 * outputs, Qy, Qx) float32."""
+        features, _, fields, _ = self.conv1.weight.split(self.parts, dim=1)
+        first = F.conv2d(known, torch.cat([features, fields], dim=1)) + of_statics
+        y = F.gelu(self.before(first, code))
         y = F.gelu(self.between(self.conv2(y), code))
-        with torch.autocast(y.device.type, enabled=False):
-            out: Tensor = self.last(y.float())
-            return out
+        b, _, *size = y.shape
+        with torch.autocast(y.device.type, enabled=False):  # a product, whose result lies as fields do
+            by_pixel = y.permute(0, 2, 3, 1).flatten(1, 2).transpose(1, 2).float()
+            weight, bias = self.last.weight[:, :, 0, 0].expand(b, -1, -1), self.last.bias
+            assert bias is not None
+            return torch.baddbmm(bias[:, None], weight, by_pixel).unflatten(2, size)
 
 
 def around(features: Tensor, rows: Axis, cols: Axis, cells: int) -> tuple[Tensor, tuple[int, int]]:

@@ -6,13 +6,15 @@ from collections.abc import Iterable
 
 import numpy as np
 import torch
+from torch import Tensor
 
-from models.downscaler import Downscaler, mean_scale
-from models.geometry import with_margin
-from models.interpolation import interpolant
+from models.downscaler import Downscaler, Encoded
+from models.geometry import Axis, mean_scale, with_margin
+from models.ground import places
+from models.interpolation import bilinear, interpolant
 from models.operator import CELL_MEANS, Operator, Sampling
-from models.regression import LeastSquares, operator_terms
-from models.statics import FINE_MARGIN
+from models.regression import FIELD_OF, ITSELF, SHARPER, LeastSquares, operator_terms
+from models.statics import FINE_MARGIN, Statics
 from models.statistics import AMOUNTS, HYDROSTATIC, Statistics, VariableStatistics, residual_terms
 from models.training.batches import Batch, Batches, BatchSettings, Recipe
 from models.training.data import Dataset
@@ -77,21 +79,34 @@ def _residual_law(batches: Batches, sampling: Sampling, windows: int) -> np.ndar
     return np.asarray(np.linalg.solve(a.T @ a + 1e-3 * np.eye(a.shape[1]), a.T @ np.array(logs)))
 
 
+def predictors(model: Downscaler, encoded: Encoded, statics: Statics, rows: Axis, cols: Axis) -> tuple[Tensor, Tensor]:
+    """The regression's predictors (B, V, P, Qy, Qx) and the residual's sigma (B, V, Qy, Qx), which is their unit."""
+    m, kinds = FINE_MARGIN, model.kinds
+    wide = with_margin(rows, m), with_margin(cols, m)
+    difference = statics.fine - encoded.statics(*wide)
+    there = places(difference, statics, encoded.statics, *wide, encoded.seen, kinds)[..., m:-m, m:-m]
+    b, f, v = encoded.read.shape[:3]
+    fields = bilinear(encoded.read.flatten(1, 2), rows, cols).unflatten(1, (f, v))
+    fields[:, ITSELF] += encoded.interpolant.mean
+    fields[:, SHARPER] = encoded.interpolant(rows, cols) - fields[:, ITSELF]
+    fields = torch.cat([fields, torch.ones_like(fields[:, :1])], dim=1)
+    sigma = model.sigma(encoded.seen, mean_scale(rows, cols)).expand(b, -1, len(rows), len(cols)).clone()
+    sigma[:, kinds.amounts] = bilinear(encoded.near[:, kinds.amounts], rows, cols)
+    return there * fields[:, FIELD_OF].transpose(1, 2) / sigma[:, :, None].clamp(min=1e-9), sigma
+
+
 @torch.no_grad()
 def fit_regression(model: Downscaler, batches: Iterable[Batch]) -> None:
     """Set the model's regression to its least-squares solution over batches, and what it leaves."""
     coefficients = model.regression.coefficients
     sums = LeastSquares(len(coefficients), coefficients[0].numel())
-    m = FINE_MARGIN
     for batch in batches:
         encoded = model.encode(batch.x, batch.present, batch.statics, batch.rows, batch.cols, batch.seen)
-        wide = with_margin(batch.rows, m), with_margin(batch.cols, m)
-        predictors = model.predictors(encoded, batch.statics, *wide)[0][..., m:-m, m:-m]
-        base = encoded.interpolant(batch.rows, batch.cols)
-        residual = (batch.target - base) / model.sigma(encoded, batch.rows, batch.cols).clamp(min=1e-9)
+        of_places, sigma = predictors(model, encoded, batch.statics, batch.rows, batch.cols)
+        residual = (batch.target - encoded.interpolant(batch.rows, batch.cols)) / sigma.clamp(min=1e-9)
         known = batch.present * batch.statics.known.amin(dim=1, keepdim=True)
         terms = operator_terms(batch.seen, mean_scale(batch.rows, batch.cols))
-        sums.add(predictors, residual.clamp(-20, 20), known, terms)
+        sums.add(of_places, residual.clamp(-20, 20), known, terms)
     solution = sums.solve()
     coefficients.copy_(solution.view_as(coefficients))
     model.unexplained.copy_(sums.left(solution))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
 import numpy as np
@@ -16,6 +16,7 @@ from tasks.downscale.packages import Method
 from tasks.downscale.predict import Plan, seen_by, statics_of, super_resolve
 from tasks.errors import BadInput
 from tasks.handover.prepared import Prepared
+from tasks.handover.shards import SHARD_STEPS
 from tasks.variables import VARIABLES
 
 log = logging.getLogger(__name__)
@@ -52,13 +53,16 @@ def coarse_fields(prepared: Prepared, names: list[str], steps: slice, plan: Plan
     return {n: plan.window.of(fields[n]) for n in names if n in fields}
 
 
-def _whole(prepared: Prepared, coarse: Fields, step: slice) -> Fields:
-    """The input's fields at a lead time; read again where a plan needs a part of them only."""
+def _deviations(prepared: Prepared, coarse: Fields, steps: slice) -> Iterator[dict[str, float]]:
+    """Of the input's fields at each lead time; read again where a plan needs a part of them only."""
     shape = prepared.grid.rows, prepared.grid.cols
-    return {n: c if c.shape[1:] == shape else prepared.fields[n][step].values for n, c in coarse.items()}
+    for i, step in enumerate(range(steps.start, steps.stop)):
+        whole = {n: c[i] if c.shape[1:] == shape else prepared.fields[n][step].values for n, c in coarse.items()}
+        yield deviations(whole)
 
 
-Finish = Callable[[Fields, Fields, dict[str, float]], Fields]  # fine and coarse fields, deviations of the whole input
+# fine and coarse fields, deviations of the whole input at each lead time
+Finish = Callable[[Fields, Fields, Iterable[dict[str, float]]], Fields]
 
 
 def _run(prepared: Prepared, plan: Plan, method: Method, names: list[str], finish: Finish) -> xr.Dataset:
@@ -67,13 +71,13 @@ def _run(prepared: Prepared, plan: Plan, method: Method, names: list[str], finis
     here = [n for n in names if n in prepared.fields]
     out = {n: np.empty((count, plan.target.rows, plan.target.cols), dtype=np.float32) for n in here}
     statics = statics_of(prepared, plan)
-    with progress("downscale", count * len(plan.tiling)) as tick:
-        for i in range(count):
-            step = slice(i, i + 1)
-            coarse = coarse_fields(prepared, names, step, plan)
+    with progress("downscale", -(-count // SHARD_STEPS) * len(plan.tiling)) as tick:
+        for start in range(0, count, SHARD_STEPS):
+            steps = slice(start, min(start + SHARD_STEPS, count))
+            coarse = coarse_fields(prepared, names, steps, plan)
             fine = super_resolve(method, names, coarse, statics, plan, seen_by(plan, prepared.operator), tick)
-            for n, field in finish(fine, coarse, deviations(_whole(prepared, coarse, step))).items():
-                out[n][i] = field[0]
+            for n, field in finish(fine, coarse, _deviations(prepared, coarse, steps)).items():
+                out[n][steps] = field
     coords = {k: v for k, v in prepared.fields.coords.items() if "latitude" not in v.dims and "longitude" not in v.dims}
     coords |= {"latitude": plan.target.latitude, "longitude": plan.target.longitude}
     ds = xr.Dataset({n: (("step", "latitude", "longitude"), v) for n, v in out.items()}, coords)

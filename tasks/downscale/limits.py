@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import partial
 
 import numpy as np
@@ -19,6 +20,8 @@ AMOUNTS = frozenset(name for name, variable in VARIABLES.items() if variable.amo
 
 def crop(fine: Fields, plan: Plan) -> Fields:
     """Fields on `plan.work` -> on `plan.target`."""
+    if not any(plan.edges):
+        return fine
     top, bottom, left, right = plan.edges
     rows, cols = slice(top, plan.work.rows - bottom), slice(left, plan.work.cols - right)
     return {n: np.ascontiguousarray(f[..., rows, cols]) for n, f in fine.items()}
@@ -49,13 +52,18 @@ class PlanLimits:
         """Field on the input grid -> on the part of it around the work, which `means` sees."""
         return coarse[..., self._near_rows, :][..., self._near_cols]
 
-    def hold(self, fine: Fields, coarse: Fields, deviations: dict[str, float]) -> Fields:
-        """Fields on `plan.work`, changed in place, -> on `plan.target` within the limits.
+    def hold(self, fine: Fields, coarse: Fields, deviations: Iterable[dict[str, float]]) -> Fields:
+        """Fields (steps, ...) on `plan.work`, changed in place, -> on `plan.target` within the limits.
 
-        coarse: the input's fields on `plan.coarse`. `deviations`: of the whole input's, at these lead times.
+        coarse: the input's fields on `plan.coarse`. `deviations`: of the whole input's, lead time by lead time; only
+        means ask for them.
         """
         if self._limits is None:
             hold_signs(fine, AMOUNTS)
         else:
-            self._limits.hold(fine, {n: self.near(coarse[n]) for n in fine}, deviations)
+            for i, known in enumerate(deviations):
+                step = slice(i, i + 1)
+                self._limits.hold(
+                    {n: f[step] for n, f in fine.items()}, {n: self.near(coarse[n][step]) for n in fine}, known
+                )
         return crop(fine, self.plan)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 
+from models.downscaler import Downscaler
 from models.geometry import Axis
-from models.operator import Operator, Seen, cell_km
+from models.operator import Operator, Sampling, Seen, cell_km
 from models.statics import FINE_MARGIN, STATICS, Statics, cell_sizes
 from tasks.downscale.packages import Method
 from tasks.downscale.tiles import Tile, tiles
@@ -19,8 +20,8 @@ from tasks.handover.shards import Block
 from tasks.variables import VARIABLES
 
 TILE = 1280  # queries a side; the input window is encoded once and decoded in pieces
-# input cells around a block that are computed too, where the product goes on: of what cell means further away do to the
-# correction inside the block less than a hundredth is left
+# input cells around a block of cell means that are computed too, where the product goes on: of what means further away
+# do to the correction inside the block less than a hundredth is left
 BESIDE = 4
 Tick = Callable[[], None]
 
@@ -87,7 +88,7 @@ def _window(coarse: Grid, work: Grid, cells: int) -> tuple[Window, Grid]:
 
 
 def _edges(product: Grid, block: Block, cell: int) -> tuple[int, int, int, int]:
-    """Cells around a block: one of the input's at the product's edge, some where the product goes on.
+    """Cells around a block, whose means are held: one of the input's at the product's edge, some where it goes on.
 
     Around the Earth it goes on for every block but one that is as wide.
     """
@@ -102,16 +103,26 @@ def _edges(product: Grid, block: Block, cell: int) -> tuple[int, int, int, int]:
 
 
 def make_plan(
-    coarse: Grid, product: Grid, *, halo: int, reach: int, tile: int = TILE, block: Block | None = None
+    coarse: Grid,
+    product: Grid,
+    operator: Operator,
+    *,
+    halo: int,
+    reach: int,
+    tile: int = TILE,
+    block: Block | None = None,
 ) -> Plan:
     """Plan for a product's grid, or a block of it.
 
-    `halo` input cells are kept around it, a tile sees `reach` of them at most.
+    `halo` input cells are kept around it, a tile sees `reach` of them at most. Of samples no more is computed than is
+    asked for: nothing that is done to one point afterwards depends on others.
     """
     block = block or Block(slice(0, product.rows), slice(0, product.cols))
     target = product.part(block.rows, block.cols)
     rows, cols = target.axes_in(coarse)
-    edges = _edges(product, block, int(np.ceil(max(rows.scale, cols.scale))))
+    edges = (0, 0, 0, 0)
+    if operator.sampling is Sampling.MEANS:
+        edges = _edges(product, block, int(np.ceil(max(rows.scale, cols.scale))))
     work = target.extended(*edges)
     window, coarse = _window(coarse, work, max(halo, reach))
     rows, cols = work.axes_in(coarse)
@@ -193,10 +204,25 @@ def super_resolve(
         cols = plan.cols.part(t.cols.start, t.cols.stop).shifted(t.window_cols.start)
         around = statics.window(t.window_rows, t.window_cols)
         around = around.part(t.rows.start, t.rows.stop, t.cols.start, t.cols.stop).to(device)
-        for i in range(count):  # one lead time at a time: memory goes with the tile, not with the forecast's length
-            window = x[i : i + 1, :, t.window_rows, t.window_cols].to(device)
-            fine = method(window, present.to(device), around, rows, cols, seen)[0].cpu().numpy()
+        window = x[:, :, t.window_rows, t.window_cols].to(device)
+        for some_rows, some_cols, piece in _pieces(method, window, present.to(device), around, rows, cols, seen):
+            fine, at = piece.cpu().numpy(), (shifted(some_rows, t.rows.start), shifted(some_cols, t.cols.start))
             for name in here:
-                out[name][i, t.rows, t.cols] = fine[names.index(name)]
-            tick()
+                out[name][:, *at] = fine[:, names.index(name)]
+        tick()
     return out
+
+
+def _pieces(
+    method: Method, x: torch.Tensor, present: torch.Tensor, statics: Statics, rows: Axis, cols: Axis, seen: Seen
+) -> Iterator[tuple[slice, slice, torch.Tensor]]:
+    """Fine fields (steps, V, rows, cols) of a tile and where in it they are; of a network never all of it at once."""
+    if isinstance(method, Downscaler):
+        yield from method.pieces(x, present, statics, rows, cols, seen)
+    else:
+        yield slice(0, len(rows)), slice(0, len(cols)), method(x, present, statics, rows, cols, seen)
+
+
+def shifted(span: slice, by: int) -> slice:
+    """The span counted from elsewhere."""
+    return slice(span.start + by, span.stop + by)

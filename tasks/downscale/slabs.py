@@ -8,7 +8,6 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, cast
 
-import numpy as np
 import torch
 import zarr
 
@@ -67,8 +66,8 @@ class _Blocks:
     def plan(self, block: Block) -> Plan:
         """Of a block, with the tiles that have fitted so far."""
         return make_plan(
-            self.prepared.grid, self.slab.target, halo=self.package.halo, reach=self.method.reach, tile=self.tile,
-            block=block,
+            self.prepared.grid, self.slab.target, self.prepared.operator, halo=self.package.halo,
+            reach=self.method.reach, tile=self.tile, block=block,
         )  # fmt: skip
 
     def begin(self, block: Block) -> None:
@@ -85,10 +84,10 @@ class _Blocks:
         self.tile_rows |= {n for r in (*rows, plan.edges[0]) if 0 < (n := r + top) < target.rows}
         self.tile_cols |= {n for c in (*cols, plan.edges[2]) if 0 < (n := c + left) < target.cols}
 
-    def lead_time(self, coarse: Fields, deviations: dict[str, float]) -> Fields:
-        """The block's fields (1, rows, cols) at a lead time (1, rows, cols), within the physical limits.
+    def fields(self, coarse: Fields, deviations: list[dict[str, float]]) -> Fields:
+        """The block's fields (steps, rows, cols) of some lead times of the input, within the physical limits.
 
-        `deviations`: of the whole input at this lead time.
+        `deviations`: of the whole input at each of these lead times.
         """
         names = self.package.variables
         while True:
@@ -137,22 +136,22 @@ def _stacked(
     work: _Blocks,
     names: list[str],
     steps: slice,
-    block: Block,
     on_lead_time: Callable[[], None],
     tick: Callable[[], None],
 ) -> Fields:
     """A block's fields (steps, rows, cols) at some lead times, rounded."""
-    shape = (steps.stop - steps.start, block.rows.stop - block.rows.start, block.cols.stop - block.cols.start)
-    out = {n: np.empty(shape, dtype=np.float32) for n in names}
     with undamaged(f"{work.slab.product}: input"):
         coarse = coarse_fields(work.prepared, names, steps, work.limits.plan)
-    for i in range(shape[0]):
-        deviations = {n: work.slab.deviations[n][steps.start - work.slab.start + i] for n in names}
-        for name, field in work.lead_time({n: c[i : i + 1] for n, c in coarse.items()}, deviations).items():
-            out[name][i] = round_field(name, field[0])
+    first = work.slab.start
+    known = [{n: work.slab.deviations[n][i - first] for n in names} for i in range(steps.start, steps.stop)]
+    fine = work.fields(coarse, known)
+    for name, fields in fine.items():
+        for i, field in enumerate(fields):  # in place: all of a block twice would be much memory
+            fields[i] = round_field(name, field)
+    for _ in known:
         on_lead_time()
         tick()
-    return out
+    return fine
 
 
 class _Progress:
@@ -220,7 +219,7 @@ def compute(slab: Slab) -> SlabReport:
             work.begin(block)
             for start in range(slab.start, slab.stop, depth):
                 steps = slice(start, min(start + depth, slab.stop))
-                fields = _stacked(work, names, steps, block, on_lead_time, tick)
+                fields = _stacked(work, names, steps, on_lead_time, tick)
                 if before is not None:
                     note(*before)
                 before = steps, writer.submit(_write, slab.product, arrays, steps, block, fields)

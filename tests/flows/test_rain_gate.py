@@ -43,7 +43,7 @@ def test_rain_passes(name: str, spacing: float, request: pytest.FixtureRequest) 
     network = package.load()
     operator = operator_of(assembled.origin, part.dlat, assembled.means)
     target = on_multiples(part.extended(-6, -6, -6, -6), spacing)
-    plan = make_plan(part, target, halo=package.halo, reach=network.reach)
+    plan = make_plan(part, target, operator, halo=package.halo, reach=network.reach)
     product = downscale_fields(Prepared(fields, part, operator, None), plan, network, package.variables)
     found = check(product, target, fields, part, operator, GateLimits())
     assert [c for c in found if not c.passed] == []

@@ -42,7 +42,7 @@ def make(files: list[Path], region: Region) -> Made:
     package = open_package(region.model)
     _, prepared = prepare_files([str(file) for file in files], region, package.halo)
     network = package.load()
-    plan = make_plan(prepared.grid, region.target, halo=package.halo, reach=network.reach)
+    plan = make_plan(prepared.grid, region.target, prepared.operator, halo=package.halo, reach=network.reach)
     return Made(prepared.fields, downscale_fields(prepared, plan, network, package.variables))
 
 

@@ -7,9 +7,9 @@ import pytest
 import torch
 
 from models.cell_means import overlap_weights
-from models.downscaler import away
 from models.geometry import Axis
-from models.interpolation import PointInterpolant, interpolant
+from models.ground import away
+from models.interpolation import interpolant, point_interpolant
 from models.observed import reading_weights
 from models.operator import CELL_MEANS, ERA5, IFS, MEANS, Operator, Sampling, cell_km
 from tests.models.axes import fine_axis
@@ -25,7 +25,7 @@ def through(fine: torch.Tensor, sampling: Sampling, axis: Axis, n: int) -> torch
 def test_a_product_of_samples_gives_its_input_back_where_its_points_lie_on_the_input_s(offset: float) -> None:
     x = torch.from_numpy(np.random.default_rng(0).normal(size=(12, 12)))
     axis = Axis(np.arange(-10, 120) / 5 + offset, 0.2)
-    fine = PointInterpolant(x)(axis, axis).double()
+    fine = point_interpolant(x)(axis, axis).double()
     back = through(fine, Sampling.SAMPLES, axis, 12)
     inside = np.flatnonzero((np.arange(12) > axis.centres[0]) & (np.arange(12) < axis.centres[-1]))
     error = float((back - x)[inside][:, inside].abs().max())

@@ -15,7 +15,7 @@ from torch import Tensor
 from models.baselines.regression import LAPSE_RANGE, NeighbourhoodRegression, StaticsOnly, static_predictors
 from models.cell_means import area_mean
 from models.downscaler import Downscaler
-from models.geometry import subdivide
+from models.geometry import mean_scale, subdivide
 from models.interpolation import Bicubic, ConservativeBicubic, conservative_bicubic
 from models.operator import MEANS, Sampling, Seen
 from models.regression import PREDICTORS, TERMS, LeastSquares, StaticRegression, operator_terms
@@ -24,7 +24,7 @@ from models.statistics import VARIABLES
 from models.training.batches import Batch, Batches
 from models.training.data import Box, Dataset, load
 from models.training.evaluate import EVERYWHERE
-from models.training.fitting import fit_regression, fit_statistics
+from models.training.fitting import fit_regression, fit_statistics, predictors
 from models.training.methods import build
 from models.training.metrics import rmse
 from models.training.scenes import EDGE, box_scene
@@ -36,6 +36,11 @@ NETWORK = {"channels": 4, "blocks": 1, "hidden": 4, "heads": 2, "terrain_channel
 
 def random(*shape: int, low: float = -1.0, high: float = 1.0, seed: int = 0) -> Tensor:
     return torch.from_numpy(np.random.default_rng(seed).uniform(low, high, shape)).float()
+
+
+def says(regression: StaticRegression, predictors: Tensor, seen: Seen, scale: float) -> Tensor:
+    """The sum that a regression is, predictor by predictor: (B, V, P, Qy, Qx) -> (B, V, Qy, Qx)."""
+    return (regression.at_scale(seen, scale)[:, :, None, None] * predictors).sum(dim=2)
 
 
 def test_sums_of_batches_give_every_variable_its_own_least_squares() -> None:
@@ -83,7 +88,7 @@ def test_coefficients_are_parabolas_of_the_scale_and_each_sampling_s_own() -> No
     predictors = random(1, 1, PREDICTORS, 5, 5, seed=9)
     for sampling in Sampling:
         seen, coefficient = case(sampling, 2.5)
-        said = regression(predictors, seen, 2.5)
+        said = says(regression, predictors, seen, 2.5)
         torch.testing.assert_close(said, coefficient * predictors[:, :, 1], atol=1e-3, rtol=0)
 
 
@@ -91,9 +96,33 @@ def test_of_samples_a_coefficient_depends_on_what_the_footprint_hides() -> None:
     regression, predictors = StaticRegression(2), random(1, 2, PREDICTORS, 4, 4)
     regression.requires_grad_(False).coefficients[:, 3, 2] = 1.0  # times the octaves hidden
     sharp, smooth = Seen(Sampling.SAMPLES, 0.25, 0.25), Seen(Sampling.SAMPLES, 1.0, 0.25)
-    assert float(regression(predictors, sharp, 4.0).abs().max()) == 0
-    torch.testing.assert_close(regression(predictors, smooth, 4.0), 2 * predictors[:, :, 2])
-    assert float(regression(predictors, MEANS, 4.0).abs().max()) == 0
+    assert float(says(regression, predictors, sharp, 4.0).abs().max()) == 0
+    torch.testing.assert_close(says(regression, predictors, smooth, 4.0), 2 * predictors[:, :, 2])
+    assert float(says(regression, predictors, MEANS, 4.0).abs().max()) == 0
+
+
+@pytest.mark.parametrize("seen", [MEANS, Seen(Sampling.SAMPLES, 0.4, 0.4), Seen(Sampling.SAMPLES, 1.1, 0.4)])
+def test_what_is_added_up_before_the_first_field_is_the_sum_over_predictors(tmp_path: Path, seen: Seen) -> None:
+    """Of all kinds of variables, two lead times over one ground; the network says nothing yet."""
+    dataset = load(write_pack(tmp_path / "pack.npz"), ())["hres"]
+    names = list(VARIABLES)
+    model = build("inr", fit_statistics(dataset, names, 16), NETWORK)
+    assert isinstance(model, Downscaler)
+    torch.nn.init.normal_(model.regression.coefficients, generator=torch.Generator().manual_seed(1))
+    batch = Batches(dataset, names, replace(SETTINGS, parts=1), np.random.default_rng(0)).draw()
+    x = batch.x[:1] * torch.tensor([1.0, 1.001]).view(2, 1, 1, 1)
+    statics = replace(
+        batch.statics, **{n: getattr(batch.statics, n)[:1] for n in ("coarse", "fine", "known", "spacing")}
+    )
+    rows, cols = batch.rows, batch.cols
+    with torch.inference_mode():
+        encoded = model.encode(x, torch.ones(1, len(names)), statics, rows, cols, seen)
+        fine = model.decode(encoded, model.ground(encoded, statics, rows, cols))
+        of_places, sigma = predictors(model, encoded, statics, rows, cols)
+        want = encoded.interpolant(rows, cols) + sigma * says(model.regression, of_places, seen, mean_scale(rows, cols))
+    assert len(fine) == 2
+    for i in range(len(names)):
+        torch.testing.assert_close(fine[:, i], want[:, i], atol=1e-4 * float(sigma[:, i].mean()), rtol=1e-5)
 
 
 def test_a_predictor_that_is_always_zero_gets_zero() -> None:

@@ -12,11 +12,12 @@ from torch import Tensor, nn
 
 from models.cell_means import area_mean
 from models.constants import SCALE_HEIGHT
-from models.downscaler import RATE_LIMIT, Downscaler, barometric
-from models.geometry import Axis, subdivide, with_margin
+from models.downscaler import RATE_LIMIT, Downscaler
+from models.geometry import Axis, subdivide
+from models.ground import barometric
 from models.interpolation import conservative_bicubic
 from models.operator import MEANS, Seen
-from models.regression import POINT_TERMS
+from models.regression import POINT_TERMS, SHARPER
 from models.statics import (
     COARSE_CHANNELS,
     FINE_CHANNELS,
@@ -31,6 +32,7 @@ from models.statics import (
     own_rates,
 )
 from models.statistics import Statistics, VariableStatistics
+from models.training.fitting import predictors
 from tests.models.laws import law
 
 R, G = 287.05, 9.80665
@@ -173,11 +175,9 @@ def test_predictors_of_some_queries_are_those_of_all_of_them() -> None:
     rows, cols = subdivide(20, 2.0), subdivide(24, 2.0)
     x = torch.stack([280 + random(20, 24), 9e4 + 1e3 * random(20, 24, seed=1), 1e-3 * random(20, 24, seed=2)])[None]
     encoded = model.encode(x, torch.ones(1, 3), statics, rows, cols, MEANS)
-    whole, _ = model.predictors(encoded, statics, with_margin(rows, FINE_MARGIN), with_margin(cols, FINE_MARGIN))
-    some = with_margin(rows.part(8, 26), FINE_MARGIN), with_margin(cols.part(12, 34), FINE_MARGIN)
-    part, _ = model.predictors(encoded, statics.part(8, 26, 12, 34), *some)
-    m = FINE_MARGIN
-    torch.testing.assert_close(part[..., m:-m, m:-m], whole[..., 8 + m : 26 + m, 12 + m : 34 + m])
+    whole, _ = predictors(model, encoded, statics, rows, cols)
+    part, _ = predictors(model, encoded, statics.part(8, 26, 12, 34), rows.part(8, 26), cols.part(12, 34))
+    torch.testing.assert_close(part, whole[..., 8:26, 12:34])
 
 
 def test_forgotten_statics_are_zero_and_known_to_be_unknown() -> None:
@@ -281,7 +281,7 @@ def rates_of(x: Tensor, present: list[float], statics: Statics) -> Tensor:
     """(S, V, H, W) of one case."""
     shown = torch.tensor([present])
     axis = subdivide(x.shape[-1], 2.0)
-    return downscaler().encode(x * shown[:, :, None, None], shown, statics, axis, axis, MEANS).rates[0]
+    return downscaler().encode(x * shown[:, :, None, None], shown, statics, axis, axis, MEANS).read[0, : len(STATICS)]
 
 
 def test_rates_are_physical_and_only_where_there_is_something_to_say() -> None:
@@ -321,7 +321,9 @@ def test_detail_is_what_a_cell_differs_by_from_those_around_it() -> None:
     sigma = 0.2 * 4**0.8 * math.hypot(1, 0.25)
     x[0, 0, 4, 4] += 0.9 * sigma
     x[0, 1, 4, 4] += 1e6
-    detail = model._detail(x, torch.tensor([[1.0, 1.0, 0.0]]), MEANS, 4.0)[0]
+    axis = subdivide(9, 4.0)
+    shown = torch.tensor([[1.0, 1.0, 0.0]])
+    detail = model.encode(x, shown, Statics.unknown(9, 9, axis, axis), axis, axis, MEANS).read[0, SHARPER]
     assert float(detail[0, 4, 4]) == pytest.approx(0.8, abs=1e-3)
     assert float(detail[0, 3, 4]) == pytest.approx(-0.1, abs=1e-3)
     assert float(detail[0, 1, 1]) == 0

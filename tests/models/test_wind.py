@@ -9,12 +9,14 @@ import pytest
 import torch
 
 from models.cell_means import area_mean
-from models.downscaler import SLOPE_UNIT, Downscaler
+from models.downscaler import Downscaler
 from models.geometry import subdivide, with_margin
+from models.ground import SLOPE_UNIT
 from models.interpolation import conservative_bicubic
 from models.operator import MEANS
 from models.statics import FINE_MARGIN, HEIGHT, UNIT, Statics, cell_sizes, slopes
 from models.statistics import Statistics, VariableStatistics
+from models.training.fitting import predictors
 from models.training.methods import build
 from tests.models.laws import law
 
@@ -60,10 +62,9 @@ def scene(names: tuple[str, ...] = NAMES) -> tuple[torch.Tensor, torch.Tensor, S
 def wind_predictors(of: Downscaler, x: torch.Tensor, present: torch.Tensor, statics: Statics) -> torch.Tensor:
     """(V, 3, Qy, Qx): of every variable slopes east and north, and height times the wind."""
     rows = cols = subdivide(12, 3.0)
-    wide = with_margin(rows, FINE_MARGIN), with_margin(cols, FINE_MARGIN)
     with torch.inference_mode():
         encoded = of.encode(x, present, statics, rows, cols, MEANS)
-        return of.predictors(encoded, statics, *wide)[0][0, :, -3:]
+        return predictors(of, encoded, statics, rows, cols)[0][0, :, -3:]
 
 
 def test_speed_up_is_height_above_the_coarse_terrain_times_the_wind() -> None:
@@ -72,9 +73,11 @@ def test_speed_up_is_height_above_the_coarse_terrain_times_the_wind() -> None:
     rows = cols = subdivide(12, 3.0)
     wide = with_margin(rows, FINE_MARGIN), with_margin(cols, FINE_MARGIN)
     height = statics.fine[:, HEIGHT] - conservative_bicubic(statics.coarse, *wide)[:, HEIGHT]
+    m = FINE_MARGIN
+    slope = slopes(height[:, None], statics.spacing, *wide)[0, :, m:-m, m:-m] / SLOPE_UNIT
+    height = height[:, m:-m, m:-m]
     torch.testing.assert_close(u10[2], 3.0 * height[0] / UNIT[HEIGHT] / 0.2)
     torch.testing.assert_close(v10[2], -4.0 * height[0] / UNIT[HEIGHT] / 0.4)
-    slope = slopes(height[:, None], statics.spacing, *wide)[0] / SLOPE_UNIT
     torch.testing.assert_close(u10[:2], slope / 0.2)
     torch.testing.assert_close(v10[:2], slope / 0.4)
     assert float(t2m.abs().max()) == 0, "slopes are for wind"

@@ -112,8 +112,8 @@ def test_tiled_equals_whole(operator: Operator, dlat: float, dlon: float) -> Non
     target = Grid(38.0, 102.0, dlat, dlon, 60, 70)
     model, data = network(), prepared(grid, target, operator=operator)
     halo = model.reach
-    whole = make_plan(grid, target, halo=halo, reach=halo, tile=10_000)
-    pieces = make_plan(grid, target, halo=halo, reach=halo, tile=17)
+    whole = make_plan(grid, target, operator, halo=halo, reach=halo, tile=10_000)
+    pieces = make_plan(grid, target, operator, halo=halo, reach=halo, tile=17)
     assert (len(whole.tiling), len(pieces.tiling) > 12) == (1, True)
     coarse = coarse_fields(data, list(VARIABLES), slice(0, 1), whole)
     seen = seen_by(whole, operator)
@@ -139,7 +139,7 @@ def test_globe_has_no_seam_at_the_date_line_or_anywhere() -> None:
     model, data = network(), prepared(grid)
     rolled = {n: np.roll(f.values, 37, axis=2) for n, f in data.fields.items()}
     turned = Prepared(data.fields.copy(data=rolled), grid, data.operator, None)
-    plan = make_plan(grid, target, halo=model.reach, reach=model.reach, tile=64)
+    plan = make_plan(grid, target, data.operator, halo=model.reach, reach=model.reach, tile=64)
     a = downscale_fields(data, plan, model, list(VARIABLES))
     b = downscale_fields(turned, plan, model, list(VARIABLES))
     for name in VARIABLES:  # where the map is cut open must not matter
@@ -151,9 +151,11 @@ def test_blocks_of_a_globe_are_the_whole_across_the_date_line() -> None:
     grid = globe()
     target = Grid(60.0, -180.0, 1.0, 1.0, 121, 360)  # away from the poles, which corrections do not cross
     model, data = network(), prepared(grid)
-    whole = downscale_fields(data, make_plan(grid, target, halo=model.reach, reach=model.reach), model, list(VARIABLES))
+    whole = downscale_fields(
+        data, make_plan(grid, target, data.operator, halo=model.reach, reach=model.reach), model, list(VARIABLES)
+    )
     for block in blocks(target.rows, target.cols, 121, 90):
-        plan = make_plan(grid, target, halo=model.reach, reach=model.reach, block=block)
+        plan = make_plan(grid, target, data.operator, halo=model.reach, reach=model.reach, block=block)
         part = downscale_fields(data, plan, model, list(VARIABLES))
         for name in ("t2m", "u10", "v10"):
             right = whole[name].values[:, block.rows, block.cols]
@@ -171,7 +173,7 @@ def test_fields_continue_over_the_poles() -> None:
         data.fields[name].values[0] = field
     target = Grid(89.0, -179.0, 2.0, 2.0, 90, 180)
     method = interpolation("bicubic-conservative")
-    plan = make_plan(grid, target, halo=method.reach, reach=method.reach)
+    plan = make_plan(grid, target, data.operator, halo=method.reach, reach=method.reach)
     fine = interpolate_fields(data, plan, method)
     lat, lon = np.meshgrid(np.deg2rad(target.latitude), np.deg2rad(target.longitude), indexing="ij")
     wanted = {
@@ -189,14 +191,14 @@ def test_limits_hold_and_the_product_averages_to_its_input(spacing: float) -> No
     grid = Grid(40.0, 100.0, 0.25, 0.25, 40, 44)
     target = lattice(37.1, 33.4, 103.1, 107.6, spacing)
     model, data = network(), prepared(grid, target, steps=2)
-    plan = make_plan(grid, target, halo=model.reach, reach=model.reach)
+    plan = make_plan(grid, target, data.operator, halo=model.reach, reach=model.reach)
     coarse = coarse_fields(data, list(VARIABLES), slice(0, 2), plan)
     seen = seen_by(plan, data.operator)
     fine = super_resolve(model, list(VARIABLES), coarse, statics_of(data, plan), plan, seen)
     assert (fine["d2m"] > fine["t2m"]).any(), "the raw network breaks a limit, or this test shows nothing"
     assert (fine["tp"] < 0).any()
     limits = PlanLimits(plan, data.operator)
-    held = limits.hold(fine, coarse, deviations(coarse))
+    held = limits.hold(fine, coarse, [deviations({n: c[i] for n, c in coarse.items()}) for i in range(2)])
     assert (held["d2m"] <= held["t2m"]).all()
     assert (held["tp"] >= 0).all()
     for name, field in fine.items():  # `hold` works on the whole cells of plan.work in place
@@ -212,7 +214,7 @@ def test_limits_hold_and_the_product_averages_to_its_input(spacing: float) -> No
 def test_an_interpolated_product_of_samples_is_its_input_at_the_input_s_points(spacing: float) -> None:
     grid, target = Grid(40.0, 100.0, 0.25, 0.25, 40, 44), lattice(37.0, 33.5, 103.0, 107.5, spacing)
     data, method = prepared(grid, operator=IFS), interpolation("bicubic")
-    plan = make_plan(grid, target, halo=method.reach, reach=method.reach)
+    plan = make_plan(grid, target, data.operator, halo=method.reach, reach=method.reach)
     fine, read = interpolate_fields(data, plan, method), observed(target, grid, IFS)
     for name in VARIABLES:
         assert read.error(fine[name].values, data.fields[name].values) < 1e-5, name
@@ -223,7 +225,8 @@ def test_what_is_asked_for_is_a_field_of_the_input_s_own_footprint() -> None:
     coarse, km = Grid(40.0, 100.0, 0.25, 0.25, 40, 44), cell_km(0.25, 0.25)
 
     def seen(spacing: float, operator: Operator) -> Seen:
-        return seen_by(make_plan(coarse, lattice(37.0, 34.0, 103.0, 107.0, spacing), halo=2, reach=2), operator)
+        target = lattice(37.0, 34.0, 103.0, 107.0, spacing)
+        return seen_by(make_plan(coarse, target, operator, halo=2, reach=2), operator)
 
     assert seen(0.05, CELL_MEANS) == MEANS
     assert seen(0.05, IFS) == seen(0.2, IFS) == IFS.on(km)
@@ -235,7 +238,7 @@ def test_absent_variables_are_left_out() -> None:
     target = Grid(38.0, 102.0, 0.1, 0.1, 20, 20)
     model, data = network(), prepared(grid)
     data = Prepared(data.fields[["t2m", "tp"]], grid, data.operator, None)
-    plan = make_plan(grid, target, halo=8, reach=model.reach)
+    plan = make_plan(grid, target, data.operator, halo=8, reach=model.reach)
     assert list(downscale_fields(data, plan, model, list(VARIABLES)).data_vars) == ["t2m", "tp"]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -94,16 +95,16 @@ def test_out_of_memory_takes_smaller_tiles_and_gives_the_same(
     slab: Slab, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
     assert compute(slab).tile == 1280
-    expected, forward = values(slab), Downscaler.forward
+    expected, pieces = values(slab), Downscaler.pieces
 
     def small_memory(
         self: Downscaler, x: torch.Tensor, present: torch.Tensor, statics: Statics, rows: Axis, cols: Axis, seen: Seen
-    ) -> torch.Tensor:
+    ) -> Iterator[tuple[slice, slice, torch.Tensor]]:
         if len(rows.centres) * len(cols.centres) > 100 * 100:
             raise error
-        return forward(self, x, present, statics, rows, cols, seen)
+        return pieces(self, x, present, statics, rows, cols, seen)
 
-    monkeypatch.setattr(Downscaler, "forward", small_memory)
+    monkeypatch.setattr(Downscaler, "pieces", small_memory)
     report = compute(slab)
     assert report.tile == 160
     assert report.tile_cols
@@ -123,10 +124,10 @@ def test_a_damaged_shard_of_an_earlier_try_is_replaced(slab: Slab) -> None:
 
 
 def test_no_memory_at_all_is_an_error_that_says_what_to_do(slab: Slab, monkeypatch: pytest.MonkeyPatch) -> None:
-    def no_memory(*_: object) -> torch.Tensor:
+    def no_memory(*_: object) -> Iterator[torch.Tensor]:
         raise torch.OutOfMemoryError("CUDA out of memory")
 
-    monkeypatch.setattr(Downscaler, "forward", no_memory)
+    monkeypatch.setattr(Downscaler, "pieces", no_memory)
     with pytest.raises(OutOfMemory, match="lead times 0 to 0: not enough memory for a tile of 40 x 40 points"):
         compute(slab)
     assert not Path(slab.report).exists()

@@ -137,12 +137,12 @@ def test_a_step_at_a_tile_border_is_a_seam() -> None:
 
 @pytest.mark.parametrize(("overlap", "seams"), [(None, set()), (0, {"t2m", "d2m", "u10", "v10", "msl", "tp"})])
 def test_tiles_that_do_not_see_beyond_their_border_leave_seams(overlap: int | None, seams: set[str]) -> None:
-    """The demo in tiles of 48 points, as they should be and without any overlap; surface pressure is its terrain's."""
+    """The demo in tiles of 32 points, as they should be and without any overlap; surface pressure is its terrain's."""
     region, package = regions.load("hubei"), open_package("inr-hres")
     method = package.load()
     _, prepared = prepare_files([str(DEMO_GRIB)], region, package.halo)
     reach = method.reach if overlap is None else overlap
-    plan = make_plan(prepared.grid, region.target, halo=package.halo, reach=reach, tile=48)
+    plan = make_plan(prepared.grid, region.target, prepared.operator, halo=package.halo, reach=reach, tile=32)
     product = downscale_fields(prepared, plan, method, package.variables)
     rows, cols = (
         [n - e for n in found if n > e] for found, e in zip(borders(plan.tiling), plan.edges[::2], strict=True)
