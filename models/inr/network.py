@@ -36,6 +36,7 @@ class INRConfig:
     """Sizes of the network, the defaults are the design's; and its parts, which an ablation switches off."""
 
     channels: int = 64
+    narrow: int = 0  # channels at the queries, where most of the work is; 0: as many
     blocks: int = 16
     aggregate_every: int = 4
     heads: int = 4
@@ -64,18 +65,19 @@ class INR(nn.Module):
         """At the queries come `statics` channels: FINE_CHANNELS static fields, each output's detail, others."""
         super().__init__()
         self.config, self.outputs = config, outputs
-        c, t = config.channels, config.terrain_channels
+        c, t = config.narrow or config.channels, config.terrain_channels
         self.scale_code = (
             ScaleCode(config.octaves, config.code, CODE if config.operator else 0) if config.modulator else None
         )
         self.encoder = ScaleModulatedEncoder(
             inputs,
-            c,
+            config.channels,
             config.blocks,
             aggregate_every=config.aggregate_every if config.aggregation else 0,
             groups=config.heads,
             code=config.code if config.modulator else 0,
         )
+        self.narrow = nn.Conv2d(config.channels, c, 1) if config.narrow else None
         code = config.code if config.modulator else 0
         self.linear = CoordinateLinearBranch(c) if config.linear_branch else None
         self.nonlinear = NeighbourhoodNonlinearBranch(c, config.heads) if config.nonlinear_branch else None
@@ -94,7 +96,7 @@ class INR(nn.Module):
     def encode(self, inputs: Tensor, rows: Axis, cols: Axis, seen: Seen) -> Tensor:
         """Inputs (B, I, H, W) -> features (B, C, H, W), for queries of these axes' cell size."""
         features: Tensor = self.encoder(inputs, self._code(rows, cols, seen, inputs.device))
-        return features
+        return features if self.narrow is None else self.narrow(features)
 
     def _code(self, rows: Axis, cols: Axis, seen: Seen, device: torch.device) -> Tensor | None:
         if self.scale_code is None:
@@ -133,7 +135,7 @@ class INR(nn.Module):
         code = self._code(rows, cols, seen, features.device)
         m = FINE_MARGIN - HEAD_REACH
         known = self._fused(features, with_margin(rows, HEAD_REACH), with_margin(cols, HEAD_REACH), fields.shape[1])
-        known[..., self.config.channels :] = fields[:, :, m:-m, m:-m].permute(0, 2, 3, 1)
+        known[..., features.shape[1] :] = fields[:, :, m:-m, m:-m].permute(0, 2, 3, 1)
         out = self.head(known.permute(0, 3, 1, 2), of_statics, code)
         m = FINE_MARGIN
         offset, gradient, sharpening = out.chunk(3, dim=1)

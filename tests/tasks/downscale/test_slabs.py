@@ -106,7 +106,7 @@ def test_out_of_memory_takes_smaller_tiles_and_gives_the_same(
 
     monkeypatch.setattr(Downscaler, "pieces", small_memory)
     report = compute(slab)
-    assert report.tile == 160
+    assert report.tile == 80
     assert report.tile_cols
     found = values(slab)
     for name, right in expected.items():  # apart from where rounding falls to the other side
