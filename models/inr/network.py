@@ -111,58 +111,77 @@ class INR(nn.Module):
         features (B, C, H, W); fine (B, statics, Qy + 2 * FINE_MARGIN, Qx + 2 * FINE_MARGIN), its first channel the
         height difference; -> (B, V, Qy, Qx) float32.
         """
-        ground = self.ground(fine[:, :FINE_CHANNELS])
+        ground = self.ground(fine[:, :FINE_CHANNELS], rows, cols)
         return self.decode_over(ground, features, fine[:, FINE_CHANNELS:], rows, cols, seen)
 
-    def ground(self, statics: Tensor) -> tuple[Tensor, Tensor]:
-        """What static fields (B or 1, FINE_CHANNELS, wide) come to before any other is known.
-
-        The head's first convolution is linear: its share of them, (B or 1, hidden, Qy + 2, Qx + 2), and the height
-        difference at the queries.
-        """
+    def ground(self, statics: Tensor, rows: Axis, cols: Axis) -> INRGround:
+        """What static fields (B or 1, FINE_CHANNELS, wide) and the queries come to before any field is known."""
         m = FINE_MARGIN - HEAD_REACH
         known = [statics[:, :, m:-m, m:-m]]
         if self.terrain is not None:
             known.append(self.terrain(statics))
+        of_statics = self.head.of_statics(torch.cat(known, dim=1))
         m = FINE_MARGIN
-        return self.head.of_statics(torch.cat(known, dim=1)), statics[:, :1, m:-m, m:-m].float()
+        axes = with_margin(rows, HEAD_REACH), with_margin(cols, HEAD_REACH)
+        # both branches begin with 3x3 neighbourhoods: what comes of them starts one cell later than the window
+        at_rows, at_cols = (Queries.of(axis, int(axis.cells[0]) - AROUND + 1) for axis in axes)
+        phases = [at_cols] if torch.is_grad_enabled() else at_cols.phases()
+        tables: list[Tensor] = []
+        if self.nonlinear is not None:
+            tables = [self.nonlinear.table("y", at_rows, statics)]
+            tables += [self.nonlinear.table("x", phase, statics) for phase in phases]
+        return INRGround(of_statics, statics[:, :1, m:-m, m:-m].float(), axes, at_rows, phases, tables)
 
     def decode_over(
-        self, ground: tuple[Tensor, Tensor], features: Tensor, fields: Tensor, rows: Axis, cols: Axis, seen: Seen
+        self, ground: INRGround, features: Tensor, fields: Tensor, rows: Axis, cols: Axis, seen: Seen
     ) -> Tensor:
         """As `decode`, over a ground that is known; fields (B, others, wide): each output's detail first."""
-        of_statics, difference = ground
         code = self._code(rows, cols, seen, features.device)
         m = FINE_MARGIN - HEAD_REACH
-        known = self._fused(features, with_margin(rows, HEAD_REACH), with_margin(cols, HEAD_REACH), fields.shape[1])
+        known = self._fused(features, ground, fields.shape[1])
         known[..., features.shape[1] :] = fields[:, :, m:-m, m:-m].permute(0, 2, 3, 1)
-        out = self.head(known.permute(0, 3, 1, 2), of_statics, code)
+        out = self.head(known.permute(0, 3, 1, 2), ground.of_statics, code)
         m = FINE_MARGIN
         offset, gradient, sharpening = out.chunk(3, dim=1)
         detail = fields[:, : self.outputs, m:-m, m:-m].float()
-        return torch.addcmul(torch.addcmul(offset, gradient, difference), sharpening, detail)
+        return torch.addcmul(torch.addcmul(offset, gradient, ground.difference), sharpening, detail)
 
-    def _fused(self, features: Tensor, rows: Axis, cols: Axis, more: int) -> Tensor:
+    def _fused(self, features: Tensor, ground: INRGround, more: int) -> Tensor:
         """Features (B, C, H, W) -> both branches at the queries as one, and room for more, (B, Qy, Qx, C + more)."""
-        window, first = around(features, rows, cols, AROUND)
-        # both branches begin with 3x3 neighbourhoods: what comes of them starts one cell later than the window
-        at_rows, at_cols = Queries.of(rows, first[0] + 1), Queries.of(cols, first[1] + 1)
-        branches = [b for b in (self.linear, self.nonlinear) if b is not None]
-        by_row = [b.at_rows(window, at_rows) for b in branches]
-        phases = [at_cols] if torch.is_grad_enabled() else at_cols.phases()
+        window = around(features, *ground.axes, AROUND)
+        linear = None if self.linear is None else self.linear.at_rows(window, ground.rows)
+        nonlinear = None
+        if self.nonlinear is not None:
+            nonlinear = self.nonlinear.at_rows(window, ground.rows, ground.tables[0])
         b, c = features.shape[:2]
         out: Tensor | None = None
-        for j, phase in enumerate(phases):
-            parts = [branch(r, phase) for branch, r in zip(branches, by_row, strict=True)]
+        for j, phase in enumerate(ground.phases):
+            parts = []
+            if self.linear is not None and linear is not None:
+                parts.append(self.linear(linear, phase))
+            if self.nonlinear is not None and nonlinear is not None:
+                parts.append(self.nonlinear(nonlinear, phase, ground.tables[1 + j]))
             if self.fusion is not None:
                 fused = self.fusion(*parts)
             else:
                 fused = (parts[0] + parts[1]) / 2 if len(parts) > 1 else parts[0]
             if out is None:
-                out = fused.new_empty(b, len(rows), len(cols), c + more)
-            out[:, :, j :: len(phases), :c] = fused
+                out = fused.new_empty(b, *map(len, ground.axes), c + more)
+            out[:, :, j :: len(ground.phases), :c] = fused
         assert out is not None
         return out
+
+
+@dataclass(frozen=True)
+class INRGround:
+    """What does not depend on any field: of the queries with HEAD_REACH more on each side, and of their terrain."""
+
+    of_statics: Tensor  # (B or 1, hidden, Qy + 2, Qx + 2) the head's first convolution is linear: their share of it
+    difference: Tensor  # (B or 1, 1, Qy, Qx) of height
+    axes: tuple[Axis, Axis]
+    rows: Queries
+    phases: list[Queries]  # of columns
+    tables: list[Tensor]  # of the nonlinear branch: the rows', then each phase's
 
 
 class TargetResolutionHead(nn.Module):
@@ -205,22 +224,18 @@ class TargetResolutionHead(nn.Module):
             return torch.baddbmm(bias[:, None], weight, by_pixel).unflatten(2, size)
 
 
-def around(features: Tensor, rows: Axis, cols: Axis, cells: int) -> tuple[Tensor, tuple[int, int]]:
+def around(features: Tensor, rows: Axis, cols: Axis, cells: int) -> Tensor:
     """The window (B, h, w, C) of features (B, C, H, W) that holds the queries and so many cells around them.
 
-    And the numbers of its first row and column. Beyond the field its edge is repeated.
+    Beyond the field its edge is repeated.
     """
-    picks, first = [], []
-    for axis in (rows, cols):
-        low, high = (int(axis.cells[i]) for i in (0, -1))
-        index = np.arange(low - cells, high + cells + 1)
-        picks.append(index)
-        first.append(int(index[0]))
     x = features.permute(0, 2, 3, 1)
-    for dim, index in zip((1, 2), picks, strict=True):
+    for dim, axis in ((1, rows), (2, cols)):
+        first, last = int(axis.cells[0]) - cells, int(axis.cells[-1]) + cells
         n = x.shape[dim]
-        if index[0] >= 0 and index[-1] < n:
-            x = x.narrow(dim, int(index[0]), len(index))
+        if first >= 0 and last < n:
+            x = x.narrow(dim, first, last - first + 1)
         else:
-            x = x.index_select(dim, torch.from_numpy(np.clip(index, 0, n - 1)).to(x.device))
-    return x.contiguous(), (first[0], first[1])
+            index = np.clip(np.arange(first, last + 1), 0, n - 1)
+            x = x.index_select(dim, torch.from_numpy(index).to(x.device))
+    return x.contiguous()

@@ -233,7 +233,8 @@ def test_branches_are_what_they_say() -> None:
             values.append(split(at(v, i, j)))
         weights = (torch.stack(logits, dim=-1) + split(table)).softmax(dim=-1)
         plain = (weights[..., None] * torch.stack(values, dim=-2)).sum(dim=-2).flatten(-2)
-        torch.testing.assert_close(nonlinear(nonlinear.at_rows(features, rows), cols), plain, atol=1e-5, rtol=1e-4)
+        by_row = nonlinear.at_rows(features, rows, nonlinear.table("y", rows, q))
+        torch.testing.assert_close(nonlinear(by_row, cols, nonlinear.table("x", cols, q)), plain, atol=1e-5, rtol=1e-4)
 
 
 @pytest.mark.parametrize(("sy", "sx"), [(2.0, 2.0), (2.5, 2.5), (3.0, 1.75), (1.0, 8.0)])
