@@ -19,19 +19,19 @@ from flows.server import artifacts, names
 from flows.server.orchestrator import assert_clock
 from flows.stopwatch import Stopwatch
 from models.package import ModelPackage
-from tasks.acquire import ALIASES, SOURCES, Source, acquire, acquire_files, choose_cycle, forget, open_source
+from tasks.acquire import SOURCES, Source, acquire, acquire_files, choose_cycle, forget, open_source
 from tasks.acquire.files import assert_present
 from tasks.calibrate import calibrate
-from tasks.downscale.packages import open_package
 from tasks.errors import BadInput, GateRefused, ModelMismatch
 from tasks.handover.calibrated import Calibrated
-from tasks.handover.cycle import Cycle, RawFile
+from tasks.handover.cycle import ALIASES, Cycle, RawFile
 from tasks.handover.prepared import PreparedInfo
 from tasks.handover.scorecard import Quality
 from tasks.handover.slab import slabs_of
 from tasks.locations import default_store, default_workspace, raw_folder
 from tasks.observations.arrivals import arrived, look
 from tasks.observations.observe import Observed
+from tasks.packages import open_package
 from tasks.prepare import prepare
 from tasks.present.quicklook import outline
 from tasks.publish import publish, quarantine

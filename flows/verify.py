@@ -13,9 +13,8 @@ from pydantic import BaseModel
 from flows.server import artifacts, names
 from flows.server.endings import EndedBadly, completed, failed
 from flows.server.orchestrator import assert_clock
-from tasks.acquire import ALIASES
 from tasks.errors import BadInput
-from tasks.handover.cycle import Cycle
+from tasks.handover.cycle import ALIASES, Cycle
 from tasks.handover.scorecard import Quality, Scorecard, Validated
 from tasks.locations import default_store, default_workspace
 from tasks.observations.arrivals import OBSERVED_SOURCES, Seen, is_complete, save_history, valid_times

@@ -5,6 +5,7 @@ Numbers that somebody chose (limits, windows, settings) stand where they are use
 
 from __future__ import annotations
 
+STATICS = ("height", "land")  # m; fraction 0..1: the fields that are known at both resolutions
 GRAVITY = 9.80665  # m s-2: standard gravity, ISO 2533; ECMWF's geopotential over it is a height
 DRY_AIR = 287.05  # J kg-1 K-1: specific gas constant of dry air, WMO-No. 8, volume I, chapter 3
 KELVIN = 273.15  # K: 0 degrees Celsius

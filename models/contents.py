@@ -14,8 +14,8 @@ from typing import Any, get_type_hints
 
 from safetensors import safe_open
 
-from models.inr import INRConfig
 from models.operator import Sampling
+from models.sizes import INRConfig
 from models.statistics import Statistics, residual_terms
 
 LARGEST_TEXT = 10_000_000  # bytes of model.json and stats.json, which have some thousand

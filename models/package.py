@@ -1,4 +1,7 @@
-"""A model package: a folder with weights, metadata, statistics and card, proved by sha-256 before use."""
+"""A model package: a folder with weights, metadata, statistics and card, proved by sha-256 before use.
+
+torch is imported where a network is built: who asks for a package's name and variables does not wait for it.
+"""
 
 from __future__ import annotations
 
@@ -8,17 +11,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-import torch
-from safetensors.torch import load_file, save_file
+from typing import TYPE_CHECKING, Any
 
 from models import contents
-from models.downscaler import Downscaler, fine_channels, input_channels
-from models.inr import INR, INRConfig
+from models.constants import STATICS
 from models.operator import Operator, Sampling
-from models.statics import STATICS
+from models.sizes import INRConfig
 from models.statistics import Statistics
+
+if TYPE_CHECKING:
+    from models.downscaler import Downscaler
 
 FORMAT = 4  # 3 and older took every input value for the mean of its cell
 SUMS = "SHA256SUMS"
@@ -49,6 +51,9 @@ def sha256(path: Path) -> str:
 
 def untrained(statistics: Statistics, network: dict[str, Any]) -> Downscaler:
     """The downscaler before training, which is the interpolation; `network` holds the sizes of `INRConfig`."""
+    from models.downscaler import Downscaler, fine_channels, input_channels
+    from models.inr import INR
+
     v = len(statistics.variables)
     return Downscaler(INR(input_channels(v), v, fine_channels(v), INRConfig(**network)), statistics)
 
@@ -93,8 +98,11 @@ class ModelPackage:
         )
 
     @classmethod
-    def open(cls, folder: Path) -> ModelPackage:
-        """Check and read a package folder; PackageError says which file is wrong and what to do."""
+    def open(cls, folder: Path, weights: bool = True) -> ModelPackage:
+        """Check and read a package folder; PackageError says which file is wrong and what to do.
+
+        Without `weights` it is not asked whether these fit the network, for which it has to be built, in seconds.
+        """
         repair = "restore it from the repository or reinstall finescale"
         if not (folder / SUMS).is_file():
             raise PackageError(f"model package {folder}: {SUMS} is missing; {repair}")
@@ -112,17 +120,26 @@ class ModelPackage:
             metadata = contents.metadata(folder / "model.json", FORMAT)
         with _readable(folder, "stats.json"):
             statistics = contents.statistics(folder / "stats.json")
-        with _readable(folder, "weights.safetensors"):
-            with torch.device("meta"):  # shapes alone
-                expected = untrained(statistics, metadata["network"]).state_dict()
-            contents.assert_weights(folder / "weights.safetensors", {n: tuple(t.shape) for n, t in expected.items()})
+        if weights:
+            with _readable(folder, "weights.safetensors"):
+                _assert_weights(folder / "weights.safetensors", statistics, metadata["network"])
         return cls(folder, metadata, statistics, sha256(folder / SUMS))
 
     def load(self, device: str = "cpu") -> Downscaler:
         """The network with its weights, ready for inference."""
+        from safetensors.torch import load_file
+
         downscaler = untrained(self.statistics, self.metadata["network"])
         downscaler.load_state_dict(load_file(self.folder / "weights.safetensors"))
         return downscaler.to(device).eval()
+
+
+def _assert_weights(file: Path, statistics: Statistics, network: dict[str, Any]) -> None:
+    import torch
+
+    with torch.device("meta"):  # shapes alone
+        expected = untrained(statistics, network).state_dict()
+    contents.assert_weights(file, {n: tuple(t.shape) for n, t in expected.items()})
 
 
 def write(
@@ -140,6 +157,11 @@ def write(
     `footprints` in km: those of the samples it knows. `facts` (versions, training figures) go into model.json as they
     are.
     """
+    import torch
+    from safetensors.torch import save_file
+
+    from models.inr import INR
+
     folder.mkdir(parents=True, exist_ok=True)
     network = downscaler.network
     assert isinstance(network, INR)

@@ -9,10 +9,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from models.constants import DEGREE
+from models.constants import DEGREE, STATICS
 from models.geometry import Axis
 
-STATICS = ("height", "land")  # m; fraction 0..1
 HEIGHT, LAND = 0, 1  # places in STATICS
 FINE_MARGIN = 5  # query cells of static fields needed beyond each edge
 UNIT = (1000.0, 1.0)  # brings them near 1

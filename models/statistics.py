@@ -6,11 +6,12 @@ import json
 import math
 from dataclasses import asdict, dataclass
 from pathlib import Path
-
-import torch
-from torch import Tensor
+from typing import TYPE_CHECKING
 
 from models.operator import Sampling, Seen
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 VARIABLES = ("t2m", "d2m", "u10", "v10", "sp", "msl", "tp")  # what the shipped network is trained on, in its order
 AMOUNTS = ("tp",)  # of them, sums that are >= 0 and mostly 0
@@ -42,7 +43,7 @@ class VariableStatistics:
     def normalise(self, x: Tensor) -> Tensor:
         """Physical units -> about N(0, 1)."""
         if self.amount:
-            x = torch.log1p(x.clamp(min=0) / AMOUNT_UNIT)
+            x = (x.clamp(min=0) / AMOUNT_UNIT).log1p()
         return (x - self.mean) / self.std
 
     def sigma(self, seen: Seen, scale: float) -> float:

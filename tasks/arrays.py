@@ -5,10 +5,9 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import obstore
-import xarray as xr
 import zarr
 from zarr.abc.codec import BytesBytesCodec
 from zarr.abc.store import ByteRequest
@@ -19,6 +18,9 @@ from zarr.storage import ObjectStore
 from tasks import buckets, objects
 from tasks.errors import ReadBackFailed, in_a_line
 from tasks.storage import is_remote, room_for
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 # What zarr and its codecs raise for bytes that are wrong or gone. Not among them: a store that does not answer.
 DAMAGE = (FileNotFoundError, KeyError, ValueError, TypeError, RuntimeError)
@@ -86,4 +88,6 @@ def write_zarr(ds: xr.Dataset, uri: str, **options: Any) -> None:
 
 def open_zarr(uri: str, group: str | None = None) -> xr.Dataset:
     """Open a store, or a group in it, lazily, without dask."""
+    import xarray as xr  # half a second, for which who reads a few values does not wait
+
     return xr.open_zarr(zarr_store(uri), group=group, chunks=None, consolidated=True)

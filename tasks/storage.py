@@ -16,15 +16,17 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-import pandas as pd
 from filelock import FileLock
 
 from tasks import objects
 from tasks.buckets import BUCKETS
 from tasks.errors import BadInput, StoreNotReadable, StoreNotWritable, WorkspaceFull, short
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 SCHEMES = (*BUCKETS, "http", "https", "file")
 LONGEST_URI = 4096  # characters, as of a path on Linux
@@ -238,6 +240,8 @@ def write_parquet(table: pd.DataFrame, uri: str) -> None:
 
 def read_parquet(uri: str) -> pd.DataFrame:
     """A table that `write_parquet` wrote."""
+    import pandas as pd  # 0.3 s, for which who reads no table does not wait
+
     return pd.read_parquet(io.BytesIO(read_bytes(uri)))
 
 

@@ -14,8 +14,8 @@ import numpy as np
 from tasks.acquire.demo import FOLDER, STEP, TIME
 from tasks.acquire.layout import file_uri
 from tasks.downscale.fields import downscale_fields
-from tasks.downscale.packages import open_package
 from tasks.downscale.predict import make_plan
+from tasks.packages import open_package
 from tasks.prepare import prepare_files
 from tasks.region import search as regions
 from tasks.validate.truth import beside_truth, score_against

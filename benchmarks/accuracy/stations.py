@@ -19,7 +19,6 @@ import xarray as xr
 
 from models.downscaler import Downscaler
 from tasks.downscale.fields import downscale_fields
-from tasks.downscale.packages import open_package
 from tasks.downscale.predict import make_plan
 from tasks.errors import BadInput
 from tasks.grids.gridded import Gridded
@@ -28,6 +27,7 @@ from tasks.observations.matching import pairs
 from tasks.observations.networks.files import read_observations
 from tasks.observations.networks.table import rejected, usable
 from tasks.observations.quality import quality_control
+from tasks.packages import open_package
 from tasks.prepare import prepare_files
 from tasks.present import display
 from tasks.region import search as regions

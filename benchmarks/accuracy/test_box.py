@@ -16,7 +16,7 @@ import xarray as xr
 from flows.products.field import super_resolve_file
 from tasks.acquire.demo import FOLDER, STEP, TIME
 from tasks.acquire.layout import file_uri
-from tasks.downscale.packages import METHODS
+from tasks.downscale.methods import METHODS
 from tasks.prepare.axes import layout
 from tasks.region.search import SHIPPED
 from tasks.variables import VARIABLES

@@ -21,9 +21,9 @@ import numpy as np
 from benchmarks.runs.fuzz_decode import DEMO, PAGE
 from benchmarks.shared.rounds import about, keep, say
 from benchmarks.stages.inference import RESULTS
-from tasks.downscale.packages import open_package
 from tasks.errors import BadInput
 from tasks.grids.grid import Grid
+from tasks.packages import open_package
 from tasks.prepare import prepare_files
 from tasks.prepare.agreement import disagreement
 from tasks.prepare.assemble import assemble

@@ -23,10 +23,10 @@ from models.geometry import Axis, subdivide
 from models.statics import Statics
 from models.statistics import VARIABLES, Statistics, VariableStatistics
 from models.training.methods import build
-from tasks.downscale.packages import open_package
 from tasks.downscale.predict import BESIDE, TILE
 from tasks.downscale.tiles import tiles
 from tasks.handover.shards import SHARD_SIDE, blocks
+from tasks.packages import open_package
 
 SCALE = 2.0
 SIZES = ((64, 64), (128, 128), (180, 360), (360, 720), (720, 1440))

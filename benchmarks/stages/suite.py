@@ -20,7 +20,7 @@ from benchmarks.shared.rounds import about, interleaved, keep, say
 from benchmarks.stages import decode, infer, limits, regrid, write
 from benchmarks.stages.inference import RESULTS
 from tasks.acquire.files import local_files
-from tasks.downscale.packages import open_package
+from tasks.packages import open_package
 from tasks.prepare import prepare
 from tasks.region import search as regions
 from tests.grib import messages

@@ -17,11 +17,11 @@ Package = Annotated[str, typer.Argument(help="Name of a package, or path of its 
 def list_packages() -> None:
     """Every model package that can be named."""
     with one_line_errors():
-        from tasks.downscale.packages import names, open_package
+        from tasks.packages import names, open_package
 
         rows = []
         for name in names():
-            package = open_package(name)
+            package = open_package(name, weights=False)
             low, high = package.scale_range
             rows.append([name, ",".join(package.variables), f"{low:g}-{high:g}", f"{package.metadata['parameters']}"])
     show_table(["package", "variables", "scales", "parameters"], rows)
@@ -31,7 +31,7 @@ def list_packages() -> None:
 def info(name: Package) -> None:
     """The card of a package: what it was trained on, how good it is, what it cannot do."""
     with one_line_errors():
-        from tasks.downscale.packages import open_package
+        from tasks.packages import open_package
 
         package = open_package(name)
     typer.echo((package.folder / "CARD.md").read_text().rstrip())
@@ -42,7 +42,7 @@ def info(name: Package) -> None:
 def check(name: Package) -> None:
     """Prove every file of a package by its sha-256 and load its weights."""
     with one_line_errors():
-        from tasks.downscale.packages import open_package
+        from tasks.packages import open_package
 
         package = open_package(name)
         package.load()

@@ -10,12 +10,12 @@ from datetime import UTC, datetime
 import pandas as pd
 
 from flows.products.verify_file import on_terrain, read_fields
-from tasks.acquire import ALIASES, SOURCES
+from tasks.acquire import SOURCES
 from tasks.calibrate.proof import proofs
 from tasks.calibrate.rolling import rolling
 from tasks.calibrate.same_hour import SameHour, same_hour
 from tasks.errors import BadInput
-from tasks.handover.cycle import Cycle
+from tasks.handover.cycle import ALIASES, Cycle
 from tasks.handover.scorecard import Proof
 from tasks.locations import default_store
 from tasks.observations.matching import pairs as match

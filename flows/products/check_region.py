@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tasks.downscale.packages import open_package
 from tasks.errors import FinescaleError, InvalidRegion
 from tasks.grids.grid import Grid
 from tasks.grids.regrid import covers
+from tasks.packages import open_package
 from tasks.prepare.terrain import read_statics
 from tasks.present.quicklook import outline
 from tasks.region import search as regions

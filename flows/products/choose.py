@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tasks.acquire import ALIASES
 from tasks.errors import BadInput, MissingField, NothingPublished
-from tasks.handover.cycle import Cycle
+from tasks.handover.cycle import ALIASES, Cycle
 from tasks.locations import default_store
 from tasks.region import search as regions
 from tasks.storage import assert_readable, join, read_json
-from tasks.store.ledger import LedgerEntry, entries, read_entry
+from tasks.store.ledger import LedgerEntry, entries, newest_good, read_entry
 from tasks.store.paths import in_store, latest_uri
-from tasks.store.withdrawal import newest_good
 from tasks.variables import known
 
 

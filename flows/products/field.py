@@ -21,13 +21,14 @@ from models.operator import Operator
 from tasks.acquire.files import local_files
 from tasks.arrays import checked
 from tasks.downscale.fields import check_scale, downscale_fields, interpolate_fields
-from tasks.downscale.packages import assert_knows, interpolation, open_package
+from tasks.downscale.methods import interpolation
 from tasks.downscale.predict import make_plan
 from tasks.errors import BadInput, ModelMismatch, RegionOutsideInput, StoreNotWritable, short
 from tasks.grids.grid import Grid, lattice
 from tasks.grids.regrid import covers
 from tasks.handover.cycle import ATTRIBUTION
 from tasks.handover.prepared import Prepared, keep
+from tasks.packages import assert_knows, open_package
 from tasks.prepare.agreement import disagreement
 from tasks.prepare.amounts import parse_rule
 from tasks.prepare.assemble import Assembled, assemble

@@ -95,9 +95,12 @@ def point(
 
 
 def _steps(series: Series, zone: timezone) -> list[PointStep]:
+    columns = {"lead_hours": series.lead_hours} | series.values
     return [
-        PointStep.model_validate({"time": time.astimezone(zone)} | {k: round(float(v), 3) for k, v in values.items()})
-        for time, values in zip(series.times, series.values.to_dict("records"), strict=True)
+        PointStep.model_validate(
+            {"time": time.astimezone(zone)} | {k: round(float(v[i]), 3) for k, v in columns.items()}
+        )
+        for i, time in enumerate(series.times)
     ]
 
 

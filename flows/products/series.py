@@ -5,14 +5,14 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any, cast
 
 import numpy as np
-import pandas as pd
-import xarray as xr
+import zarr
 
 from flows.products.choose import Chosen
 from models.constants import KELVIN, STANDARD_LAPSE_RATE
-from tasks.arrays import open_zarr
+from tasks.arrays import zarr_store
 from tasks.errors import BadInput
 from tasks.grids.grid import canonical
 from tasks.grids.gridded import ALTITUDE, LAND
@@ -37,11 +37,12 @@ class Cell:
 
 @dataclass(frozen=True)
 class Series:
-    """A place's forecast: `values` has a row a lead time, columns `lead_hours` and one a variable; `units` of each."""
+    """A place's forecast, lead time by lead time: valid times, hours ahead, values by variable and their units."""
 
     cell: Cell
     times: list[datetime]
-    values: pd.DataFrame
+    lead_hours: list[float]
+    values: dict[str, np.ndarray]
     units: dict[str, str]
 
 
@@ -51,11 +52,11 @@ def _index(position: float, count: int) -> int:
     return index - 1 if index == count and position < count - 0.5 + EDGE else index
 
 
-def cell_at(product: xr.Dataset, latitude: float, longitude: float, region: str) -> Cell:
+def cell_at(product: zarr.Group, latitude: float, longitude: float, region: str) -> Cell:
     """The cell that a place in degrees lies in; BadInput outside of the product's cells."""
     if not (np.isfinite(latitude) and np.isfinite(longitude)):
         raise BadInput(f"--lat {latitude:g} --lon {longitude:g}: give degrees, south and west negative")
-    grid = canonical(product["latitude"].values, product["longitude"].values, region).grid
+    grid = canonical(_read(product, "latitude"), _read(product, "longitude"), region).grid
     row = _index((grid.north - latitude) / grid.dlat, grid.rows)
     east = (longitude - grid.west + grid.dlon / 2) % 360.0 - grid.dlon / 2  # degrees from the first column
     col = _index(east / grid.dlon, grid.cols)
@@ -64,10 +65,7 @@ def cell_at(product: xr.Dataset, latitude: float, longitude: float, region: str)
             f"--lat {latitude:g} --lon {longitude:g} is outside {region}, which is {grid.south:g} to {grid.north:g} "
             f"north and {grid.west:g} to {grid.east:g} east (south and west are negative)"
         )
-    height, land = (
-        float(product[n].isel(latitude=row, longitude=col).values) if n in product.coords else None
-        for n in (ALTITUDE, LAND)
-    )
+    height, land = (float(_read(product, n, row, col)) if n in product else None for n in (ALTITUDE, LAND))
     return Cell(row, col, float(grid.latitude[row]), float(grid.longitude[col]), height, land)
 
 
@@ -85,10 +83,9 @@ def read_series(
     too. `elevation` in m: t2m is brought there from the height of the cell's terrain by 6.5 K/km (WMO-No. 485,
     Appendix 2.2.34); BadInput if the product does not know that.
     """
-    product = open_zarr(chosen.uri)
+    product = zarr.open_group(zarr_store(chosen.uri), mode="r", use_consolidated=True)
     cell = cell_at(product, latitude, longitude, chosen.entry.region)
-    at = product.isel(latitude=cell.row, longitude=cell.col, step=steps)
-    raw = {n: at[n].values.astype(np.float64) for n in names}
+    raw = {n: _read(product, n, slice(None), cell.row, cell.col)[steps].astype(np.float64) for n in names}
     hours = [chosen.entry.lead_hours[i] for i in steps]
     columns = {n: v for n, v in raw.items() if n not in ("u10", "v10")}
     if {"t2m", "d2m"} <= raw.keys():
@@ -108,7 +105,12 @@ def read_series(
     units = {n: display.of(n).unit for n in columns}
     shown = {n: display.of(n).shown(v) for n, v in columns.items()}
     times = [chosen.cycle.time + timedelta(hours=h) for h in hours]
-    return Series(cell, times, pd.DataFrame({"lead_hours": hours} | shown), units)
+    return Series(cell, times, hours, shown, units)
+
+
+def _read(product: zarr.Group, name: str, *at: slice | int) -> np.ndarray:
+    """Values of an array, by numpy's rules: a product's are numbers as they are, without offset or scale."""
+    return np.asarray(cast("zarr.Array[Any]", product[name])[at])
 
 
 def relative_humidity(temperature: np.ndarray, dew_point: np.ndarray) -> np.ndarray:

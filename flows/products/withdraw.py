@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from tasks.acquire import ALIASES
-from tasks.handover.cycle import Cycle
+from tasks.handover.cycle import ALIASES, Cycle
 from tasks.locations import default_store
 from tasks.region import search as regions
 from tasks.storage import join

@@ -26,9 +26,9 @@ from prefect.client.schemas.responses import DeploymentResponse
 from prefect.client.schemas.sorting import FlowRunSort
 
 from flows.server.names import CAUGHT_UP, DOWNSCALE, TAG
-from tasks.acquire import ALIASES, SOURCES, open_source
+from tasks.acquire import SOURCES, open_source
 from tasks.errors import FinescaleError
-from tasks.handover.cycle import Cycle
+from tasks.handover.cycle import ALIASES, Cycle
 from tasks.locations import default_store
 from tasks.region import search as regions
 from tasks.storage import join

@@ -6,7 +6,7 @@ conversion from and to physical units, lives in `models.downscaler`.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -24,36 +24,12 @@ from models.inr.decoder import (
 from models.inr.encoder import Modulator, ScaleCode, ScaleModulatedEncoder
 from models.inr.queries import Queries
 from models.operator import CODE, Seen
+from models.sizes import INRConfig
 from models.statics import FINE_CHANNELS, FINE_MARGIN
 
 AROUND = 2  # input cells that the branches see around the one that holds a query: their 3x3, and theirs again
 # the same for a query of the product, whose head sees others up to HEAD_REACH query cells, at scale 1 input cells, off
 DECODER_REACH = AROUND + HEAD_REACH
-
-
-@dataclass(frozen=True)
-class INRConfig:
-    """Sizes of the network, the defaults are the design's; and its parts, which an ablation switches off."""
-
-    channels: int = 64
-    narrow: int = 0  # channels at the queries, where most of the work is; 0: as many
-    blocks: int = 16
-    aggregate_every: int = 4
-    heads: int = 4
-    hidden: int = 64
-    terrain_channels: int = 16  # 0: no terrain branch, statics at the query alone
-    octaves: int = 6
-    code: int = 64
-    modulator: bool = True
-    aggregation: bool = True
-    linear_branch: bool = True
-    nonlinear_branch: bool = True
-    operator: bool = True  # the modulator is told what the input's values are
-    attention_fusion: bool = True  # without: the branches' mean
-
-    def to_dict(self) -> dict[str, int | bool]:
-        """As plain numbers, for model.json."""
-        return asdict(self)
 
 
 class INR(nn.Module):

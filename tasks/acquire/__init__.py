@@ -14,13 +14,11 @@ from tasks.acquire.era5 import Era5Source
 from tasks.acquire.files import local_files
 from tasks.acquire.ifs import IfsSource
 from tasks.errors import BadInput
-from tasks.handover.cycle import Cycle, RawFile
+from tasks.handover.cycle import ALIASES, Cycle, RawFile
 from tasks.region.document import Region
 from tasks.web.task_retries import retried
 
 log = logging.getLogger(__name__)
-
-ALIASES = {"hres": "ifs"}  # ECMWF's product of that name ended with IFS cycle 50r1 (2026-05-12); people still say it
 
 
 class Source(Protocol):

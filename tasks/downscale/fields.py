@@ -12,7 +12,7 @@ import xarray as xr
 
 from models.limits import Fields, deviations
 from tasks.downscale.limits import PlanLimits, crop
-from tasks.downscale.packages import Method
+from tasks.downscale.methods import Method
 from tasks.downscale.predict import Plan, seen_by, statics_of, super_resolve
 from tasks.errors import BadInput
 from tasks.handover.prepared import Prepared

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from models.constants import STATICS
 from models.downscaler import Downscaler
 from models.geometry import Axis
 from models.operator import Operator, Sampling, Seen, cell_km
-from models.statics import FINE_MARGIN, STATICS, Statics, cell_sizes
-from tasks.downscale.packages import Method
+from models.statics import FINE_MARGIN, Statics, cell_sizes
+from tasks.downscale.methods import Method
 from tasks.downscale.tiles import Tile, tiles
 from tasks.grids.grid import Grid, pad
 from tasks.handover.prepared import Prepared, Sliceable

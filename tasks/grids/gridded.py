@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-import xarray as xr
 
 from tasks.grids.grid import Grid, canonical
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 ALTITUDE, LAND = "surface_altitude", "land_area_fraction"  # coordinates (latitude, longitude)
 

@@ -11,6 +11,7 @@ from tasks.errors import BadInput
 
 _TEXT = re.compile(r"(?:(?P<source>[a-z0-9]+)/)?(?P<time>\d{4}-\d{2}-\d{2}T\d{2})(?::?00)?Z?")
 
+ALIASES = {"hres": "ifs"}  # ECMWF's product of that name ended with IFS cycle 50r1 (2026-05-12); people still say it
 # where the fields come from -> what their licence asks products to say
 LICENCE = {"ifs": "CC-BY-4.0", "era5": "CC-BY-4.0"}  # of a file of unknown origin nothing can be said
 ATTRIBUTION = {

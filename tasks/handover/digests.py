@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+from typing import TYPE_CHECKING
 
 import numpy as np
-import xarray as xr
 
-from tasks.handover.prepared import DIMENSIONS
+from tasks.handover.shards import DIMENSIONS
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 AT_ONCE = 1 << 20  # values: of a globe's terrain 26 million are hashed
 Digests = dict[str, list[str]]  # path of an array in its product -> sha-256: of each lead time's field, or of it all

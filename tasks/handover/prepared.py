@@ -4,26 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import numpy as np
-import xarray as xr
 import zarr
 from pydantic import BaseModel
 from zarr.abc.codec import BytesBytesCodec
 from zarr.codecs import BloscCodec
 
+from models.constants import STATICS
 from models.operator import Operator
-from models.statics import STATICS
 from tasks.arrays import checked, open_zarr, undamaged, zarr_store
 from tasks.grids.grid import Grid
 from tasks.grids.gridded import ALTITUDE, LAND, Gridded
-from tasks.handover.shards import digest
+from tasks.handover.shards import DIMENSIONS, digest
 from tasks.storage import room_for
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 DOUBT = "input: "  # how a doubt of the input begins, among the reasons for a product's quality
 INPUT = "input"  # group of a product: the fields that it is made from
-DIMENSIONS = ("step", "latitude", "longitude")
 CHUNK = 1_000_000  # bytes before compression: a province's input is one object a variable
 SIDE = 256  # points a side of a chunk at most: what a block needs of a large domain, and little more
 STATIC_SIDE = 512  # points a side

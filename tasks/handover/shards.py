@@ -14,6 +14,7 @@ from itertools import pairwise
 
 import numpy as np
 
+DIMENSIONS = ("step", "latitude", "longitude")  # of a field
 SIDE = 128  # points a side of a chunk: a point's series costs few bytes, a map of China at 0.05 degree 62 requests
 ALONE = 256  # the same where there is one lead time, and with it no series
 MAP = 2**21  # values that a map may cost: lead times in a chunk x points, 8 MB or 2 MB packed, half a second at 5 MB/s

@@ -8,16 +8,19 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict
+from typing import TYPE_CHECKING
 
 from pydantic import BaseModel
 
 from models.operator import Operator
-from models.package import ModelPackage
 from tasks.grids.grid import Grid
-from tasks.handover.prepared import PreparedInfo
 from tasks.handover.shards import blocks, joined, shapes, shares, spans
 from tasks.region.document import Region
 from tasks.storage import join
+
+if TYPE_CHECKING:
+    from models.package import ModelPackage
+    from tasks.handover.prepared import PreparedInfo
 
 
 class Slab(BaseModel):

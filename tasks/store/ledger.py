@@ -18,8 +18,8 @@ from tasks.handover.cycle import Cycle, RawFile
 from tasks.handover.digests import Digests
 from tasks.handover.scorecard import Quality, Scorecard
 from tasks.handover.slab import SlabReport
-from tasks.storage import create_bytes, join, matching, read_all, read_tagged, replace_bytes
-from tasks.store.paths import entry_uri, latest_uri
+from tasks.storage import create_bytes, exists, join, matching, read_all, read_tagged, replace_bytes
+from tasks.store.paths import entry_uri, in_store, latest_uri
 
 ERA5T = "0005"  # expver of preliminary ERA5; 0001 is final
 
@@ -169,6 +169,12 @@ def entries(store: str, region: str) -> list[LedgerEntry]:
     """Every entry of a region, oldest cycle first within each source."""
     files = matching(join(store, region), "*/[0-9][0-9][0-9][0-9]/[0-9][0-9]/*.json")
     return [_parse(text, file) for file, text in zip(files, read_all(files), strict=True)]
+
+
+def newest_good(store: str, region: str, source: str) -> LedgerEntry | None:
+    """The newest good entry of a source whose product is there."""
+    found = (e for e in reversed(entries(store, region)) if e.source == source and e.good)
+    return next((e for e in found if exists(join(in_store(store, e.product), "zarr.json"))), None)
 
 
 def _parse(text: bytes, label: str) -> LedgerEntry:

@@ -16,8 +16,8 @@ from tasks.arrays import checked, open_zarr, write_zarr, zarr_store
 from tasks.grids.grid import Grid
 from tasks.grids.gridded import ALTITUDE, LAND, Gridded, gridded
 from tasks.handover.digests import Digests, array_digest, digests_beside, path_of
-from tasks.handover.prepared import DIMENSIONS, INPUT, Filled, Series, StaticFields, create_fields, fill_fields
-from tasks.handover.shards import SHARD_SIDE, shapes
+from tasks.handover.prepared import INPUT, Filled, Series, StaticFields, create_fields, fill_fields
+from tasks.handover.shards import DIMENSIONS, SHARD_SIDE, shapes
 from tasks.storage import room_for
 from tasks.store import packing
 from tasks.store.metadata import write_attributes

@@ -11,8 +11,7 @@ from tasks.arrays import DAMAGE, open_zarr
 from tasks.errors import in_a_line
 from tasks.grids.gridded import lead_times
 from tasks.handover.digests import Digests, array_digest
-from tasks.handover.prepared import DIMENSIONS
-from tasks.handover.shards import digest
+from tasks.handover.shards import DIMENSIONS, digest
 
 OTHER = "holds other values than were written"
 

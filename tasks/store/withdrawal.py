@@ -11,19 +11,19 @@ import logging
 
 from tasks.errors import BadInput
 from tasks.handover.cycle import Cycle
-from tasks.storage import exists, join, read_tagged, remove
+from tasks.storage import read_tagged, remove
 from tasks.store.history import remove_history
 from tasks.store.ledger import (
     LedgerEntry,
     State,
-    entries,
+    newest_good,
     point_to,
     read_entry,
     read_tagged_entry,
     replace_latest,
     write_entry,
 )
-from tasks.store.paths import in_store, latest_uri
+from tasks.store.paths import latest_uri
 from tasks.store.scores import remove_scores
 from tasks.store.stac import settle_cycle
 
@@ -56,12 +56,6 @@ def mark(store: str, entry: LedgerEntry, state: State, why: str) -> bool:
             log.info("ledger: %s %s is %s: %s", entry.region, entry.cycle, state, why)
             settle_cycle(store, entry.region, cycle)
             return True
-
-
-def newest_good(store: str, region: str, source: str) -> LedgerEntry | None:
-    """The newest good entry of a source whose product is there."""
-    found = (e for e in reversed(entries(store, region)) if e.source == source and e.good)
-    return next((e for e in found if exists(join(in_store(store, e.product), "zarr.json"))), None)
 
 
 def point_to_good(store: str, entry: LedgerEntry) -> None:

@@ -9,10 +9,10 @@ import pytest
 
 from flows.products.field import on_multiples
 from tasks.downscale.fields import downscale_fields
-from tasks.downscale.packages import open_package
 from tasks.downscale.predict import make_plan
 from tasks.grids.grid import Grid
 from tasks.handover.prepared import Prepared
+from tasks.packages import open_package
 from tasks.prepare.assemble import assemble
 from tasks.prepare.decode import scanned
 from tasks.prepare.operators import operator_of

@@ -14,9 +14,9 @@ import xarray as xr
 
 from tasks.arrays import open_zarr
 from tasks.downscale.fields import downscale_fields
-from tasks.downscale.packages import open_package
 from tasks.downscale.predict import make_plan
 from tasks.grids.box import Box
+from tasks.packages import open_package
 from tasks.prepare import prepare_files
 from tasks.region import search as regions
 from tasks.region.document import Region

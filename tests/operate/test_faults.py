@@ -24,7 +24,7 @@ from safetensors.torch import load_file, save_file
 
 from flows.dispatch import NO_PROGRESS, NO_WORKER
 from models.package import SUMS
-from tasks.downscale.packages import SHIPPED
+from tasks.packages import SHIPPED
 from tests.conftest import ROOT, RegionMaker
 from tests.servers.opendata import OpenData, open_data
 from tests.servers.prefect import Prefect, prefect, wait_for

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import csv
+import math
 from pathlib import Path
-
-import pandas as pd
 
 from flows.products.export.wanted import Wanted
 from flows.products.series import read_series
@@ -18,7 +18,11 @@ def write_csv(wanted: Wanted, latitude: float, longitude: float, path: Path) -> 
     UTF-8 with a byte order mark: without it Excel takes °C for something else.
     """
     found = read_series(wanted.chosen, wanted.names, wanted.steps, latitude, longitude)
-    headings = {n: f"{n} [{u}]" for n, u in found.units.items()} | {"lead_hours": "lead [h]"}
-    table = found.values.rename(columns=headings).round(DECIMALS)
-    table.insert(0, "time [UTC]", pd.Series([f"{t:%Y-%m-%d %H:%M}" for t in found.times]))
-    table.to_csv(path, index=False, encoding="utf-8-sig", lineterminator="\r\n")
+    with path.open("w", encoding="utf-8-sig", newline="") as file:
+        table = csv.writer(file)
+        table.writerow(["time [UTC]", "lead [h]", *(f"{n} [{u}]" for n, u in found.units.items())])
+        for i, (time, hours) in enumerate(zip(found.times, found.lead_hours, strict=True)):
+            cells = [hours, *(float(v[i]) for v in found.values.values())]
+            # what is missing is an empty cell
+            row = [round(c, DECIMALS) if math.isfinite(c) else "" for c in cells]
+            table.writerow([f"{time:%Y-%m-%d %H:%M}", *row])

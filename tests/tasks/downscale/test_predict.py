@@ -19,7 +19,7 @@ from models.statistics import Statistics, VariableStatistics
 from models.training.methods import build
 from tasks.downscale.fields import coarse_fields, downscale_fields, interpolate_fields
 from tasks.downscale.limits import PlanLimits
-from tasks.downscale.packages import interpolation, names, open_package
+from tasks.downscale.methods import interpolation
 from tasks.downscale.predict import make_plan, seen_by, statics_of, super_resolve
 from tasks.downscale.tiles import borders, tiles
 from tasks.errors import BadInput, ModelMismatch
@@ -27,6 +27,7 @@ from tasks.grids.cell_means import observed
 from tasks.grids.grid import Grid, lattice
 from tasks.handover.prepared import Prepared, StaticFields
 from tasks.handover.shards import blocks
+from tasks.packages import names, open_package
 from tasks.prepare.terrain import margin_for
 from tests.models.laws import law
 

@@ -17,12 +17,12 @@ from models.geometry import Axis
 from models.operator import Operator, Sampling, Seen
 from models.statics import Statics
 from tasks.acquire.files import local_files
-from tasks.downscale.packages import open_package
 from tasks.downscale.slabs import choose_device, compute
 from tasks.errors import DeviceUnavailable, ModelMismatch, OutOfMemory
 from tasks.handover.prepared import Prepared
 from tasks.handover.shards import blocks, digest, field_digest
 from tasks.handover.slab import Slab, merged
+from tasks.packages import open_package
 from tasks.prepare import prepare
 from tasks.region import search as regions
 from tasks.region.document import Region

@@ -10,7 +10,6 @@ import xarray as xr
 
 from models.operator import CELL_MEANS, IFS, Operator
 from tasks.downscale.fields import downscale_fields
-from tasks.downscale.packages import open_package
 from tasks.downscale.predict import make_plan
 from tasks.downscale.tiles import borders
 from tasks.errors import ReadBackFailed
@@ -19,6 +18,7 @@ from tasks.grids.grid import Grid, canonical
 from tasks.handover.prepared import Prepared
 from tasks.handover.scorecard import TruthScore
 from tasks.handover.shards import digest
+from tasks.packages import open_package
 from tasks.prepare import prepare_files
 from tasks.region import search as regions
 from tasks.region.document import GateLimits

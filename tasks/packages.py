@@ -1,27 +1,17 @@
-"""Finding model packages and choosing how to super-resolve: a trained network, or plain interpolation."""
+"""Finding model packages."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
 
-from models.downscaler import Downscaler
-from models.interpolation import Bicubic, Bilinear, ConservativeBicubic
 from models.operator import Operator
 from models.package import SUMS, ModelPackage, PackageError
-from tasks.errors import BadInput, ModelMismatch, short
+from tasks.errors import ModelMismatch, short
 
-SHIPPED = Path(__file__).parents[2] / "models" / "pretrained"
+SHIPPED = Path(__file__).parents[1] / "models" / "pretrained"
 LONGEST, LONGEST_PART = 4096, 255  # characters of a path, bytes of a name in it
 SEARCH_PATH_VARIABLE = "FINESCALE_MODELS"  # folders with packages in them, before the shipped ones
-
-Method = Downscaler | Bilinear | Bicubic | ConservativeBicubic
-INTERPOLATIONS: dict[str, type[Bilinear | Bicubic | ConservativeBicubic]] = {
-    "bilinear": Bilinear,
-    "bicubic": Bicubic,
-    "bicubic-conservative": ConservativeBicubic,
-}
-METHODS = ("inr", *INTERPOLATIONS)
 
 
 def search_path() -> list[Path]:
@@ -35,15 +25,18 @@ def names() -> list[str]:
     return sorted({f.parent.name for folder in search_path() for f in folder.glob(f"*/{SUMS}")})
 
 
-def open_package(name: str) -> ModelPackage:
-    """A package by name, or by the path of its folder; ModelMismatch if it must not be used."""
+def open_package(name: str, weights: bool = True) -> ModelPackage:
+    """A package by name, or by the path of its folder; ModelMismatch if it must not be used.
+
+    `weights`: as of `ModelPackage.open`.
+    """
     if len(name) > LONGEST or any(len(p.encode()) > LONGEST_PART for p in name.split(os.sep)) or "\0" in name:
         raise ModelMismatch(f"unknown model {short(name)!r}: no package is called that")
     candidates = [Path(name)] if os.sep in name else [folder / name for folder in search_path()]
     for folder in candidates:
         if folder.is_dir():
             try:
-                return ModelPackage.open(folder.resolve())
+                return ModelPackage.open(folder.resolve(), weights)
             except PackageError as error:
                 raise ModelMismatch(str(error)) from None
     raise ModelMismatch(f"unknown model {short(name)!r}; known are: {', '.join(names()) or 'none'}")
@@ -57,10 +50,3 @@ def assert_knows(package: ModelPackage, operator: Operator) -> None:
             f"model {package.model_id} was not trained on {of}; take a package that was, or say what the input is "
             "(--input-is, or input_is in region.yaml)"
         )
-
-
-def interpolation(name: str) -> Method:
-    """An interpolation by its name on the command line."""
-    if name not in INTERPOLATIONS:
-        raise BadInput(f"unknown method {name!r}; known are: {', '.join(METHODS)}")
-    return INTERPOLATIONS[name]()
