@@ -2,35 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
-
-from prefect.server.schemas.schedules import CronSchedule
-from prefect.states import Cancelled
 
 from flows.server import names
 from tasks.acquire import open_source
 from tasks.handover.cycle import Cycle
+from tasks.region.cron import fire_times
 from tasks.region.document import Region
 from tasks.store.ledger import LedgerEntry, State
 
 log = logging.getLogger(__name__)
 
 SCHEDULED = ("ifs", "era5")  # sources that a region's schedule knows
-CHUNK = timedelta(hours=12)  # Prefect gives a thousand dates of a schedule, which may have one a minute
-
-
-def fire_times(cron: str, start: datetime, end: datetime) -> list[datetime]:
-    """When a schedule starts runs, from `start` to `end`; UTC."""
-    schedule, found = CronSchedule(cron=cron, timezone="UTC"), list[datetime]()
-    while start <= end:
-        stop = min(start + CHUNK, end)
-        dates = asyncio.run(schedule.get_dates(start=start, end=stop))
-        found += [datetime.fromtimestamp(d.timestamp(), UTC) for d in dates]
-        start = stop + timedelta(seconds=1)
-    return found
 
 
 def due_cycles(region: Region, source: str, start: datetime, end: datetime) -> dict[Cycle, datetime]:
@@ -63,6 +48,8 @@ def given_way(region: Region, cycle: Cycle, newer: Cycle) -> Any:
         f"finescale backfill {region.name} --source {cycle.source} --start {cycle.time:%Y-%m-%d}"
     )
     log.warning("%s", message)
+    from prefect.states import Cancelled  # who lists gaps has no state to give
+
     return Cancelled(message=message)
 
 

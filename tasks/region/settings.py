@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator
 
+from tasks.region.cron import checked
 from tasks.storage import has_userinfo
 
 # the region's keys that are in here: they shape no product, but for `calibration`, whose history is another every day
@@ -141,13 +142,4 @@ class Schedule(BaseModel):
     @field_validator("ifs", "era5", "maintain", "verify")
     @classmethod
     def _cron(cls, text: str | None) -> str | None:
-        if text is None:
-            return None
-        from prefect.client.schemas.schedules import CronSchedule  # what will read it; costs a second to import
-
-        try:
-            return CronSchedule(cron=text, timezone="UTC").cron
-        except ValidationError:
-            raise ValueError(
-                "not a cron string; write minute hour day month weekday in UTC, like 45 7,19 * * *, or null"
-            ) from None
+        return checked(text) if text is not None else None

@@ -10,7 +10,7 @@ import pytest
 from prefect.client.schemas.objects import FlowRun
 from prefect.states import Completed, Crashed, Failed, Running, Scheduled, State
 
-from flows.products.gaps import due_cycles, fire_times, gaps, newer_due
+from flows.products.gaps import due_cycles, gaps, newer_due
 from flows.products.missing import missing_of
 from flows.server.names import CAUGHT_UP
 from flows.server.runs import CycleRun
@@ -50,11 +50,6 @@ def test_each_cycle_is_due_when_the_schedule_starts_a_run_for_it(region: Any) ->
     }  # fmt: skip
     assert list(found) == sorted(found, key=lambda c: c.time, reverse=True), "the newest first"
     assert due_cycles(region(), "demo", AGES_AGO, NOW) == {}
-
-
-def test_a_schedule_of_every_minute_is_followed_to_its_end() -> None:
-    found = fire_times("* * * * *", NOW - timedelta(days=3), NOW)
-    assert (len(found), len(set(found)), found[-1]) == (3 * 24 * 60 + 1, 3 * 24 * 60 + 1, NOW)
 
 
 def test_a_gap_is_what_was_due_and_is_not_in_the_ledger_or_damaged_there(region: Any) -> None:
