@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import resource
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -15,6 +18,8 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
+import zarr
+from zarr.storage import MemoryStore
 
 from flows.products.choose import choose, steps_of, variables_of
 from flows.products.export import export
@@ -92,7 +97,8 @@ def test_table_of_a_place_is_in_units_people_use_and_opens_in_a_spreadsheet(tmp_
 
 def test_a_place_on_an_edge_lies_in_one_cell_and_the_outermost_edges_are_the_products() -> None:
     axes = {"latitude": [31.0, 30.75, 30.5], "longitude": [114.0, 114.25, 114.5, 114.75]}
-    product = xr.Dataset(coords=axes)
+    xr.Dataset(coords=axes).to_zarr(store := MemoryStore(), zarr_format=3)
+    product = zarr.open_group(store, mode="r")
     at = lambda lat, lon: (cell_at(product, lat, lon, "x").row, cell_at(product, lat, lon, "x").col)  # noqa: E731
     assert at(31.125, 113.875) == (0, 0)
     assert at(30.375, 114.875) == (2, 3)
@@ -220,3 +226,39 @@ def test_humidity_and_wind_as_in_tables() -> None:
     )
     assert relative_humidity(np.array([280.0]), np.array([280.0])).tolist() == [100.0]
     assert [compass(d) for d in (360, 44, 180, 270, 359, 0)] == ["N", "NE", "S", "W", "N", "calm"]
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("point", "hubei", "--lat", "30.6", "--lon", "114.3", "--source", "ifs"),
+        ("export", "hubei", "--format", "csv-point", "--lat", "30.6", "--lon", "114.3", "--source", "ifs"),
+        ("regions", "list"),
+        ("models", "list"),
+    ],
+    ids=lambda c: " ".join(c[:2]),
+)
+def test_who_reads_a_few_values_waits_for_no_library_that_is_not_needed(
+    command: tuple[str, ...], made: tuple, tmp_path: Path
+) -> None:
+    """Modules are counted, and not seconds: torch, Prefect, xarray and pandas take half a second each and more."""
+    program = (
+        "import sys; from flows.commands.app import app, runtime; runtime.set_up(); "
+        "app(sys.argv[1:], standalone_mode=False); print(*sorted({m.split('.')[0] for m in sys.modules}))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, *command], capture_output=True, text=True, check=True, cwd=tmp_path,
+        env=os.environ | {"FINESCALE_STORE": made[0], "PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path])},
+    )  # fmt: skip
+    loaded = set(done.stdout.splitlines()[-1].split())
+    assert not loaded & {
+        "torch",
+        "prefect",
+        "xarray",
+        "pandas",
+        "pyarrow",
+        "scipy",
+        "matplotlib",
+        "eccodes",
+        "requests",
+    }
