@@ -59,7 +59,7 @@ class Network(Protocol):
 class TerrainFirst(Protocol):
     """A network that has worked out what it makes of terrain before it sees the first field."""
 
-    def ground(self, statics: Tensor, rows: Axis, cols: Axis) -> Any:
+    def ground(self, statics: Tensor, rows: Axis, cols: Axis, seen: Seen) -> Any:
         """Of the first FINE_CHANNELS of `fine`."""
 
     def decode_over(self, ground: Any, features: Tensor, fields: Tensor, rows: Axis, cols: Axis, seen: Seen) -> Tensor:
@@ -176,7 +176,7 @@ class Downscaler(nn.Module):
             nearest=(first, second),
             weights=self.regression.weights(at_queries, seen, scale),
             kept=kept * away(rows, cols, seen).to(device),
-            network=self.network.ground(fine, rows, cols) if isinstance(self.network, TerrainFirst) else None,
+            network=self.network.ground(fine, rows, cols, seen) if isinstance(self.network, TerrainFirst) else None,
         )  # fmt: skip
 
     def decode(self, encoded: Encoded, ground: Ground) -> Tensor:

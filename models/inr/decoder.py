@@ -77,11 +77,8 @@ class NeighbourhoodNonlinearBranch(nn.Module):
         self.key, self.value = nn.Conv2d(channels, channels, 1), nn.Conv2d(channels, channels, 1)
         self.position = nn.ModuleDict({axis: PositionTable(9 * heads) for axis in ("y", "x")})
 
-    def at_rows(self, features: Tensor, rows: Queries, table: Tensor) -> tuple[Tensor, ...]:
-        """Features (B, H + 2, W + 2, C), one cell more than the queries' own padding -> five at (B, Qy, W).
-
-        table: of the rows, `table` below.
-        """
+    def at_rows(self, features: Tensor, rows: Queries) -> tuple[Tensor, ...]:
+        """Features (B, H + 2, W + 2, C), one cell more than the queries' own padding -> five at (B, Qy, W)."""
         h, w, c = features.shape[1:]
         split = lambda t: t.unflatten(-1, (self.heads, -1))  # noqa: E731
         key, value = split(on_grid(self.key, features)), on_grid(self.value, features)
@@ -90,14 +87,15 @@ class NeighbourhoodNonlinearBranch(nn.Module):
         logits = [(query * key[:, i : h - 2 + i, j : w - 2 + j, None]).sum(dim=-1) for i in range(3) for j in range(3)]
         constant, dy, dx = torch.stack(logits, dim=-2).flatten(-2).unbind(dim=3)  # each (B, H, W, 9 * heads)
         here = rows.offset_along(1, constant)
-        asked = torch.addcmul(rows.take(constant, 1), rows.take(dy, 1), here) + table[:, None]
+        asked = torch.addcmul(rows.take(constant, 1), rows.take(dy, 1), here) + self.table("y", rows, features)[:, None]
         around = [rows.take(value[:, i : h - 2 + i], 1) for i in range(3)]
         return asked, rows.take(dx, 1), *around
 
-    def forward(self, by_row: tuple[Tensor, ...], cols: Queries, table: Tensor) -> Tensor:
-        """What `at_rows` made, and `table` of the columns -> (B, Qy, Qx, C)."""
+    def forward(self, by_row: tuple[Tensor, ...], cols: Queries) -> Tensor:
+        """What `at_rows` made -> (B, Qy, Qx, C)."""
         asked, slope, *around = by_row
-        logits = torch.addcmul(cols.take(asked, 2), cols.take(slope, 2), cols.offset_along(2, asked)) + table
+        logits = torch.addcmul(cols.take(asked, 2), cols.take(slope, 2), cols.offset_along(2, asked))
+        logits = logits + self.table("x", cols, asked)
         # a softmax, normalised after the sum; cut so that exp stays finite, which makes logits beyond the limit equal
         attention = logits.clamp(-LOGIT_LIMIT, LOGIT_LIMIT).exp().unflatten(-1, (9, self.heads))
         channels = around[0].shape[-1] // self.heads
@@ -111,7 +109,7 @@ class NeighbourhoodNonlinearBranch(nn.Module):
         return (out / per_channel(attention.sum(dim=-2), channels)).flatten(-2)
 
     def table(self, axis: str, queries: Queries, like: Tensor) -> Tensor:
-        """What each neighbour's relative position is worth along an axis, y or x, (Q or 1, 9 * heads)."""
+        """What each neighbour's relative position is worth along an axis, y or x, (Q, 9 * heads)."""
         table: Tensor = self.position[axis](queries, like)
         return table.unflatten(-1, (self.heads, 9)).transpose(-1, -2).flatten(-2)
 
@@ -124,7 +122,7 @@ class PositionTable(nn.Module):
         self.mlp = nn.Sequential(nn.Linear(2, hidden), nn.GELU(), nn.Linear(hidden, channels))
 
     def forward(self, queries: Queries, like: Tensor) -> Tensor:
-        """(Q, channels), or (1, channels) where all queries have one offset."""
+        """(Q, channels)."""
         offset = queries.offset_along(0, like).view(-1)
         table: Tensor = self.mlp(torch.stack([offset, torch.full_like(offset, queries.width)], dim=-1))
         return table

@@ -50,9 +50,14 @@ class Modulator(nn.Module):
 
     def forward(self, x: Tensor, code: Tensor | None) -> Tensor:
         """X (B, C, H, W), code (code,) -> (B, C, H, W)."""
+        return x if self.gain is None else x * self.factors(code).view(1, -1, 1, 1)
+
+    def factors(self, code: Tensor | None) -> Tensor:
+        """One a channel, (C,) or, where there is nothing to tell it by, 1."""
         if self.gain is None or code is None:
-            return x
-        return x * (1.0 + self.gain(code)).view(1, -1, 1, 1)
+            return torch.ones(())
+        out: Tensor = 1.0 + self.gain(code)
+        return out
 
 
 class ModulatedResidualBlock(nn.Module):

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from models.geometry import Axis, with_margin
+from models.inr.by_cell import Periods, fused
 from models.inr.decoder import (
     HEAD_REACH,
     AttentionFusion,
@@ -87,26 +88,21 @@ class INR(nn.Module):
         features (B, C, H, W); fine (B, statics, Qy + 2 * FINE_MARGIN, Qx + 2 * FINE_MARGIN), its first channel the
         height difference; -> (B, V, Qy, Qx) float32.
         """
-        ground = self.ground(fine[:, :FINE_CHANNELS], rows, cols)
+        ground = self.ground(fine[:, :FINE_CHANNELS], rows, cols, seen)
         return self.decode_over(ground, features, fine[:, FINE_CHANNELS:], rows, cols, seen)
 
-    def ground(self, statics: Tensor, rows: Axis, cols: Axis) -> INRGround:
+    def ground(self, statics: Tensor, rows: Axis, cols: Axis, seen: Seen) -> INRGround:
         """What static fields (B or 1, FINE_CHANNELS, wide) and the queries come to before any field is known."""
         m = FINE_MARGIN - HEAD_REACH
         known = [statics[:, :, m:-m, m:-m]]
         if self.terrain is not None:
             known.append(self.terrain(statics))
-        of_statics = self.head.of_statics(torch.cat(known, dim=1))
+        of_statics = self.head.of_statics(torch.cat(known, dim=1), self._code(rows, cols, seen, statics.device))
         m = FINE_MARGIN
         axes = with_margin(rows, HEAD_REACH), with_margin(cols, HEAD_REACH)
-        # both branches begin with 3x3 neighbourhoods: what comes of them starts one cell later than the window
-        at_rows, at_cols = (Queries.of(axis, int(axis.cells[0]) - AROUND + 1) for axis in axes)
-        phases = [at_cols] if torch.is_grad_enabled() else at_cols.phases()
-        tables: list[Tensor] = []
-        if self.nonlinear is not None:
-            tables = [self.nonlinear.table("y", at_rows, statics)]
-            tables += [self.nonlinear.table("x", phase, statics) for phase in phases]
-        return INRGround(of_statics, statics[:, :1, m:-m, m:-m].float(), axes, at_rows, phases, tables)
+        # training draws any scale, and is over before a period is
+        rows_of, cols_of = (None if torch.is_grad_enabled() else Periods.of(axis) for axis in axes)
+        return INRGround(of_statics, statics[:, :1, m:-m, m:-m].float(), axes, (rows_of, cols_of))
 
     def decode_over(
         self, ground: INRGround, features: Tensor, fields: Tensor, rows: Axis, cols: Axis, seen: Seen
@@ -114,38 +110,37 @@ class INR(nn.Module):
         """As `decode`, over a ground that is known; fields (B, others, wide): each output's detail first."""
         code = self._code(rows, cols, seen, features.device)
         m = FINE_MARGIN - HEAD_REACH
-        known = self._fused(features, ground, fields.shape[1])
-        known[..., features.shape[1] :] = fields[:, :, m:-m, m:-m].permute(0, 2, 3, 1)
+        c = features.shape[1]
+        rows_of, cols_of = ground.periods
+        if rows_of is not None and cols_of is not None:
+            branches = self._by_cell(features, rows_of, cols_of)
+        else:
+            branches = self._gathered(features, ground)
+        known = branches.new_empty(*branches.shape[:3], c + fields.shape[1])
+        known[..., :c] = branches
+        known[..., c:] = fields[:, :, m:-m, m:-m].permute(0, 2, 3, 1)
         out = self.head(known.permute(0, 3, 1, 2), ground.of_statics, code)
         m = FINE_MARGIN
         offset, gradient, sharpening = out.chunk(3, dim=1)
         detail = fields[:, : self.outputs, m:-m, m:-m].float()
         return torch.addcmul(torch.addcmul(offset, gradient, ground.difference), sharpening, detail)
 
-    def _fused(self, features: Tensor, ground: INRGround, more: int) -> Tensor:
-        """Features (B, C, H, W) -> both branches at the queries as one, and room for more, (B, Qy, Qx, C + more)."""
-        window = around(features, *ground.axes, AROUND)
-        linear = None if self.linear is None else self.linear.at_rows(window, ground.rows)
-        nonlinear = None
-        if self.nonlinear is not None:
-            nonlinear = self.nonlinear.at_rows(window, ground.rows, ground.tables[0])
-        b, c = features.shape[:2]
-        out: Tensor | None = None
-        for j, phase in enumerate(ground.phases):
-            parts = []
-            if self.linear is not None and linear is not None:
-                parts.append(self.linear(linear, phase))
-            if self.nonlinear is not None and nonlinear is not None:
-                parts.append(self.nonlinear(nonlinear, phase, ground.tables[1 + j]))
-            if self.fusion is not None:
-                fused = self.fusion(*parts)
-            else:
-                fused = (parts[0] + parts[1]) / 2 if len(parts) > 1 else parts[0]
-            if out is None:
-                out = fused.new_empty(b, *map(len, ground.axes), c + more)
-            out[:, :, j :: len(ground.phases), :c] = fused
-        assert out is not None
-        return out
+    def _by_cell(self, features: Tensor, rows: Periods, cols: Periods) -> Tensor:
+        """Features (B, C, H, W) -> both branches at the queries as one, (B, Qy, Qx, C)."""
+        window = around(features, (rows.first, rows.last), (cols.first, cols.last), AROUND)
+        return fused(window, rows, cols, self.linear, self.nonlinear, self.fusion)
+
+    def _gathered(self, features: Tensor, ground: INRGround) -> Tensor:
+        """The same at any queries, each of which is read on its own."""
+        ends = [(int(axis.cells[0]), int(axis.cells[-1])) for axis in ground.axes]
+        window = around(features, ends[0], ends[1], AROUND)
+        # both branches begin with 3x3 neighbourhoods: what comes of them starts one cell later than the window
+        rows, cols = (Queries.of(axis, e[0] - AROUND + 1) for axis, e in zip(ground.axes, ends, strict=True))
+        parts = [b(b.at_rows(window, rows), cols) for b in (self.linear, self.nonlinear) if b is not None]
+        if self.fusion is not None:
+            both: Tensor = self.fusion(*parts)
+            return both
+        return (parts[0] + parts[1]) / 2 if len(parts) > 1 else parts[0]
 
 
 @dataclass(frozen=True)
@@ -155,9 +150,7 @@ class INRGround:
     of_statics: Tensor  # (B or 1, hidden, Qy + 2, Qx + 2) the head's first convolution is linear: their share of it
     difference: Tensor  # (B or 1, 1, Qy, Qx) of height
     axes: tuple[Axis, Axis]
-    rows: Queries
-    phases: list[Queries]  # of columns
-    tables: list[Tensor]  # of the nonlinear branch: the rows', then each phase's
+    periods: tuple[Periods | None, Periods | None]
 
 
 class TargetResolutionHead(nn.Module):
@@ -180,38 +173,45 @@ class TargetResolutionHead(nn.Module):
         assert self.last.bias is not None
         nn.init.zeros_(self.last.bias)
 
-    def of_statics(self, statics: Tensor) -> Tensor:
+    def of_statics(self, statics: Tensor, code: Tensor | None) -> Tensor:
         """(B or 1, statics, Qy + 2 * HEAD_REACH, ...) -> their share of the first convolution, its bias with it."""
-        _, own, _, terrain = self.conv1.weight.split(self.parts, dim=1)
-        out: Tensor = F.conv2d(statics, torch.cat([own, terrain], dim=1), self.conv1.bias)
+        _, own, _, terrain = self._scaled(self.conv1.weight, self.before, code).split(self.parts, dim=1)
+        bias = self._scaled(self.conv1.bias, self.before, code)
+        out: Tensor = F.conv2d(statics, torch.cat([own, terrain], dim=1), bias)
         return out
 
     def forward(self, known: Tensor, of_statics: Tensor, code: Tensor | None) -> Tensor:
         """Features and fields (B, C, Qy + 2 * HEAD_REACH, Qx + 2 * HEAD_REACH) -> (B, 3 * outputs, Qy, Qx) float32."""
-        features, _, fields, _ = self.conv1.weight.split(self.parts, dim=1)
-        first = F.conv2d(known, torch.cat([features, fields], dim=1)) + of_statics
-        y = F.gelu(self.before(first, code))
-        y = F.gelu(self.between(self.conv2(y), code))
+        features, _, fields, _ = self._scaled(self.conv1.weight, self.before, code).split(self.parts, dim=1)
+        y = F.gelu(F.conv2d(known, torch.cat([features, fields], dim=1)).add_(of_statics))
+        weight, bias = (self._scaled(p, self.between, code) for p in (self.conv2.weight, self.conv2.bias))
+        y = F.gelu(F.conv2d(y, weight, bias))
         b, _, *size = y.shape
         with torch.autocast(y.device.type, enabled=False):  # a product, whose result lies as fields do
             by_pixel = y.permute(0, 2, 3, 1).flatten(1, 2).transpose(1, 2).float()
-            weight, bias = self.last.weight[:, :, 0, 0].expand(b, -1, -1), self.last.bias
-            assert bias is not None
-            return torch.baddbmm(bias[:, None], weight, by_pixel).unflatten(2, size)
+            assert self.last.bias is not None
+            last = self.last.weight[:, :, 0, 0].expand(b, -1, -1)
+            return torch.baddbmm(self.last.bias[:, None], last, by_pixel).unflatten(2, size)
+
+    @staticmethod
+    def _scaled(parameter: Tensor | None, modulator: Modulator, code: Tensor | None) -> Tensor:
+        """What scales a convolution's result scales its weights and bias as well, and there are fewer of them."""
+        assert parameter is not None
+        factors = modulator.factors(code)
+        return parameter * factors.view(-1, *(1,) * (parameter.ndim - 1)) if factors.ndim else parameter
 
 
-def around(features: Tensor, rows: Axis, cols: Axis, cells: int) -> Tensor:
-    """The window (B, h, w, C) of features (B, C, H, W) that holds the queries and so many cells around them.
+def around(features: Tensor, rows: tuple[int, int], cols: tuple[int, int], cells: int) -> Tensor:
+    """The window (B, h, w, C) of features (B, C, H, W) from the first to the last cell, and so many around them.
 
     Beyond the field its edge is repeated.
     """
     x = features.permute(0, 2, 3, 1)
-    for dim, axis in ((1, rows), (2, cols)):
-        first, last = int(axis.cells[0]) - cells, int(axis.cells[-1]) + cells
-        n = x.shape[dim]
-        if first >= 0 and last < n:
-            x = x.narrow(dim, first, last - first + 1)
+    for dim, (first, last) in ((1, rows), (2, cols)):
+        low, high, n = first - cells, last + cells, x.shape[dim]
+        if low >= 0 and high < n:
+            x = x.narrow(dim, low, high - low + 1)
         else:
-            index = np.clip(np.arange(first, last + 1), 0, n - 1)
+            index = np.clip(np.arange(low, high + 1), 0, n - 1)
             x = x.index_select(dim, torch.from_numpy(index).to(x.device))
     return x.contiguous()

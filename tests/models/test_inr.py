@@ -12,6 +12,7 @@ import torch
 from models.downscaler import Downscaler, fine_channels, input_channels
 from models.geometry import Axis, subdivide
 from models.inr import INR, INRConfig
+from models.inr.by_cell import Periods
 from models.inr.decoder import CoordinateLinearBranch, NeighbourhoodNonlinearBranch, on_grid
 from models.inr.queries import Queries
 from models.interpolation import bicubic, conservative_bicubic
@@ -233,26 +234,31 @@ def test_branches_are_what_they_say() -> None:
             values.append(split(at(v, i, j)))
         weights = (torch.stack(logits, dim=-1) + split(table)).softmax(dim=-1)
         plain = (weights[..., None] * torch.stack(values, dim=-2)).sum(dim=-2).flatten(-2)
-        by_row = nonlinear.at_rows(features, rows, nonlinear.table("y", rows, q))
-        torch.testing.assert_close(nonlinear(by_row, cols, nonlinear.table("x", cols, q)), plain, atol=1e-5, rtol=1e-4)
+        torch.testing.assert_close(nonlinear(nonlinear.at_rows(features, rows), cols), plain, atol=1e-5, rtol=1e-4)
 
 
-@pytest.mark.parametrize(("sy", "sx"), [(2.0, 2.0), (2.5, 2.5), (3.0, 1.75), (1.0, 8.0)])
-def test_phases_are_the_gathers(sy: float, sx: float, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The fast path of rational scales against the plain one, which any scale takes."""
-    model = make(trained=True)
-    rows, cols = subdivide(12, sy).part(3, 20), subdivide(16, sx)
-    assert len(Queries.of(cols, 0).phases()) > 1 or sx == 1
+@pytest.mark.parametrize(
+    ("sy", "sx", "kinds"), [(2.0, 2.0, 1), (2.5, 2.5, 2), (3.0, 1.75, 4), (1.0, 8.0, 1), (3.5, 16.0, 1), (5.0, 2.25, 4)]
+)
+@pytest.mark.parametrize("without", ["", "linear_branch", "nonlinear_branch", "attention_fusion"])
+def test_cell_by_cell_is_query_by_query(
+    sy: float, sx: float, kinds: int, without: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The fast path of rational scales against the plain one, which any scale takes; pieces begin amid a cell."""
+    model = make(trained=True, **({without: False} if without else {}))
+    rows, cols = subdivide(12, sy).part(3, 20), subdivide(16, sx).part(1, round(16 * sx) - 2)
+    periods = Periods.of(cols)
+    assert periods is not None
+    assert len(periods.kinds) == kinds
     x, present, statics = inputs(12, 16, rows, cols)
     with torch.inference_mode():
         fast = model(x, present, statics, rows, cols, MEANS)
-        monkeypatch.setattr(Queries, "phases", lambda self: [self])
+        monkeypatch.setattr(Periods, "of", lambda _: None)
         torch.testing.assert_close(fast, model(x, present, statics, rows, cols, MEANS), atol=1e-4, rtol=1e-6)
 
 
-def test_irrational_scale_has_no_phases() -> None:
-    queries = Queries.of(subdivide(100, np.sqrt(5)), 0)
-    assert queries.phases() == [queries]
+def test_irrational_scale_has_no_periods() -> None:
+    assert Periods.of(subdivide(100, np.sqrt(5))) is None
 
 
 def test_statistics_of_another_network_are_refused() -> None:
