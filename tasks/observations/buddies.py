@@ -32,9 +32,6 @@ def _one_thread() -> Iterator[None]:
         torch.set_num_threads(threads)
 
 
-with _one_thread():  # titanlib, as it is imported, sets it for the whole process
-    import titanlib
-
 HUMID = 1.005  # virtual temperature over temperature, at a dew point of about 10 degrees C
 
 
@@ -178,7 +175,9 @@ def _from_neighbours(
     for at in np.split(order, np.searchsorted(time[order], np.arange(1, len(times)))):
         if len(at) <= settings.fewest or not judged[at].any():
             continue
-        with _one_thread():
+        with _one_thread():  # titanlib, as it is imported, sets one thread for the whole process
+            import titanlib
+
             titanlib.set_omp_threads(1)
             flags = titanlib.buddy_check(
                 titanlib.Points(latitude[at], longitude[at], elevation[at]),

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import numpy as np
 import xarray as xr
-from scores.categorical import BasicContingencyManager
 
 from tasks.handover.candidates import Candidate
 from tasks.handover.scorecard import EventScore
 from tasks.validate.scored import UNITS, Sample
+
+if TYPE_CHECKING:
+    from scores.categorical import BasicContingencyManager
 
 MM = 1e-3
 # (variable, period) -> thresholds in SI
@@ -37,6 +40,8 @@ def contingency(forecast: np.ndarray, observed: np.ndarray, threshold: float) ->
     Wilks 2019, chapter 9, doi:10.1016/C2017-0-03921-6; the equitable threat score: Schaefer 1990,
     doi:10.1175/1520-0434(1990)005<0570:TCSIAA>2.0.CO;2; thresholds: WMO-No. 485, Appendix 2.2.34.
     """
+    from scores.categorical import BasicContingencyManager  # a second, which a run without observations does not need
+
     predicted, happened = forecast >= threshold, observed >= threshold
     counts = {
         "tp_count": (predicted & happened).sum(), "tn_count": (~predicted & ~happened).sum(),

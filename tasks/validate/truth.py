@@ -12,7 +12,6 @@ from pathlib import Path
 import numpy as np
 import torch
 import xarray as xr
-from scores.spatial import fss_2d_single_field
 
 from models.constants import STANDARD_LAPSE_RATE, STANDARD_TEMPERATURE
 from models.interpolation import bicubic, bilinear
@@ -102,6 +101,8 @@ def fractions(found: dict[str, Beside], spacing: float) -> list[FractionsScore]:
 
     Roberts & Lean 2008, doi:10.1175/2007MWR2123.1; computed by library `scores`.
     """
+    from scores.spatial import fss_2d_single_field  # a second, for the few runs that have a truth
+
     if {"u10", "v10"} <= found.keys():
         u, v = found["u10"], found["v10"]
         speeds = {label: np.hypot(u.candidates[label], v.candidates[label]) for label in u.candidates}

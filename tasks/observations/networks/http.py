@@ -13,18 +13,19 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import requests
 from requests.adapters import HTTPAdapter
-from requests_cache import CachedSession
-from requests_cache.backends.filesystem import FileCache
 
 from tasks.errors import ObservationsMissing, ObservationsUnavailable, RequestRefused
 from tasks.version import VERSION
 from tasks.web.answers import TooSlow, is_busy, read_body, retry_after
 from tasks.web.failures import NO_ADDRESS, asking
 from tasks.web.patience import Deadline, NotYet, Patience, PatienceEnded
+
+if TYPE_CHECKING:
+    from requests_cache.backends.filesystem import FileCache
 
 log = logging.getLogger(__name__)
 
@@ -71,6 +72,8 @@ class Http:
         Path(cache_folder).mkdir(parents=True, exist_ok=True)
         self.folder = Path(cache_folder).absolute()
         _forget_old(Path(cache_folder))
+        from requests_cache import CachedSession  # half a second, for which who asks nobody does not wait
+
         self._session = CachedSession(backend=self._cache(), expire_after=FRESH, always_revalidate=True)
         self._session.headers["User-Agent"] = f"finescale/{VERSION}"
         adapter = _Bounded(self.deadline, at_once)
@@ -133,10 +136,13 @@ class Http:
             return None
 
     def _cache(self) -> FileCache:
+
         return FileCache(str(self.folder), decode_content=False)
 
     def _older_copy(self, url: str, params: Mapping[str, Any] | None, why: str) -> bytes:
         self._down = True  # the others of this fetch are tried once
+        from requests_cache import CachedSession
+
         kept = CachedSession(backend=self._cache(), stale_if_error=True)
         copy = kept.get(url, params=params, only_if_cached=True)  # 504 if there is none
         if copy.status_code == 200:
