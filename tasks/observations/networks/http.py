@@ -136,8 +136,9 @@ class Http:
             return None
 
     def _cache(self) -> FileCache:
+        from requests_cache.backends import filesystem
 
-        return FileCache(str(self.folder), decode_content=False)
+        return filesystem.FileCache(str(self.folder), decode_content=False)
 
     def _older_copy(self, url: str, params: Mapping[str, Any] | None, why: str) -> bytes:
         self._down = True  # the others of this fetch are tried once
