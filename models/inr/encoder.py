@@ -45,7 +45,10 @@ class Modulator(nn.Module):
         super().__init__()
         self.gain = nn.Linear(code, channels) if code else None
         if self.gain is not None:
-            nn.init.normal_(self.gain.weight, std=0.1)
+            if (
+                not self.gain.weight.is_meta
+            ):  # of shapes alone nothing is drawn, for which torch would import for a second
+                nn.init.normal_(self.gain.weight, std=0.1)
             nn.init.zeros_(self.gain.bias)
 
     def forward(self, x: Tensor, code: Tensor | None) -> Tensor:
