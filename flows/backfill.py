@@ -16,6 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from flows.downscale import downscale, resolve
 from flows.products.preliminary import preliminary_cycles
 from flows.server import names
+from flows.server.carry_out import carry_out
 from flows.server.endings import EndedBadly, failed
 from tasks.acquire import open_source
 from tasks.errors import BadInput, CycleNotReady, FinescaleError
@@ -97,7 +98,8 @@ def backfill(
     resolve(region, source, cycles[0].stamp, None, model, None)  # a wrong name should not fail once a day
 
     def one(cycle: Cycle) -> bool:
-        outcome = downscale(
+        outcome = carry_out(
+            downscale,
             region,
             source=source,
             cycle=cycle.stamp,

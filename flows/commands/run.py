@@ -44,15 +44,16 @@ def run(
     with one_line_errors():
         began = time.monotonic()
         from flows.downscale import downscale, resolve
+        from flows.server.carry_out import carry_out
         from flows.server.orchestrator import assert_prefect_usable
 
-        # a wrong name should not cost Prefect's start
+        # a wrong name should not cost a run
         request = resolve(region, source, cycle, input, model, spacing, input_is=input_is, rain_interval=rain_interval)
         assert_prefect_usable()
         chosen = request.cycle.stamp if request.cycle else None
-        outcome = downscale(
-            region=region, source=source, cycle=chosen, inputs=input, store=store, model=model, spacing=spacing,
-            force=force, observations=observations, calibration=calibration, input_is=input_is,
+        outcome = carry_out(
+            downscale, region=region, source=source, cycle=chosen, inputs=input, store=store, model=model,
+            spacing=spacing, force=force, observations=observations, calibration=calibration, input_is=input_is,
             rain_interval=rain_interval,
         )  # fmt: skip
         total = time.monotonic() - began

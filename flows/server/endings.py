@@ -8,6 +8,7 @@ from typing import Any, Generic, ParamSpec, TypeVar
 from prefect.states import Completed, Failed
 from pydantic import BaseModel
 
+from flows.server.carry_out import carry_out
 from tasks.errors import FinescaleError
 
 Report = TypeVar("Report", bound=BaseModel)
@@ -42,6 +43,6 @@ def failed(ending: EndedBadly[Any]) -> Any:
 def ended(flow: Callable[P, Report], *args: P.args, **kwargs: P.kwargs) -> tuple[Report, EndedBadly[Report] | None]:
     """Run a flow to its end: its report, and how it ended badly if it did. Any other error is raised."""
     try:
-        return flow(*args, **kwargs), None
+        return carry_out(flow, *args, **kwargs), None
     except EndedBadly as ending:
         return ending.report, ending

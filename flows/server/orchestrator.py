@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from pathlib import Path
 
 import httpx
 
@@ -17,7 +16,7 @@ LARGEST_DRIFT = 300.0  # seconds; object stores refuse requests at 900
 
 
 def assert_prefect_usable() -> None:
-    """OrchestratorUnavailable if a server is configured and silent, or Prefect's home cannot be written."""
+    """OrchestratorUnavailable if a server is configured and silent, or wants another password."""
     from prefect.settings import get_current_settings
 
     settings = get_current_settings()
@@ -31,15 +30,6 @@ def assert_prefect_usable() -> None:
             ) from None
         if is_refused():
             raise OrchestratorUnavailable(f"Prefect server {settings.api.url} {REFUSAL}")
-        return
-    home = Path(settings.home)
-    try:
-        home.mkdir(parents=True, exist_ok=True)
-        writable = os.access(home, os.W_OK)
-    except OSError:
-        writable = False
-    if not writable:
-        raise OrchestratorUnavailable(f"Prefect's folder {home} cannot be written; set PREFECT_HOME to one that can")
 
 
 def is_refused() -> bool:

@@ -7,8 +7,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
 
-from prefect import task
-
 from tasks.acquire.demo import DemoSource
 from tasks.acquire.era5 import Era5Source
 from tasks.acquire.files import local_files
@@ -16,7 +14,7 @@ from tasks.acquire.ifs import IfsSource
 from tasks.errors import BadInput
 from tasks.handover.cycle import ALIASES, Cycle, RawFile
 from tasks.region.document import Region
-from tasks.web.task_retries import retried
+from tasks.steps import step
 
 log = logging.getLogger(__name__)
 
@@ -66,12 +64,8 @@ def forget(cycle: Cycle, raw: str) -> None:
         file.unlink(missing_ok=True)
 
 
-@task(
-    name="acquire",
-    task_run_name="acquire {cycle}",
-    timeout_seconds=14 * 3600,  # each source has a deadline of its own, from the region's YAML
-    **retried(2),
-)
+# each source has a deadline of its own, from the region's YAML
+@step("acquire", "acquire {cycle}", retries=2, timeout_seconds=14 * 3600)
 def acquire(cycle: Cycle, region: Region, raw: str) -> list[RawFile]:
     """A cycle's files in the raw folder, which all runs share."""
     files = open_source(cycle.source).fetch(cycle, region, raw)
@@ -79,7 +73,7 @@ def acquire(cycle: Cycle, region: Region, raw: str) -> list[RawFile]:
     return files
 
 
-@task(name="acquire-files", task_run_name="acquire files", retries=0, timeout_seconds=600)
+@step("acquire-files", "acquire files", retries=0, timeout_seconds=600)
 def acquire_files(names: list[str]) -> list[RawFile]:
     """Files handed in, hashed."""
     files = local_files(names)

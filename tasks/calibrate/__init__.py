@@ -9,7 +9,6 @@ from functools import partial
 
 import numpy as np
 import pandas as pd
-from prefect import task
 
 from tasks.calibrate.apply import apply, changed
 from tasks.calibrate.correction import Correction, correction, stations_of, steady
@@ -26,6 +25,7 @@ from tasks.handover.scorecard import Proof
 from tasks.observations.matching import pairs
 from tasks.observations.readers import FieldReader
 from tasks.region.document import Region
+from tasks.steps import step
 from tasks.storage import read_parquet
 from tasks.store.calibration import create_calibration, remove_calibration
 from tasks.store.history import of_pairs, read_history
@@ -47,7 +47,7 @@ class Learnt:
     applied: dict[str, np.ndarray]  # variable -> (step,)
 
 
-@task(name="calibrate", task_run_name="calibrate {cycle}", timeout_seconds=3600)
+@step("calibrate", "calibrate {cycle}", retries=0, timeout_seconds=3600)
 def calibrate(cycle: Cycle, region: Region, store: str, product: str, observed: str | None = None) -> Calibrated:
     """Correct a staged product by the region's history of pairs; without any, nothing is touched.
 

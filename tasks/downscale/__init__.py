@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from prefect import task
-
 from tasks.downscale.slabs import compute
 from tasks.handover.slab import Slab, SlabReport
+from tasks.steps import step
 
 
-@task(name="downscale", task_run_name="{slab.name}", retries=0, timeout_seconds=6 * 3600)
+@step("downscale", "{slab.name}", retries=0, timeout_seconds=6 * 3600)
 def downscale(slab: Slab) -> SlabReport:
     """Lead times start..stop of a product."""
     return compute(slab)

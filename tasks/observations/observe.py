@@ -6,7 +6,6 @@ import logging
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from prefect import task
 from pydantic import BaseModel
 
 from tasks.errors import FinescaleError
@@ -16,8 +15,8 @@ from tasks.observations.networks.sources import fetch
 from tasks.observations.networks.table import rejected, table
 from tasks.observations.quality import quality_control
 from tasks.region.document import Region
+from tasks.steps import step
 from tasks.storage import join, write_parquet
-from tasks.web.task_retries import retried
 
 log = logging.getLogger(__name__)
 
@@ -34,7 +33,7 @@ class Observed(BaseModel):
     count: int
 
 
-@task(name="observe", task_run_name="observe {region.name}", timeout_seconds=3600, **retried(1))
+@step("observe", "observe {region.name}", retries=1, timeout_seconds=3600)
 def observe(region: Region, first: datetime, last: datetime, folder: str, given: str | None = None) -> Observed:
     """Observations at stations in and around a region, of a span of valid times: of its sources, or as `given`.
 

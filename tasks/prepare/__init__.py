@@ -14,8 +14,6 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
-from prefect import task
-
 from models.operator import Operator
 from tasks.errors import BadInput
 from tasks.grids.grid import Grid
@@ -30,10 +28,10 @@ from tasks.prepare.input_grid import assert_one_spacing, input_grid, say_spacing
 from tasks.prepare.operators import operator_of
 from tasks.prepare.terrain import static_fields
 from tasks.region.document import Region
+from tasks.steps import step
 from tasks.storage import join, remove
 from tasks.store.paths import new_staged_uri
 from tasks.store.product import create, fill_input
-from tasks.web.task_retries import retried
 
 log = logging.getLogger(__name__)
 
@@ -98,7 +96,7 @@ def _warn(region: Region, assembled: Assembled, available: int, halo: int) -> No
         log.warning("region %s names no terrain file: the product will not know its mountains", region.name)
 
 
-@task(name="prepare", task_run_name="prepare {region.name}", timeout_seconds=3600, **retried())
+@step("prepare", "prepare {region.name}", timeout_seconds=3600)
 def prepare(
     raw: list[RawFile], region: Region, cycle: Cycle | None, store: str, workspace: str, halo: int
 ) -> PreparedInfo:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 from datetime import UTC, datetime
 
-from prefect import task
 from pydantic import BaseModel
 
 from tasks.errors import FinescaleError
@@ -19,6 +18,7 @@ from tasks.page import put_page
 from tasks.present.geojson import put_boundary, write_stations
 from tasks.publish.pages import Opened, attributes, opened, picture, report_page
 from tasks.region.document import Region
+from tasks.steps import step
 from tasks.storage import create_bytes, exists, put_in_place, read_parquet, read_tagged, remove, write_bytes
 from tasks.store.history import of_pairs, remove_history, write_history
 from tasks.store.ledger import LedgerEntry, State, read_entry, read_tagged_entry, write_entry
@@ -39,7 +39,6 @@ from tasks.store.quarantine import enter_refused
 from tasks.store.scores import remove_scores, write_scores
 from tasks.store.stac import settle_cycle
 from tasks.store.withdrawal import point_to_good, point_to_newest_good
-from tasks.web.task_retries import retried
 
 log = logging.getLogger(__name__)
 
@@ -67,7 +66,7 @@ def claim(store: str, region: str, cycle: Cycle, owner: str) -> tuple[int, str]:
         revision += 1
 
 
-@task(name="publish", task_run_name="publish {cycle}", timeout_seconds=3600, **retried())
+@step("publish", "publish {cycle}", timeout_seconds=3600)
 def publish(
     store: str,
     region: Region,
@@ -173,7 +172,7 @@ def _enter(store: str, cycle: Cycle, entry: LedgerEntry, again: bool) -> Publish
             return Published(entry=entry, made=True)
 
 
-@task(name="quarantine", task_run_name="quarantine {cycle}", timeout_seconds=3600, **retried())
+@step("quarantine", "quarantine {cycle}", timeout_seconds=3600)
 def quarantine(
     store: str, region: Region, cycle: Cycle, staged: str, draft: LedgerEntry, found: Validated
 ) -> LedgerEntry:
@@ -191,7 +190,7 @@ def quarantine(
     return entry
 
 
-@task(name="record", task_run_name="record {cycle}", timeout_seconds=3600, **retried())
+@step("record", "record {cycle}", timeout_seconds=3600)
 def record(store: str, region: Region, cycle: Cycle, product: str, validated: Validated) -> LedgerEntry | None:
     """Write another verdict on a published product: into it, its report, scores, the ledger, and `latest.json` last.
 

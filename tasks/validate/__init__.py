@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pandas as pd
 import xarray as xr
-from prefect import task
 
 from tasks.arrays import open_zarr, undamaged
 from tasks.grids.gridded import Gridded
@@ -23,6 +22,7 @@ from tasks.observations.arrivals import Seen
 from tasks.observations.matching import pairs as match
 from tasks.observations.networks.table import rejected
 from tasks.region.document import Region
+from tasks.steps import step
 from tasks.storage import join, read_parquet, write_parquet
 from tasks.store.calibration import open_calibration
 from tasks.store.product import open_input, open_product
@@ -30,7 +30,6 @@ from tasks.validate.checks import assert_written, check
 from tasks.validate.gate import judge
 from tasks.validate.scores import reporting, score, tabulate
 from tasks.validate.truth import beside_truth, fractions, score_against
-from tasks.web.task_retries import retried
 
 log = logging.getLogger(__name__)
 
@@ -118,7 +117,7 @@ def _history(seen: Seen) -> pd.DataFrame | None:
     return read_parquet(seen.history) if seen.history else None
 
 
-@task(name="validate", task_run_name="validate {cycle}", timeout_seconds=3600, **retried())
+@step("validate", "validate {cycle}", timeout_seconds=3600)
 def validate(
     cycle: Cycle,
     region: Region,
@@ -172,7 +171,7 @@ def validate(
     return Validated(scorecard=scorecard, pairs=found.pairs, table=found.table)
 
 
-@task(name="verify", task_run_name="verify {cycle}", timeout_seconds=3600, **retried(2))
+@step("verify", "verify {cycle}", retries=2, timeout_seconds=3600)
 def verify(cycle: str, product: str, scorecard: Scorecard, region: Region, seen: Seen, folder: str) -> Validated:
     """Score a published product, by its URI, anew; its checks stay as they were."""
     found = _score(product, seen, folder)
