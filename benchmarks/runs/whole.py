@@ -41,8 +41,9 @@ QUIET = ENVIRONMENT | {"PREFECT_API_URL": ""}  # as the command line runs, witho
 def job(region: str, store: str, files: list[str]) -> None:
     """The whole run, in this process; prints what it did as JSON on its last line."""
     from flows.downscale import downscale
+    from flows.server.carry_out import carry_out
 
-    outcome = downscale(region=region, inputs=files, store=store)
+    outcome = carry_out(downscale, region=region, inputs=files, store=store)
     entry = outcome.entry
     slabs = [{"start": s.start, "stop": s.stop, "seconds": s.seconds} for s in entry.slabs]
     done = {"product": outcome.product, "timings": entry.timings, "slabs": slabs, "variables": entry.variables}
@@ -199,8 +200,8 @@ def section() -> str:
     return f"""{machine["device"]}, {machine["cores"]} cores, {machine["threads"]} threads; written from
 `benchmarks/results/whole.json` (`python -m benchmarks.runs.whole`). Made-up forecasts of {len(PARAMETERS)} variables,
 global GRIB files of {mean_size(found) / 1e6:.1f} MB a lead time, to a product at 0.05 degree on a local disk. *Job*:
-the sum of the ledger's timings, for the script without its imports; *wall* has imports and, for ours, Prefect's own
-server, started for this one run. *Memory*: the peak over all processes but that server's, shared pages counted once.
+the sum of the ledger's timings, for the script without its imports; *wall* has imports too; ours
+runs as the command line does without a server. *Memory*: the peak over all processes, shared pages counted once.
 The plain script (`benchmarks/runs/plain.py`) interpolates bilinearly: no network, no terrain, no checks, nothing
 published safely.
 

@@ -73,7 +73,7 @@ def _show(outcome: Outcome, seconds: float) -> None:
     typer.echo(f"quality     {entry.quality}; {len(entry.scorecard.checks)} checks passed")
     for why in entry.scorecard.why:
         typer.echo(f"            {why}")
-    typer.echo(f"time        {job:.1f} s the job ({steps}), {seconds - job:.1f} s imports and Prefect")
+    typer.echo(f"time        {job:.1f} s the job ({steps}), {seconds - job:.1f} s imports and what is around it")
     if entry.scorecard.calibration:
         typer.echo(f"calibrated  {', '.join(entry.scorecard.calibrated) or 'nothing: no gain is proven yet'}")
     if entry.absent:

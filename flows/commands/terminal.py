@@ -37,8 +37,7 @@ def one_line_errors() -> Iterator[None]:
     from tasks.errors import FinescaleError
 
     try:
-        with _of_prefect():
-            yield
+        yield
     except FinescaleError as error:
         typer.echo(f"finescale: {_line(str(error))}", err=True)
         raise typer.Exit(error.exit_code) from None
@@ -51,19 +50,6 @@ def _line(text: str) -> str:
     """One line, without the middle of one that somebody's input made endless: the remedy is at its end."""
     line = "".join(c if c.isprintable() else " " for c in text)
     return line if len(line) <= LONGEST else f"{line[: LONGEST - 400]} ... {line[-400:]}"
-
-
-@contextmanager
-def _of_prefect() -> Iterator[None]:
-    """Prefect's page of traceback for an in-process server that did not start becomes an error of ours."""
-    try:
-        yield
-    except RuntimeError as error:
-        from flows.server.orchestrator import did_not_start
-
-        if (ours := did_not_start(error)) is None:
-            raise
-        raise ours from None
 
 
 def show_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

@@ -1,4 +1,4 @@
-"""Is Prefect there? Asked before a flow starts: its own answer would be a page of traceback."""
+"""Is the server there that is configured? Asked before a flow starts: Prefect's answer would be a page of traceback."""
 
 from __future__ import annotations
 
@@ -49,17 +49,6 @@ def is_refused() -> bool:
 def _direct(url: str) -> str:
     """What to do where a proxy may be what does not answer."""
     return f"add {httpx.URL(url).host} to NO_PROXY if no proxy leads there, " if has_proxy(os.environ) else ""
-
-
-def did_not_start(error: RuntimeError) -> OrchestratorUnavailable | None:
-    """What Prefect means by its error where its in-process server did not answer in time; None for another error."""
-    if "ephemeral Prefect API server" not in str(error):
-        return None
-    return OrchestratorUnavailable(
-        "Prefect's server in this process did not answer in time; run it again with "
-        "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS=300 where the machine is busy, or start a server "
-        "(prefect server start) and set PREFECT_API_URL"
-    )
 
 
 def assert_clock() -> None:

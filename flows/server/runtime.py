@@ -17,8 +17,6 @@ ENVIRONMENT = {
     # Prefect's own log stays quiet beside ours
     "PREFECT_LOGGING_LEVEL": "CRITICAL",
     "PREFECT_LOGGING_TO_API_ENABLED": "true",
-    # its server makes its database at the first start: longer than the default of 20 s where all cores are busy
-    "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",
 }
 PROXIES = ("http_proxy", "https_proxy", "all_proxy")
 LOOPBACK = ("127.0.0.1", "localhost", "::1")  # Prefect's own server, the stack's: no proxy reaches this machine's

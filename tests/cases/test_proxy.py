@@ -85,22 +85,6 @@ def test_a_run_behind_a_proxy_makes_the_product(tmp_path: Path) -> None:
     assert (tmp_path / "store/hubei/demo/2021/12/2021-12-10T12.zarr/zarr.json").is_file()
 
 
-@pytest.mark.slow
-def test_a_server_of_its_own_that_does_not_start_is_one_line(tmp_path: Path) -> None:
-    environment = plain() | {
-        "PREFECT_HOME": str(tmp_path / "home"), "PYTHONPATH": str(ROOT), "FINESCALE_WORKSPACE": str(tmp_path),
-        "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "1", "HTTP_PROXY": DEAD, "NO_PROXY": "nowhere.example",
-    }  # fmt: skip
-    # without the way past the proxy, so that the server is not reached
-    code = "from flows.server import runtime; runtime.without_proxy = lambda *_: {}"
-    code += "; from flows.commands.app import main; main()"
-    words = [sys.executable, "-c", code, "run", "hubei", "--source", "demo", "--store", str(tmp_path / "store")]
-    done = subprocess.run(words, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120)
-    assert done.returncode == 1
-    assert done.stderr.splitlines()[-1].startswith("finescale: Prefect's server in this process did not answer in time")
-    assert "Traceback" not in done.stderr
-
-
 def test_a_configured_server_behind_a_proxy_names_the_way_past_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HTTP_PROXY", DEAD)
     monkeypatch.setenv("no_proxy", "")
