@@ -40,6 +40,7 @@ def environment_of(folder: Path, ports: dict[str, int], at_once: int) -> dict[st
         "FINESCALE_REGIONS": str(folder / "regions"),
         "FINESCALE_CPU_RUNS": str(at_once),
         "FINESCALE_GPU_WORKERS": str(min(at_once, 2)),  # a slab's process mostly begins and ends
+        "PREFECT_SERVER_DEPLOYMENTS_CONCURRENCY_SLOT_WAIT_SECONDS": "2",  # to ask again; 30 by default
         # a run that was killed keeps its region's only place for so many seconds; 300 by default
         "PREFECT_SERVER_CONCURRENCY_INITIAL_DEPLOYMENT_LEASE_DURATION": "60",
         "ECMWF_OPENDATA_URLS": json.dumps(dict.fromkeys(("ecmwf", "aws"), mirror)),

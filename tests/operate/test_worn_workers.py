@@ -9,13 +9,14 @@ from datetime import UTC, datetime
 
 import pytest
 
+from tasks.acquire import open_source
 from tests.conftest import write_region
 from tests.servers.opendata import OpenData, open_data
 from tests.servers.prefect import Part, Prefect, prefect, wait_for
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
-CYCLE = datetime(2026, 11, 20, tzinfo=UTC)
+CYCLE = open_source("ifs").due(datetime.now(UTC)).time
 WORKER = [sys.executable, "-m", "deployments.worker", "--pool", "cpu", "--name", "worn"]
 
 
@@ -59,7 +60,7 @@ def test_a_worn_worker_ends_when_it_runs_nothing_and_the_next_takes_the_next_run
     third = office.submit("maintain/small", region="small")  # the worker is worn, and takes it: it is not idle
     assert office.finished(third)["type"] == "COMPLETED"
     assert worker.process.poll() is None, worker.log.read_text()
-    assert office.state(waits)["type"] == "RUNNING"
+    assert (state := office.state(waits))["type"] == "RUNNING", state
     mirror.add_demo(CYCLE, [0, 3])
     assert office.finished(waits)["type"] == "COMPLETED"
     assert worker.process.wait(60) == 0
