@@ -69,7 +69,7 @@ def begin(args: argparse.Namespace, folder: Path) -> dict[str, Any]:
             lead_times={"start": 0, "stop": 3, "step": 3},
             schedule={"ifs": schedule_until(date.fromisoformat(days[0])), "era5": None, "verify": None},
             acquire={"mirrors": ["ecmwf", "aws"], "pause_seconds": 0.5, "poll_seconds": 0.5, "wait_minutes": 1},
-            inference={"where": "workers", "wait_minutes": 1, "silent_minutes": 1},
+            inference={"where": "workers", "wait_minutes": 3, "silent_minutes": 1.5},
             catch_up={"ifs_days": turns + 7, "tries": 10, "pause_minutes": 0.2},
         )  # fmt: skip
     environment = clean_environ(folder / "stack")
@@ -107,6 +107,7 @@ class Soak:
         self.office.due_since(date.fromisoformat(state["days"][0]))
         for day in state["days"][: state["turn"]]:
             self._serve(day)
+        opened.callback(self.save)
 
     def up(self) -> None:
         """Bring the stack up; where `up` alone cannot, `down` and `up`, which is noted."""
@@ -223,7 +224,6 @@ def main() -> None:
     state = json.loads(file.read_text()) if file.is_file() else begin(args, folder)
     with ExitStack() as opened:
         soak = Soak(folder, state, opened)
-        soak.save()
         while state["turn"] < len(state["days"]):
             if args.minutes is not None and time.monotonic() - soak.began > args.minutes * 60:
                 break
