@@ -196,10 +196,11 @@ class Soak:
     def result(self) -> dict[str, Any]:
         """What it came to."""
         state = self.state
+        lost = sorted({(region, cycle) for region, cycle in state["lost"]} - self.reader.made)  # late is not lost
         return {
             "turns": state["turn"], "of": len(state["days"]), "due": len(self.due()), "seconds": state["seconds"],
             "killed": state["killed"], "not_killed": [k for k in state["kills"] if k["turn"] < state["turn"]],
-            "by_hand": state["by_hand"], **self.office.counts(), "lost": state["lost"],
+            "by_hand": state["by_hand"], **self.office.counts(), "lost": lost,
             "missing_by_status": self.office.missing(), "orphans_after_maintain": self.office.orphans(),
             "reader": self.reader.found(), "usage": state["usage"] | {"last": usage(self.stack_folder)},
         }  # fmt: skip
