@@ -98,8 +98,8 @@ class Soak:
         self.stack_folder = self.environment["FINESCALE_STACK"]
         self.began, self.before = time.monotonic(), float(state["seconds"])
         self.mirror: OpenData = opened.enter_context(open_data(port=state["ports"]["MIRROR"]))
-        self.up()
         opened.callback(stack, self.environment, "down")
+        self.up()
         self.office = Office(self.environment, state["regions"])
         self.reader = opened.enter_context(Reader(self.environment, state["regions"], state["reader"]))
         if lacking := missing(self.stack_folder):
