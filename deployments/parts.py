@@ -12,7 +12,7 @@ from pathlib import Path
 
 from deployments import guard, postgres, prefect_server, seaweedfs
 from deployments.credentials import Secrets, write_private
-from deployments.processes import ROOT, program, socket_path
+from deployments.processes import ROOT, socket_path
 from deployments.settings import Settings
 from flows.server.names import BACKFILL_QUEUE, CPU, GPU, LIVE_QUEUE, UPKEEP_QUEUE
 
@@ -54,13 +54,12 @@ def _worker(
     queues: tuple[str, ...] = (),
     nice: int = 0,
 ) -> Part:
-    command = [program("prefect"), "worker", "start", "--pool", pool, "--type", "process", "--name", name]
-    command += [word for queue in queues for word in ("--work-queue", queue)]
+    command = [sys.executable, "-m", "deployments.worker", "--pool", pool, "--name", name, "--limit", str(limit)]
+    command += [word for queue in queues for word in ("--queue", queue)]
     first = ["nice", "-n", str(nice)] if nice else []
     store = (f"tcp://{settings.endpoint.removeprefix('http://')}",) if settings.own_s3 else ()
     needs = (f"{settings.api_url}/ready", *store, f"file://{pools_mark(settings.folder)}")
-    command = [*first, *command, "--limit", str(limit)]
-    return Part(name, command, 30, stop_seconds=3, environment=environment, needs=needs)
+    return Part(name, [*first, *command], 30, stop_seconds=3, environment=environment, needs=needs)
 
 
 def gpus() -> list[str]:

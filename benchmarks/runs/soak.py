@@ -4,10 +4,12 @@
     python -m benchmarks.runs.soak soak --cycles 20 --kills 8    # a first look
     python -m benchmarks.runs.soak soak                          # again: goes on where it was
 
-Everything lies in the folder given: the stack, its region, `state.json` (how far it is) and at last `result.json`. The
-stack is driven by its own commands; what it fetches comes from the tests' stand-in for ECMWF open data. It plays the
-schedule backwards: each turn one more cycle, the next older one, becomes due, and is started as the schedule would.
-What a kill takes, deployment catch-up/all makes again; nobody here does.
+Everything lies in the folder given: the stack, its regions, `state.json` (how far it is) and at last `result.json`. The
+stack is driven by its own commands; what it fetches comes from the tests' stand-in for ECMWF open data. It plays a
+year's schedule forward: each turn one more day is due, two cycles in each of several regions, and their runs are
+started as the schedule would; a region's runs go one by one, as many at once as there are regions. The next day is due
+when no more runs are open than that, so that the machine is never idle.
+What a kill takes, deployment catch-up/all makes again, and what dies, its keepers start again; nobody here does.
 """
 
 from __future__ import annotations
@@ -16,61 +18,67 @@ import argparse
 import json
 import os
 import random
+import signal
 import subprocess
 import sys
 import time
 from contextlib import ExitStack
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from benchmarks.runs.soak_office import CRON, Office, environment_of
-from benchmarks.runs.soak_parts import KILLED, kill, usage
+import httpx
+
+from benchmarks.runs.soak_office import HOURS, PORTS, Office, environment_of, schedule_until
+from benchmarks.runs.soak_parts import KILLED, kill, missing, usage
 from benchmarks.runs.soak_reader import Reader
-from flows.products.gaps import fire_times
-from tasks.acquire import open_source
 from tests.conftest import write_region
 from tests.servers.opendata import OpenData, open_data
 from tests.servers.s3 import free_ports
+from tests.servers.stack import clean_environ
 
-REGION, STEPS = "soak", [0, 3]
-PORTS = ("FINESCALE_S3_PORT", "FINESCALE_UI_PORT", "FINESCALE_POSTGRES_PORT", "MIRROR")
-TURN = 240.0  # seconds for a cycle before the next one becomes due; what is not there by then is catch-up's
+STEPS = [0, 3]
+YEAR = 330  # days: a cron line names no year, and would mean two days
+TURN = 300.0  # seconds for a turn's runs before the next day is due all the same
+KILLS_WITHIN = 30.0  # seconds of a turn's beginning
 LOOK_EVERY = 60.0  # seconds between looks of catch-up: it looks every five minutes by itself
-SETTLE = 3600.0  # seconds at the end for what is still missing
+SETTLE = 3600.0  # seconds at the end of a month for what is still missing
+SAMPLES = 60  # of memory, over the whole
 
 
 def begin(args: argparse.Namespace, folder: Path) -> dict[str, Any]:
-    """The state of a soak that begins: which cycles, and which part is killed when."""
+    """The state of a soak that begins: which days, and which part is killed when."""
     chance = random.Random(args.seed)  # noqa: S311
-    now = datetime.now(UTC)
-    newest = open_source("ifs").due(fire_times(CRON, now - timedelta(days=1), now)[-1]).time
-    cycles = [f"{newest - timedelta(hours=12 * i):%Y-%m-%dT%H}" for i in range(args.cycles)]
+    per_turn = args.at_once * len(HOURS)
+    turns = -(-args.cycles // per_turn)
+    if turns > YEAR:
+        sys.exit(f"soak: --cycles {args.cycles}: with --at-once {args.at_once} no more than {YEAR * per_turn}")
+    newest = datetime.now(UTC).date() - timedelta(days=1)  # both of its cycles are complete
+    days = [str(newest - timedelta(days=i)) for i in reversed(range(turns))]
     kills = [
-        {"turn": chance.randrange(args.cycles), "after": round(chance.uniform(0, 25), 1), "part": chance.choice(KILLED)}
+        {
+            "turn": chance.randrange(turns), "after": round(chance.uniform(0, KILLS_WITHIN), 1),
+            "part": chance.choice(KILLED), "which": chance.random(),
+        }
         for _ in range(args.kills)
-    ]
-    ports = free_ports(200)
-    s3 = next(p for p in ports if not {p + 1, p + 2, p + 3} & set(ports))
-    others = [p for p in ports if p > s3 + 3][:3]
-    write_region(
-        folder / "regions" / REGION, name=REGION, title="Soak", spacing=0.25, variables=["t2m"], required=None,
-        lead_times={"start": 0, "stop": 3, "step": 3}, schedule={"ifs": CRON, "era5": None, "verify": None},
-        acquire={"mirrors": ["ecmwf", "aws"], "pause_seconds": 0.5, "poll_seconds": 0.5, "wait_minutes": 1},
-        inference={"where": "workers", "wait_minutes": 1, "silent_minutes": 1},
-        catch_up={"ifs_days": args.cycles, "tries": 10, "pause_minutes": 0.2},
-    )  # fmt: skip
+    ]  # fmt: skip
+    regions = [f"soak-{i}" for i in range(args.at_once)]
+    for name in regions:
+        write_region(
+            folder / "regions" / name, name=name, title="Soak", spacing=0.25, variables=["t2m"], required=None,
+            lead_times={"start": 0, "stop": 3, "step": 3},
+            schedule={"ifs": schedule_until(date.fromisoformat(days[0])), "era5": None, "verify": None},
+            acquire={"mirrors": ["ecmwf", "aws"], "pause_seconds": 0.5, "poll_seconds": 0.5, "wait_minutes": 1},
+            inference={"where": "workers", "wait_minutes": 3, "silent_minutes": 1.5},
+            catch_up={"ifs_days": turns + 7, "tries": 10, "pause_minutes": 0.2},
+        )  # fmt: skip
+    environment = clean_environ(folder / "stack")
+    ports = {name: int(environment[name]) for name in PORTS}
+    ports["MIRROR"] = max(p for p in free_ports(200) if p not in ports.values())
     return {
-        "seed": args.seed, "cycles": cycles, "kills": kills, "turn": 0, "seconds": 0.0,
-        "ports": dict(zip(PORTS, [s3, *others], strict=True)), "killed": {}, "by_hand": [], "reader": {},
+        "seed": args.seed, "at_once": args.at_once, "regions": regions, "days": days, "kills": kills, "turn": 0,
+        "seconds": 0.0, "ports": ports, "killed": {}, "by_hand": [], "lost": [], "reader": {}, "usage": {},
     }  # fmt: skip
-
-
-def save(folder: Path, state: dict[str, Any]) -> None:
-    """How far it is, whole at any moment."""
-    partial = folder / "state.json.partial"
-    partial.write_text(json.dumps(state, indent=1))
-    partial.replace(folder / "state.json")
 
 
 def stack(environment: dict[str, str], *command: str) -> subprocess.CompletedProcess[str]:
@@ -81,48 +89,121 @@ def stack(environment: dict[str, str], *command: str) -> subprocess.CompletedPro
     )  # fmt: skip
 
 
-def up(environment: dict[str, str], state: dict[str, Any]) -> None:
-    """Bring the stack up; where `up` alone cannot, `down` and `up`, which is noted."""
-    done = stack(environment, "up")
-    if done.returncode != 0:
-        state["by_hand"].append(done.stderr.strip().splitlines()[-1:])
-        stack(environment, "down")
-        again = stack(environment, "up")
-        assert again.returncode == 0, again.stdout + again.stderr
+class Soak:
+    """One soak at work."""
 
+    def __init__(self, folder: Path, state: dict[str, Any], opened: ExitStack) -> None:
+        self.folder, self.state = folder, state
+        self.environment = environment_of(folder, state["ports"], state["at_once"])
+        self.stack_folder = self.environment["FINESCALE_STACK"]
+        self.began, self.before = time.monotonic(), float(state["seconds"])
+        self.mirror: OpenData = opened.enter_context(open_data(port=state["ports"]["MIRROR"]))
+        opened.callback(stack, self.environment, "down")
+        self.up()
+        self.office = Office(self.environment, state["regions"])
+        self.reader = opened.enter_context(Reader(self.environment, state["regions"], state["reader"]))
+        if lacking := missing(self.stack_folder):
+            sys.exit(f"soak: {', '.join(sorted(lacking))} not found by command line: see soak_parts.py")
+        self.office.due_since(date.fromisoformat(state["days"][0]))
+        for day in state["days"][: state["turn"]]:
+            self._serve(day)
+        opened.callback(self.save)
 
-def turn(office: Office, state: dict[str, Any], environment: dict[str, str], mirror: OpenData) -> None:
-    """One more cycle is due: start its run, kill what is to be killed meanwhile, wait for its end."""
-    index = state["turn"]
-    stamp = state["cycles"][index]
-    mirror.add_demo(datetime.fromisoformat(f"{stamp}:00+00:00"), STEPS)
-    office.due_from(stamp)
-    office.start(stamp)
-    began = time.monotonic()
-    todo = sorted((k for k in state["kills"] if k["turn"] == index), key=lambda k: float(k["after"]))
-    while time.monotonic() - began < TURN:
-        while todo and time.monotonic() - began > todo[0]["after"]:
-            part = todo.pop(0)["part"]
-            if kill(part, environment["FINESCALE_STACK"]):
-                state["killed"][part] = state["killed"].get(part, 0) + 1
-                print(f"  turn {index}: {part} killed", flush=True)
-            if part == "keeper":
-                up(environment, state)
-        office.look(LOOK_EVERY)
-        if not todo and office.has_ended(stamp):
-            break
-        time.sleep(1)
-    state["turn"] = index + 1
+    def up(self) -> None:
+        """Bring the stack up; where `up` alone cannot, `down` and `up`, which is noted."""
+        done = stack(self.environment, "up")
+        if done.returncode != 0:
+            self.state["by_hand"].append(done.stderr.strip().splitlines()[-1:])
+            stack(self.environment, "down")
+            again = stack(self.environment, "up")
+            assert again.returncode == 0, again.stdout + again.stderr
 
+    def save(self) -> None:
+        """How far it is, whole at any moment."""
+        seconds = round(self.before + time.monotonic() - self.began)
+        self.state |= {"seconds": seconds, "reader": self.reader.found()}
+        partial = self.folder / "state.json.partial"
+        partial.write_text(json.dumps(self.state, indent=1))
+        partial.replace(self.folder / "state.json")
 
-def settle(office: Office, state: dict[str, Any]) -> list[str]:
-    """Wait until nothing is missing; returns what is at the end."""
-    until = time.monotonic() + SETTLE
-    while (missing := office.missing()) and time.monotonic() < until:
-        print(f"  still missing: {len(missing)}", flush=True)
-        office.look(30)
-        time.sleep(10)
-    return missing if missing is not None else state["cycles"]
+    def _serve(self, day: str) -> None:
+        for hour in HOURS:
+            self.mirror.add_demo(datetime.fromisoformat(f"{day}T{hour}:00+00:00"), STEPS)
+
+    def turn(self) -> None:
+        """One more day is due: start its runs, kill what is to be killed meanwhile, wait until few are open."""
+        index, state = self.state["turn"], self.state
+        day = state["days"][index]
+        if index and day[:7] != state["days"][index - 1][:7]:
+            self.settle()
+            self.mirror.files.clear()
+            self.mirror.requests.clear()
+        self._serve(day)
+        for region in state["regions"]:
+            for hour in HOURS:
+                self.office.start(region, f"{day}T{hour}")
+        self.office.due_until(date.fromisoformat(day))
+        began = time.monotonic()
+        while time.monotonic() - began < TURN:
+            waits = self._kill(index, time.monotonic() - began)
+            self.office.look(LOOK_EVERY)
+            if not waits and self.office.at_work() <= state["at_once"]:
+                break
+            time.sleep(1)
+        if index % max(len(state["days"]) // SAMPLES, 1) == 0:
+            state["usage"][str(index)] = usage(self.stack_folder)
+        state["turn"] = index + 1
+        self.save()
+
+    def _kill(self, turn: int, seconds: float) -> bool:
+        """Kill what is due to be, this turn's and what did not run in turns before; whether some is still to come."""
+        state, todo = self.state, [k for k in self.state["kills"] if k["turn"] <= turn]
+        for one in todo:
+            if one["turn"] == turn and one["after"] > seconds:
+                continue
+            if kill(one["part"], self.stack_folder, one["which"]):
+                state["kills"].remove(one)
+                state["killed"][one["part"]] = state["killed"].get(one["part"], 0) + 1
+                print(f"  turn {turn}: {one['part']} killed", flush=True)
+                self.save()
+        return any(k["turn"] == turn and k["after"] > seconds for k in todo)
+
+    def due(self) -> set[tuple[str, str]]:
+        """Region and cycle of all that was due so far."""
+        days = self.state["days"][: self.state["turn"]]
+        return {(region, f"{day}T{hour}") for region in self.state["regions"] for day in days for hour in HOURS}
+
+    def settle(self) -> None:
+        """Wait until all is made that was due; what is not is lost: by the next month's line it is not due any more."""
+        until = time.monotonic() + SETTLE
+        while (open_ := self.due() - self.reader.made) and time.monotonic() < until:
+            self.office.look(30)
+            time.sleep(2)
+        known = {tuple(one) for one in self.state["lost"]}
+        self.state["lost"] += sorted(open_ - known)
+        self.save()
+
+    def patiently(self, act: Any) -> None:
+        """Do it; if the stack does not come back by itself, bring it up, which is noted, and do it again."""
+        try:
+            act()
+        except httpx.HTTPError as error:
+            self.state["by_hand"].append([f"turn {self.state['turn']}: {type(error).__name__}: {error}"])
+            print(f"  BY HAND: {error}", flush=True)
+            self.up()
+            act()
+
+    def result(self) -> dict[str, Any]:
+        """What it came to."""
+        state = self.state
+        lost = sorted({(region, cycle) for region, cycle in state["lost"]} - self.reader.made)  # late is not lost
+        return {
+            "turns": state["turn"], "of": len(state["days"]), "due": len(self.due()), "seconds": state["seconds"],
+            "killed": state["killed"], "not_killed": [k for k in state["kills"] if k["turn"] < state["turn"]],
+            "by_hand": state["by_hand"], **self.office.counts(), "lost": lost,
+            "missing_by_status": self.office.missing(), "orphans_after_maintain": self.office.orphans(),
+            "reader": self.reader.found(), "usage": state["usage"] | {"last": usage(self.stack_folder)},
+        }  # fmt: skip
 
 
 def main() -> None:
@@ -131,44 +212,34 @@ def main() -> None:
     parser.add_argument("folder", type=Path, help="of this soak; outside of a folder that only its owner may enter")
     parser.add_argument("--cycles", type=int, default=1000)
     parser.add_argument("--kills", type=int, default=200)
+    parser.add_argument(
+        "--at-once", type=int, default=4, help="cycles of a turn: two of a day, in half as many regions"
+    )
     parser.add_argument("--seed", type=int, default=22)
     parser.add_argument("--minutes", type=float, default=None, help="stop after so many, to go on another time")
     args = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("soak: stopped; the same command goes on"))  # the stack is ended
     folder = args.folder.absolute()
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / "state.json"
     state = json.loads(file.read_text()) if file.is_file() else begin(args, folder)
-    environment = environment_of(folder, state["ports"])
-    began, before, until = time.monotonic(), state["seconds"], args.minutes
     with ExitStack() as opened:
-        mirror = opened.enter_context(open_data(port=state["ports"]["MIRROR"]))
-        up(environment, state)
-        opened.callback(stack, environment, "down")
-        office = Office(environment, REGION)
-        state.setdefault("first", usage(environment["FINESCALE_STACK"]))
-        for stamp in office.missing() or []:  # of turns before
-            mirror.add_demo(datetime.fromisoformat(f"{stamp}:00+00:00"), STEPS)
-        reader = opened.enter_context(Reader(environment, REGION, state["reader"]))
-        while state["turn"] < len(state["cycles"]):
-            if until is not None and time.monotonic() - began > until * 60:
+        soak = Soak(folder, state, opened)
+        while state["turn"] < len(state["days"]):
+            if args.minutes is not None and time.monotonic() - soak.began > args.minutes * 60:
                 break
-            turn(office, state, environment, mirror)
-            state |= {"seconds": round(before + time.monotonic() - began), "reader": reader.found()}
-            save(folder, state)
+            soak.patiently(soak.turn)
+            lag = len(soak.due() - soak.reader.made)
             print(
-                f"{state['turn']} of {len(state['cycles'])} cycles, killed {sum(state['killed'].values())}", flush=True
-            )
-        lost = settle(office, state)
-        result = {
-            "turns": state["turn"], "of": len(state["cycles"]), "seconds": round(before + time.monotonic() - began),
-            "killed": state["killed"], "by_hand": state["by_hand"], **office.counts(), "lost": lost,
-            "orphans_after_maintain": office.orphans(), "reader": reader.found(),
-            "first": state["first"], "last": usage(environment["FINESCALE_STACK"]),
-        }  # fmt: skip
-        save(folder, state)
+                f"{state['turn']} of {len(state['days'])} days, {len(soak.reader.made)} cycles made, {lag} not yet, "
+                f"killed {sum(state['killed'].values())}, {state['seconds']} s", flush=True,
+            )  # fmt: skip
+        soak.patiently(soak.settle)
+        result = soak.result()
         (folder / "result.json").write_text(json.dumps(result, indent=1))
-        print(json.dumps(result, indent=1))
-    os._exit(0 if not lost and not result["orphans_after_maintain"] and not result["reader"]["wrong"] else 1)
+        print(json.dumps({k: v for k, v in result.items() if k != "usage"}, indent=1))
+    found = (result["lost"], result["missing_by_status"], result["orphans_after_maintain"], result["by_hand"])
+    os._exit(0 if not any(found) and not result["reader"]["wrong"] else 1)
 
 
 if __name__ == "__main__":

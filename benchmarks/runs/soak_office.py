@@ -10,28 +10,39 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from datetime import datetime, timedelta
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import httpx
+import yaml
 
-from flows.products.gaps import fire_times
 from flows.server.names import CATCH_UP_DEPLOYMENT, CAUGHT_UP, deployment
-from tasks.acquire import open_source
 
-CRON = "45 7,19 * * *"
+HOURS = ("00", "12")  # of the cycles that are due in a day
 PATIENCE = 300.0  # seconds for a part that was killed to be back
 LOOK = {"silent_minutes": 0.75, "unbegun_minutes": 1.5, "listen_seconds": 65}  # sped up
+PORTS = ("FINESCALE_S3_PORT", "FINESCALE_UI_PORT", "FINESCALE_POSTGRES_PORT")
 
 
-def environment_of(folder: Path, ports: dict[str, int]) -> dict[str, str]:
-    """For the stack and its clients: own ports, own region, the stand-in's address; of this process nothing of ours."""
+def schedule_until(day: date) -> str:
+    """A cron line by which both cycles of each day of the month are due, up to this day and no later."""
+    return f"45 7,19 1-{day.day} {day.month} *"
+
+
+def environment_of(folder: Path, ports: dict[str, int], at_once: int) -> dict[str, str]:
+    """For the stack and its clients: ports, regions, the stand-in's address; of this process nothing of ours."""
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("PREFECT", "AWS_", "FINESCALE"))}
     mirror = f"http://127.0.0.1:{ports['MIRROR']}"
-    return kept | {k: str(v) for k, v in ports.items() if k != "MIRROR"} | {
+    return kept | {name: str(ports[name]) for name in PORTS} | {
         "FINESCALE_STACK": str(folder / "stack"),
         "FINESCALE_REGIONS": str(folder / "regions"),
+        "FINESCALE_CPU_RUNS": str(at_once),
+        "FINESCALE_GPU_WORKERS": str(min(at_once, 2)),  # a slab's process mostly begins and ends
+        "PREFECT_SERVER_DEPLOYMENTS_CONCURRENCY_SLOT_WAIT_SECONDS": "2",  # to ask again; 30 by default
+        # a run that was killed keeps its region's only place for so many seconds; 300 by default
+        "PREFECT_SERVER_CONCURRENCY_INITIAL_DEPLOYMENT_LEASE_DURATION": "60",
         "ECMWF_OPENDATA_URLS": json.dumps(dict.fromkeys(("ecmwf", "aws"), mirror)),
         "OMP_NUM_THREADS": "1",
     }  # fmt: skip
@@ -46,10 +57,9 @@ def known(environment: dict[str, str]) -> dict[str, str]:
 class Office:
     """One stack that is up."""
 
-    def __init__(self, environment: dict[str, str], region: str) -> None:
-        self.environment, self.region = environment | known(environment), region
+    def __init__(self, environment: dict[str, str], regions: list[str]) -> None:
+        self.environment, self.regions = environment | known(environment), regions
         self.looked = -1e9
-        self.runs: dict[str, str] = {}  # stamp -> id of its scheduled run
 
     def _ask(self, method: str, path: str, body: Any = None) -> Any:
         """An answer of the API, asked for until it comes."""
@@ -73,14 +83,22 @@ class Office:
         body = {"parameters": parameters, "state": {"type": "SCHEDULED"}}
         return str(self._ask("POST", f"/deployments/{found['id']}/create_flow_run", body)["id"])
 
-    def due_from(self, stamp: str) -> None:
-        """As if the region had been deployed when this cycle became due: it and what is newer was due by now."""
-        time_of = datetime.fromisoformat(f"{stamp}:00+00:00")
-        service = open_source("ifs")
-        fires = fire_times(CRON, time_of, time_of + timedelta(days=2))
-        due = next(t for t in fires if service.due(t).time == time_of)
-        found = self._ask("GET", f"/deployments/name/{deployment('downscale', self.region)}")
-        self._sql("UPDATE deployment SET created = $1 WHERE id = $2", due, found["id"])
+    def due_since(self, day: date) -> None:
+        """As if the regions had been deployed on this day: what was due before is none of catch-up's."""
+        for region in self.regions:
+            found = self._ask("GET", f"/deployments/name/{deployment('downscale', region)}")
+            created = datetime(day.year, day.month, day.day, tzinfo=UTC)
+            self._sql("UPDATE deployment SET created = $1 WHERE id = $2", created, UUID(found["id"]))
+
+    def due_until(self, day: date) -> None:
+        """The cycles of this day are due by the regions' schedule, and none after them."""
+        for region in self.regions:
+            file = Path(self.environment["FINESCALE_REGIONS"]) / region / "region.yaml"
+            data = yaml.safe_load(file.read_text())
+            data["schedule"]["ifs"] = schedule_until(day)
+            partial = file.with_suffix(".partial")
+            partial.write_text(yaml.safe_dump(data))
+            partial.replace(file)
 
     def _sql(self, statement: str, *given: Any) -> None:
         import asyncio
@@ -107,19 +125,24 @@ class Office:
                     raise
                 time.sleep(1)
 
-    def start(self, stamp: str) -> None:
+    def start(self, region: str, stamp: str) -> None:
         """The run that the schedule would start."""
-        self.runs[stamp] = self._start(deployment("downscale", self.region), {"cycle": stamp})
+        self._start(deployment("downscale", region), {"cycle": stamp})
 
-    def has_ended(self, stamp: str) -> bool:
-        """Whether that run has, well or badly."""
-        state = self._ask("GET", f"/flow_runs/{self.runs[stamp]}")["state"]["type"]
-        return state in ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
+    def at_work(self) -> int:
+        """How many runs of downscale wait or run, of those that are due."""
+        types = ["SCHEDULED", "PENDING", "RUNNING", "CANCELLING"]
+        now = datetime.now(UTC).isoformat()
+        return self._count(state={"type": {"any_": types}}, expected_start_time={"before_": now})
+
+    def _count(self, **chosen: Any) -> int:
+        flow = {"name": {"any_": ["downscale"]}}
+        return int(self._ask("POST", "/flow_runs/count", {"flow_runs": chosen, "flows": flow}))
 
     def look(self, every: float) -> None:
         """Have catch-up look, as its schedule does, unless it looked within so many seconds."""
         if time.monotonic() - self.looked > every:
-            self._start(CATCH_UP_DEPLOYMENT, {"only": [self.region], **LOOK})
+            self._start(CATCH_UP_DEPLOYMENT, {"only": self.regions, **LOOK})
             self.looked = time.monotonic()
 
     def _of_store(self, code: str) -> Any:
@@ -135,8 +158,9 @@ class Office:
         """Cycles that were due and are not there, by `finescale status`; None if it does not say."""
         code = (
             "import json; from flows.products.status import region_status as s; "
-            f"found = s({self.region!r}, None); assert not found.prefect.problem; "
-            "print(json.dumps([m.cycle.split('/')[1] for m in found.missing]))"
+            f"found = [s(region, None) for region in {self.regions!r}]; "
+            "assert not any(f.prefect.problem for f in found); "
+            "print(json.dumps([f'{f.region} {m.cycle}' for f in found for m in f.missing]))"
         )
         found: list[str] | None = self._of_store(code)
         return found
@@ -144,21 +168,16 @@ class Office:
     def counts(self) -> dict[str, int]:
         """Cycles made, runs crashed, runs that made a cycle again."""
         code = (
-            "import json, os; from tasks.store.ledger import entries; "
-            f"print(json.dumps(sum(e.good for e in entries(os.environ['FINESCALE_STORE'], {self.region!r}))))"
+            "import json, os; from tasks.store.ledger import entries; store = os.environ['FINESCALE_STORE']; "
+            f"print(json.dumps(sum(e.good for region in {self.regions!r} for e in entries(store, region))))"
         )
-
-        def count(**chosen: Any) -> int:
-            flow = {"name": {"any_": ["downscale"]}}
-            return int(self._ask("POST", "/flow_runs/count", {"flow_runs": chosen, "flows": flow}))
-
-        state = {"type": {"any_": ["CRASHED"]}}
         again = {"tags": {"all_": [CAUGHT_UP]}}
         return {
             "made": self._of_store(code),
-            "crashed": count(state=state),
-            "made_again": count(state={"type": {"any_": ["COMPLETED"]}}, **again),
-            "tries": count(**again),
+            "crashed": self._count(state={"type": {"any_": ["CRASHED"]}}),
+            "failed": self._count(state={"type": {"any_": ["FAILED"]}}),
+            "made_again": self._count(state={"type": {"any_": ["COMPLETED"]}}, **again),
+            "tries": self._count(**again),
         }
 
     def orphans(self) -> list[str] | None:
@@ -171,9 +190,10 @@ from tasks.storage import join, remove
 from tasks.store.ledger import entries
 from tasks.store.retention import remove_product, scratch_leftovers, staging_leftovers, unknown_products
 store, later = os.environ['FINESCALE_STORE'], datetime.now(UTC) + timedelta(days=2)
+regions, workspace = {self.regions!r}, join(default_workspace())
 def left_over():
-    found = [*staging_leftovers(store, later), *scratch_leftovers(join(default_workspace()), {self.region!r}, later)]
-    return found, unknown_products(store, {self.region!r}, entries(store, {self.region!r}), later)
+    scratch = [*staging_leftovers(store, later), *(i for r in regions for i in scratch_leftovers(workspace, r, later))]
+    return scratch, [i for r in regions for i in unknown_products(store, r, entries(store, r), later)]
 scratch, products = left_over()
 for item in scratch: remove(item.uri)
 for item in products: remove_product(item.uri)

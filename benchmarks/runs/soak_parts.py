@@ -8,40 +8,64 @@ from contextlib import suppress
 
 import psutil
 
-from deployments.settings import MARK
+from deployments.processes import MARK
 
-# by command line, so that whatever keeps them is none of our business
-PARTS = {
-    "keeper": re.compile(r"supervisord\b"),
-    "postgres": re.compile(r"postgres .*-D|bin/postgres\b"),
-    "s3": re.compile(r"\bweed\b.* server"),
-    "server": re.compile(r"prefect server start"),
-    "worker": re.compile(r"worker start --pool cpu"),
-    "slab worker": re.compile(r"worker start --pool gpu"),
-    "run": re.compile(r"prefect\.(flow_engine|engine)|flow-run execute"),
+# by command line, so that whatever keeps them is none of our business; SeaweedFS's parts are one process
+STANDING = {
+    "guard": re.compile(r"deployments\.guard keep"),
+    "watch": re.compile(r"deployments\.guard watch"),
+    "supervisord": re.compile(r"supervisord\b.* -c"),
+    "postgres": re.compile(r"\bpostgres -D"),
+    "s3": re.compile(r"\bweed server"),
+    "server": re.compile(r"deployments\.prefect_server:app"),
+    "worker-cpu": re.compile(r"--name worker-cpu\b"),
+    "worker-backfill": re.compile(r"--name worker-backfill\b"),
+    "worker-gpu": re.compile(r"--name worker-gpu-\d"),
 }
-KILLED = tuple(PARTS)
+# processes of runs, by the worker that started them
+RUNS = {"worker-cpu": "run", "worker-gpu": "slab", "worker-backfill": "upkeep"}
+RUN = re.compile(r"prefect\.(flow_engine|engine|runner\._workspace_supervisor)|flow-run execute")
+KILLED = (*STANDING, *RUNS.values())
+
+
+def part_of(line: str) -> str | None:
+    """Which part of the stack a command line is; None for what parts start for themselves."""
+    return next((name for name, pattern in STANDING.items() if pattern.search(line)), None)
 
 
 def of_stack(folder: str) -> Iterator[tuple[str, psutil.Process]]:
     """Its processes, each with the part that it is; those that parts start for themselves are left out."""
     for process in psutil.process_iter():
         with suppress(psutil.Error, OSError):
-            if process.environ().get(MARK) != folder:
-                continue
-            line = " ".join(process.cmdline())
-            part = next((name for name, pattern in PARTS.items() if pattern.search(line)), None)
-            if part is not None:
-                yield part, process
+            if process.environ().get(MARK) == folder and (name := _name(process)) is not None:
+                yield name, process
 
 
-def kill(part: str, folder: str) -> bool:
-    """SIGKILL to a part; False if it does not run just now, as a run or what is being started again."""
-    for name, process in of_stack(folder):
-        if name == part:
-            with suppress(psutil.Error):
-                process.kill()
-                return True
+def _name(process: psutil.Process) -> str | None:
+    line = _line(process)
+    if not RUN.search(line):
+        return part_of(line)
+    parent = process.parent()
+    return RUNS.get(part_of(_line(parent)) or "") if parent is not None else None
+
+
+def _line(process: psutil.Process) -> str:
+    return " ".join(process.cmdline())
+
+
+def missing(folder: str) -> set[str]:
+    """Standing parts that do not run; all, where nothing does."""
+    return set(STANDING) - {name for name, _ in of_stack(folder)}
+
+
+def kill(part: str, folder: str, which: float) -> bool:
+    """SIGKILL to one of a part's processes (`which`: 0 to 1, of their list); False if it does not run just now."""
+    found = [process for name, process in of_stack(folder) if name == part]
+    if not found:
+        return False
+    with suppress(psutil.Error):
+        found[int(which * len(found))].kill()
+        return True
     return False
 
 

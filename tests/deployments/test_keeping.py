@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import time
-from pathlib import Path
 
 import httpx
 import psutil
@@ -169,20 +168,3 @@ def test_down_ends_what_nobody_keeps(stack: Stack) -> None:
     assert not strays(stack.folder)  # nobody has come back
     assert stack("up", "--if-wanted").stdout == ""
     assert not strays(stack.folder)
-
-
-def test_logs_are_kept_small_while_they_are_written(tmp_path: Path) -> None:
-    from deployments.logs import rotate
-
-    log = tmp_path / "part.log"
-    with log.open("ab", buffering=0) as writer:
-        for turn in range(40):
-            for line in range(100):
-                writer.write(f"{turn:02}{line:02}\n".encode())
-            rotate(tmp_path, largest=1000, kept=5)
-    files = [log, *sorted(tmp_path.glob("part.log.*"))]
-    assert [f.name for f in files[1:]] == [f"part.log.{n}" for n in range(1, 6)]
-    assert sum(f.stat().st_size for f in files) <= 6 * 1000
-    newest = "".join(f.read_text() for f in reversed(files)).split()
-    assert newest == [f"{turn:02}{line:02}" for turn in range(30, 40) for line in range(100)][-len(newest) :]
-    assert len(newest) >= 900
