@@ -34,8 +34,11 @@ SILENT_RUN = timedelta(minutes=5)  # ten heartbeats; longer than the server take
 EVENT = "prefect.flow-run."
 
 # filled in by the server
-RUN = "{{ flow.name }}/{{ deployment.name }}, run {{ flow_run.name }}: {{ flow_run.state.name }}"
-DETAIL = "{{ flow_run.state.message }}\n{{ flow_run | ui_url }}"
+JOB = "{{ flow.name }}{% if deployment %}/{{ deployment.name }}{% endif %}"  # a run that a person has typed has none
+RUN = JOB + ", run {{ flow_run.name }}: {{ flow_run.state.name }}"
+DETAIL = "{{ flow_run.state.message }}\n{{ flow_run | ui_url }}\n"
+AGAIN = "start it again: Copy to new run, at that address"
+MEND, WORKERS = f"Mend what it names, then {AGAIN}", "Look: make status"
 
 
 def notification_url(given: str) -> str:
@@ -116,7 +119,8 @@ def of_region(region: Region) -> list[Alarm]:
         Alarm(
             f"{region.name}: no product at all",
             _absence(silence, match_related=mine, each_run=False, after=set()),
-            f"No run of {job} has succeeded for {silence}: is its schedule on? {look}",
+            f"No run of {job} has succeeded for {silence}. Is its schedule on? prefect deployment schedule ls {job}; "
+            f"workers there? make status. {look}",
         ),
     ]
 
@@ -137,7 +141,7 @@ def _not_made_again(region: Region, mine: list[Match]) -> Alarm:
     """A run that went wrong, of a region that has nothing made again by itself."""
     expect = {EVENT + state for state in ("Crashed", "Failed", "TimedOut")}
     trigger = EventTrigger(match=RUNS, match_related=mine, expect=expect, for_each={"prefect.resource.id"})
-    return Alarm(f"{region.name}: run crashed or failed", trigger, f"{RUN}. {DETAIL}")
+    return Alarm(f"{region.name}: run crashed or failed", trigger, f"{RUN}. {DETAIL}{MEND}")
 
 
 def given_up() -> Alarm:
@@ -147,7 +151,7 @@ def given_up() -> Alarm:
         "cycle given up",
         EventTrigger(match=any_cycle, expect={names.GIVEN_UP}, for_each={"prefect.resource.id"}),
         "{{ event.resource.name }} was due and is not there after {{ event.payload.tries }} more tries: "
-        "{{ event.payload.why }}. Look: finescale status",
+        "{{ event.payload.why }}. Mend that, then: {{ event.payload.redo }}",
     )
 
 
@@ -173,10 +177,12 @@ def wanted(found: list[Region]) -> list[Alarm]:
     pool = ResourceSpecification({"prefect.resource.name": names.GPU})
     no_gpu = EventTrigger(match=pool, expect={"prefect.work-pool.not-ready"})
     return [
-        Alarm("run crashed", _run_trigger("Crashed"), f"{RUN}. {DETAIL}"),
-        Alarm("run failed", _run_trigger("Failed", "TimedOut"), f"{RUN}. {DETAIL}"),
-        Alarm("run late", _run_trigger("Late", flows=LATE), f"{RUN}: no worker has taken it. {DETAIL}"),
-        Alarm("gpu pool not ready", no_gpu, "No worker of the gpu pool answers. Look: make status"),
+        Alarm("run crashed", _run_trigger("Crashed"), f"{RUN}. {DETAIL}Look: dmesg | grep -i kill; then {AGAIN}"),
+        Alarm("run failed", _run_trigger("Failed", "TimedOut"), f"{RUN}. {DETAIL}{MEND}"),
+        Alarm(
+            "run late", _run_trigger("Late", flows=LATE), f"{RUN}: no worker has taken it. {DETAIL}Look: make status"
+        ),
+        Alarm("gpu pool not ready", no_gpu, f"No worker of the gpu pool answers. {WORKERS}"),
         vanished(),
         given_up(),
         drifted(),

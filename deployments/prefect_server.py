@@ -65,6 +65,7 @@ def environment(settings: Settings, known: Secrets) -> dict[str, str]:
         API_HOSTS: ",".join(settings.hosts),
         "PREFECT_SERVER_API_AUTH_STRING": known.api,
         ORIGINS: ",".join(settings.origins),
+        "PREFECT_UI_URL": settings.ui_url,  # alarms name runs by it
         "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
         # slots of runs that are gone are given back after five minutes, also when the server was started anew meanwhile
         "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect.server.concurrency.lease_storage.filesystem",

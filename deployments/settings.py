@@ -133,6 +133,7 @@ class Settings:
     auth: str | None  # None: a password of the stack's own making
     hosts: tuple[str, ...]  # names by which the API may be asked: any other is a page that plays with DNS
     origins: tuple[str, ...]  # of pages that may read its answers
+    ui_api_url: str | None  # that the UI asks, where a proxy has another address than the server
     notify_url: str | None
     regions: str | None
 
@@ -158,6 +159,7 @@ class Settings:
             auth=given.auth,
             hosts=given.hosts(),
             origins=given.allowed_origins(),
+            ui_api_url=given.ui_api_url,
             notify_url=given.notify_url,
             regions=os.pathsep.join(paths) or None,
         )
@@ -174,7 +176,9 @@ class Settings:
 
     @property
     def ui_url(self) -> str:
-        """For a browser."""
+        """For a browser, and in what alarms say."""
+        if self.ui_api_url:
+            return self.ui_api_url.rstrip("/").removesuffix("/api")
         return f"http://{_in_url(self.host)}:{self.ui_port}"
 
     @property

@@ -126,8 +126,10 @@ def _announce(client: SyncPrefectClient, region: Region, missing: Missing) -> No
     known = EventFilter(event=EventNameFilter(name=[names.GIVEN_UP]), resource=EventResourceFilter(id=[resource]))
     if client.read_events(known, limit=1).events:
         return
+    source, _, stamp = missing.cycle.partition("/")
+    redo = f"finescale run {region.name} --source {source} --cycle {stamp}"
     emit_event(
         names.GIVEN_UP,
         resource={"prefect.resource.id": resource, "prefect.resource.name": f"{region.name} {missing.cycle}"},
-        payload={"tries": missing.tries, "why": missing.why},
+        payload={"tries": missing.tries, "why": missing.why, "redo": redo},
     )

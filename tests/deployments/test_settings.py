@@ -79,6 +79,8 @@ def test_only_own_names_and_origins_are_answered(tmp_path: Path) -> None:
     assert settings.hosts == ("127.0.0.1", "localhost", "::1", "weather.example", "inner", "other")
     local = tuple(f"http://{name}:4200" for name in ("127.0.0.1", "localhost", "[::1]"))
     assert settings.origins == (*local, "https://weather.example")
+    assert settings.ui_url == "https://weather.example", "in alarms, too"
+    assert read(tmp_path).ui_url == "http://127.0.0.1:4200"
     given = read(tmp_path, PREFECT_SERVER_CORS_ALLOWED_ORIGINS="https://a.example, https://b.example")
     assert given.origins == ("https://a.example", "https://b.example")
 
