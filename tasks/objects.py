@@ -57,7 +57,7 @@ def read(uri: str, start: int = 0, stop: int | None = None) -> bytes:
     with answers():
         if stop is not None:
             return bytes(obstore.get_range(store, key, start=start, end=stop))
-        return bytes(obstore.get(store, key).bytes())
+        return bytes(obstore.get(store, key, options={"range": {"offset": start}} if start else None).bytes())
 
 
 async def stream(uri: str, start: int, stop: int, tag: str) -> AsyncIterator[bytes]:
@@ -109,6 +109,11 @@ def replace(uri: str, data: bytes, tag: str) -> bool:
         except (PreconditionError, AlreadyExistsError):  # 412 or 404; 409 for as long as it was tried again
             return False
     return True
+
+
+def heeds_conditions(uri: str) -> bool:
+    """Whether a file that is there stays, asked to be created and to be replaced where it has another ETag."""
+    return not create(uri, b"created\n") and not replace(uri, b"replaced\n", f'"{"0" * 32}"')
 
 
 def exists(uri: str) -> bool:

@@ -284,11 +284,14 @@ def assert_readable(store: str) -> None:
 
 
 def assert_writable(store: str) -> None:
-    """StoreNotWritable, before any work, if products cannot be put there."""
+    """StoreNotWritable, before any work, if products cannot be put there, or two writers would not see each other."""
     probe = join(store, "_staging", f"probe-{uuid4().hex[:8]}")
     try:
         write_bytes(probe, b"finescale\n")
+        heeded = not is_remote(probe) or objects.heeds_conditions(probe)
         remove(probe)
+        if not heeded:
+            raise OSError("runs would overwrite each other, its server does not heed If-None-Match or If-Match")
     except Exception as error:
         raise StoreNotWritable(
             f"store {store}: cannot be written ({type(error).__name__}: {error}); "

@@ -36,6 +36,7 @@ from tasks.storage import (
     write_bytes,
 )
 from tasks.web.failures import is_transient
+from tests.servers.http import Handler, Served, serving
 from tests.servers.s3 import KEY, SECRET, S3Server, free_ports, s3_server
 
 KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
@@ -109,6 +110,47 @@ def _certificate(folder: Path) -> tuple[Path, Path]:
         key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.TraditionalOpenSSL, plain)
     )
     return files
+
+
+class Forgetful(Handler):
+    """Keeps files as S3 does, and takes no notice of If-None-Match and If-Match, as `rclone serve s3` does."""
+
+    def do_PUT(self) -> None:
+        self.served.files[self.path] = self.rfile.read(int(self.headers["Content-Length"]))
+        self.reply(200, b"", ETag='"1"')
+
+    def do_GET(self) -> None:
+        empty = b"<ListBucketResult><Name>products</Name><IsTruncated>false</IsTruncated></ListBucketResult>"
+        found = empty if "list-type=2" in self.path else self.served.files.get(self.path)
+        self.reply(
+            404 if found is None else 200, found or b"", ETag='"1"', Last_Modified="Fri, 27 Nov 2026 00:00:00 GMT"
+        )
+
+    do_HEAD = do_GET
+
+    def do_DELETE(self) -> None:
+        self.served.files.pop(self.path, None)
+        self.reply(204, b"")
+
+    def do_POST(self) -> None:
+        """Removes what a list names."""
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.served.files.clear()
+        self.reply(200, b"<DeleteResult><Deleted><Key>probe</Key></Deleted></DeleteResult>")
+
+
+def test_a_server_that_heeds_no_conditions_is_refused_before_any_work(
+    s3_store: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert_writable(s3_store)
+    assert names_in(join(s3_store, "_staging")) == []
+    served = Served()
+    with serving(Forgetful, served) as url:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", url)
+        with pytest.raises(StoreNotWritable, match=r"not heed If-None-Match or If-Match.*choose another") as raised:
+            assert_writable(s3_store)
+    assert "\n" not in str(raised.value)
+    assert not served.files
 
 
 def test_a_server_that_is_away_is_one_line(s3_store: str, monkeypatch: pytest.MonkeyPatch) -> None:

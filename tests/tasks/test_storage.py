@@ -63,7 +63,9 @@ def test_a_file_that_was_removed_is_not_replaced(store: str) -> None:
     assert read_json(uri) is None
 
 
-@pytest.mark.parametrize(("start", "stop", "part"), [(0, None, b"0123456789"), (3, 5, b"34"), (8, 99, b"89")])
+@pytest.mark.parametrize(
+    ("start", "stop", "part"), [(0, None, b"0123456789"), (3, 5, b"34"), (8, 99, b"89"), (7, None, b"789")]
+)
 def test_part_of_a_file(store: str, start: int, stop: int | None, part: bytes) -> None:
     write_bytes(join(store, "digits"), b"0123456789")
     assert read_bytes(join(store, "digits"), start, stop) == part
