@@ -17,7 +17,7 @@ import xarray as xr
 from playwright.sync_api import Page, expect
 
 from tasks.page import bundle
-from tasks.storage import write_bytes
+from tasks.storage import read_bytes, write_bytes
 from tests.conftest import ROOT
 from tests.servers.s3 import S3Server
 from tests.servers.static import static
@@ -286,8 +286,9 @@ def test_published_store_is_a_page_in_a_bucket_that_all_may_read(
     assert value(page, "t2m") == pytest.approx(float(nearest["t2m"][8]) - 273.15, abs=1e-5)
     page = show(f"{s3.endpoint}/open/store/index.html?region=hubei&source=ifs", expect="message")
     expect(page.locator("#message")).to_contain_text("/hubei/ifs/latest.json is missing")
-    answer = page.request.get(f"{s3.endpoint}/open/store/_staging/half.json")
-    assert answer.status == 403
+    for closed in ("store/_staging/half.json", "", "?list-type=2&prefix=store/hubei/"):
+        assert page.request.get(f"{s3.endpoint}/open/{closed}").status == 403, closed
+    assert read_bytes("s3://open/store/_staging/half.json") == b"{}", "whoever publishes reads what others may not"
 
 
 def test_server_without_ranges_is_named(published: Published, show: Opener) -> None:
