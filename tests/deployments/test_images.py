@@ -9,15 +9,18 @@ import subprocess
 import sys
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 import yaml
+from jsonschema import Draft202012Validator
 
 from flows.server.names import POOLS
 from tests.conftest import ROOT
 
 COMPOSE = ROOT / "deployments/compose.yaml"
 RECIPE = ROOT / "deployments/images/Dockerfile"
+SCHEMA = Path(__file__).with_name("kubernetes_job.json")  # its "$comment" says which
 TEMPLATES = sorted((ROOT / "deployments/kubernetes").glob("*.json"))
 
 
@@ -100,6 +103,41 @@ def test_a_gpu_job_asks_for_a_gpu_and_a_node_that_has_one(prefect_server: None) 
     other = rendered(template, node_selector={"card": "h100"})["spec"]["template"]["spec"]
     assert other["nodeSelector"] == {"card": "h100"}
     assert other["containers"][0]["resources"]["limits"]["nvidia.com/gpu"] == 1
+
+
+@pytest.mark.parametrize("file", TEMPLATES, ids=lambda f: f.stem)
+@pytest.mark.parametrize(
+    "given",
+    [
+        {},
+        {"env": {"A": "b"}, "labels": {"team": "weather"}, "image": "registry.example/finescale:1"},
+        {"cpu_limit": "8", "memory_limit": "32Gi", "finished_job_ttl": 600, "service_account_name": "runner"},
+    ],
+    ids=["as it is", "named", "sized"],
+)
+def test_a_cluster_takes_the_job_that_a_worker_makes(file: Path, given: dict[str, Any], prefect_server: None) -> None:
+    """Made by Prefect's own worker, held against Kubernetes' schema: no key that it does not know, no wrong type."""
+    pytest.importorskip("prefect_kubernetes")
+    from prefect.client.schemas.objects import FlowRun
+    from prefect_kubernetes.worker import KubernetesWorkerJobConfiguration
+
+    async def make() -> dict[str, Any]:
+        configuration = await KubernetesWorkerJobConfiguration.from_template_and_values(
+            json.loads(file.read_text()), given
+        )
+        configuration.prepare_for_flow_run(FlowRun(id=uuid4(), flow_id=uuid4(), name="hasty-owl"))
+        job: dict[str, Any] = configuration.job_manifest
+        return job
+
+    job = asyncio.run(make())
+    schema = Draft202012Validator(json.loads(SCHEMA.read_text()))
+    assert [f"{e.json_path}: {e.message}" for e in schema.iter_errors(job)] == []
+    container = job["spec"]["template"]["spec"]["containers"][0]
+    assert {"name": "PREFECT_FLOWS_HEARTBEAT_FREQUENCY", "value": "30"} in container["env"] or "env" in given
+    assert container["args"] == ["prefect", "flow-run", "execute"]
+    container["resources"]["limits"]["cpus"] = 2
+    job["spec"]["backoff"] = 0
+    assert [e.json_path for e in schema.iter_errors(job)] == ["$.spec"], "it does see what is wrong"
 
 
 @pytest.mark.parametrize("file", TEMPLATES, ids=lambda f: f.stem)
