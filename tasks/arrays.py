@@ -25,6 +25,10 @@ if TYPE_CHECKING:
 # What zarr and its codecs raise for bytes that are wrong or gone. Not among them: a store that does not answer.
 DAMAGE = (FileNotFoundError, KeyError, ValueError, TypeError, RuntimeError)
 
+# A chunk of nothing but fill values is written too. Left out, as zarr does by itself, it is a file that is not there:
+# of those a bucket says 403, and not 404, to readers who may not list it, an error where zeros should be.
+zarr.config.set({"array.write_empty_chunks": True})
+
 # Said at every write, of what xarray and zarrita both read; it would bury the steps on standard error.
 warnings.filterwarnings("ignore", message="Consolidated metadata is currently not part", category=UserWarning)
 

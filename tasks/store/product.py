@@ -123,7 +123,7 @@ def create(
     shape = (ds.sizes["step"], target.rows, target.cols)
     chunks, shards = shapes(*shape, block)
     about = packing.container_attributes()
-    group.create_array(packing.CONTAINER, shape=(), dtype="int32", compressors=checked(), attributes=about)
+    group.create_array(packing.CONTAINER, data=np.zeros((), np.int32), compressors=checked(), attributes=about)
     for name in names:
         group.create_array(
             name,

@@ -72,7 +72,7 @@ def test_every_array_ends_in_crc32c(tmp_path: Path) -> None:
 
 def test_every_array_has_a_digest(tmp_path: Path) -> None:
     entry, uri = published(tmp_path)
-    assert set(arrays(uri)) == set(entry.digests) | {packing.CONTAINER}  # which is of `create` alone, and has no values
+    assert set(arrays(uri)) == set(entry.digests) | {packing.CONTAINER}  # which is of `create` alone, and says nothing
     assert verify_product(str(tmp_path), entry) == []
 
 
@@ -80,8 +80,8 @@ def test_any_reader_raises_on_a_flipped_byte_of_any_array(tmp_path: Path) -> Non
     entry, uri = published(tmp_path)
     load(uri)
     found = chunks(uri)
-    without = {"crs", f"{INPUT}/crs", packing.CONTAINER}  # of one value that is the fill value: no file
-    assert {str(f.relative_to(uri)).split("/c")[0] for f in found} == set(arrays(uri)) - without
+    # of an array that has no file a bucket says 403 to who may not list it
+    assert {str(f.relative_to(uri)).removesuffix("/c").split("/c/")[0] for f in found} == set(arrays(uri))
     for file in found:
         whole = file.read_bytes()
         for at in (0, len(whole) // 2, len(whole) - 1):
@@ -95,7 +95,8 @@ def test_any_reader_raises_on_a_flipped_byte_of_any_array(tmp_path: Path) -> Non
 
 def test_a_chunk_of_any_array_that_is_gone_is_found(tmp_path: Path) -> None:
     entry, uri = published(tmp_path)
-    for file in chunks(uri):
+    alike = (packing.CONTAINER, "crs")  # of the fill value: whoever reads them reads the same
+    for file in (f for f in chunks(uri) if not {*alike} & set(f.parts)):
         whole = file.read_bytes()
         file.unlink()
         assert verify_product(str(tmp_path), entry), file
