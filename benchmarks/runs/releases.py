@@ -18,6 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from benchmarks.runs.cycles import LEAD_HOURS, write_cycle, write_region
 from benchmarks.runs.memory import run_measured
 from benchmarks.runs.whole import QUIET
@@ -26,6 +28,7 @@ from benchmarks.stages.inference import RESULTS
 
 FILE = RESULTS / "releases.json"
 HERE = Path(__file__).parents[2]
+KNOWN = ("name", "title", "box", "spacing", "terrain", "variables", "observations")  # of region.yaml, to every version
 JOBS = ("benchmarks.runs.whole", "benchmarks.whole")  # the module that runs a job, newest first
 
 
@@ -62,6 +65,9 @@ def measure(both: dict[str, Checkout], domain: str, rounds: int, folder: Path) -
     """Both in turn, so many rounds."""
     files = write_cycle(folder / domain, LEAD_HOURS)
     region = write_region(folder / "regions", domain)
+    document = Path(region) / "region.yaml"
+    settings = yaml.safe_load(document.read_text())
+    document.write_text(yaml.safe_dump({k: v for k, v in settings.items() if k in KNOWN}))
     found: dict[str, list[dict[str, Any]]] = {name: [] for name in both}
     for i in range(rounds):
         for name, checkout in both.items():

@@ -101,6 +101,8 @@ def fractions(found: dict[str, Beside], spacing: float) -> list[FractionsScore]:
 
     Roberts & Lean 2008, doi:10.1175/2007MWR2123.1; computed by library `scores`.
     """
+    if not found:
+        return []
     from scores.spatial import fss_2d_single_field  # a second, for the few runs that have a truth
 
     if {"u10", "v10"} <= found.keys():
