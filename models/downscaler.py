@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Protocol, cast, runtime_checkable
 
 import torch
@@ -88,13 +88,6 @@ class Encoded:
     read: Tensor
     near: Tensor  # (B, V, H, W) largest value of the 3x3 neighbourhood
     seen: Seen  # what the input's values are
-
-    def part(self, these: slice) -> Encoded:
-        """Of some of the B fields."""
-        through = self.interpolant
-        through = replace(through, coefficients=through.coefficients[these], mean=through.mean[these])
-        features, read, near = self.features[these], self.read[these], self.near[these]
-        return replace(self, features=features, interpolant=through, read=read, near=near)
 
 
 class Downscaler(nn.Module):
@@ -225,19 +218,22 @@ class Downscaler(nn.Module):
     ) -> Iterator[tuple[slice, slice, Tensor]]:
         """As `forward`, piece by piece: rows and columns of the queries, and their fields (B, V, rows, cols).
 
-        A processor's cache holds one piece of one field; a GPU is given all B at once.
+        A processor's cache holds one piece of one field, and features of all B at once take memory; a GPU gets them all.
         """
-        encoded = self.encode(x, present, statics, rows, cols, seen)
         # a fixed-ratio network upsamples its whole window at once
         block = DECODE_BLOCK if self._net.ratio is None else max(len(rows), len(cols))
         at_once = 1 if x.device.type == "cpu" and len(statics.fine) == 1 else len(x)
+        present = present.expand(len(x), -1)
+        encoded = [
+            self.encode(x[i : i + at_once], present[i : i + at_once], statics, rows, cols, seen)
+            for i in range(0, len(x), at_once)
+        ]
         for top in range(0, len(rows), block):
             for left in range(0, len(cols), block):
                 bottom, right = min(top + block, len(rows)), min(left + block, len(cols))
                 part = statics.part(top, bottom, left, right)
-                ground = self.ground(encoded, part, rows.part(top, bottom), cols.part(left, right))
-                fine = [self.decode(encoded.part(slice(i, i + at_once)), ground) for i in range(0, len(x), at_once)]
-                yield slice(top, bottom), slice(left, right), torch.cat(fine)
+                ground = self.ground(encoded[0], part, rows.part(top, bottom), cols.part(left, right))
+                yield slice(top, bottom), slice(left, right), torch.cat([self.decode(e, ground) for e in encoded])
 
     def left(self, statics: Statics) -> Tensor:
         """What the regression leaves of the residual's sigma, (B, V, 1, 1): all where statics are unknown."""
