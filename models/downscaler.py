@@ -218,7 +218,7 @@ class Downscaler(nn.Module):
     ) -> Iterator[tuple[slice, slice, Tensor]]:
         """As `forward`, piece by piece: rows and columns of the queries, and their fields (B, V, rows, cols).
 
-        A processor's cache holds one piece of one field, and features of all B at once take memory; a GPU gets them all.
+        A processor's cache holds one piece of one field, and features of all B at once take memory; a GPU gets all.
         """
         # a fixed-ratio network upsamples its whole window at once
         block = DECODE_BLOCK if self._net.ratio is None else max(len(rows), len(cols))
