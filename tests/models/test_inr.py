@@ -240,12 +240,16 @@ def test_branches_are_what_they_say() -> None:
 @pytest.mark.parametrize(
     ("sy", "sx", "kinds"), [(2.0, 2.0, 1), (2.5, 2.5, 2), (3.0, 1.75, 4), (1.0, 8.0, 1), (3.5, 16.0, 1), (5.0, 2.25, 4)]
 )
-@pytest.mark.parametrize("without", ["", "linear_branch", "nonlinear_branch", "attention_fusion"])
+@pytest.mark.parametrize(
+    "parts",
+    [{}, {"linear_branch": False}, {"nonlinear_branch": False}, {"attention_fusion": False}, {"narrow": 4}],
+    ids=str,
+)
 def test_cell_by_cell_is_query_by_query(
-    sy: float, sx: float, kinds: int, without: str, monkeypatch: pytest.MonkeyPatch
+    sy: float, sx: float, kinds: int, parts: dict[str, bool | int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The fast path of rational scales against the plain one, which any scale takes; pieces begin amid a cell."""
-    model = make(trained=True, **({without: False} if without else {}))
+    model = make(trained=True, **parts)
     rows, cols = subdivide(12, sy).part(3, 20), subdivide(16, sx).part(1, round(16 * sx) - 2)
     periods = Periods.of(cols)
     assert periods is not None
