@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Iterator
+from contextlib import nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,9 @@ import zarr
 from tasks.errors import UnreadableFile, readable
 from tasks.prepare.kinds import is_netcdf, what_instead
 
+# libnetcdf and HDF5 are for one thread at a time. xarray's own lock is held while values are read and not while a file's
+# names and attributes are: two runs in one process would end in a bus error.
+NETCDF = threading.RLock()
 UNREAD = "finescale_unread"
 MONTHS = re.compile(r"(month|year)s? since (\d{1,4})-(\d{1,2})(-\d{1,2}.*)?", re.IGNORECASE)
 DIGITS = {8: "%Y%m%d", 10: "%Y%m%d%H", 12: "%Y%m%d%H%M", 14: "%Y%m%d%H%M%S"}  # of a time written as one number
@@ -33,7 +38,7 @@ def open_dataset(path: Path) -> xr.Dataset:
     if path.is_file() and not is_netcdf(path):
         raise UnreadableFile(f"{path}: {what_instead(path)}")
     wrong = "a folder that does not open as Zarr" if path.is_dir() else "does not open as NetCDF"
-    with readable(f"{path}: {wrong}"):
+    with readable(f"{path}: {wrong}"), nullcontext() if path.is_dir() else NETCDF:
         ds, unread = _zarr(path) if path.is_dir() else _netcdf(path)
         ds = _decoded(ds, path.name)
         ds.encoding[UNREAD] = [f"fields of group {name}" for name in unread]
@@ -49,9 +54,11 @@ def _netcdf(path: Path) -> tuple[xr.Dataset, list[str]]:
 
     with netCDF4.Dataset(path) as file:
         at, unread = _one_of(list(groups(file, "/")), path)
-    if at == "/":  # one time's values are needed once: kept, a long series would fill the memory
-        return xr.open_dataset(path, decode_times=False, cache=False), unread
-    return xr.open_datatree(path, decode_times=False, cache=False)[at].to_dataset(), unread
+    # one time's values are needed once: kept, a long series would fill the memory
+    options: dict[str, Any] = {"engine": "netcdf4", "lock": NETCDF, "decode_times": False, "cache": False}
+    if at == "/":
+        return xr.open_dataset(path, **options), unread
+    return xr.open_datatree(path, **options)[at].to_dataset(), unread
 
 
 def _zarr(path: Path) -> tuple[xr.Dataset, list[str]]:

@@ -406,8 +406,10 @@ def server(request: pytest.FixtureRequest) -> Iterator[StandIn | Server]:
     with get_client(sync_client=True) as client:
         client.create_work_pool(WorkPoolCreate(name="gpu", type="process"))
         flow_id = client.create_flow(super_resolve)
-        client.create_deployment(flow_id, "gpu", work_pool_name="gpu", work_queue_name=LIVE_QUEUE)
+        deployment = client.create_deployment(flow_id, "gpu", work_pool_name="gpu", work_queue_name=LIVE_QUEUE)
         yield Server(client)
+        # the server is the session's: a deployment without its pool would be sent the slabs of the next file's runs
+        client.delete_deployment(deployment)
         client.delete_work_pool("gpu")
 
 

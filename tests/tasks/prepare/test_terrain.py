@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import eccodes
@@ -15,7 +17,7 @@ from tasks.errors import CorruptField, RegionOutsideInput, UnreadableFile
 from tasks.grids.grid import Grid, lattice
 from tasks.prepare.terrain import margin_for, read_heights, read_statics, static_fields
 from tasks.region import search as regions
-from tests.conftest import DEMO_GRIB
+from tests.conftest import DEMO_GRIB, ROOT
 
 TARGET = lattice(33.0, 31.0, 110.0, 113.0, 0.05)
 COARSE = lattice(34.5, 29.5, 108.5, 114.5, 0.25)
@@ -40,6 +42,27 @@ def terrain(
     coords = {"latitude": grid.latitude, "longitude": grid.longitude}
     xr.Dataset({name: (("latitude", "longitude"), values, {"units": units})}, coords).to_netcdf(path)
     return path
+
+
+AT_ONCE = """
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from tasks.prepare.terrain import read_statics
+
+def read(_):
+    return sum(read_statics(Path(sys.argv[1]))[0]["height"].sum() for _ in range(100))
+
+with ThreadPoolExecutor(4) as pool:
+    assert len(set(pool.map(read, range(4)))) == 1
+"""
+
+
+def test_cycles_that_are_made_at_once_in_one_process_read_the_same_file(tmp_path: Path) -> None:
+    """As a backfill does: libnetcdf is for one thread at a time, and ended the process with a bus error."""
+    file = terrain(tmp_path / "terrain.nc")
+    done = subprocess.run([sys.executable, "-c", AT_ONCE, str(file)], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.parametrize("units", ["m2 s-2", "m**2 s**-2"])
