@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import re
-import threading
 from collections.abc import Iterator
-from contextlib import nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -16,11 +14,9 @@ import xarray as xr
 import zarr
 
 from tasks.errors import UnreadableFile, readable
+from tasks.netcdf import LOCK, open_groups, open_netcdf
 from tasks.prepare.kinds import is_netcdf, what_instead
 
-# libnetcdf and HDF5 are for one thread at a time. xarray's own lock is held while values are read and not while a file's
-# names and attributes are: two runs in one process would end in a bus error.
-NETCDF = threading.RLock()
 UNREAD = "finescale_unread"
 MONTHS = re.compile(r"(month|year)s? since (\d{1,4})-(\d{1,2})(-\d{1,2}.*)?", re.IGNORECASE)
 DIGITS = {8: "%Y%m%d", 10: "%Y%m%d%H", 12: "%Y%m%d%H%M", 14: "%Y%m%d%H%M%S"}  # of a time written as one number
@@ -38,7 +34,7 @@ def open_dataset(path: Path) -> xr.Dataset:
     if path.is_file() and not is_netcdf(path):
         raise UnreadableFile(f"{path}: {what_instead(path)}")
     wrong = "a folder that does not open as Zarr" if path.is_dir() else "does not open as NetCDF"
-    with readable(f"{path}: {wrong}"), nullcontext() if path.is_dir() else NETCDF:
+    with readable(f"{path}: {wrong}"):
         ds, unread = _zarr(path) if path.is_dir() else _netcdf(path)
         ds = _decoded(ds, path.name)
         ds.encoding[UNREAD] = [f"fields of group {name}" for name in unread]
@@ -52,13 +48,12 @@ def _netcdf(path: Path) -> tuple[xr.Dataset, list[str]]:
         for name, group in of.groups.items():
             yield from groups(group, f"{at.rstrip('/')}/{name}")
 
-    with netCDF4.Dataset(path) as file:
+    with LOCK, netCDF4.Dataset(path) as file:
         at, unread = _one_of(list(groups(file, "/")), path)
     # one time's values are needed once: kept, a long series would fill the memory
-    options: dict[str, Any] = {"engine": "netcdf4", "lock": NETCDF, "decode_times": False, "cache": False}
     if at == "/":
-        return xr.open_dataset(path, **options), unread
-    return xr.open_datatree(path, **options)[at].to_dataset(), unread
+        return open_netcdf(path, decode_times=False, cache=False), unread
+    return open_groups(path, decode_times=False, cache=False)[at].to_dataset(), unread
 
 
 def _zarr(path: Path) -> tuple[xr.Dataset, list[str]]:

@@ -20,6 +20,7 @@ from tasks.grids.grid import Grid, canonical
 from tasks.grids.gridded import ALTITUDE, gridded
 from tasks.handover.prepared import Prepared
 from tasks.handover.scorecard import FractionsScore, TruthScore
+from tasks.netcdf import open_netcdf
 from tasks.observations.heights import pressure_at
 from tasks.variables import VARIABLES
 
@@ -49,7 +50,7 @@ def beside_truth(
     rows, cols = target.axes_in(prepared.grid)
     plain = {n: torch.from_numpy(prepared.fields[n].values[0]) for n in VARIABLES if n in product}
     up = _up(product, prepared)
-    with xr.open_dataset(truth_file) as truth:
+    with open_netcdf(truth_file) as truth:
         to_canonical = canonical(truth.latitude.values, truth.longitude.values, truth_file.name)
         seen = observed(target, to_canonical.grid, prepared.operator)
         for name, coarse in plain.items():
