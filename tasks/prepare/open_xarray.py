@@ -35,8 +35,9 @@ def open_dataset(path: Path) -> xr.Dataset:
         raise UnreadableFile(f"{path}: {what_instead(path)}")
     wrong = "a folder that does not open as Zarr" if path.is_dir() else "does not open as NetCDF"
     with readable(f"{path}: {wrong}"):
-        ds, unread = _zarr(path) if path.is_dir() else _netcdf(path)
-        ds = _decoded(ds, path.name)
+        raw, unread = _zarr(path) if path.is_dir() else _netcdf(path)
+        ds = _decoded(raw, path.name)
+        ds.set_close(raw.close)  # who closes it closes the file, whatever was made of it meanwhile
         ds.encoding[UNREAD] = [f"fields of group {name}" for name in unread]
         return ds
 
@@ -53,7 +54,10 @@ def _netcdf(path: Path) -> tuple[xr.Dataset, list[str]]:
     # one time's values are needed once: kept, a long series would fill the memory
     if at == "/":
         return open_netcdf(path, decode_times=False, cache=False), unread
-    return open_groups(path, decode_times=False, cache=False)[at].to_dataset(), unread
+    tree = open_groups(path, decode_times=False, cache=False)
+    ds = tree[at].to_dataset()
+    ds.set_close(tree.close)
+    return ds, unread
 
 
 def _zarr(path: Path) -> tuple[xr.Dataset, list[str]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -9,12 +10,14 @@ from pathlib import Path
 
 import eccodes
 import numpy as np
+import psutil
 import pytest
 import xarray as xr
 
 from tasks.errors import BadInput, CorruptField, MixedCycles, UnreadableFile, readable
 from tasks.prepare.decode import decode
 from tasks.prepare.fields import DecodedField
+from tasks.prepare.open_xarray import open_dataset
 from tasks.variables import VARIABLES
 from tests.conftest import DEMO_GRIB
 from tests.grib import messages
@@ -581,3 +584,23 @@ def test_what_is_said_of_a_file_is_one_line_whatever_a_library_says() -> None:
     assert str(refused.value) == "a.nc: does not decode (OverflowError: first); fetch it again"
     with pytest.raises(MixedCycles, match=r"^two$"), readable("a.nc: does not decode"):
         raise MixedCycles("two")
+
+
+@pytest.mark.parametrize("group", [None, "a/b"])
+def test_a_netcdf_file_that_was_read_is_closed_whatever_the_garbage_collector_does(
+    group: str | None, tmp_path: Path
+) -> None:
+    """One that stays open cannot be appended to, and its handle is one of a thousand."""
+    time = xr.Variable("time", [1], {"units": "months since 2000-01-01"})  # which is made anew, and the dataset with it
+    fields = {"t2m": (("time", "latitude", "longitude"), np.full((1, 2, 2), 280.0), {"units": "K"})}
+    ds = xr.Dataset(fields, {"time": time, "latitude": [31.0, 30.0], "longitude": [110.0, 111.0]})
+    ds.to_netcdf(file := tmp_path / "file.nc", group=group)
+    gc.collect()
+    gc.disable()
+    try:
+        with open_dataset(file) as opened:
+            assert opened["t2m"].values.shape == (1, 2, 2)
+            assert opened["time"].values.astype("datetime64[D]") == np.datetime64("2000-02-01")
+        assert str(file) not in [f.path for f in psutil.Process().open_files()]
+    finally:
+        gc.enable()
