@@ -9,7 +9,7 @@ import numpy as np
 import xarray as xr
 import zarr
 
-from tasks.arrays import fast_codecs, zarr_store
+from tasks.arrays import fast, zarr_store
 from tasks.calibrate.correction import Correction
 from tasks.calibrate.field import FieldSpread
 from tasks.grids.gridded import Gridded
@@ -48,26 +48,25 @@ def _apply(uri: str, product: Gridded, corrections: dict[str, Correction], appli
     """Of variables that are changed together."""
     fields = {n: _errors(product, n, made, applied[n]) for n, made in corrections.items()}
     names = changed(corrections, product.fields)
-    with fast_codecs(uri):
-        group = zarr.open_group(zarr_store(uri), mode="r+", use_consolidated=False)
-        digests: Digests = {path: [] for n in names for path in (n, path_of(GROUP, n))}
-        for start in range(0, product.fields.sizes["step"], SHARD_STEPS):
-            steps = slice(start, start + SHARD_STEPS)
-            raw = {n: np.asarray(_array(group, n)[steps]) for n in names}
-            errors = {n: [next(fields[n]) if yes else None for yes in applied[n][steps]] for n in fields}
-            values, added = _corrected(raw, errors)
-            for name in names:
-                array, beside = _array(group, name), path_of(GROUP, name)
-                array[steps] = values[name]
-                _array(group, beside)[steps] = added[name]
-                side = (array.shards or array.shape)[-2:]
-                digests[name] += [field_digest(field, *side) for field in values[name]]
-                digests[beside] += [digest(field) for field in added[name]]
+    group = zarr.open_group(zarr_store(uri), mode="r+", use_consolidated=False)
+    digests: Digests = {path: [] for n in names for path in (n, path_of(GROUP, n))}
+    for start in range(0, product.fields.sizes["step"], SHARD_STEPS):
+        steps = slice(start, start + SHARD_STEPS)
+        raw = {n: np.asarray(_array(group, uri, n)[steps]) for n in names}
+        errors = {n: [next(fields[n]) if yes else None for yes in applied[n][steps]] for n in fields}
+        values, added = _corrected(raw, errors)
+        for name in names:
+            array, beside = _array(group, uri, name), path_of(GROUP, name)
+            array[steps] = values[name]
+            _array(group, uri, beside)[steps] = added[name]
+            side = (array.shards or array.shape)[-2:]
+            digests[name] += [field_digest(field, *side) for field in values[name]]
+            digests[beside] += [digest(field) for field in added[name]]
     return digests
 
 
-def _array(group: zarr.Group, path: str) -> Any:
-    return cast("zarr.Array[Any]", group[path])
+def _array(group: zarr.Group, uri: str, path: str) -> Any:
+    return fast(cast("zarr.Array[Any]", group[path]), uri)
 
 
 def _errors(product: Gridded, name: str, made: Correction, applied: np.ndarray) -> Iterator[np.ndarray]:

@@ -14,7 +14,7 @@ import zarr
 from models.downscaler import Downscaler
 from models.limits import Fields
 from models.package import ModelPackage
-from tasks.arrays import DAMAGE, fast_codecs, undamaged, zarr_store
+from tasks.arrays import DAMAGE, fast, undamaged, zarr_store
 from tasks.downscale.fields import check_scale, coarse_fields, progress
 from tasks.downscale.limits import PlanLimits
 from tasks.downscale.predict import TILE, Plan, make_plan, seen_by, statics_of, super_resolve
@@ -195,8 +195,7 @@ def compute(slab: Slab) -> SlabReport:
     device = choose_device(slab.device)
     method = package.load(device)
     work = _Blocks(prepared, method, slab, package)
-    with fast_codecs(slab.product):
-        arrays = {n: cast("Array", product[n]) for n in names}
+    arrays = {n: fast(cast("Array", product[n]), slab.product) for n in names}
     depth, *side = _shard(arrays[names[0]])
     todo = blocks(slab.target.rows, slab.target.cols, *side)[slab.first : slab.last]
     check_scale(work.plan(todo[0]), package.scale_range, slab.model)

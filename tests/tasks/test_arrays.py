@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import zarr
 
-from tasks.arrays import fast_codecs, zarr_store
+from tasks.arrays import fast, zarr_store
 from tasks.errors import WorkspaceFull
 from tasks.storage import join, room_for
 
@@ -22,8 +22,7 @@ def array_in(uri: str) -> zarr.Array:
     """An array of which each shard takes some hundred kB."""
     store = zarr_store(uri)
     zarr.create_array(store, shape=VALUES.shape, chunks=(2, 128, 128), shards=(4, 256, 256), dtype="f4")
-    with fast_codecs(uri):
-        return zarr.open_array(store, mode="r+")
+    return fast(zarr.open_array(store, mode="r+"), uri)
 
 
 @contextmanager
@@ -44,10 +43,20 @@ def test_what_zarrs_writes_any_reader_reads(store: str) -> None:
     np.testing.assert_array_equal(zarr.open_array(zarr_store(uri), mode="r")[:], VALUES)
 
 
-@pytest.mark.parametrize("fast", [True, False])
-def test_a_full_disk_is_one_line_whoever_writes(tmp_path: Path, fast: bool) -> None:
+def test_other_arrays_of_the_process_are_zarrs_own(tmp_path: Path) -> None:
+    """Two cycles at once in one process: what one opens is not coded by what the other asked for."""
+    fast_one = array_in(str(tmp_path / "a.zarr"))
+    plain = zarr.create_array(str(tmp_path / "b.zarr"), shape=(), dtype="i4")
+    pipelines = [type(array.async_array.codec_pipeline).__name__ for array in (fast_one, plain)]
+    assert pipelines == ["ZarrsCodecPipeline", "BatchedCodecPipeline"]
+    plain[...] = 0
+    assert (tmp_path / "b.zarr/c").is_file(), "a chunk of nothing but fill values is written too"
+
+
+@pytest.mark.parametrize("by_zarrs", [True, False])
+def test_a_full_disk_is_one_line_whoever_writes(tmp_path: Path, by_zarrs: bool) -> None:
     array = array_in(str(tmp_path / "a.zarr"))
-    if not fast:
+    if not by_zarrs:
         array = zarr.open_array(str(tmp_path / "a.zarr"), mode="r+")
     with pytest.raises(WorkspaceFull, match="t2m: no room"), no_file_above(100_000), room_for("t2m"):
         array[:] = VALUES
