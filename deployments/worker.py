@@ -1,10 +1,11 @@
-"""Prefect's worker of processes, that ends after a number of runs for a new one to be started in its place.
+"""Prefect's worker of processes: runs start warm, and it ends after a number of them for a new one in its place.
 
     python -m deployments.worker --pool cpu --name worker-cpu --limit 2 --queue live --queue default
 
-Each run leaves about a megabyte in the worker that started it: with a look of catch-up every five minutes 300 MB a day.
-It ends only while it runs nothing, and takes all of its own places first, so that no run can begin meanwhile. A worker
-that is never idle goes on: a run that waits matters more than memory.
+A run is a copy of a process that has imported all it needs (`deployments/forked.py`). Each run leaves a megabyte in
+the worker: with a look of catch-up every five minutes 300 MB a day. It ends only while it runs nothing, and takes all
+of its own places first, so that no run can begin meanwhile. A worker that is never idle goes on: a run that waits
+matters more than memory.
 """
 
 from __future__ import annotations
@@ -12,17 +13,73 @@ from __future__ import annotations
 import argparse
 import asyncio
 import os
+import socket
+import tempfile
 from contextlib import suppress
+from pathlib import Path
 from uuid import uuid4
 
 import anyio
 import typer
+from prefect.client.schemas.objects import FlowRun
+from prefect.runner._control_channel import ControlChannel
+from prefect.runner._flow_run_executor import FlowRunExecutionResult, FlowRunExecutorContext
+from prefect.runner._process_manager import ProcessHandle
+from prefect.runner._starter_engine import EngineCommandStarter
 from prefect.utilities.processutils import setup_signal_handlers_worker
-from prefect.workers.process import ProcessWorker
+from prefect.workers.process import ProcessJobConfiguration, ProcessWorker, ProcessWorkerResult
+
+from deployments.forked import Ahead, ForkStarter, NoHooks
 
 EVERY = 0.2  # seconds between two looks
 LAST_WORDS = 10.0  # seconds for what is still to be told to the server of a run whose place is free already
 RUNS = 100  # 100 MB as it starts, 200 MB then
+
+
+class Worker(ProcessWorker):
+    """Prefect's, whose runs are copies of a process that is warm; new Pythons, where code has changed meanwhile."""
+
+    ahead: Ahead
+    is_outdated = False
+
+    @classmethod
+    def __dispatch_key__(cls) -> str:  # its type stays Prefect's own, which this does not replace
+        return "warm process"
+
+    async def run(
+        self,
+        flow_run: FlowRun,
+        configuration: ProcessJobConfiguration,
+        task_status: anyio.abc.TaskStatus[int] | None = None,
+    ) -> ProcessWorkerResult:
+        """Run it to its end."""
+        with tempfile.TemporaryDirectory(suffix="prefect") as folder:
+            async with FlowRunExecutorContext() as context:
+                starter = self._starter(configuration, Path(folder), context.control_channel)
+                executor = context.create_executor(flow_run, starter, propose_submitting=False, hook_runner=NoHooks())
+                ended: FlowRunExecutionResult | None = None
+
+                async def execute(*, task_status: anyio.abc.TaskStatus[ProcessHandle]) -> None:
+                    nonlocal ended
+                    ended = await executor.submit(task_status=task_status)
+
+                async with anyio.create_task_group() as group:
+                    handle = await group.start(execute)
+                    if task_status is not None:
+                        task_status.started(handle.pid)
+        if ended is None or ended.status_code is None:
+            raise RuntimeError("the run's process did not start")
+        return ProcessWorkerResult(status_code=ended.status_code, identifier=str(ended.handle.pid))
+
+    def _starter(
+        self, configuration: ProcessJobConfiguration, folder: Path, channel: ControlChannel
+    ) -> ForkStarter | EngineCommandStarter:
+        if self.ahead.is_current():
+            return ForkStarter(configuration.env, folder, channel)
+        self.is_outdated = True
+        return EngineCommandStarter(
+            command=configuration.command, cwd=folder, env=configuration.env, control_channel=channel
+        )
 
 
 class Places:
@@ -46,18 +103,19 @@ class Places:
         return True
 
 
-async def _worn(worker: ProcessWorker, runs: int) -> None:
+async def _worn(worker: Worker, runs: int) -> None:
     """Until so many runs have been had, and none is; from then on none begins."""
     while not worker.is_setup:
         await asyncio.sleep(EVERY)
     places = Places(worker.limiter)
-    while places.runs() < runs or not places.take_all():
+    while (places.runs() < runs and not worker.is_outdated) or not places.take_all():
         await asyncio.sleep(EVERY)
-    typer.echo(f"Worker {worker.name!r} has had {places.runs()} runs and is idle: ends, for a new one to start")
+    why = "runs other code than there is now" if worker.is_outdated else f"has had {places.runs()} runs"
+    typer.echo(f"Worker {worker.name!r} {why} and is idle: ends, for a new one to start")
     await asyncio.sleep(LAST_WORDS)
 
 
-async def work(worker: ProcessWorker, runs: int) -> None:
+async def work(worker: Worker, runs: int) -> None:
     """Be the worker until it is worn, or told to stop."""
     started, worn = asyncio.create_task(worker.start(printer=typer.echo)), asyncio.create_task(_worn(worker, runs))
     try:
@@ -73,15 +131,15 @@ def main() -> None:
     """Read the arguments, and work."""
     reader = argparse.ArgumentParser(prog="worker", description=__doc__)
     reader.add_argument("--pool", required=True)
-    reader.add_argument("--name", required=True)
+    reader.add_argument("--name", help="by default that of the pool and of this machine")
     reader.add_argument("--queue", action="append", default=[], help="of the pool; all, if none is given")
     reader.add_argument("--limit", type=int, required=True, help="runs at once")
     reader.add_argument("--runs", type=int, default=RUNS, help="ends after so many, when it runs none")
     given = reader.parse_args()
     setup_signal_handlers_worker(os.getpid(), "the worker", typer.echo)
-    worker = ProcessWorker(
-        work_pool_name=given.pool, work_queues=given.queue, name=given.name, limit=given.limit,
-    )  # fmt: skip
+    name = given.name or f"{given.pool}-{socket.gethostname()}"
+    worker = Worker(work_pool_name=given.pool, work_queues=given.queue, name=name, limit=given.limit)
+    worker.ahead = Ahead()
     with suppress(KeyboardInterrupt):  # what SIGTERM becomes
         asyncio.run(work(worker, given.runs))
 

@@ -24,8 +24,9 @@ STANDING = {
 }
 # processes of runs, by the worker that started them
 RUNS = {"worker-cpu": "run", "worker-gpu": "slab", "worker-backfill": "upkeep"}
-RUN = re.compile(r"prefect\.(flow_engine|engine|runner\._workspace_supervisor)|flow-run execute")
-KILLED = (*STANDING, *RUNS.values())
+FORK_SERVER = "fork-server"  # of a worker, which its runs are copies of, command line and all
+FORKED = re.compile(r"multiprocessing\.forkserver")
+KILLED = (*STANDING, FORK_SERVER, *RUNS.values())
 
 
 def part_of(line: str) -> str | None:
@@ -43,10 +44,13 @@ def of_stack(folder: str) -> Iterator[tuple[str, psutil.Process]]:
 
 def _name(process: psutil.Process) -> str | None:
     line = _line(process)
-    if not RUN.search(line):
+    parent = process.parent() if FORKED.search(line) else None
+    if parent is None:
         return part_of(line)
-    parent = process.parent()
-    return RUNS.get(part_of(_line(parent)) or "") if parent is not None else None
+    if part_of(_line(parent)) is not None:
+        return FORK_SERVER
+    worker = parent.parent() if FORKED.search(_line(parent)) else None
+    return RUNS.get(part_of(_line(worker)) or "") if worker is not None else None
 
 
 def _line(process: psutil.Process) -> str:

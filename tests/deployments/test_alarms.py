@@ -71,10 +71,11 @@ def process_of(stack: Stack, run: dict[str, Any]) -> psutil.Process:
     """The process of a run that a worker has taken and that has begun."""
 
     def find() -> psutil.Process | None:
-        if stack.get(f"/flow_runs/{run['id']}")["state"]["type"] != "RUNNING":
+        found = stack.get(f"/flow_runs/{run['id']}")
+        if found["state"]["type"] != "RUNNING":
             return None
         children = psutil.Process(stack.pids()[WORKER]).children(recursive=True)
-        return next((p for p in children if p.environ().get("PREFECT__FLOW_RUN_ID") == run["id"]), None)
+        return next((p for p in children if str(p.pid) == found["infrastructure_pid"]), None)
 
     found: psutil.Process = eventually(find, 300)
     return found

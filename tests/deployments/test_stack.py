@@ -112,7 +112,8 @@ def test_up_says_what_is_open_to_whom(stack: Stack) -> None:
 
 def pids(stack: Stack) -> set[int]:
     """Of its processes but the workers and what they run."""
-    return {p.pid for p in strays(stack.folder) if {"worker", "prefect.engine"}.isdisjoint(p.cmdline())}
+    theirs = re.compile(r"deployments\.worker|multiprocessing\.forkserver|prefect\.engine")
+    return {p.pid for p in strays(stack.folder) if not theirs.search(" ".join(p.cmdline()))}
 
 
 def test_up_again_says_so_and_changes_nothing(stack: Stack) -> None:

@@ -258,7 +258,7 @@ def test_without_a_worker_where_nothing_may_be_computed_here_the_error_says_what
     dispatched: Callable[..., Dispatched],
 ) -> None:
     job = dispatched(nobody)
-    with pytest.raises(SlabFailed, match=r"began within 1 min; start one \(prefect worker start --pool gpu\)"):
+    with pytest.raises(SlabFailed, match=r"began within 1 min; start one \(docs/operate.md\)"):
         job(fall_back=False)
     assert states(job.pool) == [StateType.CANCELLED] * 2
     assert job.here == []

@@ -104,7 +104,7 @@ def again(office: Prefect, store: Path) -> list[dict[str, Any]]:
 
 def kill_run(office: Prefect) -> None:
     """SIGKILL to the process of the run that the cpu worker has, with all that it started."""
-    for child in office.parts["cpu"].children():
+    for child in office.parts["cpu"].runs():
         for process in [*psutil.Process(child).children(recursive=True), psutil.Process(child)]:
             process.kill()
 
@@ -190,7 +190,7 @@ def test_machine_off(office: Prefect, due: Callable[[str], Due], tmp_path: Path)
 def test_slab_taken_and_never_begun(office: Prefect, due: Callable[[str], Due], tmp_path: Path) -> None:
     (cycle, when), *_ = due(NEWEST).items()
     run = office.submit(f"downscale/{NEWEST}", when, store=str(tmp_path))
-    (child,) = wait_for("a slab's process", office.parts["gpu"].children, 90, 0.005)
+    (child,) = wait_for("a slab's process", office.parts["gpu"].runs, 90, 0.005)
     os.kill(office.parts["gpu"].process.pid, signal.SIGKILL)
     psutil.Process(child).kill()
     office.parts["gpu"].kill()

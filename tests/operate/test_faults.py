@@ -99,7 +99,7 @@ def slab_is_running(office: Prefect, since: datetime) -> int:
 
     def process() -> int | None:
         news = [f for f in workspace.glob("hubei/*/slabs/*.progress") if f.stat().st_mtime > since.timestamp()]
-        children = office.parts["gpu"].children()
+        children = office.parts["gpu"].runs()
         return children[-1] if news and children else None
 
     return int(wait_for("a slab that computes", process, 60, 0.05))
@@ -237,7 +237,7 @@ def test_run_killed_before_publishing(office: Prefect, region: Any, tmp_path: Pa
     before = set(workspace.glob("hubei/*/slabs/0-0.json"))
     run = submit(office, place, tmp_path)
     wait_for("a computed slab", lambda: set(workspace.glob("hubei/*/slabs/0-0.json")) - before, 60, 0.01)
-    for child in office.parts["cpu"].children():
+    for child in office.parts["cpu"].runs():
         os.kill(child, signal.SIGKILL)
     assert office.finished(run)["type"] == "CRASHED"
     assert not (tmp_path / "hubei").exists()

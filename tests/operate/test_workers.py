@@ -35,7 +35,7 @@ def test_a_run_imports_flows_from_the_checkout_and_their_folder_is_never_on_its_
     (hook / "sitecustomize.py").write_text(WITNESS)
     with prefect(tmp_path / "office", FINESCALE_WORKSPACE=str(tmp_path / "workspace")) as server:
         # the checkout is not on the worker's own path: the pull step has to lead there
-        server.worker("cpu", PYTHONPATH=str(hook), WITNESS_FILE=str(word))
+        server.plain_worker("cpu", PYTHONPATH=str(hook), WITNESS_FILE=str(word))
         run = server.submit("maintain/hubei", region="hubei", store=str(tmp_path / "store"))
         assert server.finished(run)["type"] == "COMPLETED"
         wait_for("word of the process that ran the flow", word.exists)  # it ends after its run

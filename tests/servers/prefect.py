@@ -26,6 +26,7 @@ from deployments import postgres
 
 ROOT = Path(__file__).parents[2]
 PREFECT = str(Path(sys.executable).with_name("prefect"))
+WORKER = [sys.executable, "-m", "deployments.worker"]
 # as `make up` does it: pools, queues, deployments of deployments/prefect.yaml
 BOOTSTRAP = "from pathlib import Path; from deployments import bootstrap as b; b.create_pools(1); b.deploy(Path('{}'))"
 
@@ -47,6 +48,12 @@ def wait_for(what: str, ready: Callable[[], Any], seconds: float = 60.0, every: 
     raise AssertionError(f"{what}: not within {seconds:.0f} s")
 
 
+def _children(process: int) -> list[int]:
+    with suppress(FileNotFoundError):  # it has ended meanwhile
+        return [int(p) for p in Path(f"/proc/{process}/task/{process}/children").read_text().split()]
+    return []
+
+
 @dataclass
 class Part:
     """A process, and all that it starts."""
@@ -60,10 +67,9 @@ class Part:
             os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait(10)
 
-    def children(self) -> list[int]:
-        """Ids of the processes that it started itself."""
-        task = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
-        return [int(p) for p in task.read_text().split()]
+    def runs(self) -> list[int]:
+        """Ids of the processes of a worker's runs, which its fork server has started."""
+        return [run for server in _children(self.process.pid) for run in _children(server)]
 
 
 @dataclass
@@ -104,11 +110,14 @@ class Prefect:
             return False
 
     def worker(self, pool: str, name: str = "", **more: str) -> Part:
-        """Start a worker; one run at a time in pool gpu."""
-        limit = ["--limit", "1"] if pool == "gpu" else []
-        return self.start(
-            name or pool, PREFECT, "worker", "start", "--pool", pool, "--name", name or pool, *limit, **more
-        )
+        """Start a worker as `make up` does; one run at a time in pool gpu."""
+        limit = "1" if pool == "gpu" else "8"
+        name = name or pool
+        return self.start(name, *WORKER, "--pool", pool, "--name", name, "--limit", limit, **more)
+
+    def plain_worker(self, pool: str, **more: str) -> Part:
+        """Start a worker of Prefect's own."""
+        return self.start(pool, PREFECT, "worker", "start", "--pool", pool, "--name", pool, **more)
 
     def run(self, *command: str) -> str:
         """A command to its end."""

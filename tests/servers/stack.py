@@ -106,7 +106,7 @@ def clean_environ(folder: Path, **more: str) -> dict[str, str]:
     """This process's environment without what would reach another stack."""
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("PREFECT", "AWS_", "FINESCALE"))}
     s3 = next(p for p in free_ports(200) if not any(taken(q + o) for q in range(p, p + 4) for o in (0, 10000)))
-    ui, database = [p for p in free_ports(200) if p > s3 + 3][:2]
+    ui, database = [p for p in free_ports(200) if p % 10000 not in {q % 10000 for q in range(s3, s3 + 4)}][:2]
     ports = {"FINESCALE_S3_PORT": s3, "FINESCALE_UI_PORT": ui, "FINESCALE_POSTGRES_PORT": database}
     return (
         kept | {k: str(v) for k, v in ports.items()} | {"FINESCALE_STACK": str(folder), "OMP_NUM_THREADS": "1"} | more
