@@ -22,7 +22,7 @@ from flows.products.missing import Missing, missing_of
 from flows.server import names
 from flows.server.endings import completed
 from flows.server.lifeless import LISTEN, SILENT, UNBEGUN, end_lifeless, end_orphans
-from flows.server.runs import cycle_runs, deployment_of
+from flows.server.runs import cycle_runs, deployment_of, since_when
 from tasks.errors import FinescaleError, OrchestratorUnavailable
 from tasks.locations import default_store
 from tasks.region import search as regions
@@ -97,7 +97,7 @@ def _catch_up(client: SyncPrefectClient, region: Region, store: str, now: dateti
             continue
         since = now - timedelta(days=region.catch_up.days(source))
         runs = cycle_runs(client, since, now)
-        missing = missing_of(region, source, store, found, runs, deployment.created, now)
+        missing = missing_of(region, source, store, found, runs, since_when(deployment), now)
         for cycle in (m for m in missing if m.given_up):
             report.given_up.append(f"{region.name} {cycle.cycle}")
             _announce(client, region, cycle)

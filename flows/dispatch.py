@@ -255,7 +255,7 @@ class Dispatch:
         """In the run's own process, where the region allows that."""
         self._cancel(errands)
         if not self.settings.fall_back:
-            raise SlabFailed(f"{why}; start one (prefect worker start --pool gpu), or set inference: fall_back: true")
+            raise SlabFailed(f"{why}; start one (docs/operate.md), or set inference: fall_back: true")
         log.warning("downscale: %s: computing %d slabs here", why, len(errands))
         for errand in errands:
             report = self.compute(errand.slab.model_copy(update={"device": device}))

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import functools
 import logging
+import sys
 import time
 from collections.abc import Callable
-from typing import Any, Generic, ParamSpec, TypeVar
-
-from prefect import task
-from prefect.client.schemas.objects import State
-from prefect.context import FlowRunContext
+from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar
 
 from tasks.errors import FinescaleError, StoreNotReadable, in_a_line
 from tasks.web.failures import is_transient
+
+if TYPE_CHECKING:
+    from prefect.client.schemas.objects import State
 
 PAUSES = (5, 15, 30, 60, 120)  # seconds, 4 min in all: a store's server that is started anew is back by then
 
@@ -47,13 +47,20 @@ class Step(Generic[P, R]):
 
     def __init__(self, fn: Callable[P, R], pauses: tuple[float, ...], options: dict[str, Any]) -> None:
         functools.update_wrapper(self, fn)
-        self.fn, self._pauses = fn, pauses
+        self.fn, self._pauses, self._options = fn, pauses, options
+
+    @functools.cached_property
+    def _task(self) -> Any:
+        """Prefect's, whose import takes a second: whoever is no flow's run does without."""
+        from prefect import task
+
+        pauses = self._pauses
         retries = {"retries": len(pauses), "retry_delay_seconds": list(pauses), "retry_condition_fn": _asked}
-        self._task = task(**options, **(retries if pauses else {"retries": 0}))(fn)
+        return task(**self._options, **(retries if pauses else {"retries": 0}))(self.fn)
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         """By Prefect inside of a flow's run, with its limit of time and its record; else in this very call."""
-        if FlowRunContext.get() is not None:
+        if _in_a_flow():
             found: R = self._task(*args, **kwargs)
             return found
         for pause in self._pauses:
@@ -62,9 +69,15 @@ class Step(Generic[P, R]):
             except Exception as error:
                 if not is_worth_retrying(error):
                     raise
-                log.warning("%s: %s; again in %g s", self._task.name, in_a_line(error), pause)
+                log.warning("%s: %s; again in %g s", self._options["name"], in_a_line(error), pause)
                 time.sleep(pause)
         return self.fn(*args, **kwargs)
+
+
+def _in_a_flow() -> bool:
+    """Whether this is called inside of a flow's run: then Prefect is there."""
+    context = sys.modules.get("prefect.context")
+    return context is not None and context.FlowRunContext.get() is not None
 
 
 def step(

@@ -1,19 +1,25 @@
-"""`finescale point`: one place's forecast."""
+"""`finescale point`: the forecast of one place, or of many."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, cast
 
 import typer
 
 from flows.commands.options import CycleOption, Json, LeadHours, Region, Source, Store
 from flows.commands.terminal import one_line_errors, show_steps, show_table
+from tasks.errors import BadInput
 
 
 def point(
     region: Region,
-    lat: Annotated[float, typer.Option(help="Degrees north.")],
-    lon: Annotated[float, typer.Option(help="Degrees east.")],
+    lat: Annotated[float | None, typer.Option(help="Degrees north.")] = None,
+    lon: Annotated[float | None, typer.Option(help="Degrees east.")] = None,
+    places: Annotated[
+        Path | None,
+        typer.Option(help="A CSV table of places (name, latitude, longitude, elevation), for a table of all of them."),
+    ] = None,
     source: Source = "ifs",
     cycle: CycleOption = None,
     store: Store = None,
@@ -24,19 +30,29 @@ def point(
     utc_offset: Annotated[float, typer.Option(help="Show times so many hours ahead of UTC.")] = 0.0,
     as_json: Json = False,
 ) -> None:
-    """What is forecast for a place."""
+    """What is forecast for a place, or for each of a file's."""
     show_steps()
     with one_line_errors():
-        from flows.products.point import heading_lines, table_of
-        from flows.products.point import point as forecast_at
+        from pydantic import RootModel
 
-        found = forecast_at(
-            region, lat, lon, source=source, cycle=cycle, store=store, lead_hours=lead_hours, elevation=elevation,
-            utc_offset=utc_offset,
+        from flows.products.places import Place, read_places
+        from flows.products.point import PointForecast, csv_lines, forecasts, heading_lines, table_of
+
+        if (places is None) == (lat is None or lon is None) or (places is not None and elevation is not None):
+            raise BadInput("give --lat and --lon, with --elevation if you like, or --places and a file")
+        asked = (
+            read_places(places) if places is not None else [Place(cast("float", lat), cast("float", lon), elevation)]
+        )
+        found = forecasts(
+            region, asked, source=source, cycle=cycle, store=store, lead_hours=lead_hours, utc_offset=utc_offset
         )  # fmt: skip
     if as_json:
-        typer.echo(found.model_dump_json(indent=2))
-        return
-    for line in heading_lines(found):
-        typer.echo(line)
-    show_table(*table_of(found))
+        whole = found[0] if places is None else RootModel[list[PointForecast]](found)
+        typer.echo(whole.model_dump_json(indent=2))
+    elif places is not None:
+        for line in csv_lines(found):
+            typer.echo(line, nl=False)
+    else:
+        for line in heading_lines(found[0]):
+            typer.echo(line)
+        show_table(*table_of(found[0]))

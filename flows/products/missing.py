@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
 from pydantic import BaseModel
 
 from flows.products.gaps import gaps
-from flows.server.runs import CycleRun, plain
 from tasks.region.document import Region
 from tasks.region.settings import CatchUpSettings
 from tasks.store.ledger import LedgerEntry
+
+if TYPE_CHECKING:
+    from flows.server.runs import CycleRun
 
 CHANCE = timedelta(minutes=2)  # for the scheduled run itself to be there
 
@@ -59,13 +62,12 @@ def missing_of(
     now: datetime,
 ) -> list[Missing]:
     """Every gap of a source with what the server knows of it, the newest first."""
-    since = plain(deployed) if deployed is not None else None
     return [
         _missing(
             str(cycle), due, region.catch_up,
             [r for r in runs if (r.region, r.cycle, r.store) == (region.name, cycle, store)],
         )
-        for cycle, due in gaps(region, source, found, since, now).items()
+        for cycle, due in gaps(region, source, found, deployed, now).items()
     ]  # fmt: skip
 
 

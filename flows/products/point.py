@@ -1,12 +1,17 @@
-"""A point's forecast for people and programs: `finescale point`."""
+"""The forecast of a place, or of many, for people and programs: `finescale point`."""
 
 from __future__ import annotations
 
+import csv
+import io
+import math
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta, timezone
 
 from pydantic import BaseModel, ConfigDict, field_serializer
 
 from flows.products.choose import choose, steps_of, variables_of
+from flows.products.places import Place
 from flows.products.series import Series, compass, read_series
 from tasks.errors import BadInput
 from tasks.handover.scorecard import Quality
@@ -47,6 +52,7 @@ class PointForecast(BaseModel):
     quality: Quality
     why: list[str]
     product: str  # its URI
+    place: str  # its name, of one that a file names
     latitude: float
     longitude: float
     elevation: float | None  # as asked for, in m
@@ -55,43 +61,63 @@ class PointForecast(BaseModel):
     series: list[PointStep]
 
 
-def point(
+def forecasts(
     region: str,
-    latitude: float,
-    longitude: float,
+    places: list[Place],
     *,
     source: str = "ifs",
     cycle: str | None = None,
     store: str | None = None,
     lead_hours: str | None = None,
-    elevation: float | None = None,
     utc_offset: float = 0.0,
     now: datetime | None = None,
-) -> PointForecast:
-    """What is forecast for a point in degrees; BadInput outside of the region, NothingPublished without a product."""
+) -> list[PointForecast]:
+    """What is forecast for each place; BadInput if one is outside of the region, NothingPublished without a product."""
     if not -12 <= utc_offset <= 14:
         raise BadInput(f"--utc-offset {utc_offset:g}: give hours from -12 to 14")
     chosen = choose(region, source, cycle, store)
-    entry = chosen.entry
-    series = read_series(
-        chosen, variables_of(entry, None), steps_of(entry, lead_hours), latitude, longitude, elevation
-    )  # fmt: skip
-    cell = series.cell
+    entry, zone = chosen.entry, timezone(timedelta(hours=utc_offset))
     age = ((now or datetime.now(UTC)) - chosen.cycle.time).total_seconds() / 3600
-    return PointForecast(
-        region=entry.region,
-        cycle=entry.cycle,
-        age_hours=round(age, 2),
-        quality=entry.quality,
-        why=entry.scorecard.why,
-        product=chosen.uri,
-        latitude=latitude,
-        longitude=longitude,
-        elevation=elevation,
-        cell=PointCell(latitude=cell.latitude, longitude=cell.longitude, height=cell.height, land=cell.land),
-        units=series.units,
-        series=_steps(series, timezone(timedelta(hours=utc_offset))),
-    )
+    return [
+        PointForecast(
+            region=entry.region,
+            cycle=entry.cycle,
+            age_hours=round(age, 2),
+            quality=entry.quality,
+            why=entry.scorecard.why,
+            product=chosen.uri,
+            place=place.name,
+            latitude=place.latitude,
+            longitude=place.longitude,
+            elevation=place.elevation,
+            cell=PointCell.model_validate(series.cell, from_attributes=True),
+            units=series.units,
+            series=_steps(series, zone),
+        )
+        for place, series in zip(
+            places, read_series(chosen, variables_of(entry, None), steps_of(entry, lead_hours), places), strict=True
+        )
+    ]
+
+
+def csv_lines(found: list[PointForecast]) -> Iterator[str]:
+    """A table for programs: a row a place and lead time; what is missing is an empty cell."""
+    units = found[0].units
+    head = ["place", "latitude", "longitude", "time", "lead [h]", *(f"{n} [{u}]" for n, u in units.items())]
+    for forecast in [None, *found]:
+        rows = [head] if forecast is None else list(_rows(forecast))
+        table = io.StringIO()
+        csv.writer(table, lineterminator="\n").writerows(rows)
+        yield table.getvalue()
+
+
+def _rows(found: PointForecast) -> Iterator[list[str | float]]:
+    for step in found.series:
+        values = [step.__pydantic_extra__[n] for n in found.units]
+        yield [
+            found.place, found.latitude, found.longitude, step.time.isoformat(timespec="minutes"), step.lead_hours,
+            *(v if math.isfinite(v) else "" for v in values),
+        ]  # fmt: skip
 
 
 def _steps(series: Series, zone: timezone) -> list[PointStep]:

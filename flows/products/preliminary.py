@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from tasks.acquire import open_source
 from tasks.handover.cycle import Cycle
 from tasks.store.ledger import entries
 
 
 def preliminary_cycles(store: str, region: str, source: str, now: datetime) -> list[Cycle]:
     """Published cycles made of preliminary fields whose final ones should be there by now, oldest first."""
+    from tasks.acquire import open_source  # of those who have any
+
     service = open_source(source)
     found = [e for e in entries(store, region) if e.cycle.split("/")[0] == service.name and e.preliminary]
     cycles = [Cycle.parse(e.cycle, service.name) for e in found]

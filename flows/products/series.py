@@ -1,4 +1,4 @@
-"""One place's forecast out of a product: the cell that it lies in, and its values in the units people use."""
+"""Places' forecasts out of a product: the cells that they lie in, and values in the units people use."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ import numpy as np
 import zarr
 
 from flows.products.choose import Chosen
+from flows.products.places import Place
 from models.constants import KELVIN, STANDARD_LAPSE_RATE
 from tasks.arrays import zarr_store
 from tasks.errors import BadInput
-from tasks.grids.grid import canonical
+from tasks.grids.grid import Grid, canonical
 from tasks.grids.gridded import ALTITUDE, LAND
 from tasks.present import display
 
@@ -52,41 +53,58 @@ def _index(position: float, count: int) -> int:
     return index - 1 if index == count and position < count - 0.5 + EDGE else index
 
 
-def cell_at(product: zarr.Group, latitude: float, longitude: float, region: str) -> Cell:
-    """The cell that a place in degrees lies in; BadInput outside of the product's cells."""
-    if not (np.isfinite(latitude) and np.isfinite(longitude)):
-        raise BadInput(f"--lat {latitude:g} --lon {longitude:g}: give degrees, south and west negative")
+def cells_of(product: zarr.Group, places: list[Place], region: str) -> list[Cell]:
+    """The cells that places lie in; BadInput outside of the product's cells."""
     grid = canonical(_read(product, "latitude"), _read(product, "longitude"), region).grid
+    at = [_position(grid, place, region) for place in places]
+    rows, cols = (np.array(axis) for axis in zip(*at, strict=True))
+    box = slice(rows.min(), rows.max() + 1), slice(cols.min(), cols.max() + 1)
+    known = {n: _read(product, n, *box)[rows - rows.min(), cols - cols.min()] for n in (ALTITUDE, LAND) if n in product}
+    height, land = ([float(v) for v in known[n]] if n in known else [None] * len(at) for n in (ALTITUDE, LAND))
+    return [
+        Cell(row, col, float(grid.latitude[row]), float(grid.longitude[col]), height[i], land[i])
+        for i, (row, col) in enumerate(at)
+    ]
+
+
+def _position(grid: Grid, place: Place, region: str) -> tuple[int, int]:
+    """Row and column of a place."""
+    latitude, longitude = place.latitude, place.longitude
+    if not (np.isfinite(latitude) and np.isfinite(longitude)):
+        raise BadInput(f"{place}: give degrees, south and west negative")
     row = _index((grid.north - latitude) / grid.dlat, grid.rows)
     east = (longitude - grid.west + grid.dlon / 2) % 360.0 - grid.dlon / 2  # degrees from the first column
     col = _index(east / grid.dlon, grid.cols)
     if not (-90 <= latitude <= 90 and 0 <= row < grid.rows and 0 <= col < grid.cols):
         raise BadInput(
-            f"--lat {latitude:g} --lon {longitude:g} is outside {region}, which is {grid.south:g} to {grid.north:g} "
+            f"{place} is outside {region}, which is {grid.south:g} to {grid.north:g} "
             f"north and {grid.west:g} to {grid.east:g} east (south and west are negative)"
         )
-    height, land = (float(_read(product, n, row, col)) if n in product else None for n in (ALTITUDE, LAND))
-    return Cell(row, col, float(grid.latitude[row]), float(grid.longitude[col]), height, land)
+    return row, col
 
 
-def read_series(
-    chosen: Chosen,
-    names: list[str],
-    steps: list[int],
-    latitude: float,
-    longitude: float,
-    elevation: float | None = None,
-) -> Series:
-    """A place's forecast; only the chunks that hold its cell are read.
+def read_series(chosen: Chosen, names: list[str], steps: list[int], places: list[Place]) -> list[Series]:
+    """Each place's forecast; of the chunks that hold them, each is read once, and no other. BadInput if one is outside.
 
     Wind components become speed and the direction it blows from (360 north, 0 calm), t2m and d2m relative humidity
-    too. `elevation` in m: t2m is brought there from the height of the cell's terrain by 6.5 K/km (WMO-No. 485,
-    Appendix 2.2.34); BadInput if the product does not know that.
+    too. Of a place with an elevation t2m is brought there from the height of its cell's terrain by 6.5 K/km (WMO-No.
+    485, Appendix 2.2.34); BadInput if the product does not know that.
     """
     product = zarr.open_group(zarr_store(chosen.uri), mode="r", use_consolidated=True)
-    cell = cell_at(product, latitude, longitude, chosen.entry.region)
-    raw = {n: _read(product, n, slice(None), cell.row, cell.col)[steps].astype(np.float64) for n in names}
+    cells = cells_of(product, places, chosen.entry.region)
+    raw = {n: _columns(product, n, cells)[steps].astype(np.float64) for n in names}
     hours = [chosen.entry.lead_hours[i] for i in steps]
+    times = [chosen.cycle.time + timedelta(hours=h) for h in hours]
+    found = []
+    for i, (place, cell) in enumerate(zip(places, cells, strict=True)):
+        values = _derived({n: v[:, i] for n, v in raw.items()}, cell, place.elevation, chosen.entry.product)
+        units = {n: display.of(n).unit for n in values}
+        found.append(Series(cell, times, hours, {n: display.of(n).shown(v) for n, v in values.items()}, units))
+    return found
+
+
+def _derived(raw: dict[str, np.ndarray], cell: Cell, elevation: float | None, product: str) -> dict[str, np.ndarray]:
+    """What people ask for, in SI."""
     columns = {n: v for n, v in raw.items() if n not in ("u10", "v10")}
     if {"t2m", "d2m"} <= raw.keys():
         columns["rh"] = relative_humidity(raw["t2m"], raw["d2m"])
@@ -100,12 +118,24 @@ def read_series(
         raise BadInput(f"--elevation {elevation:g}: give metres above the sea")
     if elevation is not None and "t2m" in columns:
         if cell.height is None:
-            raise BadInput(f"--elevation: {chosen.entry.product} does not know the height of its terrain; leave it out")
+            raise BadInput(f"--elevation: {product} does not know the height of its terrain; leave it out")
         columns["t2m"] = columns["t2m"] + STANDARD_LAPSE_RATE * (elevation - cell.height)
-    units = {n: display.of(n).unit for n in columns}
-    shown = {n: display.of(n).shown(v) for n, v in columns.items()}
-    times = [chosen.cycle.time + timedelta(hours=h) for h in hours]
-    return Series(cell, times, hours, shown, units)
+    return columns
+
+
+def _columns(product: zarr.Group, name: str, cells: list[Cell]) -> np.ndarray:
+    """(step, place) of a field, chunk by chunk."""
+    array = cast("zarr.Array[Any]", product[name])
+    found = np.empty((array.shape[0], len(cells)), array.dtype)
+    by_chunk: dict[tuple[int, int], list[int]] = {}
+    for i, cell in enumerate(cells):
+        by_chunk.setdefault((cell.row // array.chunks[1], cell.col // array.chunks[2]), []).append(i)
+    for places in by_chunk.values():
+        rows, cols = (np.array([getattr(cells[i], axis) for i in places]) for axis in ("row", "col"))
+        top, west = rows.min(), cols.min()
+        part = _read(product, name, slice(None), slice(top, rows.max() + 1), slice(west, cols.max() + 1))
+        found[:, places] = part[:, rows - top, cols - west]
+    return found
 
 
 def _read(product: zarr.Group, name: str, *at: slice | int) -> np.ndarray:

@@ -5,16 +5,14 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import pandas as pd
-from prefect.client.orchestration import get_client
+import numpy as np
 from pydantic import BaseModel, computed_field, field_serializer
 
 from flows.products.gaps import SCHEDULED
 from flows.products.missing import Missing, missing_of
 from flows.products.preliminary import preliminary_cycles
-from flows.server.health import PrefectHealth, prefect_health
-from flows.server.runs import cycle_runs, deployment_of
-from tasks.acquire import SOURCES
+from flows.server.answers import prefect_health
+from flows.server.health import PrefectHealth
 from tasks.handover.candidates import Candidate
 from tasks.handover.cycle import Cycle
 from tasks.handover.scorecard import Quality
@@ -25,7 +23,7 @@ from tasks.region.document import Region
 from tasks.storage import assert_readable, exists, join, read_json
 from tasks.store.ledger import LedgerEntry, State, entries
 from tasks.store.paths import in_store, latest_uri
-from tasks.store.scores import Recent, drift, read_scores, summary
+from tasks.store.scores import Recent, are_scored, drift, read_scores, summary
 from tasks.store.space import Space, space
 
 # Since the newest good cycle began. IFS: the next two, 12 h apart and complete 7 h 40 min after they begin, are missing
@@ -159,7 +157,8 @@ def region_status(name: str, store: str | None, *, ask_prefect: bool = True) -> 
     found = sorted(entries(uri, region.name), key=lambda e: (e.cycle.split("/")[1], e.cycle), reverse=True)
     sources = sorted({e.source for e in found})
     now = datetime.now(UTC)
-    due = {str(c) for s in sources if s in SOURCES for c in preliminary_cycles(uri, region.name, s, now)}
+    early = sorted({e.source for e in found if e.preliminary})
+    due = {str(c) for s in early for c in preliminary_cycles(uri, region.name, s, now)}
     health = source_health(region, uri, found, now)
     prefect = prefect_health(region, now) if ask_prefect else PrefectHealth(api=None)
     missing = _missing(region, uri, found, now, prefect)
@@ -185,13 +184,16 @@ def _missing(
     """Gaps of every scheduled source; what was tried of them as far as a server says so."""
     if prefect.api is None or prefect.problem:
         return [m for source in SCHEDULED for m in missing_of(region, source, store, found, [], None, now)]
+    from prefect.client.orchestration import get_client
+
+    from flows.server.runs import cycle_runs, deployment_of, since_when
+
     gone: list[Missing] = []
     with get_client(sync_client=True) as client:
         for source in SCHEDULED:
             deployment = deployment_of(client, region.name, source)
             runs = cycle_runs(client, now - timedelta(days=region.catch_up.days(source)), now)
-            created = deployment.created if deployment is not None else None
-            gone += missing_of(region, source, store, found, runs, created, now)
+            gone += missing_of(region, source, store, found, runs, since_when(deployment), now)
     return gone
 
 
@@ -217,10 +219,10 @@ def _cycle(store: str, entry: LedgerEntry, now: datetime, due: bool) -> CycleSta
 
 def _recent(store: str, region: str, source: str, now: datetime) -> SourceScores:
     """The last 30 days against stations, and what has drifted."""
-    history = read_scores(store, region, source, now)
-    if history.empty:
+    if not are_scored(store, region, source, now):
         return SourceScores()
-    recent = history[history["cycle"] >= pd.Timestamp((now - MONTH).replace(tzinfo=None))]
+    history = read_scores(store, region, source, now)
+    recent = history[history["cycle"] >= np.datetime64((now - MONTH).replace(tzinfo=None))]
     return SourceScores(variables=summary(recent) if len(recent) else [], drift=drift(history, now))
 
 

@@ -124,6 +124,11 @@ def deployment_of(client: SyncPrefectClient, region: str, source: str) -> Deploy
     return found[0] if found else None
 
 
+def since_when(deployment: DeploymentResponse | None) -> datetime | None:
+    """When a deployment was made; None if there is none."""
+    return plain(deployment.created) if deployment is not None and deployment.created is not None else None
+
+
 def _in(types: list[StateType]) -> FlowRunFilterState:
     return FlowRunFilterState(type=FlowRunFilterStateType(any_=types))
 

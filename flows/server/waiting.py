@@ -21,8 +21,8 @@ from prefect.client.schemas.filters import (
 from prefect.client.schemas.objects import FlowRun, StateType, WorkerStatus
 from prefect.client.schemas.sorting import FlowRunSort
 from prefect.exceptions import ObjectNotFound
-from pydantic import BaseModel
 
+from flows.server.health import WaitingRun
 from flows.server.names import ALL, SUPER_RESOLVE
 from flows.server.runs import plain
 from tasks.region.document import Region
@@ -30,15 +30,6 @@ from tasks.region.document import Region
 SHOWN = 20  # runs
 AT_WORK = FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.PENDING, StateType.RUNNING]))
 WAITING = FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.SCHEDULED, StateType.PENDING]))
-
-
-class WaitingRun(BaseModel):
-    """A run that is due and has not begun."""
-
-    name: str
-    flow: str
-    since: datetime  # when it was due
-    waits_for: str
 
 
 def waiting_runs(client: SyncPrefectClient, region: Region, now: datetime) -> list[WaitingRun]:

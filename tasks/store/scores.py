@@ -7,14 +7,17 @@ from __future__ import annotations
 
 import io
 from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
 
-import pandas as pd
 from pydantic import BaseModel
 
 from tasks.handover.candidates import ALL, HEADLINE, Candidate, baselines, headline
 from tasks.handover.cycle import Cycle
 from tasks.storage import join, names_in, read_all, remove, write_parquet
 from tasks.store.paths import scores_folder, scores_uri
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 POOLED = "pooled"
 RECENT = timedelta(days=7)  # what is held against the range
@@ -38,13 +41,15 @@ class Recent(BaseModel):
     baseline: float | None  # its RMSE
 
 
-def _plain(time: datetime) -> pd.Timestamp:
+def _plain(time: datetime) -> datetime:
     """UTC without zone, as tables have it."""
-    return pd.Timestamp(time.astimezone(UTC).replace(tzinfo=None))
+    return time.astimezone(UTC).replace(tzinfo=None)
 
 
 def write_scores(store: str, region: str, cycle: Cycle, revision: int, complete: bool, table: pd.DataFrame) -> None:
     """Put a cycle's scores into the table, in the place of those that were there."""
+    import pandas as pd
+
     time = pd.Timestamp(cycle.time.replace(tzinfo=None)).as_unit("ns")
     head = {"region": region, "source": cycle.source, "cycle": time, "revision": revision, "complete": complete}
     rows = pd.DataFrame({k: [v] * len(table) for k, v in head.items()}).join(table.reset_index(drop=True))
@@ -56,16 +61,27 @@ def remove_scores(store: str, region: str, cycle: Cycle) -> None:
     remove(scores_uri(store, region, cycle))
 
 
-def read_scores(store: str, region: str, source: str, now: datetime, within: timedelta = RANGE) -> pd.DataFrame:
-    """Pooled scores of cycles that began within a time before now, the oldest first; empty without any."""
+def are_scored(store: str, region: str, source: str, now: datetime) -> bool:
+    """Whether there are scores of cycles that began before now, of those that `read_scores` reads."""
+    return bool(_files(store, region, source, now, RANGE))
+
+
+def _files(store: str, region: str, source: str, now: datetime, within: timedelta) -> list[str]:
     folder = scores_folder(store, region, source)
     since = Cycle(source=source, time=now - within).stamp
     until = Cycle(source=source, time=now).stamp
     names = [n for n in names_in(folder) if n.endswith(".parquet") and since <= n.removesuffix(".parquet") < until]
-    if not names:
+    return [join(folder, n) for n in names]
+
+
+def read_scores(store: str, region: str, source: str, now: datetime, within: timedelta = RANGE) -> pd.DataFrame:
+    """Pooled scores of cycles that began within a time before now, the oldest first; empty without any."""
+    import pandas as pd  # whoever has no scores does not wait for it
+
+    files = _files(store, region, source, now, within)
+    if not files:
         return pd.DataFrame(columns=["cycle", "complete", "variable", "period", "candidate", "group", "rmse"])
-    found = read_all(join(folder, n) for n in names)
-    parts = [pd.read_parquet(io.BytesIO(table), filters=[("by", "==", POOLED)]) for table in found]
+    parts = [pd.read_parquet(io.BytesIO(table), filters=[("by", "==", POOLED)]) for table in read_all(files)]
     return pd.concat(parts, ignore_index=True)
 
 

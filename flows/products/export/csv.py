@@ -7,6 +7,7 @@ import math
 from pathlib import Path
 
 from flows.products.export.wanted import Wanted
+from flows.products.places import Place
 from flows.products.series import read_series
 
 DECIMALS = 3  # beyond what any of the units means
@@ -17,7 +18,7 @@ def write_csv(wanted: Wanted, latitude: float, longitude: float, path: Path) -> 
 
     UTF-8 with a byte order mark: without it Excel takes °C for something else.
     """
-    found = read_series(wanted.chosen, wanted.names, wanted.steps, latitude, longitude)
+    (found,) = read_series(wanted.chosen, wanted.names, wanted.steps, [Place(latitude, longitude)])
     with path.open("w", encoding="utf-8-sig", newline="") as file:
         table = csv.writer(file)
         table.writerow(["time [UTC]", "lead [h]", *(f"{n} [{u}]" for n, u in found.units.items())])

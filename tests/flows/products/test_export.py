@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import re
@@ -13,6 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -23,8 +25,9 @@ from zarr.storage import MemoryStore
 
 from flows.products.choose import choose, steps_of, variables_of
 from flows.products.export import export
-from flows.products.point import PointCell, point
-from flows.products.series import cell_at, compass, relative_humidity
+from flows.products.places import Place, read_places
+from flows.products.point import PointCell, PointForecast, forecasts
+from flows.products.series import cells_of, compass, relative_humidity
 from tasks.errors import BadInput, StoreNotWritable
 from tasks.store.ledger import LedgerEntry
 from tasks.store.paths import in_store
@@ -33,6 +36,7 @@ from tests.conftest import ROOT
 from tests.flows.conftest import CommandLine
 from tests.published import GRID, HOURS, cycle_of, publish
 
+PLACES = Path(__file__).with_name("places.csv")  # as people have them: Excel's mark, capitals, a name with a comma
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
 OLD, NEW = cycle_of(NOW - timedelta(hours=12)), cycle_of(NOW)
 
@@ -41,6 +45,11 @@ OLD, NEW = cycle_of(NOW - timedelta(hours=12)), cycle_of(NOW)
 def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, LedgerEntry, LedgerEntry]:
     store = str(tmp_path_factory.mktemp("made") / "store")
     return store, publish(store, OLD), publish(store, NEW)
+
+
+def point(region: str, latitude: float, longitude: float, **more: Any) -> PointForecast:
+    (found,) = forecasts(region, [Place(latitude, longitude)], **more)
+    return found
 
 
 def field(store: str, entry: LedgerEntry) -> xr.Dataset:
@@ -99,14 +108,18 @@ def test_a_place_on_an_edge_lies_in_one_cell_and_the_outermost_edges_are_the_pro
     axes = {"latitude": [31.0, 30.75, 30.5], "longitude": [114.0, 114.25, 114.5, 114.75]}
     xr.Dataset(coords=axes).to_zarr(store := MemoryStore(), zarr_format=3)
     product = zarr.open_group(store, mode="r")
-    at = lambda lat, lon: (cell_at(product, lat, lon, "x").row, cell_at(product, lat, lon, "x").col)  # noqa: E731
+
+    def at(lat: float, lon: float) -> tuple[int, int]:
+        (cell,) = cells_of(product, [Place(lat, lon)], "x")
+        return cell.row, cell.col
+
     assert at(31.125, 113.875) == (0, 0)
     assert at(30.375, 114.875) == (2, 3)
     assert [at(lat, 114.0)[0] for lat in (30.875, 30.625)] == [1, 2]
     assert [at(31.0, lon)[1] for lon in (114.125, 114.375, 114.625)] == [1, 2, 3]
     for lat, lon in ((31.13, 114), (30.37, 114), (31, 113.87), (31, 114.88), (np.nan, 114), (31, np.inf)):
         with pytest.raises(BadInput, match="--lat"):
-            cell_at(product, lat, lon, "x")
+            at(lat, lon)
 
 
 @contextmanager
@@ -219,6 +232,56 @@ def test_json_has_the_documented_keys_and_age(made: tuple) -> None:
     assert found["series"][0]["time"] == "2026-11-22T03:00+00:00"
 
 
+def test_many_places_are_a_table_that_has_what_each_would_have_alone(finescale: CommandLine, made: tuple) -> None:
+    asked = ("point", "hubei", "--places", PLACES, "--store", made[0])
+    table = pd.read_csv(io.StringIO(finescale(*asked).stdout), parse_dates=["time"])
+    places = read_places(PLACES)
+    assert [(p.name, p.elevation) for p in places] == [
+        ("Wuhan, Hankou", None),
+        ("Shennongjia", 1700.0),
+        ("line 4", None),
+    ]
+    assert table["place"].tolist() == [p.name for p in places for _ in HOURS]
+    for place, (_, rows) in zip(places, table.groupby("place", sort=False), strict=True):
+        (alone,) = forecasts("hubei", [place], store=made[0])
+        for name, unit in alone.units.items():
+            assert rows[f"{name} [{unit}]"].tolist() == [step.model_extra[name] for step in alone.series], place
+        assert rows["time"].tolist() == [step.time for step in alone.series]
+    whole = json.loads(finescale(*asked, "--json").stdout)
+    assert [(w["place"], w["elevation"]) for w in whole] == [(p.name, p.elevation) for p in places]
+
+
+@pytest.mark.parametrize(
+    ("table", "words"),
+    [
+        ("name;lat;lon\nWuhan;30.6;114.3\n", ["names no columns latitude and longitude", "name;lat;lon"]),
+        ("lat,lon\n30.6,114.3\n30.6,\nx,114\n1e999,1\n", ["line 3: '' is no number", "line 4: 'x'", "line 5: '1e999'"]),
+        ("lat,lon\n" + "x,y\n" * 9, ["line 2", "line 4", "and 6 more"]),
+        ("lat,lon\n", ["no places in it"]),
+        ("", ["only none"]),
+        ("name,lat,lon\nWuhan,30.6,114.3\nLhasa,29.65,91.1\n", ["Lhasa (29.65 north, 91.1 east) is outside hubei"]),
+        (b"lat,lon\n\xff\xfe,1\n", ["is no text in UTF-8"]),
+        (None, ["No such file"]),
+    ],
+)  # fmt: skip
+def test_a_table_that_names_no_places_is_one_line_that_says_where(
+    table: str | bytes | None, words: list[str], finescale: CommandLine, made: tuple, tmp_path: Path
+) -> None:
+    file = tmp_path / "places.csv"
+    if table is not None:
+        file.write_bytes(table.encode() if isinstance(table, str) else table)
+    done = finescale("point", "hubei", "--places", file, "--store", made[0])
+    assert (done.exit_code, len(done.output.splitlines())) == (2, 1), done.output
+    assert not [w for w in words if w not in done.output], done.output
+
+
+@pytest.mark.parametrize("given", [(), ("--lat", "31"), ("--places", PLACES, "--lat", "31", "--lon", "112")])
+def test_a_place_or_a_file_of_them_is_asked_for(given: tuple, finescale: CommandLine, made: tuple) -> None:
+    done = finescale("point", "hubei", *given, "--store", made[0])
+    assert (done.exit_code, len(done.output.splitlines())) == (2, 1)
+    assert "--places and a file" in done.output
+
+
 def test_humidity_and_wind_as_in_tables() -> None:
     # WMO-No. 8: saturation over water at 20 degC 23.37 hPa, at 10 degC 12.27 hPa
     np.testing.assert_allclose(
@@ -232,9 +295,11 @@ def test_humidity_and_wind_as_in_tables() -> None:
     "command",
     [
         ("point", "hubei", "--lat", "30.6", "--lon", "114.3", "--source", "ifs"),
+        ("point", "hubei", "--places", str(PLACES)),
         ("export", "hubei", "--format", "csv-point", "--lat", "30.6", "--lon", "114.3", "--source", "ifs"),
         ("regions", "list"),
         ("models", "list"),
+        ("status", "hubei"),
     ],
     ids=lambda c: " ".join(c[:2]),
 )
@@ -246,12 +311,15 @@ def test_who_reads_a_few_values_waits_for_no_library_that_is_not_needed(
         "import sys; from flows.commands.app import app, runtime; runtime.set_up(); "
         "app(sys.argv[1:], standalone_mode=False); print(*sorted({m.split('.')[0] for m in sys.modules}))"
     )
+    there = {"FINESCALE_STORE": made[0], "HOME": str(tmp_path), "PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path])}
     done = subprocess.run(
         [sys.executable, "-c", program, *command], capture_output=True, text=True, check=True, cwd=tmp_path,
-        env=os.environ | {"FINESCALE_STORE": made[0], "PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path])},
+        env=os.environ | there,
     )  # fmt: skip
     loaded = set(done.stdout.splitlines()[-1].split())
-    assert not loaded & {
+    # what is missing is asked of the source, which reads answers of all kinds
+    allowed = {"eccodes", "requests"} if command[0] == "status" else set()
+    assert not (loaded - allowed) & {
         "torch",
         "prefect",
         "xarray",

@@ -17,7 +17,8 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect.states import Completed, Failed, Scheduled
 
 from flows.products.status import region_status, source_health
-from flows.server.health import PoolHealth, PrefectHealth, prefect_health
+from flows.server.answers import prefect_health
+from flows.server.health import PoolHealth, PrefectHealth
 from tasks.handover.candidates import HEADLINE
 from tasks.region import search as regions
 from tasks.store.ledger import entries

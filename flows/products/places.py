@@ -1,0 +1,82 @@
+"""Places that a file names, for their forecasts: a CSV table with a row a place."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+from tasks.errors import BadInput
+
+# what tables call their columns, in small letters; the first is ours
+NAMES = ("name", "place", "station", "id", "名称", "站名")
+LATITUDES = ("latitude", "lat", "纬度")
+LONGITUDES = ("longitude", "lon", "long", "lng", "经度")
+ELEVATIONS = ("elevation", "height", "altitude", "alt", "海拔")
+SHOWN = 3  # rows of which an error says what is wrong
+
+
+@dataclass(frozen=True)
+class Place:
+    """Degrees north and east; elevation in m, None where none is given. `name`: none, of the one on a command line."""
+
+    latitude: float
+    longitude: float
+    elevation: float | None = None
+    name: str = ""
+
+    def __str__(self) -> str:
+        if self.name:
+            return f"{self.name} ({self.latitude:g} north, {self.longitude:g} east)"
+        return f"--lat {self.latitude:g} --lon {self.longitude:g}"
+
+
+def read_places(file: Path) -> list[Place]:
+    """Every row's place, in the file's order; BadInput says which rows are none."""
+    try:
+        text = file.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "is no text in UTF-8"
+        raise BadInput(f"{file}: {why}; give a CSV table of places (docs/clients.md)") from None
+    rows = csv.DictReader(io.StringIO(text))
+    columns = {str(c).strip().lower(): str(c) for c in rows.fieldnames or []}
+
+    def column(known: tuple[str, ...]) -> str | None:
+        return next((columns[c] for c in known if c in columns), None)
+
+    name, lat, lon, elevation = (column(known) for known in (NAMES, LATITUDES, LONGITUDES, ELEVATIONS))
+    if lat is None or lon is None:
+        raise BadInput(
+            f"{file}: its first line names no columns latitude and longitude, only {', '.join(columns)[:200] or 'none'}"
+        )
+    places, wrong = [], []
+    for row in rows:
+        try:
+            height = (row[elevation] or "").strip() if elevation is not None else ""
+            place = Place(
+                _number(row[lat]), _number(row[lon]), _number(height) if height else None,
+                name=((row[name] or "").strip() if name is not None else "") or f"line {rows.line_num}",
+            )  # fmt: skip
+        except ValueError as error:
+            wrong.append(f"line {rows.line_num}: {error}")
+            continue
+        places.append(place)
+    if wrong:
+        more = f" and {len(wrong) - SHOWN} more" if len(wrong) > SHOWN else ""
+        raise BadInput(f"{file}: {'; '.join(wrong[:SHOWN])}{more}")
+    if not places:
+        raise BadInput(f"{file}: no places in it")
+    return places
+
+
+def _number(text: str | None) -> float:
+    """A finite one; ValueError says what stands there instead."""
+    try:
+        value = float(text or "")
+    except ValueError:
+        raise ValueError(f"{(text or '')[:40]!r} is no number") from None
+    if not math.isfinite(value):
+        raise ValueError(f"{(text or '')[:40]!r} is no place's")
+    return value
