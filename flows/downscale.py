@@ -18,6 +18,7 @@ from flows.products.gaps import given_way, newer_due
 from flows.server import artifacts, names
 from flows.server.orchestrator import assert_clock
 from flows.stopwatch import Stopwatch
+from models.followers import unknown_to
 from models.package import ModelPackage
 from tasks.acquire import SOURCES, Source, acquire, acquire_files, choose_cycle, forget, open_source
 from tasks.acquire.files import assert_present
@@ -106,8 +107,7 @@ def resolve(
         wanted = wanted.with_rain_interval(rain_interval)
     outline(wanted.boundary_file)  # what pictures are drawn with last must not fail a run whose work is done
     package = open_package(model or wanted.model)
-    unknown = [v for v in wanted.variables if v not in package.variables]
-    if unknown:
+    if unknown := unknown_to(package.variables, wanted.variables):
         raise ModelMismatch(
             f"model {package.model_id} does not know {', '.join(unknown)} of region {wanted.name}; "
             f"it knows {', '.join(package.variables)}"

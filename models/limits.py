@@ -7,6 +7,7 @@ Knows axes; what lies beyond the cells that are known, across 180 degrees or ove
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Set
+from types import MappingProxyType
 
 import numpy as np
 import torch
@@ -25,6 +26,8 @@ SETTINGS = {"tolerance": TOLERANCE, "spark": SPARK, "factor": LARGEST_FACTOR, "r
 
 Fields = dict[str, np.ndarray]  # variable -> (lead times, rows, cols)
 Pad = Callable[[str, np.ndarray], np.ndarray]
+Bounds = Mapping[str, tuple[float, float]]
+NO_BOUNDS: Bounds = MappingProxyType({})
 
 
 def repeat_edges(name: str, gap: np.ndarray) -> np.ndarray:  # noqa: ARG001  as every Pad
@@ -38,13 +41,16 @@ def deviations(inputs: Mapping[str, np.ndarray]) -> dict[str, float]:
     return {name: float(field.std()) for name, field in inputs.items()}
 
 
-def hold_signs(fine: Fields, amounts: Set[str]) -> None:
+def hold_signs(fine: Fields, amounts: Set[str], bounds: Bounds = NO_BOUNDS) -> None:
     """Change fine fields (lead times, rows, cols) in place: no amount below zero, no dew point above the temperature.
 
-    All that is asked of what is made from samples: how much rain falls between points they do not say.
+    `bounds`: lowest and highest value of what has both. All that is asked of what is made from samples: how much rain
+    falls between points they do not say.
     """
     for name in amounts & fine.keys():
         np.maximum(fine[name], 0, out=fine[name])
+    for name in bounds.keys() & fine.keys():
+        np.clip(fine[name], *bounds[name], out=fine[name])
     if TEMPERATURE in fine and DEW_POINT in fine:
         np.minimum(fine[DEW_POINT], fine[TEMPERATURE], out=fine[DEW_POINT])
 
@@ -52,12 +58,15 @@ def hold_signs(fine: Fields, amounts: Set[str]) -> None:
 class Limits:
     """Holds the limits on fine fields, whose means over the input's cells `means` takes.
 
-    `amounts`: variables that are sums over time, never negative. `pad`: called with a variable and a gap (..., covered
+    `amounts`: variables that are sums over time, never negative. `bounds`: of what has a lowest and a highest value,
+    both. `pad`: called with a variable and a gap (..., covered
     rows, covered cols), says what it is in INTERPOLATION_HALO more cells on each side.
     """
 
-    def __init__(self, means: CellMeans, amounts: Collection[str], pad: Pad = repeat_edges) -> None:
-        self.means, self.amounts, self._pad = means, amounts, pad
+    def __init__(
+        self, means: CellMeans, amounts: Collection[str], pad: Pad = repeat_edges, bounds: Bounds = NO_BOUNDS
+    ) -> None:
+        self.means, self.amounts, self._pad, self._bounds = means, amounts, pad, bounds
         top, left = (int(np.flatnonzero(inside)[0]) for inside in (means.inside_rows, means.inside_cols))
         self._rows = means.rows.shifted(top - INTERPOLATION_HALO)
         self._cols = means.cols.shifted(left - INTERPOLATION_HALO)
@@ -70,14 +79,19 @@ class Limits:
 
         1. Each field gets the smooth correction that gives its cells the input's means, again until they are.
         2. An amount is then multiplied instead, which keeps it from falling below zero and dry cells dry.
-        3. Dew points above the temperature are cut to it and their means restored, some times; a last cut stands, so
-           that where the input itself is saturated a mean may stay a little low.
+        3. What has bounds is cut to them and its means restored, some times. Dew points above the temperature too; a
+           last cut stands, so that where the input itself is saturated a mean may stay a little low.
         """
         tolerance = {name: TOLERANCE * deviations[name] for name in fine}
         for name, field in fine.items():
             self._restore_means(name, field, coarse[name], tolerance[name])
             if name in self.amounts:
                 self._scale_amounts(field, coarse[name], tolerance[name])
+            if name in self._bounds:
+                for _ in range(CROSSINGS):
+                    np.clip(field, *self._bounds[name], out=field)
+                    self._restore_means(name, field, coarse[name], tolerance[name])
+                np.clip(field, *self._bounds[name], out=field)
         if TEMPERATURE in fine and DEW_POINT in fine:
             dew_point, temperature = fine[DEW_POINT], fine[TEMPERATURE]
             for _ in range(CROSSINGS):

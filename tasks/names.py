@@ -15,6 +15,9 @@ PARAM_IDS = {
     228228: "tp",  # kg m-2
     260048: "tp",  # tprate, kg m-2 s-1
     235055: "tp",  # mean total precipitation rate of ERA5
+    228246: "u100", 228247: "v100", 235: "skt", 137: "tcwv", 164: "tcc",
+    228164: "tcc",  # %
+    169: "ssrd", 175: "strd",
 }  # fmt: skip
 
 # (short name of ecCodes, level type, level): what centres write that have no number of their own for 2 and 10 metres
@@ -23,6 +26,9 @@ AT_LEVEL = {
     ("dpt", "heightAboveGround", 2): "d2m",
     ("u", "heightAboveGround", 10): "u10",
     ("v", "heightAboveGround", 10): "v10",
+    ("u", "heightAboveGround", 100): "u100",
+    ("v", "heightAboveGround", 100): "v100",
+    ("t", "surface", 0): "skt",
     ("sp", "surface", 0): "sp",
     ("pres", "surface", 0): "sp",
     ("mslet", "meanSea", 0): "msl",
@@ -39,6 +45,9 @@ WMO = {
     (0, 6, 103, 2): "d2m",
     (2, 2, 103, 10): "u10",
     (2, 3, 103, 10): "v10",
+    (2, 2, 103, 100): "u100",
+    (2, 3, 103, 100): "v100",
+    (0, 0, 1, 0): "skt",
     (3, 0, 1, 0): "sp",
     (3, 0, 101, 0): "msl",
     (3, 1, 101, 0): "msl",
@@ -64,6 +73,14 @@ NAMES = {
             "pressure_reduced_to_mean_sea_level", "pressure_msl"),
     "tp": ("tp", "pr", "prate", "tprate", "mtpr", "avg_tprate", "tot_prec", "apcp", "apcpsfc", "prcp", "precip",
            "total_precipitation", "precipitation_surface", "precipitation"),
+    "u100": ("u100", "100u", "ua100m", "u_100m", "ugrd100m", "100m_u_component_of_wind", "wind_u_100m", "u100m"),
+    "v100": ("v100", "100v", "va100m", "v_100m", "vgrd100m", "100m_v_component_of_wind", "wind_v_100m", "v100m"),
+    "skt": ("skt", "ts", "skin_temperature", "surface_temperature"),
+    "tcwv": ("tcwv", "prw", "pwat", "total_column_water_vapour", "total_column_water_vapor",
+             "precipitable_water_atmosphere"),
+    "tcc": ("tcc", "clt", "clct", "total_cloud_cover", "total_cloud_cover_atmosphere", "cloud_cover"),
+    "ssrd": ("ssrd", "surface_solar_radiation_downwards"),
+    "strd": ("strd", "surface_thermal_radiation_downwards"),
 }  # fmt: skip
 
 # where no name is known: CF's names that leave no doubt of the level
@@ -75,13 +92,20 @@ STANDARD_NAMES = {
     "lwe_thickness_of_precipitation_amount": "tp",
     "precipitation_flux": "tp",
     "lwe_precipitation_rate": "tp",
+    "surface_temperature": "skt",
+    "atmosphere_mass_content_of_water_vapor": "tcwv",
+    "cloud_area_fraction": "tcc",
+    "integral_wrt_time_of_surface_downwelling_shortwave_flux_in_air": "ssrd",
+    "integral_wrt_time_of_surface_downwelling_longwave_flux_in_air": "strd",
 }
-# those that do, and the height in metres at which they are ours
+# those that do, with the height in metres at which they are ours
 AT_HEIGHT = {
-    "air_temperature": ("t2m", 2.0),
-    "dew_point_temperature": ("d2m", 2.0),
-    "eastward_wind": ("u10", 10.0),
-    "northward_wind": ("v10", 10.0),
+    ("air_temperature", 2.0): "t2m",
+    ("dew_point_temperature", 2.0): "d2m",
+    ("eastward_wind", 10.0): "u10",
+    ("northward_wind", 10.0): "v10",
+    ("eastward_wind", 100.0): "u100",
+    ("northward_wind", 100.0): "v100",
 }
 
 _BY_NAME = {name: variable for variable, names in NAMES.items() for name in names}
@@ -111,8 +135,7 @@ def by_standard_name(name: str, height: float | None) -> Variable | None:
     """The variable of a CF standard name, where that and the height in metres leave no doubt."""
     if name in STANDARD_NAMES:
         return VARIABLES[STANDARD_NAMES[name]]
-    variable, ours = AT_HEIGHT.get(name, ("", None))
-    return VARIABLES[variable] if variable and height == ours else None
+    return VARIABLES.get(AT_HEIGHT.get((name, height), "")) if height is not None else None
 
 
 def rank(name: str) -> int:

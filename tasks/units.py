@@ -20,6 +20,9 @@ WRITTEN = {
     "m of water equivalent": "m",
     "m of water": "m",
     "mm of water equivalent": "mm",
+    "(0 - 1)": "1",
+    "fraction": "1",
+    "percent": "%",
 }
 
 
@@ -49,7 +52,7 @@ def conversion(written: str, units: str, amount: bool = False) -> Conversion | N
         given = Unit(WRITTEN.get(text, text.replace("Kg", "kg")))
     except ValueError:
         return None
-    if given.is_unknown() or given.is_no_unit() or given.is_dimensionless():
+    if given.is_unknown() or given.is_no_unit() or (given.is_dimensionless() and (units != "1" or not text)):
         return None
     for unit in (given, given / WATER) if amount else (given,):
         for rate, wanted in ((False, units), (True, f"{units} s-1")) if amount else ((False, units),):

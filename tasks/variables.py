@@ -25,14 +25,22 @@ class Variable:
     high: float
     jump: float
     amount: bool = False  # a sum over time: regridded conservatively, never below zero
+    # of an amount: what packing and differencing may leave below zero; less than that may be nothing in a product
+    noise: float = 0.0
+    grain: float = 0.0  # of an amount: by less a packed sum falls by itself
     component: str = ""  # u or v: changes sign across a pole
+    bounds: tuple[float, float] | None = None  # what products are cut to: `low` and `high` leave files some noise
 
 
-# Largest step between neighbours in global 0.25 degree fields: IFS 2025-01-15 (two runs), 2026-07-16 (rain, 24 h), HRES
-# 2021-12-10 averaged from 0.1 degree, ERA5 2012-12-01. Temperature and surface pressure: Andes and Himalaya. The limits
-# of wind and sea-level pressure leave more room: no typhoon was in these fields, and in its wall 40 m/s and 4000 Pa a
-# step are possible. That of rain too: what is checked is summed over up to 15 days.
-JUMPS_SEEN = {"t2m": 29.5, "d2m": 31.3, "u10": 14.3, "v10": 12.0, "sp": 25300.0, "msl": 1790.0, "tp": 0.25}
+# Largest step between neighbours in global 0.25 degree fields: IFS 2025-01-15 (two runs), 2026-03-10 (cloud) and
+# 2026-07-16 (rain, 24 h), HRES 2021-12-10 averaged from 0.1 degree (of u100, v100, tcwv every 3rd point), ERA5
+# 2012-12-01. Temperature and surface pressure: Andes and Himalaya. The limits of wind and sea-level pressure leave more
+# room: no typhoon was in these fields, and in its wall 40 m/s and 4000 Pa a step are possible. That of rain too: what
+# is checked is summed over up to 15 days. Of skt, ssrd and strd no field was at hand.
+JUMPS_SEEN = {
+    "t2m": 29.5, "d2m": 31.3, "u10": 14.3, "v10": 12.0, "sp": 25300.0, "msl": 1790.0, "tp": 0.25,
+    "u100": 24.6, "v100": 21.8, "tcwv": 31.1, "tcc": 1.0,
+}  # fmt: skip
 
 VARIABLES: dict[str, Variable] = {
     v.name: v
@@ -60,7 +68,35 @@ VARIABLES: dict[str, Variable] = {
         ),
         Variable(
             "tp", "tp", "m", "lwe_thickness_of_precipitation_amount",
-            "Total precipitation since the previous lead time", 0.0, 3.0, 1.0, amount=True,
+            "Total precipitation since the previous lead time", 0.0, 3.0, 1.0, amount=True, noise=1e-4, grain=2e-6,
+        ),
+        Variable(
+            "u100", "100u", "m s-1", "eastward_wind", "100 metre U wind component", -120.0, 120.0, 50.0,
+            component="u",
+        ),
+        Variable(
+            "v100", "100v", "m s-1", "northward_wind", "100 metre V wind component", -120.0, 120.0, 50.0,
+            component="v",
+        ),
+        Variable(
+            "skt", "skt", "K", "surface_temperature", "Skin temperature", 170.0, 360.0, 90.0,
+        ),
+        Variable(
+            "tcwv", "tcwv", "kg m-2", "atmosphere_mass_content_of_water_vapor", "Total column water vapour",
+            -0.1, 120.0, 65.0, bounds=(0.0, 120.0),
+        ),
+        Variable(
+            "tcc", "tcc", "1", "cloud_area_fraction", "Total cloud cover", -0.01, 1.01, 2.0, bounds=(0.0, 1.0),
+        ),
+        Variable(
+            "ssrd", "ssrd", "J m-2", "integral_wrt_time_of_surface_downwelling_shortwave_flux_in_air",
+            "Solar radiation downwards at the surface since the previous lead time", 0.0, 5.5e8, 6e7, amount=True,
+            noise=3e4, grain=2e3,
+        ),
+        Variable(
+            "strd", "strd", "J m-2", "integral_wrt_time_of_surface_downwelling_longwave_flux_in_air",
+            "Thermal radiation downwards at the surface since the previous lead time", 0.0, 8e8, 6e7, amount=True,
+            noise=3e4, grain=2e3,
         ),
     )
 }  # fmt: skip

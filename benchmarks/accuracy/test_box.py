@@ -14,12 +14,13 @@ import numpy as np
 import xarray as xr
 
 from flows.products.field import super_resolve_file
+from models.statistics import VARIABLES as TRAINED
 from tasks.acquire.demo import FOLDER, STEP, TIME
 from tasks.acquire.layout import file_uri
 from tasks.downscale.methods import METHODS
 from tasks.prepare.axes import layout
 from tasks.region.search import SHIPPED
-from tasks.variables import VARIABLES
+from tasks.variables import known
 
 LABELS = {
     "inr": "finescale",
@@ -41,7 +42,7 @@ def scores(model: str) -> dict[str, dict[str, float]]:
             relief = str(terrain) if method == "inr" else None
             super_resolve_file(source, result, like=str(truth_file), terrain=relief, method=method, model=model)
             with xr.open_dataset(result) as fine:
-                error = {n: fine[n].values[0].astype(float) - to_canonical(truth[n].values) for n in VARIABLES}
+                error = {n: fine[n].values[0].astype(float) - to_canonical(truth[n].values) for n in TRAINED}
             out[method] = {n: float(np.sqrt((e**2).mean())) for n, e in error.items()}
     return out
 
@@ -50,7 +51,8 @@ def table(found: dict[str, dict[str, float]]) -> str:
     """Markdown table; the last column is ours over the better of the others."""
     head = "| variable | unit | " + " | ".join(LABELS[m] for m in METHODS) + " | ratio |\n"
     lines = [head, "|---|---|" + "---:|" * (len(METHODS) + 1) + "\n"]
-    for name, variable in VARIABLES.items():
+    for variable in known(list(TRAINED)):
+        name = variable.name
         row = [found[m][name] for m in METHODS]
         figures = " | ".join(f"{v:.4g}" for v in row)
         lines.append(f"| {name} | {variable.units} | {figures} | {row[0] / min(row[1:]):.3f} |\n")

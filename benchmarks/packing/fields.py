@@ -14,7 +14,7 @@ import numpy as np
 import xarray as xr
 
 from flows.products.field import super_resolve_file
-from tasks.variables import VARIABLES
+from models.statistics import VARIABLES
 
 DATA = Path(__file__).parents[3] / "shared" / "data"
 ROWS, COLS, DRIFT = 720, 1240, 10

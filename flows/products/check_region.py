@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from models.followers import unknown_to
 from tasks.errors import FinescaleError, InvalidRegion
 from tasks.grids.grid import Grid
 from tasks.grids.regrid import covers
@@ -81,7 +82,7 @@ def _model(region: Region) -> list[Row]:
         package = open_package(region.model)
     except FinescaleError as error:
         return [Row("model", str(error), False)]
-    unknown = [v for v in region.variables if v not in package.variables]
+    unknown = unknown_to(package.variables, region.variables)
     scale = region.input_spacing / region.spacing
     low, high = package.scale_range
     return [

@@ -16,6 +16,8 @@ import numpy as np
 import xarray as xr
 
 from flows.products.valid_time import along_valid_time, time_encoding
+from models.followers import unknown_to
+from models.following import following
 from models.geometry import subdivide
 from models.operator import Operator
 from tasks.acquire.files import local_files
@@ -226,12 +228,12 @@ def super_resolve_file(
         if package is not None:
             assert_knows(package, operator)
             network = package.load()
-            if not any(n in package.variables for n in assembled.variables):
+            if unknown_to(package.variables, assembled.variables) == assembled.variables:
                 raise ModelMismatch(f"{source}: none of {package.model_id}'s variables: {', '.join(package.variables)}")
             halo = network.reach if assembled.grid.wraps else package.halo
             plan = make_plan(assembled.grid, target, operator, halo=halo, reach=network.reach)
             check_scale(plan, package.scale_range, package.model_id)
-            ds = downscale_fields(prepared, plan, network, package.variables)
+            ds = downscale_fields(prepared, plan, *following(network, assembled.variables))
             made_with = f"finescale {VERSION}, model {package.model_id} ({package.digest[:16]})"
         else:
             assert interpolator is not None

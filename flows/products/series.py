@@ -105,15 +105,15 @@ def read_series(chosen: Chosen, names: list[str], steps: list[int], places: list
 
 def _derived(raw: dict[str, np.ndarray], cell: Cell, elevation: float | None, product: str) -> dict[str, np.ndarray]:
     """What people ask for, in SI."""
-    columns = {n: v for n, v in raw.items() if n not in ("u10", "v10")}
+    columns = dict(raw)
     if {"t2m", "d2m"} <= raw.keys():
         columns["rh"] = relative_humidity(raw["t2m"], raw["d2m"])
-    if {"u10", "v10"} <= raw.keys():
-        columns["wind_speed"] = np.hypot(raw["u10"], raw["v10"])
-        direction = 360.0 - np.rad2deg(np.arctan2(raw["u10"], -raw["v10"])) % 360.0
-        columns["wind_direction"] = np.where(columns["wind_speed"] < CALM, 0.0, direction)
-    else:
-        columns |= {n: raw[n] for n in ("u10", "v10") if n in raw}
+    for speed, (u, v) in display.WINDS.items():
+        if {u, v} <= raw.keys():
+            columns[speed] = np.hypot(raw[u], raw[v])
+            direction = 360.0 - np.rad2deg(np.arctan2(raw[u], -raw[v])) % 360.0
+            columns[speed.replace("speed", "direction")] = np.where(columns[speed] < CALM, 0.0, direction)
+            del columns[u], columns[v]
     if elevation is not None and not np.isfinite(elevation):
         raise BadInput(f"--elevation {elevation:g}: give metres above the sea")
     if elevation is not None and "t2m" in columns:

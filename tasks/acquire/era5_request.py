@@ -29,6 +29,13 @@ LONG_NAMES = {
     "sp": "surface_pressure",
     "msl": "mean_sea_level_pressure",
     "tp": "total_precipitation",
+    "u100": "100m_u_component_of_wind",
+    "v100": "100m_v_component_of_wind",
+    "skt": "skin_temperature",
+    "tcwv": "total_column_water_vapour",
+    "tcc": "total_cloud_cover",
+    "ssrd": "surface_solar_radiation_downwards",
+    "strd": "surface_thermal_radiation_downwards",
 }
 
 

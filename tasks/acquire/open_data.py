@@ -20,7 +20,7 @@ from tasks.storage import join, read_bytes, write_bytes
 from tasks.variables import Variable
 
 REMEDY = "fetch it again, or from another mirror"
-HEIGHTS = {"2t": 2, "2d": 2, "10u": 10, "10v": 10}  # m
+HEIGHTS = {"2t": 2, "2d": 2, "10u": 10, "10v": 10, "100u": 100, "100v": 100}  # m
 
 
 class IndexEntry(BaseModel):

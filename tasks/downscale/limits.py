@@ -16,6 +16,7 @@ from tasks.grids.grid import Grid, pad
 from tasks.variables import VARIABLES
 
 AMOUNTS = frozenset(name for name, variable in VARIABLES.items() if variable.amount)
+BOUNDS = {name: variable.bounds for name, variable in VARIABLES.items() if variable.bounds is not None}
 
 
 def crop(fine: Fields, plan: Plan) -> Fields:
@@ -46,7 +47,7 @@ class PlanLimits:
         self.means = cell_means(plan.work, part)
         rows, cols = np.flatnonzero(self.means.inside_rows), np.flatnonzero(self.means.inside_cols)
         known = part.part(slice(int(rows[0]), int(rows[-1]) + 1), slice(int(cols[0]), int(cols[-1]) + 1))
-        self._limits = Limits(self.means, AMOUNTS, partial(_pad, known))
+        self._limits = Limits(self.means, AMOUNTS, partial(_pad, known), BOUNDS)
 
     def near(self, coarse: np.ndarray) -> np.ndarray:
         """Field on the input grid -> on the part of it around the work, which `means` sees."""
@@ -59,7 +60,7 @@ class PlanLimits:
         means ask for them.
         """
         if self._limits is None:
-            hold_signs(fine, AMOUNTS)
+            hold_signs(fine, AMOUNTS, BOUNDS)
         else:
             for i, known in enumerate(deviations):
                 step = slice(i, i + 1)

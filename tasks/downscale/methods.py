@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from models.downscaler import Downscaler
+from models.following import Following
 from models.interpolation import Bicubic, Bilinear, ConservativeBicubic
 from tasks.errors import BadInput
 
-Method = Downscaler | Bilinear | Bicubic | ConservativeBicubic
+Method = Downscaler | Following | Bilinear | Bicubic | ConservativeBicubic
 INTERPOLATIONS: dict[str, type[Bilinear | Bicubic | ConservativeBicubic]] = {
     "bilinear": Bilinear,
     "bicubic": Bicubic,

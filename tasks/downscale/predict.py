@@ -10,6 +10,7 @@ import torch
 
 from models.constants import STATICS
 from models.downscaler import Downscaler
+from models.following import Following
 from models.geometry import Axis
 from models.operator import Operator, Sampling, Seen, cell_km
 from models.statics import FINE_MARGIN, Statics, cell_sizes
@@ -218,7 +219,7 @@ def _pieces(
     method: Method, x: torch.Tensor, present: torch.Tensor, statics: Statics, rows: Axis, cols: Axis, seen: Seen
 ) -> Iterator[tuple[slice, slice, torch.Tensor]]:
     """Fine fields (steps, V, rows, cols) of a tile and where in it they are; of a network never all of it at once."""
-    if isinstance(method, Downscaler):
+    if isinstance(method, (Downscaler, Following)):
         yield from method.pieces(x, present, statics, rows, cols, seen)
     else:
         yield slice(0, len(rows)), slice(0, len(cols)), method(x, present, statics, rows, cols, seen)

@@ -11,7 +11,8 @@ from typing import Any, cast
 import torch
 import zarr
 
-from models.downscaler import Downscaler
+from models.followers import unknown_to
+from models.following import following
 from models.limits import Fields
 from models.package import ModelPackage
 from tasks.arrays import DAMAGE, fast, undamaged, zarr_store
@@ -57,8 +58,9 @@ def is_out_of_memory(error: BaseException) -> bool:
 class _Blocks:
     """Computes lead times of one block after the other, with tiles that fit into memory."""
 
-    def __init__(self, prepared: Prepared, method: Downscaler, slab: Slab, package: ModelPackage) -> None:
-        self.prepared, self.method, self.slab, self.package = prepared, method, slab, package
+    def __init__(self, prepared: Prepared, names: list[str], slab: Slab, package: ModelPackage, device: str) -> None:
+        self.prepared, self.slab, self.package = prepared, slab, package
+        self.method, self.names = following(package.load(device), names)
         self.tile = TILE
         self.tile_rows: set[int] = set()
         self.tile_cols: set[int] = set()
@@ -89,10 +91,9 @@ class _Blocks:
 
         `deviations`: of the whole input at each of these lead times.
         """
-        names = self.package.variables
         while True:
             try:
-                fine = super_resolve(self.method, names, coarse, self.statics, self.limits.plan, self.seen)
+                fine = super_resolve(self.method, self.names, coarse, self.statics, self.limits.plan, self.seen)
             except (RuntimeError, MemoryError) as error:
                 if not is_out_of_memory(error):
                     raise
@@ -189,12 +190,10 @@ def compute(slab: Slab) -> SlabReport:
     prepared = Prepared.load(slab.product, slab.terrain, slab.coarse, slab.operator)
     names = [str(n) for n in prepared.fields.data_vars if n in VARIABLES]
     assert_knows(package, slab.operator)
-    unknown = [n for n in names if n not in package.variables]
-    if unknown:
+    if unknown := unknown_to(package.variables, names):
         raise ModelMismatch(f"model {slab.model} does not know {', '.join(unknown)}")
     device = choose_device(slab.device)
-    method = package.load(device)
-    work = _Blocks(prepared, method, slab, package)
+    work = _Blocks(prepared, names, slab, package, device)
     arrays = {n: fast(cast("Array", product[n]), slab.product) for n in names}
     depth, *side = _shard(arrays[names[0]])
     todo = blocks(slab.target.rows, slab.target.cols, *side)[slab.first : slab.last]

@@ -12,7 +12,7 @@ from tasks.errors import FinescaleError
 from tasks.names import WMO_UNITS, by_level, by_param_id, by_wmo
 from tasks.variables import Variable
 
-SURFACE_LEVELS = {"surface", "meanSea", "heightAboveGround"}
+SURFACE_LEVELS = {"surface", "meanSea", "heightAboveGround", "entireAtmosphere"}
 SUMS, MEANS = {"accum", "diff"}, {"avg", "avgd", "avgfc"}  # step types of ecCodes: what a field is of its steps
 MONTHLY = {"moda", "edmo", "mnth", "wamo"}  # streams of ECMWF that hold means over a month
 

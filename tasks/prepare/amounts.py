@@ -16,14 +16,14 @@ from itertools import pairwise
 import numpy as np
 
 from tasks.errors import BadInput, CorruptField
-from tasks.prepare.checks import AMOUNT_NOISE
 from tasks.prepare.fields import FieldHeader, Rule, Since
+from tasks.variables import VARIABLES
 
 # of one variable: valid time -> the messages of it, two if a file was handed in twice; none where it is zero by nature
 Messages = dict[datetime, list[FieldHeader]]
 
 HOUR = timedelta(hours=1)
-GRAIN, STEP_OF_PACKING = 2e-6, 4e-5  # m, and share of the largest value: by less a packed sum falls by itself
+STEP_OF_PACKING = 4e-5  # of the largest value: by less a packed sum falls by itself
 SERIES = 6  # amounts of one time each that only rise happen by chance in fewer
 DAY_PAIRS = 5  # the same within a day
 RESETS = 6.0, 12.0, 24.0  # hours after which sums of joined forecasts start anew
@@ -77,17 +77,18 @@ def parse_rule(text: str | None) -> Rule | None:
     )
 
 
-def course(fields: Iterable[np.ndarray]) -> Course:
-    """How values (rows, cols) go from one time to the next; one at a time in memory."""
+def course(name: str, fields: Iterable[np.ndarray]) -> Course:
+    """How a variable's values (rows, cols) go from one time to the next; one at a time in memory."""
+    grain = VARIABLES[name].grain
     falls: list[bool] = []
     wet = dries = False
     before: np.ndarray | None = None
     for values in fields:
         largest = float(np.nanmax(values, initial=0.0))
-        dries = dries or (wet and largest <= GRAIN)
-        wet = wet or largest > GRAIN
+        dries = dries or (wet and largest <= grain)
+        wet = wet or largest > grain
         if before is not None:
-            noise = max(GRAIN, STEP_OF_PACKING * max(largest, float(np.nanmax(before, initial=0.0))))
+            noise = max(grain, STEP_OF_PACKING * max(largest, float(np.nanmax(before, initial=0.0))))
             falls.append(bool(np.nanmin(values - before, initial=0.0) < -noise))
         before = values
     return Course(wet, falls, dries)
@@ -241,11 +242,12 @@ def amounts(name: str, messages: Messages, fields: Iterable[np.ndarray], found: 
         if interval is not None and interval.differenced:
             assert before is not None
             values = total - before[1]
-            if float(values.min()) < AMOUNT_NOISE:
+            if float(values.min()) < -VARIABLES[name].noise:
                 raise CorruptField(
                     f"{messages[valid][0].label}: {name} accumulated to {valid:%Y-%m-%dT%H} is "
-                    f"{-float(values.min()):.3g} m below that to {before[0]:%Y-%m-%dT%H}; one of the two messages is "
-                    "wrong: fetch them again, or hand in amounts of single intervals where the centre has them"
+                    f"{-float(values.min()):.3g} {VARIABLES[name].units} below that to {before[0]:%Y-%m-%dT%H}; one of "
+                    "the two messages is wrong: fetch them again, or hand in amounts of single intervals where the "
+                    "centre has them"
                 )
         yield np.maximum(values, 0.0)
         before = valid, total

@@ -217,7 +217,7 @@ def _covered(
     headers = [found for _, found in sorted(messages.items()) if found]
 
     def look() -> Course:
-        return course(_on_grid(found, grid, inside, {}) for found in headers)
+        return course(name, (_on_grid(found, grid, inside, {}) for found in headers))
 
     dated = all(h.dated for found in headers for h in found)
     out = covered(messages, init, analysis, by_user, look) if dated else Covered(None, "")

@@ -8,8 +8,6 @@ from tasks.errors import CorruptField
 from tasks.grids.grid import Grid
 from tasks.prepare.fields import DecodedField
 
-AMOUNT_NOISE = -1e-4  # m: packing and differencing leave accumulations below zero by up to this
-
 
 def _when(field: DecodedField) -> str:
     hours = field.header.lead.total_seconds() / 3600
@@ -40,7 +38,7 @@ def assert_physical(field: DecodedField) -> None:
         why = f"cut to expver {version}? hand in the file with both versions" if version else "fetch the file again"
         raise CorruptField(f"{_when(field)}: every value is missing; {why}")
     variable, low, high = field.header.variable, float(known.min()), float(known.max())
-    floor = AMOUNT_NOISE if variable.amount else variable.low
+    floor = -variable.noise if variable.amount else variable.low
     if low < floor or high > variable.high:
         raise CorruptField(
             f"{_when(field)}: values {low:.6g}..{high:.6g} {variable.units} leave the physical range "

@@ -58,12 +58,25 @@ TABLE = {
     "wind_speed": Display("10 metre wind speed", "m/s", "speed", cycle_span=6.0, from_zero=True),
     "wind_direction": Display("10 metre wind direction", "°", "phase", decimals=0, score_decimals=1),
     "wind_vector": Display("10 metre wind vector", "m/s", "speed", cycle_span=6.0, from_zero=True),
+    "u100": Display("100 metre wind, eastward", "m/s", "balance", cycle_span=6.0),
+    "v100": Display("100 metre wind, northward", "m/s", "balance", cycle_span=6.0),
+    "wind_speed_100": Display("100 metre wind speed", "m/s", "speed", cycle_span=6.0, from_zero=True),
+    "wind_direction_100": Display("100 metre wind direction", "°", "phase", decimals=0, score_decimals=1),
     "sp": Display("surface pressure", "hPa", "deep_r", scale=0.01, cycle_span=20.0),
     "msl": Display("mean sea level pressure", "hPa", "haline", scale=0.01, cycle_span=4.0, isolines=1.0),
     "tp": Display(
         "precipitation", "mm", "dense", scale=1000.0, span=1.0, cycle_span=2.0, from_zero=True, least_drawn=0.1
     ),
+    "tcc": Display("cloud cover", "%", "gray", scale=100.0, decimals=0, span=10.0, cycle_span=100.0, from_zero=True),
+    "ssrd": Display(
+        "solar radiation", "MJ/m²", "solar", scale=1e-6, decimals=2, span=0.5, cycle_span=4.0, from_zero=True
+    ),
+    "strd": Display("thermal radiation", "MJ/m²", "thermal", scale=1e-6, decimals=2, span=0.2, cycle_span=1.0),
+    "skt": Display("skin temperature", "°C", "thermal", offset=-KELVIN),
+    "tcwv": Display("column water vapour", "kg/m²", "tempo", span=1.0, cycle_span=10.0),
 }
+# what is made of two components -> these
+WINDS = {"wind_speed": ("u10", "v10"), "wind_speed_100": ("u100", "v100")}
 ERRORS = "balance"  # colours of forecast - observed, in the middle where there is none
 
 

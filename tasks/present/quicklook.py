@@ -91,13 +91,14 @@ def thinned(ds: xr.Dataset) -> xr.Dataset:
 
 
 def panels(coarse: xr.Dataset, fine: xr.Dataset) -> list[Panel]:
-    """One panel a variable; both wind components become one of speed."""
+    """One panel a variable; both components of a wind become one of speed."""
     out = []
     for name in (n for n in display.TABLE if n in fine and n in coarse):
-        if name in ("u10", "v10") and "u10" in fine and "v10" in fine:
-            if name == "u10":
-                speeds = [np.hypot(ds["u10"].values, ds["v10"].values) for ds in (coarse, fine)]
-                out.append(Panel(display.of("wind_speed"), *speeds))
+        wind = next((w for w, parts in display.WINDS.items() if name in parts and set(parts) <= set(fine)), None)
+        if wind is not None:
+            u, v = display.WINDS[wind]
+            if name == u:
+                out.append(Panel(display.of(wind), *(np.hypot(ds[u].values, ds[v].values) for ds in (coarse, fine))))
             continue
         how = display.of(name)
         out.append(Panel(how, *(how.shown(ds[name].values) for ds in (coarse, fine))))

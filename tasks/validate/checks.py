@@ -27,7 +27,6 @@ from tasks.store.calibration import GROUP
 from tasks.store.read_back import altered
 from tasks.variables import VARIABLES
 
-DRIZZLE = 1e-4  # m: the smallest rain that a gauge reports
 NEAR = 10  # points on either side of a border that it is held against: a mountain range is no seam, nor a front
 
 
@@ -109,7 +108,6 @@ def _check(
         if isinstance(input_of, CellMeans)
         else ("reading error", limits.reading)
     )
-    smallest = DRIZZLE if variable.amount else 0.0  # less than that over an input may be nothing in a product
     finite, low, high, constant, missed, seam = 1.0, np.inf, -np.inf, 0, 0.0, 1.0
     read = zip(
         _read_back(product, name, digests),
@@ -124,7 +122,7 @@ def _check(
             finite = min(finite, float(known.mean()))
             least, most = (float(f(fine[known], initial=np.nan)) for f in (np.nanmin, np.nanmax))
         low, high = min(low, least), max(high, most)
-        constant += bool(least == most and np.ptp(input_of.select(coarse)) > smallest)
+        constant += bool(least == most and np.ptp(input_of.select(coarse)) > variable.noise)
         raw = fine if added is None else fine - added
         missed = max(missed, input_of.error(raw, coarse))
         seam = max(seam, seam_ratio(fine, *borders))

@@ -17,6 +17,7 @@ import xarray as xr
 from flows.downscale import Outcome, downscale
 from flows.maintain import maintain
 from flows.verify import verify
+from models.statistics import VARIABLES
 from tasks.calibrate.rolling import rolling
 from tasks.handover.calibrated import Calibration
 from tasks.handover.cycle import Cycle
@@ -29,7 +30,6 @@ from tasks.store.ledger import LedgerEntry, read_entry
 from tasks.store.packing import largest_error
 from tasks.store.paths import history_uri
 from tasks.store.product import open_input, open_product
-from tasks.variables import VARIABLES
 from tests.conftest import write_region
 from tests.flows.conftest import CommandLine
 from tests.invented_month import MANY, START, STATIONS, month, put

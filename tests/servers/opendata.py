@@ -17,12 +17,14 @@ from pathlib import Path
 
 import eccodes
 
+from tests.followers import follower_messages
 from tests.grib import messages
 from tests.servers.http import Handler, Served, serving
 
 DEMO = Path(__file__).parents[2] / "tasks/acquire/demo_cycle"
 DEMO_GRIB = DEMO / "20211210/12z/ifs/0p25/oper/20211210120000-8h-oper-fc.grib2"
 BOUNDARY = "finescale-stand-in"
+SUMS = {"tp", "ssrd", "strd"}  # which are not there at the start
 
 
 def relabelled(message: bytes, time: datetime, step: int, stream: str = "oper") -> bytes:
@@ -84,11 +86,12 @@ class OpenData(Served):
         self.files[f"{path}.index"] = index_of(parts, time, step, where.get("stream", "oper"))
         return path
 
-    def add_demo(self, time: datetime, steps: list[int], **where: str) -> None:
-        """The demo cycle's fields as of this cycle and these lead times."""
+    def add_demo(self, time: datetime, steps: list[int], *, followers: bool = False, **where: str) -> None:
+        """The demo cycle's fields as of this cycle and these lead times; `followers`: and made-up ones beside them."""
         for step in steps:
-            parts = [(param_of(m), relabelled(m, time, step, where.get("stream", "oper"))) for m in messages(DEMO_GRIB)]
-            self.add(time, step, [p for p in parts if step or p[0] != "tp"], **where)
+            found = [(param_of(m), m) for m in messages(DEMO_GRIB)] + (follower_messages(step) if followers else [])
+            parts = [(name, relabelled(m, time, step, where.get("stream", "oper"))) for name, m in found]
+            self.add(time, step, [p for p in parts if step or p[0] not in SUMS], **where)
 
     def asked(self, ending: str) -> list[tuple[str, str, str]]:
         """GET requests for paths of that ending."""

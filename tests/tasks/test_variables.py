@@ -14,7 +14,7 @@ from tasks.units import conversion
 from tasks.variables import JUMPS_SEEN, VARIABLES, known
 
 
-@pytest.mark.parametrize("name", VARIABLES)
+@pytest.mark.parametrize("name", JUMPS_SEEN)
 def test_jump_limit_is_at_least_twice_what_real_fields_hold(name: str) -> None:
     assert VARIABLES[name].jump >= 2 * JUMPS_SEEN[name]
 
@@ -25,6 +25,7 @@ def test_jump_limit_is_at_least_twice_what_real_fields_hold(name: str) -> None:
         "ifs_0p25_2t_20250115T00_24h.grib2",
         "ifs_0p25_scda_msl_2t_20250115T18_24h.grib2",
         "ifs_0p25_tp_20260716T12_24h.grib2",
+        "ifs_0p25_asn_ptype_rsn_sd_tcc_20260310T00_0h.grib2",
         "era5_east_china_2t_2d_sp_tp_hourly_20260530.grib",
     ],
 )
@@ -51,8 +52,8 @@ def test_every_name_and_number_leads_to_its_variable(name: str) -> None:
 
 
 def test_what_is_not_in_the_table_is_nothing() -> None:
-    assert by_param_id(164) is None
-    assert by_name("tcc") is None
+    assert by_param_id(186) is None
+    assert by_name("lcc") is None
     assert by_level("t", "isobaricInhPa", 500) is None
     assert by_standard_name("air_temperature", 10.0) is None
     assert by_standard_name("air_temperature", None) is None
@@ -69,6 +70,9 @@ def test_what_is_not_in_the_table_is_nothing() -> None:
         ("kelvin", "t2m", 280.0, 280.0), ("hPa", "msl", 1000.0, 1e5), ("millibar", "sp", 900.0, 9e4),
         ("mb", "sp", 900.0, 9e4), ("inHg", "msl", 29.92, 101320.0), ("knots", "u10", 10.0, 5.14444),
         ("km/h", "v10", 36.0, 10.0), ("m s**-1", "u10", 3.0, 3.0), ("mm", "tp", 2.0, 2e-3),
+        ("(0 - 1)", "tcc", 0.4, 0.4), ("%", "tcc", 40.0, 0.4), ("percent", "tcc", 40.0, 0.4), ("1", "tcc", 0.4, 0.4),
+        ("kg m**-2", "tcwv", 20.0, 20.0), ("J m**-2", "ssrd", 3e6, 3e6),
+        ("kWh m-2", "ssrd", 1.0, 3.6e6), ("MJ/m²", "ssrd", 1.0, 1e6),
         ("kg m**-2", "tp", 2.0, 2e-3), ("kg/m^2", "tp", 2.0, 2e-3), ("m of water equivalent", "tp", 1.0, 1.0),
     ],
 )  # fmt: skip
@@ -89,6 +93,17 @@ def test_rates_are_known_as_such(written: str, value: float) -> None:
     assert (found.rate, float(found(np.array(value)))) == (True, pytest.approx(1e-3))
 
 
+def test_watts_are_a_rate_of_joules() -> None:
+    found = conversion("W m**-2", "J m-2", amount=True)
+    assert found is not None
+    assert (found.rate, float(found(np.array(250.0)))) == (True, 250.0)
+
+
+@pytest.mark.parametrize("written", ["", "K", "okta"])
+def test_what_is_no_share_is_none(written: str) -> None:
+    assert conversion(written, "1") is None
+
+
 @pytest.mark.parametrize("written", ["", "1", "%", "warm", "Pa", "kg", "mm (6h)"])
 def test_what_is_no_unit_of_it_is_none(written: str) -> None:
     assert conversion(written, "K") is None
@@ -96,5 +111,7 @@ def test_what_is_no_unit_of_it_is_none(written: str) -> None:
 
 def test_unknown_variable_is_refused_with_the_known_ones() -> None:
     assert [v.name for v in known(["sp", "t2m"])] == ["sp", "t2m"]
-    with pytest.raises(UnknownVariable, match=r"unknown variable 'rain'; known are: t2m, d2m, u10, v10, sp, msl, tp"):
+    with pytest.raises(
+        UnknownVariable, match=r"unknown variable 'rain'; known are: t2m, d2m, u10, v10, sp, msl, tp, u100, v100, "
+    ):
         known(["t2m", "rain"])

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from models.statistics import VARIABLES
 from tasks.acquire import choose_cycle, demo, open_source
 from tasks.errors import BadInput, IncompleteDownload
 from tasks.handover.cycle import Cycle
 from tasks.prepare.decode import decode
 from tasks.region import search as regions
-from tasks.variables import VARIABLES
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
 

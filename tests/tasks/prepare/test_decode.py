@@ -14,6 +14,7 @@ import psutil
 import pytest
 import xarray as xr
 
+from models.statistics import VARIABLES as TRAINED
 from tasks.errors import BadInput, CorruptField, MixedCycles, UnreadableFile, readable
 from tasks.prepare.decode import decode
 from tasks.prepare.fields import DecodedField
@@ -22,7 +23,7 @@ from tasks.variables import VARIABLES
 from tests.conftest import DEMO_GRIB
 from tests.grib import messages
 
-NAMES = list(VARIABLES)
+NAMES = list(TRAINED)
 INIT, VALID = datetime(2021, 12, 10, 12, tzinfo=UTC), datetime(2021, 12, 10, 20, tzinfo=UTC)
 PACKING = {"t2m": 5e-3, "d2m": 5e-3, "u10": 5e-3, "v10": 5e-3, "sp": 1.0, "msl": 1.0, "tp": 1e-6}  # 16 bits of range
 MESSAGES = messages(DEMO_GRIB)

@@ -34,7 +34,9 @@ def test_what_is_shown_in_a_unit_reads_back_as_what_it_was(name: str) -> None:
 
 
 def test_all_variables_and_what_is_made_of_them_are_in_it() -> None:
-    assert set(display.TABLE) == {*VARIABLES, "wind_speed", "wind_direction", "wind_vector", "rh"}
+    assert set(display.TABLE) == {
+        *VARIABLES, "wind_speed", "wind_direction", "wind_vector", "wind_speed_100", "wind_direction_100", "rh"
+    }  # fmt: skip
 
 
 def test_what_is_not_in_it_is_shown_as_it_is() -> None:

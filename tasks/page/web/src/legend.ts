@@ -59,5 +59,5 @@ export function drawLegend(shown: Legend, language: Language): void {
 /** Precipitation in 3 h. */
 export function quantityTitle(quantity: Quantity, period: number, language: Language): string {
   const title = say(language, `${quantity.name}Long`);
-  return quantity.name === "tp" && period > 0 ? `${title} ${say(language, "overHours", { hours: period })}` : title;
+  return quantity.amount && period > 0 ? `${title} ${say(language, "overHours", { hours: period })}` : title;
 }

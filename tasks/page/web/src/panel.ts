@@ -111,7 +111,7 @@ export class Panel {
     this.#chart.draw(
       {
         times: product.times, product: values(series.product), input: series.input && values(series.input),
-        observed: seen, bars: quantity.name === "tp" && product.leads.length > 1,
+        observed: seen, bars: quantity.amount && product.leads.length > 1,
       },
       language, step,
     );
@@ -131,7 +131,7 @@ export class Panel {
     list?.replaceChildren(
       ...quantities.flatMap((q, i) => {
         const found = values[i] ?? { value: NaN, from: null };
-        const title = q.name === "tp" ? quantityTitle(q, product.periods[step] ?? 0, language) : say(language, q.name);
+        const title = q.amount ? quantityTitle(q, product.periods[step] ?? 0, language) : say(language, q.name);
         const mark = q === chosen ? { class: "chosen" } : { class: "" };
         return [
           make("dt", mark, title),

@@ -3,7 +3,8 @@
 import type { ColourMapName } from "./colours";
 import display from "./display.json";
 
-export type QuantityName = "t2m" | "d2m" | "wind" | "tp" | "msl" | "sp";
+export type QuantityName =
+  | "t2m" | "d2m" | "wind" | "tp" | "msl" | "sp" | "wind100" | "tcc" | "ssrd" | "strd" | "skt" | "tcwv";
 
 export interface Quantity {
   readonly name: QuantityName;
@@ -23,7 +24,11 @@ export interface Quantity {
   readonly leastRange: number;
   /** Between isolines; 0: none. */
   readonly contour: number;
+  /** A sum over the hours before each lead time. */
+  readonly amount: boolean;
 }
+
+const AMOUNTS: ReadonlySet<QuantityName> = new Set(["tp", "ssrd", "strd"]);
 
 function made(name: QuantityName, arrays: Quantity["arrays"], variable: Quantity["variable"]): Quantity {
   const how = display.variables[variable];
@@ -32,6 +37,7 @@ function made(name: QuantityName, arrays: Quantity["arrays"], variable: Quantity
     unit: how.unit, scale: how.scale, offset: how.offset, decimals: how.decimals,
     colours: how.colours as ColourMapName, // a test of the table says that it names maps that are there
     anchored: how.from_zero, visible: how.least_drawn ?? -Infinity, leastRange: how.cycle_span, contour: how.isolines,
+    amount: AMOUNTS.has(name),
   };
 }
 
@@ -42,6 +48,12 @@ export const QUANTITIES: readonly Quantity[] = [
   made("d2m", ["d2m"], "d2m"),
   made("msl", ["msl"], "msl"),
   made("sp", ["sp"], "sp"),
+  made("wind100", ["u100", "v100"], "wind_speed_100"),
+  made("tcc", ["tcc"], "tcc"),
+  made("ssrd", ["ssrd"], "ssrd"),
+  made("strd", ["strd"], "strd"),
+  made("skt", ["skt"], "skt"),
+  made("tcwv", ["tcwv"], "tcwv"),
 ];
 
 /** The quantities that a product with these arrays has. */
