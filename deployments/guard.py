@@ -5,7 +5,8 @@
 
 So either of the two brings the other back. One guard at a time: it holds a lock that the system frees when it dies.
 What a dead supervisord has left is ended before the next one starts: its parts hold ports and data folders, and a
-supervisord can take none over. `FOLDER/wanted` is there while the stack is to run; `make down` removes it first.
+supervisord can take none over. Who watches is ended last, when the next one is there: a guard that dies in between
+is replaced as well. `FOLDER/wanted` is there while the stack is to run; `make down` removes it first.
 """
 
 from __future__ import annotations
@@ -97,15 +98,18 @@ def _forget_dead_postgres(folder: Path) -> None:
 
 
 def _begin(folder: Path) -> psutil.Popen:
-    orphans = [p for p in strays(folder) if not _is_guard(p)]  # one on standby holds nothing
-    if orphans:
+    found = [p for p in strays(folder) if not _is(p, "keep")]  # a guard on standby holds nothing
+    watches = [p for p in found if _is(p, "watch")]
+    if orphans := [p for p in found if p not in watches]:
         _write(f"ends what an earlier supervisord has left: {names_of(orphans)}")
         end(orphans)
     _forget_dead_postgres(folder)
-    return psutil.Popen(
+    process = psutil.Popen(
         [program("supervisord"), "--nodaemon", "--silent", "-c", str(folder / "supervisord.conf")],
         cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, start_new_session=True,
     )  # fmt: skip
+    end(watches)
+    return process
 
 
 def _follow(process: psutil.Process, folder: Path) -> None:
@@ -172,13 +176,13 @@ def watch(folder: Path) -> None:
 
 def leave(folder: Path, seconds: float = 10) -> None:
     """Wait until the guards of a stack not wanted have ended by themselves: systemd revives one that is killed."""
-    guards = [p for p in strays(folder) if _is_guard(p)]
+    guards = [p for p in strays(folder) if _is(p, "keep")]
     ended(guards, seconds)
 
 
-def _is_guard(process: psutil.Process) -> bool:
+def _is(process: psutil.Process, role: str) -> bool:
     with suppress(psutil.Error):
-        return "deployments.guard" in process.cmdline() and "keep" in process.cmdline()
+        return "deployments.guard" in process.cmdline() and role in process.cmdline()
     return False
 
 

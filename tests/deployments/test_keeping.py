@@ -94,6 +94,21 @@ def test_killed_keepers_come_back_with_all_parts(stack: Stack, killed: str) -> N
     assert len(guards(stack)) == 1
 
 
+@pytest.mark.fault("the guard is killed while it replaces a killed supervisord", "who watches for it starts another")
+def test_a_guard_that_dies_while_it_begins_anew_is_replaced(stack: Stack) -> None:
+    put(stack, "before")
+    found = keepers(stack)
+    log = stack.folder / "logs/guard.log"
+    seen = log.stat().st_size
+    kill(found["supervisord"])
+    eventually(lambda: b"ends what an earlier supervisord has left" in log.read_bytes()[seen:])
+    kill(found["guard"])
+    eventually(lambda: keepers_changed(stack, found["supervisord"]))
+    eventually(stack.is_whole)
+    assert kept(stack) == "before"
+    eventually(lambda: len([p for p in strays(stack.folder) if "watch" in p.cmdline()]) == 1)
+
+
 def keepers_changed(stack: Stack, supervisord: psutil.Process) -> bool:
     found = guard.supervisord(stack.folder)
     return found is not None and found != supervisord
