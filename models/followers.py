@@ -13,18 +13,22 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Leader:
-    """Whom a follower follows, by how much. `relative`: both as shares of their values, as column water of pressure."""
+    """Whom a follower follows, by how much: a variable, or two components for the size of their vector.
 
-    name: str
+    `relative`: both as shares of their values, as column water of pressure.
+    """
+
+    names: tuple[str, ...]
     gain: float
     relative: bool = False
 
 
 FOLLOWERS: dict[str, Leader | None] = {
-    "u100": Leader("u10", 1.07),
-    "v100": Leader("v10", 1.07),
-    "skt": Leader("t2m", 1.0),  # by its nature: there is no finer truth to fit it to
-    "tcwv": Leader("sp", 3.7, relative=True),
+    "u100": Leader(("u10",), 1.07),
+    "v100": Leader(("v10",), 1.07),
+    "fg10": Leader(("u10", "v10"), 1.2),
+    "skt": Leader(("t2m",), 1.0),  # by its nature: there is no finer truth to fit it to
+    "tcwv": Leader(("sp",), 3.7, relative=True),
     "tcc": None,
     "ssrd": None,
     "strd": None,

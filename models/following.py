@@ -53,12 +53,12 @@ class Following(nn.Module):
         own = fine.shape[1]
         for i, leader in enumerate(self._leaders, own):
             field = plain[:, i : i + 1]
-            if leader is None or leader.name not in self.names[:own]:
+            if leader is None or not set(leader.names) <= set(self.names[:own]):
                 yield field
                 continue
-            j = self.names.index(leader.name)
-            led, beside = fine[:, j : j + 1], plain[:, j : j + 1]
-            there = present[:, j, None, None, None]
+            of = [self.names.index(n) for n in leader.names]
+            led, beside = (f[:, of] if len(of) == 1 else f[:, of].norm(dim=1, keepdim=True) for f in (fine, plain))
+            there = present[:, of].amin(dim=1)[:, None, None, None]
             beyond = torch.where(there > 0, led - beside, 0.0)
             share = field / torch.where(there > 0, beside, 1.0) if leader.relative else 1.0
             yield field + leader.gain * share * beyond

@@ -15,6 +15,7 @@ PARAM_IDS = {
     228228: "tp",  # kg m-2
     260048: "tp",  # tprate, kg m-2 s-1
     235055: "tp",  # mean total precipitation rate of ERA5
+    49: "fg10", 228028: "fg10", 123: "fg10", 237318: "fg10",
     228246: "u100", 228247: "v100", 235: "skt", 137: "tcwv", 164: "tcc",
     228164: "tcc",  # %
     169: "ssrd", 175: "strd",
@@ -75,6 +76,8 @@ NAMES = {
            "total_precipitation", "precipitation_surface", "precipitation"),
     "u100": ("u100", "100u", "ua100m", "u_100m", "ugrd100m", "100m_u_component_of_wind", "wind_u_100m", "u100m"),
     "v100": ("v100", "100v", "va100m", "v_100m", "vgrd100m", "100m_v_component_of_wind", "wind_v_100m", "v100m"),
+    "fg10": ("fg10", "10fg", "fg10_3", "10fg3", "fg10_6", "10fg6", "max_i10fg", "vmax_10m",
+             "10m_wind_gust_since_previous_post_processing", "wind_gusts_10m"),
     "skt": ("skt", "ts", "skin_temperature", "surface_temperature"),
     "tcwv": ("tcwv", "prw", "pwat", "total_column_water_vapour", "total_column_water_vapor",
              "precipitable_water_atmosphere"),

@@ -29,17 +29,19 @@ class Variable:
     noise: float = 0.0
     grain: float = 0.0  # of an amount: by less a packed sum falls by itself
     component: str = ""  # u or v: changes sign across a pole
+    extreme: str = ""  # maximum, or minimum, over the time before; of a forecast's start there is none
+    also: tuple[str, ...] = ()  # other short names in ECMWF's indices, of the same over other hours
     bounds: tuple[float, float] | None = None  # what products are cut to: `low` and `high` leave files some noise
 
 
 # Largest step between neighbours in global 0.25 degree fields: IFS 2025-01-15 (two runs), 2026-03-10 (cloud) and
-# 2026-07-16 (rain, 24 h), HRES 2021-12-10 averaged from 0.1 degree (of u100, v100, tcwv every 3rd point), ERA5
+# 2026-07-16 (rain, 24 h), HRES 2021-12-10 averaged from 0.1 degree (of u100, v100, fg10, tcwv every 3rd point), ERA5
 # 2012-12-01. Temperature and surface pressure: Andes and Himalaya. The limits of wind and sea-level pressure leave more
 # room: no typhoon was in these fields, and in its wall 40 m/s and 4000 Pa a step are possible. That of rain too: what
 # is checked is summed over up to 15 days. Of skt, ssrd and strd no field was at hand.
 JUMPS_SEEN = {
     "t2m": 29.5, "d2m": 31.3, "u10": 14.3, "v10": 12.0, "sp": 25300.0, "msl": 1790.0, "tp": 0.25,
-    "u100": 24.6, "v100": 21.8, "tcwv": 31.1, "tcc": 1.0,
+    "u100": 24.6, "v100": 21.8, "fg10": 23.6, "tcwv": 31.1, "tcc": 1.0,
 }  # fmt: skip
 
 VARIABLES: dict[str, Variable] = {
@@ -77,6 +79,10 @@ VARIABLES: dict[str, Variable] = {
         Variable(
             "v100", "100v", "m s-1", "northward_wind", "100 metre V wind component", -120.0, 120.0, 50.0,
             component="v",
+        ),
+        Variable(
+            "fg10", "10fg", "m s-1", "wind_speed_of_gust", "Maximum 10 metre wind gust since the previous output",
+            -0.1, 150.0, 60.0, extreme="maximum", also=("10fg3", "10fg6"), bounds=(0.0, 150.0),
         ),
         Variable(
             "skt", "skt", "K", "surface_temperature", "Skin temperature", 170.0, 360.0, 90.0,

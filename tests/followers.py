@@ -15,6 +15,7 @@ HOUR = 3600.0
 MADE: dict[str, tuple[str, int, Callable[[np.ndarray, int], np.ndarray]]] = {
     "100u": ("10u", 228246, lambda v, _: 1.4 * v),
     "100v": ("10v", 228247, lambda v, _: 1.4 * v),
+    "10fg": ("tp", 49, lambda v, _: 5.0 + 1e3 * v),
     "skt": ("2t", 235, lambda v, _: v + 1.0),
     "tcwv": ("sp", 137, lambda v, _: 25.0 * (v / 1e5) ** 4),
     "tcc": ("2d", 164, lambda v, _: np.clip((v - 260.0) / 30.0, 0.0, 1.0)),

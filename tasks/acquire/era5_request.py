@@ -31,6 +31,7 @@ LONG_NAMES = {
     "tp": "total_precipitation",
     "u100": "100m_u_component_of_wind",
     "v100": "100m_v_component_of_wind",
+    "fg10": "10m_wind_gust_since_previous_post_processing",
     "skt": "skin_temperature",
     "tcwv": "total_column_water_vapour",
     "tcc": "total_cloud_cover",

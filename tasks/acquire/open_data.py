@@ -17,10 +17,11 @@ from tasks.grib.layout import decode_values
 from tasks.grib.walk import message_of
 from tasks.handover.cycle import Cycle, RawFile
 from tasks.storage import join, read_bytes, write_bytes
-from tasks.variables import Variable
+from tasks.variables import VARIABLES, Variable
 
 REMEDY = "fetch it again, or from another mirror"
-HEIGHTS = {"2t": 2, "2d": 2, "10u": 10, "10v": 10, "100u": 100, "100v": 100}  # m
+HEIGHTS = {"2t": 2, "2d": 2, "10u": 10, "10v": 10, "100u": 100, "100v": 100, "10fg": 10}  # m
+FIRST_NAME = {other: v.param for v in VARIABLES.values() for other in v.also}
 
 
 class IndexEntry(BaseModel):
@@ -50,13 +51,18 @@ def read_index(text: bytes) -> list[IndexEntry]:
 
 
 def by_param(entries: list[IndexEntry]) -> dict[str, IndexEntry]:
-    """The single-level messages of a lead time by parameter; what else an index says is proved with the message."""
-    return {e.param: e for e in entries if e.levtype == "sfc"}
+    """The single-level messages of a lead time by parameter, each by the first of its names.
+
+    What else an index says is proved with the message.
+    """
+    here = [e for e in entries if e.levtype == "sfc"]
+    others = ((FIRST_NAME[e.param], e) for e in here if e.param in FIRST_NAME)
+    return {name: e.model_copy(update={"param": name}) for name, e in others} | {e.param: e for e in here}
 
 
 def needed(variables: list[Variable], step: int) -> list[Variable]:
-    """Those that a lead time has: nothing has fallen at the start, and the services leave it out."""
-    return [v for v in variables if not (v.amount and step == 0)]
+    """Those that a lead time has: nothing has fallen or been the largest at the start, the services leave it out."""
+    return [v for v in variables if not ((v.amount or v.extreme) and step == 0)]
 
 
 def assert_is_message(data: bytes, variable: Variable, cycle: Cycle, step: int, length: int, label: str) -> None:

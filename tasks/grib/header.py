@@ -13,7 +13,10 @@ from tasks.names import WMO_UNITS, by_level, by_param_id, by_wmo
 from tasks.variables import Variable
 
 SURFACE_LEVELS = {"surface", "meanSea", "heightAboveGround", "entireAtmosphere"}
-SUMS, MEANS = {"accum", "diff"}, {"avg", "avgd", "avgfc"}  # step types of ecCodes: what a field is of its steps
+# step types of ecCodes: what a field is of its steps
+SUMS, MEANS = {"accum", "diff"}, {"avg", "avgd", "avgfc"}
+EXTREMES = {"max", "min", "range", "sd", "rms", "cov", "ratio"}  # no field of one moment
+OF_EXTREME = {"maximum": {"max", "instant"}, "minimum": {"min", "instant"}}  # GRIB 1 may say of neither
 MONTHLY = {"moda", "edmo", "mnth", "wamo"}  # streams of ECMWF that hold means over a month
 
 

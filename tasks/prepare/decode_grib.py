@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from tasks.errors import CorruptField, UnreadableFile
-from tasks.grib.header import MEANS, SUMS, Header, read_header
+from tasks.grib.header import EXTREMES, MEANS, OF_EXTREME, SUMS, Header, read_header
 from tasks.grib.layout import AGAIN, read_layout, read_values
 from tasks.grib.walk import Placed, message_at, walk
 from tasks.grids.grid import Canonical, Grid
@@ -19,7 +19,6 @@ ORIGINS = {"od": "ifs", "ea": "era5", "l5": "era5"}  # class l5: ERA5-Land
 REANALYSES = {"ea", "l5"}
 DAY = 86400.0  # s
 MEAN_OF_ENSEMBLE = {None, 0, 1, 6}  # code table 4.7 of GRIB2; others are spread and the like
-EXTREMES = {"max", "min", "range", "sd", "rms", "cov", "ratio"}  # of their steps: no field of one moment
 
 
 def first_grid(path: Path) -> Grid:
@@ -53,7 +52,9 @@ def _convert(header: Header) -> Conversion | None:
 
 def _is_wanted(header: Header, wanted: set[str]) -> bool:
     assert header.variable is not None
-    own = header.derived in MEAN_OF_ENSEMBLE and header.step_type not in EXTREMES
+    extreme = header.variable.extreme
+    of_steps = header.step_type in OF_EXTREME[extreme] if extreme else header.step_type not in EXTREMES
+    own = header.derived in MEAN_OF_ENSEMBLE and of_steps
     return header.variable.name in wanted and header.of_surface and own
 
 

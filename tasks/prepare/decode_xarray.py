@@ -105,7 +105,7 @@ def _chosen(ds: xr.Dataset, wanted: set[str]) -> tuple[dict[str, Variable], list
     found: dict[str, Variable] = {}
     for name, field in sorted(ds.data_vars.items(), key=lambda item: _order(str(item[0]))):
         variable = variable_of(str(name), field)
-        if _extreme(field):
+        if (extreme := _extreme(field)) and (variable is None or variable.extreme != extreme):
             continue
         if variable is not None and variable.name in wanted and variable not in found.values():
             found[str(name)] = variable

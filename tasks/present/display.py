@@ -57,6 +57,7 @@ TABLE = {
     "v10": Display("10 metre wind, northward", "m/s", "balance", cycle_span=6.0),
     "wind_speed": Display("10 metre wind speed", "m/s", "speed", cycle_span=6.0, from_zero=True),
     "wind_direction": Display("10 metre wind direction", "°", "phase", decimals=0, score_decimals=1),
+    "fg10": Display("10 metre wind gust", "m/s", "speed", cycle_span=6.0, from_zero=True),
     "wind_vector": Display("10 metre wind vector", "m/s", "speed", cycle_span=6.0, from_zero=True),
     "u100": Display("100 metre wind, eastward", "m/s", "balance", cycle_span=6.0),
     "v100": Display("100 metre wind, northward", "m/s", "balance", cycle_span=6.0),

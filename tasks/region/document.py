@@ -149,6 +149,12 @@ class Region(BaseModel):
         for name in self.required:
             if name not in self.variables:
                 raise ValueError(f"required: {name!r} is not among variables")
+        extremes = [n for n in self.variables if VARIABLES[n].extreme]
+        if extremes and self.lead_times.start == 0:
+            raise ValueError(
+                f"variables: {', '.join(extremes)} is of the time before each lead time, and there is none before 0 h; "
+                "let lead_times start later"
+            )
         rows, cols = self._points()
         if min(rows, cols) < 2:
             raise ValueError(f"box holds {(rows, cols)} points of {self.spacing:g} degree; at least 2 x 2 are needed")

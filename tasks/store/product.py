@@ -58,7 +58,8 @@ def describe(product: xr.Dataset, attributes: dict[str, Any], sampling: Sampling
 def variable_attributes(name: str, sampling: Sampling, bounded: bool) -> dict[str, str]:
     """CF metadata of a variable of samples, or of means over cells; `bounded`: what amounts cover is known."""
     variable = VARIABLES[name]
-    of_time = f" step: {'sum' if variable.amount else 'point'}" if bounded or not variable.amount else ""
+    method = "sum" if variable.amount else variable.extreme or "point"
+    of_time = f" step: {method}" if bounded or not variable.amount else ""
     return {
         "standard_name": variable.standard_name,
         "long_name": variable.long_name if of_time else "Total precipitation of a time that its input does not state",

@@ -24,7 +24,7 @@ from tests.servers.http import Handler, Served, serving
 DEMO = Path(__file__).parents[2] / "tasks/acquire/demo_cycle"
 DEMO_GRIB = DEMO / "20211210/12z/ifs/0p25/oper/20211210120000-8h-oper-fc.grib2"
 BOUNDARY = "finescale-stand-in"
-SUMS = {"tp", "ssrd", "strd"}  # which are not there at the start
+OF_INTERVALS = {"tp", "ssrd", "strd", "10fg"}  # which are not there at the start
 
 
 def relabelled(message: bytes, time: datetime, step: int, stream: str = "oper") -> bytes:
@@ -91,7 +91,7 @@ class OpenData(Served):
         for step in steps:
             found = [(param_of(m), m) for m in messages(DEMO_GRIB)] + (follower_messages(step) if followers else [])
             parts = [(name, relabelled(m, time, step, where.get("stream", "oper"))) for name, m in found]
-            self.add(time, step, [p for p in parts if step or p[0] not in SUMS], **where)
+            self.add(time, step, [p for p in parts if step or p[0] not in OF_INTERVALS], **where)
 
     def asked(self, ending: str) -> list[tuple[str, str, str]]:
         """GET requests for paths of that ending."""

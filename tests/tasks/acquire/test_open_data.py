@@ -16,7 +16,7 @@ import pytest
 
 from models.statistics import VARIABLES as TRAINED
 from tasks.acquire.layout import file_uri
-from tasks.acquire.open_data import assert_is_message, fetch_lead_time, read_index
+from tasks.acquire.open_data import assert_is_message, by_param, fetch_lead_time, read_index
 from tasks.errors import IncompleteDownload
 from tasks.handover.cycle import Cycle
 from tasks.prepare.decode import decode
@@ -65,6 +65,16 @@ def test_index_lines_are_read_with_blank_lines_between() -> None:
     text = b'\n{"param": "2t", "levtype": "sfc", "step": "8", "_offset": 5, "_length": 7, "other": 1}\n\n'
     (entry,) = read_index(text)
     assert (entry.param, entry.levtype, entry.step, entry.offset, entry.length) == ("2t", "sfc", "8", 5, 7)
+
+
+def test_a_parameter_of_several_names_is_found_by_the_first_that_it_has() -> None:
+    lines = [
+        {"param": p, "levtype": "sfc", "step": "6", "_offset": i, "_length": 7} for i, p in enumerate(["10fg3", "2t"])
+    ]
+    found = by_param(read_index("\n".join(map(json.dumps, lines)).encode()))
+    assert {name: (e.param, e.offset) for name, e in found.items()} == {"10fg": ("10fg", 0), "2t": ("2t", 1)}
+    lines.append({"param": "10fg", "levtype": "sfc", "step": "6", "_offset": 9, "_length": 7})
+    assert by_param(read_index("\n".join(map(json.dumps, lines)).encode()))["10fg"].offset == 9
 
 
 @pytest.mark.parametrize(

@@ -71,6 +71,11 @@ BOX = {"north": 33.4, "south": 29.0, "west": 108.3, "east": 116.2}
         pytest.param(
             {"variables": ["t2m"], "required": ["sp"]}, ["required", "'sp'", "not among variables"], id="not asked for"
         ),
+        pytest.param(
+            {"variables": ["t2m", "fg10"], "lead_times": {"start": 0}},
+            ["fg10", "none before 0 h", "start later"],
+            id="gust of no time",
+        ),
         pytest.param({"spacing": 0.5}, ["spacing 0.5", "not be above input_spacing 0.25"], id="coarser than the input"),
         pytest.param({"terrain": "alps.nc"}, ["terrain = 'alps.nc'", "no such file"], id="missing terrain"),
         pytest.param({"boundary": "alps.geojson"}, ["boundary = 'alps.geojson'", "no such file"], id="no boundary"),

@@ -4,7 +4,7 @@ import type { ColourMapName } from "./colours";
 import display from "./display.json";
 
 export type QuantityName =
-  | "t2m" | "d2m" | "wind" | "tp" | "msl" | "sp" | "wind100" | "tcc" | "ssrd" | "strd" | "skt" | "tcwv";
+  | "t2m" | "d2m" | "wind" | "tp" | "msl" | "sp" | "wind100" | "gust" | "tcc" | "ssrd" | "strd" | "skt" | "tcwv";
 
 export interface Quantity {
   readonly name: QuantityName;
@@ -49,6 +49,7 @@ export const QUANTITIES: readonly Quantity[] = [
   made("msl", ["msl"], "msl"),
   made("sp", ["sp"], "sp"),
   made("wind100", ["u100", "v100"], "wind_speed_100"),
+  made("gust", ["fg10"], "fg10"),
   made("tcc", ["tcc"], "tcc"),
   made("ssrd", ["ssrd"], "ssrd"),
   made("strd", ["strd"], "strd"),
