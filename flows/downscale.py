@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -23,7 +24,7 @@ from models.package import ModelPackage
 from tasks.acquire import SOURCES, Source, acquire, acquire_files, choose_cycle, forget, open_source
 from tasks.acquire.files import assert_present
 from tasks.calibrate import calibrate
-from tasks.errors import BadInput, GateRefused, ModelMismatch
+from tasks.errors import BadInput, FinescaleError, GateRefused, ModelMismatch
 from tasks.handover.calibrated import Calibrated
 from tasks.handover.cycle import ALIASES, Cycle, RawFile
 from tasks.handover.prepared import PreparedInfo
@@ -134,7 +135,8 @@ def _run_name() -> str:
     if given.get("inputs"):
         return f"{given.get('region', '')} files"
     if cycle is None and scheduled is not None and source in KNOWN:
-        cycle = open_source(source).due(scheduled).stamp
+        with suppress(FinescaleError):  # of a region that is not there the run itself says so
+            cycle = open_source(source).due(regions.load(str(given.get("region", ""))), scheduled).stamp
     return f"{given.get('region', '')} {source} {cycle or 'latest'}"
 
 

@@ -37,7 +37,7 @@ class FolderSource:
             raise CycleNotReady(f"folder: no cycle in {self.folder} yet; FINESCALE_FORECASTS names another folder")
         return Cycle.parse(stamps[-1], self.name)
 
-    def due(self, scheduled: datetime) -> Cycle:
+    def due(self, region: Region, scheduled: datetime) -> Cycle:
         """The cycle that a scheduled run is for: by the schedule alone, so that a late run makes no other one."""
         day = scheduled.astimezone(UTC)
         return Cycle(source=self.name, time=day.replace(hour=0, minute=0, second=0, microsecond=0))

@@ -26,7 +26,7 @@ def due_cycles(region: Region, source: str, start: datetime, end: datetime) -> d
 
     service, found = open_source(source), dict[Cycle, datetime]()
     for time in fire_times(cron, start, end):
-        found.setdefault(service.due(time), time)
+        found.setdefault(service.due(region, time), time)
     return dict(sorted(found.items(), key=lambda pair: pair[0].time, reverse=True))
 
 

@@ -31,6 +31,7 @@ from tasks.errors import FinescaleError
 from tasks.handover.cycle import ALIASES, Cycle
 from tasks.locations import default_store
 from tasks.region import search as regions
+from tasks.region.document import Region
 from tasks.storage import join
 
 PAGE = 200  # runs, the most that Prefect's server gives at once
@@ -148,18 +149,18 @@ def _of_cycle(run: FlowRun) -> CycleRun | None:
         if given.get("cycle"):
             cycle = Cycle.parse(str(given["cycle"]), source)
         elif run.deployment_id is not None and run.expected_start_time is not None:
-            cycle = open_source(source).due(plain(run.expected_start_time))
+            cycle = open_source(source).due(region, plain(run.expected_start_time))
         else:  # by hand, of the latest: not known yet
             return None
     except FinescaleError:
         return None
-    return CycleRun(run, region, cycle, join(str(given.get("store") or default_store())))
+    return CycleRun(run, region.name, cycle, join(str(given.get("store") or default_store())))
 
 
 @cache
-def _region(name: str) -> str | None:
-    """What a region that goes by this name or folder is called."""
+def _region(name: str) -> Region | None:
+    """The region that goes by this name or folder."""
     try:
-        return regions.load(name).name
+        return regions.load(name)
     except FinescaleError:
         return None

@@ -28,7 +28,7 @@ class Source(Protocol):
     def latest(self, region: Region, now: datetime) -> Cycle:
         """The newest complete cycle."""
 
-    def due(self, scheduled: datetime) -> Cycle:
+    def due(self, region: Region, scheduled: datetime) -> Cycle:
         """The cycle that a run scheduled for this time is for, however late it starts and whatever a clock says."""
 
     def fetch(self, cycle: Cycle, region: Region, folder: str) -> list[RawFile]:
@@ -54,7 +54,7 @@ def choose_cycle(source: Source, region: Region, cycle: str | None, scheduled: d
     if cycle is not None:
         return Cycle.parse(cycle, source.name)
     if scheduled is not None:
-        return source.due(scheduled)
+        return source.due(region, scheduled)
     return source.latest(region, datetime.now(UTC))
 
 

@@ -28,7 +28,7 @@ class DemoSource:
         """The one cycle there is."""
         return Cycle(source=self.name, time=TIME)
 
-    def due(self, scheduled: datetime) -> Cycle:
+    def due(self, region: Region, scheduled: datetime) -> Cycle:
         """The one cycle there is."""
         return Cycle(source=self.name, time=TIME)
 

@@ -104,7 +104,7 @@ class Era5Source:
         day = whole.replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=1)
         return Cycle(source=self.name, time=day)
 
-    def due(self, scheduled: datetime) -> Cycle:
+    def due(self, region: Region, scheduled: datetime) -> Cycle:
         """The day that commonly is whole by then."""
         day = scheduled.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0) - DAYS_BEHIND
         return Cycle(source=self.name, time=day)

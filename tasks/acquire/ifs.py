@@ -6,7 +6,7 @@ import logging
 from datetime import UTC, datetime, timedelta
 
 from tasks.acquire.ifs_fetch import Fetch
-from tasks.acquire.layout import READY_AFTER, lead_times, reach_of
+from tasks.acquire.layout import lead_times, reach_of, ready_after
 from tasks.acquire.mirrors import Mirror, MirrorFailure, NotThere
 from tasks.acquire.open_data import by_param, needed
 from tasks.acquire.raw import RawFolder
@@ -48,12 +48,15 @@ class IfsSource:
             f"{', '.join(region.acquire.mirrors)}; ask for fewer lead times, or name a cycle with --cycle"
         )
 
-    def due(self, scheduled: datetime) -> Cycle:
-        """The newest of 00 and 12 UTC that is commonly complete by then."""
-        ready = scheduled.astimezone(UTC) - READY_AFTER
-        return Cycle(
-            source=self.name, time=ready.replace(hour=ready.hour // 12 * 12, minute=0, second=0, microsecond=0)
-        )
+    def due(self, region: Region, scheduled: datetime) -> Cycle:
+        """The newest that is commonly complete by then and reaches the region's last lead time."""
+        scheduled, last = scheduled.astimezone(UTC), lead_times(region.lead_times.hours())[-1]
+        time = scheduled.replace(hour=scheduled.hour // 6 * 6, minute=0, second=0, microsecond=0)
+        while scheduled < time + ready_after(time) or last > reach_of(time):
+            if scheduled - time > LOOK_BACK:
+                raise BadInput(f"ifs: no cycle reaches +{last} h; shorten lead_times of region {region.name}")
+            time -= EVERY
+        return Cycle(source=self.name, time=time)
 
     def fetch(self, cycle: Cycle, region: Region, folder: str) -> list[RawFile]:
         """Every needed message, proved, in the raw folder; waits for what is not there yet, up to the deadline."""

@@ -36,7 +36,9 @@ LAYOUTS = (
 )
 THREE_HOURLY_TO = 144  # hours; six-hourly beyond
 SPLIT = {"0p1": "-sfc"}  # resolutions whose files are split by kind of level
-READY_AFTER = timedelta(hours=7, minutes=40)  # 00 and 12 UTC are commonly complete
+# Cycles are commonly complete so long after they start: all lead times appear together, at 07:34, 12:27, 19:34 and
+# 00:27 UTC in autumn 2026
+READY_AFTER, SHORT_READY_AFTER = timedelta(hours=7, minutes=40), timedelta(hours=6, minutes=30)
 COMPLETE_AFTER = 12  # hours after its initial time, at the latest: what is not there then will not come
 
 
@@ -54,6 +56,11 @@ def reach_of(time: datetime) -> int:
     """Last lead time of a cycle in hours."""
     layout = layout_of(time)
     return layout.reach if time.hour in (0, 12) else layout.short_reach
+
+
+def ready_after(time: datetime) -> timedelta:
+    """How long after its start a cycle is commonly complete."""
+    return READY_AFTER if time.hour in (0, 12) else SHORT_READY_AFTER
 
 
 def lead_times(hours: list[int]) -> list[int]:

@@ -129,7 +129,8 @@ class Schedule(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    ifs: str | None = "45 7,19 * * *"  # the 00 and 12 UTC forecasts are open then; what is late is waited for
+    # the 00 and 12 UTC forecasts are open then, 06 and 18 UTC at 12:35 and 0:35; what is late is waited for
+    ifs: str | None = "45 7,19 * * *"
     era5: str | None = "30 6 * * *"
     maintain: str | None = "15 3 * * *"  # when no cycle is due
     verify: str | None = "30 10,22 * * *"  # between the cycles

@@ -18,11 +18,13 @@ from typing import Any
 
 import pytest
 
+from flows.products.gaps import due_cycles
 from tasks.acquire.ifs import IfsSource
 from tasks.errors import BadInput, CycleNotReady, IncompleteDownload, WorkspaceFull
 from tasks.handover.cycle import Cycle, RawFile
 from tasks.region import search as regions
-from tasks.region.document import Region
+from tasks.region.document import LeadTimes, Region
+from tasks.region.settings import Schedule
 from tests.conftest import ROOT
 from tests.grib import messages
 from tests.servers import opendata
@@ -230,6 +232,35 @@ def test_latest_when_no_mirror_answers() -> None:
 
 
 @pytest.mark.fault("clock past midnight while waiting", "the cycle that was asked for, no other")
+@pytest.mark.parametrize(
+    ("scheduled", "stop", "cycle"),
+    [
+        ("2026-11-20T07:45", 144, "2026-11-20T00"), ("2026-11-20T12:35", 144, "2026-11-20T06"),
+        ("2026-11-20T19:45", 144, "2026-11-20T12"), ("2026-11-21T00:35", 144, "2026-11-20T18"),
+        ("2026-11-21T00:15", 144, "2026-11-20T12"), ("2026-11-20T07:30", 144, "2026-11-19T18"),
+        # 06 and 18 UTC end at 144 h
+        ("2026-11-20T12:35", 150, "2026-11-20T00"), ("2026-11-21T00:35", 240, "2026-11-20T12"),
+    ],
+)  # fmt: skip
+def test_a_schedule_s_times_are_of_the_newest_cycle_that_reaches_far_enough(
+    scheduled: str, stop: int, cycle: str
+) -> None:
+    when = datetime.fromisoformat(scheduled).replace(tzinfo=UTC)
+    place = regions.load("hubei").model_copy(update={"lead_times": LeadTimes(stop=stop)})
+    assert IfsSource().due(place, when).stamp == cycle
+
+
+def test_four_times_a_day_make_four_cycles_each_once() -> None:
+    schedule = Schedule(ifs="45 0,7,12,19 * * *")
+    place = regions.load("hubei").model_copy(update={"schedule": schedule})
+    start = datetime(2026, 11, 20, tzinfo=UTC)
+    found = due_cycles(place, "ifs", start, start + timedelta(days=1))
+    assert [(c.stamp, f"{w:%dT%H:%M}") for c, w in found.items()] == [
+        ("2026-11-20T12", "20T19:45"), ("2026-11-20T06", "20T12:45"),
+        ("2026-11-20T00", "20T07:45"), ("2026-11-19T18", "20T00:45"),
+    ]  # fmt: skip
+
+
 def test_midnight_while_waiting_changes_no_cycle(servers: Servers, tmp_path: Path) -> None:
     (mirror,) = servers()
     cycle = IfsSource().latest(region([mirror]), datetime(2026, 11, 20, 23, 59, 59, tzinfo=UTC))
