@@ -50,6 +50,10 @@ OF_A_REGION = [
         parameters={"source": "ifs"}, schedule="ifs",
     ),
     Deployment(
+        names.DOWNSCALE, "one AIFS cycle from ECMWF open data to a published product.", "aifs",
+        parameters={"source": "aifs"}, schedule="aifs", suffix="-aifs",
+    ),
+    Deployment(
         names.DOWNSCALE, "the newest day of ERA5 to a published product.", "era5",
         parameters={"source": "era5"}, schedule="era5", suffix="-era5",
     ),

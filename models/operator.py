@@ -42,6 +42,7 @@ class Operator:
 IFS = Operator(Sampling.SAMPLES, 9.0)
 ERA5 = Operator(Sampling.SAMPLES, 31.0)
 ERA5_LAND = Operator(Sampling.SAMPLES, 9.0)  # doi:10.5194/essd-13-4349-2021: on O1280
+AIFS = Operator(Sampling.SAMPLES, 31.0)  # computes on ERA5's own grid, N320: doi:10.48550/arXiv.2406.01465
 CELL_MEANS = Operator(Sampling.MEANS, 0.0)
 
 

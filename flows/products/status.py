@@ -28,7 +28,7 @@ from tasks.store.space import Space, space
 
 # Since the newest good cycle began. IFS: the next two, 12 h apart and complete 7 h 40 min after they begin, are missing
 # or late; ERA5: five or six days behind, a day each.
-OLD = {"ifs": timedelta(hours=24), "era5": timedelta(days=8)}
+OLD = {"ifs": timedelta(hours=24), "aifs": timedelta(hours=24), "era5": timedelta(days=8)}
 
 MONTH = timedelta(days=30)
 
@@ -81,7 +81,7 @@ def _hours(hours: float) -> str:
 
 def source_health(region: Region, store: str, found: list[LedgerEntry], now: datetime) -> list[SourceHealth]:
     """Of each source with products, and of each that is scheduled."""
-    scheduled = {s for s in ("ifs", "era5") if getattr(region.schedule, s) is not None}
+    scheduled = {s for s in SCHEDULED if region.schedule.of(s) is not None}
     rows = []
     for source in sorted({e.source for e in found} | scheduled):
         mine = [e for e in found if e.source == source]

@@ -10,7 +10,7 @@ from typing import Protocol
 from tasks.acquire.demo import DemoSource
 from tasks.acquire.era5 import Era5Source
 from tasks.acquire.files import local_files
-from tasks.acquire.ifs import IfsSource
+from tasks.acquire.ifs import AifsSource, IfsSource
 from tasks.errors import BadInput
 from tasks.handover.cycle import ALIASES, Cycle, RawFile
 from tasks.region.document import Region
@@ -38,7 +38,7 @@ class Source(Protocol):
         """When a cycle's fields are replaced no more."""
 
 
-SOURCES: dict[str, type[Source]] = {"ifs": IfsSource, "era5": Era5Source, "demo": DemoSource}
+SOURCES: dict[str, type[Source]] = {"ifs": IfsSource, "aifs": AifsSource, "era5": Era5Source, "demo": DemoSource}
 
 
 def open_source(name: str) -> Source:

@@ -1,4 +1,4 @@
-"""IFS (HRES) from ECMWF open data: which cycle is complete. Its messages are fetched by ifs_fetch.py."""
+"""IFS (HRES) and AIFS from ECMWF open data: which cycle is complete. Messages are fetched by ifs_fetch.py."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from tasks.acquire.ifs_fetch import Fetch
 from tasks.acquire.layout import lead_times, reach_of, ready_after
 from tasks.acquire.mirrors import Mirror, MirrorFailure, NotThere
-from tasks.acquire.open_data import by_param, needed
+from tasks.acquire.open_data import by_param, needed, served
 from tasks.acquire.raw import RawFolder
 from tasks.errors import BadInput, CycleNotReady, IncompleteDownload
 from tasks.handover.cycle import Cycle, RawFile
@@ -22,7 +22,7 @@ EVERY = timedelta(hours=6)
 
 
 class IfsSource:
-    """Implements `Source` for ECMWF open data."""
+    """Implements `Source` for the IFS of ECMWF open data."""
 
     name = "ifs"
     truth: str | None = None
@@ -30,37 +30,39 @@ class IfsSource:
     def latest(self, region: Region, now: datetime) -> Cycle:
         """The newest cycle whose last needed lead time lists every needed parameter, on any mirror."""
         mirrors = [Mirror(name, region.acquire) for name in region.acquire.mirrors]
-        steps, answers = lead_times(region.lead_times.hours()), dict[str, str]()
+        steps, answers = self._steps(region), dict[str, str]()
         start = now.replace(hour=now.hour // 6 * 6, minute=0, second=0, microsecond=0)
         time = start
         while time > start - LOOK_BACK:
             cycle = Cycle(source=self.name, time=time)
-            if steps[-1] <= reach_of(time) and not _lacking(cycle, region, steps[-1], mirrors, answers):
+            if steps[-1] <= reach_of(time, self.name) and not _lacking(cycle, region, steps[-1], mirrors, answers):
                 return cycle
             time -= EVERY
         if all(answers.values()):
             trouble = "; ".join(f"{m}: {why}" for m, why in answers.items())
             raise IncompleteDownload(
-                f"ifs: no mirror answers ({trouble}); check the network, or `acquire: mirrors:` in the region's YAML"
+                f"{self.name}: no mirror answers ({trouble}); check the network, or `acquire: mirrors:` in the "
+                "region's YAML"
             )
         raise CycleNotReady(
-            f"ifs: no cycle of the last two days has lead time +{steps[-1]} h with every parameter of {region.name} on "
-            f"{', '.join(region.acquire.mirrors)}; ask for fewer lead times, or name a cycle with --cycle"
+            f"{self.name}: no cycle of the last two days has lead time +{steps[-1]} h with every parameter of "
+            f"{region.name} on {', '.join(region.acquire.mirrors)}; ask for fewer lead times, or name a cycle with "
+            "--cycle"
         )
 
     def due(self, region: Region, scheduled: datetime) -> Cycle:
         """The newest that is commonly complete by then and reaches the region's last lead time."""
-        scheduled, last = scheduled.astimezone(UTC), lead_times(region.lead_times.hours())[-1]
+        scheduled, last = scheduled.astimezone(UTC), self._steps(region)[-1]
         time = scheduled.replace(hour=scheduled.hour // 6 * 6, minute=0, second=0, microsecond=0)
-        while scheduled < time + ready_after(time) or last > reach_of(time):
+        while scheduled < time + ready_after(time, self.name) or last > reach_of(time, self.name):
             if scheduled - time > LOOK_BACK:
-                raise BadInput(f"ifs: no cycle reaches +{last} h; shorten lead_times of region {region.name}")
+                raise BadInput(f"{self.name}: no cycle reaches +{last} h; shorten lead_times of region {region.name}")
             time -= EVERY
         return Cycle(source=self.name, time=time)
 
     def fetch(self, cycle: Cycle, region: Region, folder: str) -> list[RawFile]:
         """Every needed message, proved, in the raw folder; waits for what is not there yet, up to the deadline."""
-        steps = lead_times(region.lead_times.hours())
+        steps = self._steps(region)
         _assert_can_be(cycle, steps)
         raw = RawFolder(folder, cycle)
         with raw.locked(region.acquire.wait_minutes * 60):
@@ -70,27 +72,41 @@ class IfsSource:
         """From the start: a forecast is never replaced."""
         return time
 
+    def _steps(self, region: Region) -> list[int]:
+        """The region's lead times that there are; BadInput for none."""
+        asked = region.lead_times.hours()
+        if not (found := lead_times(asked, self.name)):
+            raise BadInput(f"{self.name}: has no lead time +{asked[0]} h; it has every sixth hour")
+        return found
+
+
+class AifsSource(IfsSource):
+    """Implements `Source` for AIFS Single, ECMWF's forecast by machine learning: every six hours to 360 h."""
+
+    name = "aifs"
+
 
 def _assert_can_be(cycle: Cycle, steps: list[int]) -> None:
     if cycle.time.hour % 6:
         raise BadInput(f"{cycle}: cycles start at 00, 06, 12 and 18 UTC")
     if cycle.time > datetime.now(UTC):
         raise BadInput(f"{cycle}: lies in the future")
-    if steps[-1] > reach_of(cycle.time):
+    reach = reach_of(cycle.time, cycle.source)
+    if steps[-1] > reach:
         raise BadInput(
-            f"{cycle}: reaches +{reach_of(cycle.time)} h, the region asks for +{steps[-1]} h; shorten lead_times in "
-            "its YAML, or take a 00 or 12 UTC cycle"
+            f"{cycle}: reaches +{reach} h, the region asks for +{steps[-1]} h; shorten lead_times in its YAML, or take "
+            "a 00 or 12 UTC cycle"
         )
 
 
 def _lacking(cycle: Cycle, region: Region, step: int, mirrors: list[Mirror], answers: dict[str, str]) -> list[str]:
     """Parameters of a lead time that no mirror lists; `answers` gets, by mirror, "" or why it does not answer."""
-    lacking = {v.param for v in needed(known(region.variables), step)}
+    lacking = {v.param for v in needed(known(served(region, cycle.source)), step)}
     for mirror in mirrors:
         if mirror.breaker.wait():
             continue
         try:
-            lacking -= set(by_param(mirror.index(mirror.file(cycle.time, step))))
+            lacking -= set(by_param(mirror.index(mirror.file(cycle, step))))
             answers[mirror.name] = ""
         except NotThere:
             answers[mirror.name] = ""

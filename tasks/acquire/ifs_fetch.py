@@ -1,4 +1,4 @@
-"""One IFS cycle's messages, each proved, from several mirrors, two of which have to send the same bytes."""
+"""One cycle's messages of ECMWF open data, each proved, from mirrors of which two have to send the same bytes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 
 from tasks.acquire.layout import COMPLETE_AFTER, resol_of, stream_of
 from tasks.acquire.mirrors import Mirror, MirrorFailure, NotThere
-from tasks.acquire.open_data import assert_decodes, assert_is_message, by_param, needed
+from tasks.acquire.open_data import assert_decodes, assert_is_message, by_param, needed, served
 from tasks.acquire.raw import RawFolder
 from tasks.errors import CycleNotReady, IncompleteDownload
 from tasks.handover.cycle import Cycle, RawFile
@@ -32,7 +32,7 @@ class Fetch:
     def __init__(self, cycle: Cycle, region: Region, steps: list[int], raw: RawFolder) -> None:
         self.cycle, self.region, self.raw = cycle, region, raw
         self.settings: AcquireSettings = region.acquire
-        self.variables = known(region.variables)
+        self.variables = known(served(region, cycle.source))
         self.wanted = {step: needed(self.variables, step) for step in steps}
         self.mirrors = [Mirror(name, self.settings) for name in self.settings.mirrors]
         self.files: dict[tuple[int, str], RawFile] = {}
@@ -90,8 +90,8 @@ class Fetch:
         return all(mirrors and all(late for _, late in mirrors.values()) for mirrors in why)
 
     def _name(self, step: int, variable: Variable) -> str:
-        resol = resol_of(self.cycle.time, self.settings.resol)
-        return f"{resol}-{stream_of(self.cycle.time)}-{step}h-{variable.param}.grib2"
+        resol = resol_of(self.cycle.time, self.settings.resol, self.cycle.source)
+        return f"{resol}-{stream_of(self.cycle.time, self.cycle.source)}-{step}h-{variable.param}.grib2"
 
     def _missing(self, step: int) -> list[Variable]:
         return [v for v in self.wanted[step] if (step, v.param) not in self.files]
@@ -167,7 +167,7 @@ class Fetch:
         """What one mirror has of a lead time with its sha-256, proved unless it was before; the rest is noted."""
         label = f"{self.cycle} +{step} h"
         try:
-            base = mirror.file(self.cycle.time, step)
+            base = mirror.file(self.cycle, step)
             listed = by_param(mirror.index(base))
             here = [v for v in variables if v.param in listed]
             absent = [v for v in variables if v.param not in listed]

@@ -13,7 +13,6 @@ import threading
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import datetime
 
 import requests
 from ecmwf.opendata import Client
@@ -23,6 +22,7 @@ from urllib3.exceptions import HTTPError as TransportError
 from tasks.acquire.layout import file_uri
 from tasks.acquire.open_data import IndexEntry, read_index
 from tasks.errors import BadInput
+from tasks.handover.cycle import Cycle
 from tasks.region.settings import AcquireSettings
 from tasks.web.answers import read_body, retry_after
 from tasks.web.failures import in_short
@@ -113,9 +113,9 @@ class Mirror:
                     self._client.session.mount(scheme, HTTPAdapter(pool_maxsize=self.settings.in_flight))
             return self._client
 
-    def file(self, time: datetime, step: int) -> str:
+    def file(self, cycle: Cycle, step: int) -> str:
         """URL of a lead time's file without the ending."""
-        return file_uri(str(self.client().url), time, step, self.settings.resol)
+        return file_uri(str(self.client().url), cycle.time, step, self.settings.resol, cycle.source)
 
     def failed(self, failure: MirrorFailure) -> None:
         """Remember a failure; several in a row, and the mirror is left alone for a while."""

@@ -11,16 +11,18 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from tasks.acquire.layout import file_uri
-from tasks.errors import IncompleteDownload
+from tasks.errors import BadInput, IncompleteDownload
 from tasks.grib.header import read_header
 from tasks.grib.layout import decode_values
 from tasks.grib.walk import message_of
 from tasks.handover.cycle import Cycle, RawFile
+from tasks.region.document import Region
 from tasks.storage import join, read_bytes, write_bytes
 from tasks.variables import VARIABLES, Variable
 
 REMEDY = "fetch it again, or from another mirror"
 HEIGHTS = {"2t": 2, "2d": 2, "10u": 10, "10v": 10, "100u": 100, "100v": 100, "10fg": 10}  # m
+LACKING = {"aifs": {"fg10", "tcwv"}}  # of our variables, by source
 FIRST_NAME = {other: v.param for v in VARIABLES.values() for other in v.also}
 
 
@@ -58,6 +60,17 @@ def by_param(entries: list[IndexEntry]) -> dict[str, IndexEntry]:
     here = [e for e in entries if e.levtype == "sfc"]
     others = ((FIRST_NAME[e.param], e) for e in here if e.param in FIRST_NAME)
     return {name: e.model_copy(update={"param": name}) for name, e in others} | {e.param: e for e in here}
+
+
+def served(region: Region, source: str) -> list[str]:
+    """Those of the region's variables that a source has; BadInput if it lacks a required one."""
+    lacking = LACKING.get(source, set())
+    if wanted := [n for n in region.required or [] if n in lacking]:
+        raise BadInput(
+            f"{source}: has no {', '.join(wanted)}; name what there has to be under `required` in the YAML of region "
+            f"{region.name}, without it"
+        )
+    return [n for n in region.variables if n not in lacking]
 
 
 def needed(variables: list[Variable], step: int) -> list[Variable]:

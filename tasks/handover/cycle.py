@@ -13,9 +13,14 @@ _TEXT = re.compile(r"(?:(?P<source>[a-z0-9]+)/)?(?P<time>\d{4}-\d{2}-\d{2}T\d{2}
 
 ALIASES = {"hres": "ifs"}  # ECMWF's product of that name ended with IFS cycle 50r1 (2026-05-12); people still say it
 # where the fields come from -> what their licence asks products to say
-LICENCE = {"ifs": "CC-BY-4.0", "era5": "CC-BY-4.0"}  # of a file of unknown origin nothing can be said
+LICENCE = {
+    "ifs": "CC-BY-4.0",
+    "aifs": "CC-BY-4.0",
+    "era5": "CC-BY-4.0",
+}  # of a file of unknown origin nothing can be said
 ATTRIBUTION = {
     "ifs": "Contains ECMWF open data, (c) ECMWF, CC-BY-4.0; modified by finescale",
+    "aifs": "Contains ECMWF open data (AIFS), (c) ECMWF, CC-BY-4.0; modified by finescale",
     "era5": "Contains modified Copernicus Climate Change Service information; neither the European Commission nor "
     "ECMWF is responsible for any use of it",
     "unknown": "Made by finescale from a file whose origin is not stated in it",

@@ -15,7 +15,11 @@ from tasks.store.history import has_history
 from tasks.store.scores import read_scores
 
 PATIENCE = timedelta(days=7)  # with a source that does not answer
-OBSERVED_SOURCES = {"ifs", "era5"}  # real weather at its own time; a demo or a file is scored when somebody asks
+OBSERVED_SOURCES = {
+    "ifs",
+    "aifs",
+    "era5",
+}  # real weather at its own time; a demo or a file is scored when somebody asks
 
 
 class Seen(BaseModel):

@@ -15,7 +15,7 @@ from tasks.grids.grid import Canonical, Grid
 from tasks.prepare.fields import FieldHeader, Rule, Since
 from tasks.units import Conversion, conversion
 
-ORIGINS = {"od": "ifs", "ea": "era5", "l5": "era5"}  # class l5: ERA5-Land
+ORIGINS = {"od": "ifs", "ai": "aifs", "ea": "era5", "l5": "era5"}  # class l5: ERA5-Land
 REANALYSES = {"ea", "l5"}
 DAY = 86400.0  # s
 MEAN_OF_ENSEMBLE = {None, 0, 1, 6}  # code table 4.7 of GRIB2; others are spread and the like

@@ -53,7 +53,7 @@ class FieldHeader:
     start: datetime | None
     valid: datetime
     analysis: bool
-    origin: str  # ifs, era5 or unknown: whose licence applies
+    origin: str  # ifs, aifs, era5 or unknown: whose licence applies
     expver: str  # 0001 final, 0005 ERA5T; empty if the file does not say
     layout: Canonical
     label: str

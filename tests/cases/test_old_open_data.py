@@ -92,6 +92,6 @@ def test_how_far_cycles_reached(time: datetime, hours: int) -> None:
 
 
 def test_the_table_is_in_order_and_0p1_is_called_so_always() -> None:
-    assert sorted(LAYOUTS, key=lambda row: row.since) == list(LAYOUTS)
+    assert all(sorted(rows, key=lambda row: row.since) == list(rows) for rows in LAYOUTS.values())
     assert layout_of(datetime(2021, 12, 10, 12, tzinfo=UTC)).folder == "ifs"  # the demo's
     assert resol_of(datetime(2023, 6, 1, tzinfo=UTC), "0p1") == "0p1"

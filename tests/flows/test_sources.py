@@ -75,6 +75,40 @@ def test_latest_cycle_from_open_data_to_product_and_again(tmp_path: Path, mirror
     assert not mirror.asked(".grib2"), "nor by force: the raw folder has it"
 
 
+def test_aifs_from_open_data_to_product(
+    tmp_path: Path, mirror: OpenData, make_region: RegionMaker, finescale: CommandLine, prefect_server: None
+) -> None:
+    now = datetime.now(UTC) - timedelta(hours=8)
+    time = now.replace(hour=now.hour // 6 * 6, minute=0, second=0, microsecond=0)
+    mirror.add_demo(time, [0, 6], model=opendata.AIFS, followers=True)
+    names = ["t2m", "u10", "v10", "tp", "u100", "v100", "tcc", "tcwv"]
+    region = make_region(
+        lead_times={"start": 0, "stop": 6, "step": 3}, variables=names, required=["t2m"],
+        acquire=QUICK | {"mirrors": ["ecmwf"]},
+    )  # fmt: skip
+    result = finescale("run", region, "--source", "aifs", "--store", tmp_path / "s")
+    assert result.exit_code == 0, result.stderr
+    (entry_file,) = list((tmp_path / "s/hubei/aifs").glob("[0-9]*/*/*T*.json"))
+    entry = json.loads(entry_file.read_text())
+    assert (entry["cycle"], entry["origin"]) == (f"aifs/{time:%Y-%m-%dT%H}", "aifs")
+    assert (entry["lead_hours"], entry["absent"]) == ([0, 6], ["tcwv"]), "every sixth hour; no column water"
+    ds = xr.open_zarr(tmp_path / "s" / entry["product"])
+    assert "AIFS" in ds.attrs["attribution"]
+    assert xr.open_zarr(tmp_path / "s" / entry["product"], group="input").attrs["finescale_footprint_km"] == 31
+    assert set(ds.data_vars) >= set(names) - {"tcwv"}
+
+
+def test_aifs_says_what_it_does_not_have(
+    tmp_path: Path, mirror: OpenData, make_region: RegionMaker, finescale: CommandLine
+) -> None:
+    region = make_region(variables=["t2m", "tcwv"], acquire=QUICK | {"mirrors": ["ecmwf"]})
+    result = finescale("run", region, "--source", "aifs", "--store", tmp_path / "s", "--cycle", "2026-11-20T00")
+    assert result.exit_code == 2
+    assert "aifs: has no tcwv; name what there has to be under `required`" in result.stderr
+    before = finescale("run", region, "--source", "aifs", "--store", tmp_path / "s", "--cycle", "2024-11-20T06")
+    assert "aifs begins with 2025-02-25T06; name a later cycle" in before.stderr
+
+
 def test_a_cycle_that_is_not_complete_ends_with_exit_3(tmp_path: Path, mirror: OpenData, run: Run) -> None:
     newest = max(datetime.strptime(p.split("/")[-1][:10], "%Y%m%d%H") for p in mirror.files)
     result = run("--cycle", f"{newest:%Y-%m-%dT%H}", mirrors=["ecmwf"], wait_minutes=0.02)

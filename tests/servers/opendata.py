@@ -24,10 +24,11 @@ from tests.servers.http import Handler, Served, serving
 DEMO = Path(__file__).parents[2] / "tasks/acquire/demo_cycle"
 DEMO_GRIB = DEMO / "20211210/12z/ifs/0p25/oper/20211210120000-8h-oper-fc.grib2"
 BOUNDARY = "finescale-stand-in"
+AIFS = "aifs-single/"  # the folder of that model
 OF_INTERVALS = {"tp", "ssrd", "strd", "10fg"}  # which are not there at the start
 
 
-def relabelled(message: bytes, time: datetime, step: int, stream: str = "oper") -> bytes:
+def relabelled(message: bytes, time: datetime, step: int, stream: str = "oper", model: str = "ifs/") -> bytes:
     """The same field as of another cycle and lead time; its values and their packing stay as they are."""
     handle = eccodes.codes_new_from_message(message)
     try:
@@ -36,6 +37,8 @@ def relabelled(message: bytes, time: datetime, step: int, stream: str = "oper") 
         eccodes.codes_set(handle, "endStep", step)
         if eccodes.codes_is_defined(handle, "stream"):
             eccodes.codes_set(handle, "stream", stream)
+        if model == AIFS:
+            eccodes.codes_set(handle, "class", "ai")
         return bytes(eccodes.codes_get_message(handle))
     finally:
         eccodes.codes_release(handle)
@@ -50,7 +53,7 @@ def param_of(message: bytes) -> str:
         eccodes.codes_release(handle)
 
 
-def index_of(parts: list[tuple[str, bytes]], time: datetime, step: int, stream: str) -> bytes:
+def index_of(parts: list[tuple[str, bytes]], time: datetime, step: int, stream: str, model: str = "ifs/") -> bytes:
     """The `.index` of a file of these messages, as ECMWF writes it."""
     lines, at = [], 0
     for param, data in parts:
@@ -59,6 +62,10 @@ def index_of(parts: list[tuple[str, bytes]], time: datetime, step: int, stream: 
             "type": "fc", "stream": stream, "step": str(step), "levtype": "sfc", "param": param,
             "_offset": at, "_length": len(data),
         }  # fmt: skip
+        if model == AIFS:  # as of 2026: another order, another class, and a key more
+            order = ["domain", "date", "time", "expver", "class", "type", "stream", "step", "levtype", "param"]
+            new = {"class": "ai", "model": "aifs-single"}
+            entry = {k: entry[k] for k in order} | new | {k: entry[k] for k in ("_offset", "_length")}
         lines.append(json.dumps(entry))
         at += len(data)
     return ("\n".join(lines) + "\n").encode()
@@ -83,14 +90,17 @@ class OpenData(Served):
         """Serve these messages as one lead time's file with its index; returns the path without the ending."""
         path = self.path(time, step, **where)
         self.files[f"{path}.grib2"] = b"".join(data for _, data in parts)
-        self.files[f"{path}.index"] = index_of(parts, time, step, where.get("stream", "oper"))
+        self.files[f"{path}.index"] = index_of(
+            parts, time, step, where.get("stream", "oper"), where.get("model", "ifs/")
+        )
         return path
 
     def add_demo(self, time: datetime, steps: list[int], *, followers: bool = False, **where: str) -> None:
         """The demo cycle's fields as of this cycle and these lead times; `followers`: and made-up ones beside them."""
         for step in steps:
             found = [(param_of(m), m) for m in messages(DEMO_GRIB)] + (follower_messages(step) if followers else [])
-            parts = [(name, relabelled(m, time, step, where.get("stream", "oper"))) for name, m in found]
+            label = where.get("stream", "oper"), where.get("model", "ifs/")
+            parts = [(name, relabelled(m, time, step, *label)) for name, m in found]
             self.add(time, step, [p for p in parts if step or p[0] not in OF_INTERVALS], **where)
 
     def asked(self, ending: str) -> list[tuple[str, str, str]]:
