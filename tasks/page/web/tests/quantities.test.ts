@@ -6,6 +6,7 @@ describe("a product shows what it has the arrays of", () => {
     [["t2m", "u10", "tp", "surface_altitude"], ["t2m", "tp"]], // half of a wind is none
     [["v10", "u10"], ["wind"]],
     [["t2m", "d2m", "u10", "v10", "sp", "msl", "tp"], ["t2m", "tp", "wind", "d2m", "msl", "sp"]],
+    [["v100", "u100", "tcc", "fg10"], ["wind100", "gust", "tcc"]],
     [["land_area_fraction"], []],
   ])("%j: %j", (arrays, names) => {
     expect(quantitiesOf(new Set(arrays)).map((q) => q.name)).toEqual(names);
@@ -19,6 +20,8 @@ test.each([
   ["wind", 7.5, 7.5, "m/s"],
   ["msl", 101_325, 1013.25, "hPa"],
   ["sp", 50_000, 500, "hPa"],
+  ["tcc", 0.25, 25, "%"],
+  ["ssrd", 3.6e6, 3.6, "MJ/m²"],
 ])("%s: %f is shown as %f %s", (name, value, wanted, unit) => {
   const quantity = QUANTITIES.find((q) => q.name === name);
   if (quantity === undefined) throw new Error(name);
@@ -27,8 +30,12 @@ test.each([
 });
 
 test("rain below a tenth of a millimetre is not drawn, cold is", () => {
-  const visible = Object.fromEntries(QUANTITIES.map((q) => [q.name, q.visible]));
-  expect(visible).toEqual({ t2m: -Infinity, d2m: -Infinity, wind: -Infinity, msl: -Infinity, sp: -Infinity, tp: 0.1 });
+  const cut = QUANTITIES.filter((q) => q.visible > -Infinity).map((q) => [q.name, q.visible]);
+  expect(cut).toEqual([["tp", 0.1]]);
+});
+
+test("sums over an interval are shown as such", () => {
+  expect(QUANTITIES.filter((q) => q.amount).map((q) => q.name)).toEqual(["tp", "ssrd", "strd"]);
 });
 
 test.each([
