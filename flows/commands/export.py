@@ -13,7 +13,7 @@ from flows.commands.terminal import one_line_errors, show_steps
 def export(
     region: Region,
     format: Annotated[str, typer.Option(help="netcdf, geotiff (a file a variable) or csv-point.")],
-    source: Source = "ifs",
+    source: Source = None,
     cycle: CycleOption = None,
     store: Store = None,
     variables: Annotated[str | None, typer.Option(help="Comma-separated, like t2m,tp; default: all.")] = None,

@@ -7,7 +7,12 @@ from typing import Annotated
 import typer
 
 Region = Annotated[str, typer.Argument(help="Name of a region (`finescale regions list`), or path of its folder.")]
-Source = Annotated[str, typer.Option(help="Where the cycle came from: ifs (alias hres), aifs, era5, demo or file.")]
+Source = Annotated[
+    str | None,
+    typer.Option(
+        help="Where the cycle came from; default: the first of ifs (alias hres), aifs, era5, file, demo that has one."
+    ),
+]
 CycleOption = Annotated[str | None, typer.Option(help="Cycle, like 2026-11-22T00; default: the latest good one.")]
 LeadHours = Annotated[str | None, typer.Option(help="Like 3,6,9 or 0-48; default: all.")]
 Store = Annotated[str | None, typer.Option(help="Where products are; $FINESCALE_STORE.")]

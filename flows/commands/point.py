@@ -20,12 +20,15 @@ def point(
         Path | None,
         typer.Option(help="A CSV table of places (name, latitude, longitude, elevation), for a table of all of them."),
     ] = None,
-    source: Source = "ifs",
+    source: Source = None,
     cycle: CycleOption = None,
     store: Store = None,
     lead_hours: LeadHours = None,
     elevation: Annotated[
         float | None, typer.Option(help="Height of the place in m: temperature is brought there by 6.5 K/km.")
+    ] = None,
+    hub_height: Annotated[
+        float | None, typer.Option(help="Wind at so many m above the ground too, from that at 10 and 100 m.")
     ] = None,
     utc_offset: Annotated[float, typer.Option(help="Show times so many hours ahead of UTC.")] = 0.0,
     as_json: Json = False,
@@ -44,7 +47,8 @@ def point(
             read_places(places) if places is not None else [Place(cast("float", lat), cast("float", lon), elevation)]
         )
         found = forecasts(
-            region, asked, source=source, cycle=cycle, store=store, lead_hours=lead_hours, utc_offset=utc_offset
+            region, asked, source=source, cycle=cycle, store=store, lead_hours=lead_hours, utc_offset=utc_offset,
+            hub_height=hub_height,
         )  # fmt: skip
     if as_json:
         whole = found[0] if places is None else RootModel[list[PointForecast]](found)

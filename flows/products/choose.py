@@ -32,14 +32,19 @@ class Chosen:
         return f"{self.entry.region}-{self.entry.source}-{self.cycle.stamp}"
 
 
-def choose(region: str, source: str, cycle: str | None, store: str | None) -> Chosen:
-    """The product of a cycle, or the one that `latest.json` names.
+FIRST = ("ifs", "aifs", "era5", "file", "demo")  # whose product is meant where nobody says it: weather before samples
+
+
+def choose(region: str, source: str | None, cycle: str | None, store: str | None) -> Chosen:
+    """The product of a cycle, or the one that `latest.json` names; of no source: the first of FIRST that has one.
 
     NothingPublished if there is none yet; BadInput if the cycle's is not there or not good.
     """
     name, uri = regions.load(region).name, join(store or default_store())
-    service = ALIASES.get(source, source)
     assert_readable(uri)
+    if source is None:
+        source = _first(uri, name, cycle)
+    service = ALIASES.get(source, source)
     if cycle is None:
         entry = _latest(uri, name, service)
         if entry is None:
@@ -47,6 +52,19 @@ def choose(region: str, source: str, cycle: str | None, store: str | None) -> Ch
     else:
         entry = _of(uri, name, Cycle.parse(cycle, service))
     return Chosen(entry, in_store(uri, entry.product))
+
+
+def _first(store: str, region: str, cycle: str | None) -> str:
+    """The first source that has a good product, of this cycle where one is asked for; the very first if none has."""
+    if cycle is not None and "/" in cycle:
+        return cycle.split("/")[0]
+    for source in FIRST:
+        found = (
+            _latest(store, region, source) if cycle is None else read_entry(store, region, Cycle.parse(cycle, source))
+        )
+        if found is not None and found.good:
+            return source
+    return FIRST[0]
 
 
 def _latest(store: str, region: str, source: str) -> LedgerEntry | None:

@@ -17,7 +17,12 @@ from tasks.errors import BadInput
 from tasks.handover.scorecard import Quality
 from tasks.present import display
 
-HEADINGS = {"wind_speed": "wind", "wind_direction": "from", "tp": "rain"}
+HEADINGS = {
+    "wind_speed": "wind", "wind_direction": "from", "tp": "rain", "fg10": "gust", "wind_speed_100": "100 m wind",
+    "wind_direction_100": "from", "wind_speed_hub": "hub wind", "tcc": "cloud", "ssrd": "sun", "strd": "sky",
+}  # fmt: skip
+
+DIRECTIONS = {"wind_direction", "wind_direction_100"}
 
 
 class PointCell(BaseModel):
@@ -65,14 +70,18 @@ def forecasts(
     region: str,
     places: list[Place],
     *,
-    source: str = "ifs",
+    source: str | None = None,
     cycle: str | None = None,
     store: str | None = None,
     lead_hours: str | None = None,
     utc_offset: float = 0.0,
+    hub_height: float | None = None,
     now: datetime | None = None,
 ) -> list[PointForecast]:
-    """What is forecast for each place; BadInput if one is outside of the region, NothingPublished without a product."""
+    """What is forecast for each place; BadInput if one is outside of the region, NothingPublished without a product.
+
+    `hub_height`: m above the ground at which wind is wanted too.
+    """
     if not -12 <= utc_offset <= 14:
         raise BadInput(f"--utc-offset {utc_offset:g}: give hours from -12 to 14")
     chosen = choose(region, source, cycle, store)
@@ -95,7 +104,9 @@ def forecasts(
             series=_steps(series, zone),
         )
         for place, series in zip(
-            places, read_series(chosen, variables_of(entry, None), steps_of(entry, lead_hours), places), strict=True
+            places,
+            read_series(chosen, variables_of(entry, None), steps_of(entry, lead_hours), places, hub_height),
+            strict=True,
         )
     ]
 
@@ -158,6 +169,6 @@ def table_of(found: PointForecast) -> tuple[list[str], list[list[str]]]:
         for name in found.units:
             value = step.__pydantic_extra__[name]
             shown = f"{value:.{display.of(name).decimals}f}"
-            cells.append(f"{shown} {compass(value)}" if name == "wind_direction" else shown)
+            cells.append(f"{shown} {compass(value)}" if name in DIRECTIONS else shown)
         rows.append(cells)
     return header, rows

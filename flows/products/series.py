@@ -21,6 +21,9 @@ from tasks.present import display
 
 EDGE = 1e-6  # of a cell: what places and coordinates are off by as they are written
 CALM = 0.2  # m/s, half a knot: below it WMO's codes give no direction
+# wind between and above two levels, IEC 61400-12-1's power law; a seventh is what is taken where nothing is known
+LOWEST_HUB, HIGHEST_HUB = 10.0, 300.0  # m above the ground
+LIGHT, SEVENTH, EXPONENTS = 1.0, 1 / 7, (-0.3, 0.6)  # m/s below which two speeds say nothing; an exponent's range
 COMPASS = ["N", "NE", "E", "SE", "S", "SW", "W", "NW"]
 
 
@@ -70,25 +73,37 @@ def cells_of(product: zarr.Group, places: list[Place], region: str) -> list[Cell
 def _position(grid: Grid, place: Place, region: str) -> tuple[int, int]:
     """Row and column of a place."""
     latitude, longitude = place.latitude, place.longitude
-    if not (np.isfinite(latitude) and np.isfinite(longitude)):
+    if not (np.isfinite(latitude) and -180 <= longitude <= 360):
         raise BadInput(f"{place}: give degrees, south and west negative")
-    row = _index((grid.north - latitude) / grid.dlat, grid.rows)
-    east = (longitude - grid.west + grid.dlon / 2) % 360.0 - grid.dlon / 2  # degrees from the first column
-    col = _index(east / grid.dlon, grid.cols)
-    if not (-90 <= latitude <= 90 and 0 <= row < grid.rows and 0 <= col < grid.cols):
+    found = _inside(grid, latitude, longitude)
+    if found is None:
+        swapped = _inside(grid, longitude, latitude) is not None
         raise BadInput(
             f"{place} is outside {region}, which is {grid.south:g} to {grid.north:g} "
             f"north and {grid.west:g} to {grid.east:g} east (south and west are negative)"
+            + ("; are latitude and longitude swapped?" if swapped else "")
         )
-    return row, col
+    return found
 
 
-def read_series(chosen: Chosen, names: list[str], steps: list[int], places: list[Place]) -> list[Series]:
+def _inside(grid: Grid, latitude: float, longitude: float) -> tuple[int, int] | None:
+    """Row and column; None outside of the grid's cells."""
+    row = _index((grid.north - latitude) / grid.dlat, grid.rows)
+    east = (longitude - grid.west + grid.dlon / 2) % 360.0 - grid.dlon / 2  # degrees from the first column
+    col = _index(east / grid.dlon, grid.cols)
+    inside = -90 <= latitude <= 90 and 0 <= row < grid.rows and 0 <= col < grid.cols
+    return (row, col) if inside else None
+
+
+def read_series(
+    chosen: Chosen, names: list[str], steps: list[int], places: list[Place], hub_height: float | None = None
+) -> list[Series]:
     """Each place's forecast; of the chunks that hold them, each is read once, and no other. BadInput if one is outside.
 
     Wind components become speed and the direction it blows from (360 north, 0 calm), t2m and d2m relative humidity
     too. Of a place with an elevation t2m is brought there from the height of its cell's terrain by 6.5 K/km (WMO-No.
-    485, Appendix 2.2.34); BadInput if the product does not know that.
+    485, Appendix 2.2.34); BadInput if the product does not know that. At `hub_height` (m above the ground) wind's speed
+    is that of the power law through 10 and 100 m; BadInput for a product without both.
     """
     product = zarr.open_group(zarr_store(chosen.uri), mode="r", use_consolidated=True)
     cells = cells_of(product, places, chosen.entry.region)
@@ -98,6 +113,8 @@ def read_series(chosen: Chosen, names: list[str], steps: list[int], places: list
     found = []
     for i, (place, cell) in enumerate(zip(places, cells, strict=True)):
         values = _derived({n: v[:, i] for n, v in raw.items()}, cell, place.elevation, chosen.entry.product)
+        if hub_height is not None:
+            values["wind_speed_hub"] = _at_hub(values, hub_height, chosen.entry.cycle)
         units = {n: display.of(n).unit for n in values}
         found.append(Series(cell, times, hours, {n: display.of(n).shown(v) for n, v in values.items()}, units))
     return found
@@ -121,6 +138,20 @@ def _derived(raw: dict[str, np.ndarray], cell: Cell, elevation: float | None, pr
             raise BadInput(f"--elevation: {product} does not know the height of its terrain; leave it out")
         columns["t2m"] = columns["t2m"] + STANDARD_LAPSE_RATE * (elevation - cell.height)
     return columns
+
+
+def _at_hub(values: dict[str, np.ndarray], height: float, cycle: str) -> np.ndarray:
+    """Speed by the power law, (z / 100)^a with a from both levels at each time; where it is calm, a seventh."""
+    if not LOWEST_HUB <= height <= HIGHEST_HUB:
+        raise BadInput(f"--hub-height {height:g}: give {LOWEST_HUB:g} to {HIGHEST_HUB:g} m above the ground")
+    if not {"wind_speed", "wind_speed_100"} <= values.keys():
+        raise BadInput(
+            f"--hub-height: {cycle} has no wind at 10 and at 100 m; a region that asks for u10, v10, u100, v100 has it"
+        )
+    low, high = values["wind_speed"], values["wind_speed_100"]
+    calm = np.minimum(low, high) < LIGHT
+    exponent = np.log10(np.where(calm, 1.0, high) / np.where(calm, 1.0, low))
+    return high * (height / 100.0) ** np.where(calm, SEVENTH, np.clip(exponent, *EXPONENTS))
 
 
 def _columns(product: zarr.Group, name: str, cells: list[Cell]) -> np.ndarray:

@@ -62,6 +62,7 @@ TABLE = {
     "u100": Display("100 metre wind, eastward", "m/s", "balance", cycle_span=6.0),
     "v100": Display("100 metre wind, northward", "m/s", "balance", cycle_span=6.0),
     "wind_speed_100": Display("100 metre wind speed", "m/s", "speed", cycle_span=6.0, from_zero=True),
+    "wind_speed_hub": Display("wind speed at hub height", "m/s", "speed", cycle_span=6.0, from_zero=True),
     "wind_direction_100": Display("100 metre wind direction", "°", "phase", decimals=0, score_decimals=1),
     "sp": Display("surface pressure", "hPa", "deep_r", scale=0.01, cycle_span=20.0),
     "msl": Display("mean sea level pressure", "hPa", "haline", scale=0.01, cycle_span=4.0, isolines=1.0),

@@ -113,3 +113,23 @@ def test_people_read_them(store: Path, finescale: CommandLine, tmp_path: Path) -
     out = tmp_path / "out.nc"
     assert finescale("export", *where[:5], "--format", "netcdf", "--output", out).exit_code == 0
     assert set(ALL) <= set(xr.open_dataset(out).data_vars)
+
+
+def test_wind_at_hub_height_is_on_the_power_law_through_both_levels(store: Path, finescale: CommandLine) -> None:
+    where = ("hubei", "--store", store, "--lat", "31", "--lon", "111.5")  # of no source: ifs has one
+    found = json.loads(finescale("point", *where, "--hub-height", "80", "--json").stdout)
+    assert found["cycle"].startswith("ifs/")
+    for step in found["series"]:
+        low, high, hub = (step[f"wind_speed{n}"] for n in ("", "_100", "_hub"))
+        exponent = np.log10(high / low) if low > 1 else 1 / 7
+        assert hub == pytest.approx(high * 0.8**exponent, rel=2e-3, abs=2e-3)
+    refused = finescale("point", *where, "--hub-height", "8")
+    assert "--hub-height 8: give 10 to 300 m above the ground" in refused.stderr
+
+
+def test_a_product_without_wind_at_100_m_has_none_at_a_hub(demo_store: Path, finescale: CommandLine) -> None:
+    where = ("hubei", "--store", demo_store, "--lat", "31", "--lon", "111.5")  # of no source: the demo is all there is
+    assert json.loads(finescale("point", *where, "--json").stdout)["cycle"].startswith("demo/")
+    refused = finescale("point", *where, "--hub-height", "80")
+    assert refused.exit_code == 2
+    assert "has no wind at 10 and at 100 m" in refused.stderr

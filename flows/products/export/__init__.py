@@ -23,7 +23,7 @@ def export(
     region: str,
     format: str,
     *,
-    source: str = "ifs",
+    source: str | None = None,
     cycle: str | None = None,
     store: str | None = None,
     variables: str | None = None,

@@ -179,6 +179,8 @@ def test_files_are_not_replaced_unasked(tmp_path: Path, made: tuple) -> None:
         ("export hubei --format netcdf --output s3://a/b.nc", 2, "to a local folder only"),
         ("export atlantis --format netcdf", 2, "unknown region 'atlantis'"),
         ("point hubei --lat 31 --lon 200", 2, "is outside hubei"),
+        ("point hubei --lat 111 --lon 31", 2, "are latitude and longitude swapped?"),
+        ("point hubei --lat 31 --lon 471", 2, "give degrees, south and west negative"),
         ("point hubei --lat 31 --lon 112 --utc-offset 99", 2, "hours from -12 to 14"),
     ],
 )
