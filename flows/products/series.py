@@ -73,7 +73,7 @@ def cells_of(product: zarr.Group, places: list[Place], region: str) -> list[Cell
 def _position(grid: Grid, place: Place, region: str) -> tuple[int, int]:
     """Row and column of a place."""
     latitude, longitude = place.latitude, place.longitude
-    if not (np.isfinite(latitude) and -180 <= longitude <= 360):
+    if not (np.isfinite(latitude) and -360 <= longitude <= 360):
         raise BadInput(f"{place}: give degrees, south and west negative")
     found = _inside(grid, latitude, longitude)
     if found is None:
