@@ -24,9 +24,11 @@ from tasks.handover.shards import field_digest
 from tasks.parallel import in_order
 from tasks.region.document import GateLimits
 from tasks.store.calibration import GROUP
+from tasks.store.packing import largest_error
 from tasks.store.read_back import altered
 from tasks.variables import VARIABLES
 
+ROUNDINGS = 4  # of a value's largest rounding error: less than that a field does not vary
 NEAR = 10  # points on either side of a border that it is held against: a mountain range is no seam, nor a front
 
 
@@ -124,7 +126,7 @@ def _check(
         low, high = min(low, least), max(high, most)
         constant += bool(least == most and np.ptp(input_of.select(coarse)) > variable.noise)
         raw = fine if added is None else fine - added
-        missed = max(missed, input_of.error(raw, coarse))
+        missed = max(missed, _error(input_of, raw, coarse, name))
         seam = max(seam, seam_ratio(fine, *borders))
     return [
         Check(name=what, variable=name, value=round(value, 8), limit=limit, passed=passed)
@@ -137,6 +139,18 @@ def _check(
             ("seam", seam, limits.seam, seam <= limits.seam),
         )
     ]
+
+
+def _error(input_of: Observed, fine: np.ndarray, coarse: np.ndarray, name: str) -> float:
+    """Observation error as a share of the input's deviation, which counts as no less than ROUNDINGS rounding errors.
+
+    An overcast sky of 0.9995 to 1 does not vary by what a product's rounding takes off.
+    """
+    inside = input_of.select(coarse)
+    if not inside.size or (deviation := float(inside.std())) == 0:
+        return 0.0
+    least = ROUNDINGS * largest_error(name, float(np.abs(inside).max()))
+    return input_of.error(fine, coarse) * min(deviation / least, 1.0)
 
 
 def _read_back(array: xr.DataArray, path: str, digests: Digests | None) -> Iterator[np.ndarray]:

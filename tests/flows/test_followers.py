@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import eccodes
 import numpy as np
 import pytest
 import xarray as xr
@@ -20,6 +21,8 @@ from tasks.store.ledger import LedgerEntry
 from tasks.variables import VARIABLES
 from tests.conftest import write_region
 from tests.flows.conftest import CommandLine
+from tests.grib import messages
+from tests.servers.cds import KEY, cds_server
 from tests.servers.opendata import open_data
 
 HOURS = [0, 3, 6]
@@ -133,3 +136,60 @@ def test_a_product_without_wind_at_100_m_has_none_at_a_hub(demo_store: Path, fin
     refused = finescale("point", *where, "--hub-height", "80")
     assert refused.exit_code == 2
     assert "has no wind at 10 and at 100 m" in refused.stderr
+
+
+# name of ERA5's parameter -> whose real message of it is taken, paramId, what its values become
+OF_ERA5 = {
+    "u100": (167, 228246, lambda v: v - 290.0), "v100": (168, 228247, lambda v: v - 280.0),
+    "fg10": (167, 49, lambda v: np.abs(v - 280.0)), "skt": (167, 235, lambda v: v + 1.0),
+    "tcwv": (134, 137, lambda v: 30.0 * (v / 1e5) ** 4), "tcc": (168, 164, lambda v: np.clip((v - 275.0) / 25.0, 0, 1)),
+    "ssrd": (228, 169, lambda v: 1e6 * (1.0 + 100.0 * v)), "strd": (228, 175, lambda v: 1.2e6 * (1.0 + 50.0 * v)),
+}  # fmt: skip
+
+
+def as_era5(source: Path, target: Path) -> dict[str, np.ndarray]:
+    """A real day of ERA5 and followers made of it, at 12 UTC also as numbers (rows, cols)."""
+    noon = {}
+    with target.open("wb") as out:
+        for message in messages(source):
+            handle = eccodes.codes_new_from_message(message)
+            if eccodes.codes_get(handle, "validityDate") == 20260530:
+                out.write(message)
+                for name, (of, param_id, change) in OF_ERA5.items():
+                    if eccodes.codes_get(handle, "paramId") == of:
+                        made = eccodes.codes_clone(handle)
+                        eccodes.codes_set(made, "paramId", param_id)
+                        eccodes.codes_set_values(made, change(eccodes.codes_get_values(handle)))
+                        out.write(eccodes.codes_get_message(made))
+                        if eccodes.codes_get(made, "validityTime") == 1200:
+                            shape = eccodes.codes_get(made, "Nj"), eccodes.codes_get(made, "Ni")
+                            noon[name] = eccodes.codes_get_values(made).reshape(shape)
+                        eccodes.codes_release(made)
+            eccodes.codes_release(handle)
+    return noon
+
+
+def test_a_day_of_era5_has_them_too(
+    tmp_path: Path, workspace: Path, shared_data: Path, prefect_server: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "cds"
+    folder.mkdir()
+    noon = as_era5(shared_data / "fixtures/era5_east_china_2t_2d_sp_tp_hourly_20260530.grib", folder / "day.grib")
+    region = write_region(
+        tmp_path / "east-china", name="east-china", title="East China", spacing=0.1, terrain=None, boundary=None,
+        box={"north": 32, "south": 30, "west": 117, "east": 119}, variables=["t2m", "sp", "tp", *OF_ERA5],
+        lead_times={"start": 3}, acquire={"poll_seconds": 0.5},
+    )  # fmt: skip
+    with cds_server(folder) as cds:
+        monkeypatch.setenv("CDSAPI_URL", cds.url)
+        monkeypatch.setenv("CDSAPI_KEY", KEY)
+        entry = downscale(str(region), source="era5", cycle="2026-05-30T00", store=str(tmp_path / "s")).entry
+    assert entry is not None
+    given = xr.open_zarr(tmp_path / "s" / entry.product, group="input").sel(step=np.timedelta64(12, "h"))
+    for name, values in noon.items():  # at 31N 118E, of a file of 35..27N 114..123E
+        assert float(given[name].sel(latitude=31, longitude=118)) == pytest.approx(values[16, 16], rel=1e-5, abs=1e-6)
+    fine = xr.open_zarr(tmp_path / "s" / entry.product)
+    assert fine.sizes["step"] == 24
+    assert fine.ssrd.attrs["cell_methods"] == "area: point step: sum"
+    for name in OF_ERA5:
+        assert np.isfinite(fine[name].values).all()

@@ -31,6 +31,9 @@ DATASET = "reanalysis-era5-single-levels"
 PARAM_IDS = {
     "2m_temperature": 167, "2m_dewpoint_temperature": 168, "surface_pressure": 134, "total_precipitation": 228,
     "10m_u_component_of_wind": 165, "10m_v_component_of_wind": 166, "mean_sea_level_pressure": 151,
+    "100m_u_component_of_wind": 228246, "100m_v_component_of_wind": 228247, "skin_temperature": 235,
+    "10m_wind_gust_since_previous_post_processing": 49, "total_column_water_vapour": 137, "total_cloud_cover": 164,
+    "surface_solar_radiation_downwards": 169, "surface_thermal_radiation_downwards": 175,
 }  # fmt: skip
 LICENCE_PAGE = f"https://cds.climate.copernicus.eu/datasets/{DATASET}?tab=download#manage-licences"
 

@@ -22,6 +22,7 @@ from tasks.packages import open_package
 from tasks.prepare import prepare_files
 from tasks.region import search as regions
 from tasks.region.document import GateLimits
+from tasks.store.packing import round_field
 from tasks.validate.checks import check, seam_ratio
 from tasks.validate.truth import Beside, beside_truth, fractions, score_against
 from tests.conftest import DEMO_GRIB, TRUTH
@@ -49,6 +50,20 @@ def failed(fine: xr.Dataset, coarse: xr.Dataset) -> set[str]:
 def test_a_good_product_passes_every_check() -> None:
     fine, coarse = product()
     assert failed(fine, coarse) == set()
+
+
+def test_an_overcast_sky_is_not_refused_for_what_rounding_takes_off_and_a_wrong_one_is() -> None:
+    """Cloud between 0.9995 and 1 varies by less than the bits that a product keeps."""
+    rng = np.random.default_rng(5)
+    coarse = rng.uniform(0.9995, 1.0, (1, 12, 14)).astype(np.float32)
+    fine = round_field("tcc", np.repeat(np.repeat(coarse, 5, 1), 5, 2))
+    dims = ("step", "latitude", "longitude")
+    given, made = xr.Dataset({"tcc": (dims, coarse)}), xr.Dataset({"tcc": (dims, fine)})
+    found = {c.name: c for c in check(made, FINE, given, COARSE, IFS, GateLimits())}
+    assert found["reading error"].passed
+    made["tcc"] -= 0.02
+    wrong = {c.name for c in check(made, FINE, given, COARSE, IFS, GateLimits()) if not c.passed}
+    assert wrong == {"reading error"}
 
 
 def test_a_product_that_does_not_read_back_by_value_is_refused() -> None:
