@@ -124,7 +124,8 @@ def _check(
             finite = min(finite, float(known.mean()))
             least, most = (float(f(fine[known], initial=np.nan)) for f in (np.nanmin, np.nanmax))
         low, high = min(low, least), max(high, most)
-        constant += bool(least == most and np.ptp(input_of.select(coarse)) > variable.noise)
+        inside = input_of.select(coarse)
+        constant += bool(least == most and np.ptp(inside) > max(variable.noise, _unseen(inside, name)))
         raw = fine if added is None else fine - added
         missed = max(missed, _error(input_of, raw, coarse, name))
         seam = max(seam, seam_ratio(fine, *borders))
@@ -149,8 +150,13 @@ def _error(input_of: Observed, fine: np.ndarray, coarse: np.ndarray, name: str) 
     inside = input_of.select(coarse)
     if not inside.size or (deviation := float(inside.std())) == 0:
         return 0.0
-    least = ROUNDINGS * largest_error(name, float(np.abs(inside).max()))
-    return input_of.error(fine, coarse) * min(deviation / least, 1.0)
+    return input_of.error(fine, coarse) * min(deviation / _unseen(inside, name), 1.0)
+
+
+def _unseen(values: np.ndarray, name: str) -> float:
+    """What a product of such values does not resolve, in their unit."""
+    largest = float(np.abs(values).max(initial=0.0))
+    return ROUNDINGS * largest_error(name, largest) if largest > 0 else 0.0
 
 
 def _read_back(array: xr.DataArray, path: str, digests: Digests | None) -> Iterator[np.ndarray]:
