@@ -148,8 +148,9 @@ def _error(input_of: Observed, fine: np.ndarray, coarse: np.ndarray, name: str) 
     An overcast sky of 0.9995 to 1 does not vary by what a product's rounding takes off.
     """
     inside = input_of.select(coarse)
-    if not inside.size or (deviation := float(inside.std())) == 0:
-        return 0.0
+    deviation = float(inside.std()) if inside.size else 0.0
+    if not deviation > 0:  # nothing varies, or NaN
+        return input_of.error(fine, coarse)
     return input_of.error(fine, coarse) * min(deviation / _unseen(inside, name), 1.0)
 
 
