@@ -6,6 +6,15 @@ import { drawChoices, drawStatus } from "./header";
 import type { Language } from "./i18n";
 import type { Store } from "./state";
 
+/** Forecasts and reanalyses before files of one's own, and the demonstration last. */
+const ORDER = ["ifs", "aifs", "era5", "file", "demo"];
+
+/** Sources, the one that is looked for first in front: of others than ours, which somebody has added, before the demo. */
+export function ordered(found: readonly catalogue.Choice[]): catalogue.Choice[] {
+  const rank = ({ name }: catalogue.Choice): number => (ORDER.includes(name) ? ORDER.indexOf(name) : ORDER.length - 1.5);
+  return found.toSorted((a, b) => rank(a) - rank(b));
+}
+
 /** Those found, with what the address asks for in front where the catalogue does not know it. */
 export function withAsked(found: readonly catalogue.Choice[], asked: string | null): catalogue.Choice[] {
   const unknown = asked !== null && found.every((choice) => choice.name !== asked);
@@ -36,7 +45,7 @@ export class Chooser {
   /** Choose a region, and the source in the address if the region has it, else its first. */
   async choose(region: string): Promise<void> {
     const before = this.store.now;
-    const found = (await catalogue.sources(region)) ?? [];
+    const found = ordered((await catalogue.sources(region)) ?? []);
     const stays = region === before.region || found.length === 0;
     this.#sources = stays ? withAsked(found, before.source) : found;
     const chosen = this.#sources.find((s) => s.name === before.source) ?? this.#sources[0];

@@ -57,6 +57,15 @@ async function chosen(search: string) {
   return { store, chooser };
 }
 
+test("the demonstration comes last, a source that somebody has added before it", async () => {
+  await write("catalog.json", children(["./hubei/catalog.json", "Hubei, China"]));
+  const sources = ["demo", "era5", "file", "ifs", "radar"];
+  await write("hubei/catalog.json", children(...sources.map((s): [string] => [`./${s}/collection.json`])));
+  expect((await chosen("")).store.now.source).toBe("ifs");
+  const found = sources.map((name) => ({ name, title: name }));
+  expect(choice.ordered(found).map((s) => s.name)).toEqual(["ifs", "era5", "file", "radar", "demo"]);
+});
+
 describe("what the address asks for", () => {
   test.each([
     ["", "hubei", "ifs"],
