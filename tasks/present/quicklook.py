@@ -23,7 +23,8 @@ from tasks.present import display
 from tasks.present.colours import stops
 from tasks.present.display import Display
 
-MAP_WIDTH = 3.4  # inches
+# inches: a map; its heading and the picture's; between two maps, beside them, a bar of colours; numbers at an edge
+MAP_WIDTH, TITLE, HEADING, GAP, PAD, BAR, LABELS = 3.4, 0.25, 0.45, 0.3, 0.08, 0.12, 0.6
 LARGEST = 20_000_000  # bytes of an outline; Hubei's has 43,042
 MOST_POINTS = 1500  # a side
 
@@ -135,30 +136,32 @@ def quicklook(coarse: xr.Dataset, fine: xr.Dataset, boundary: Path | None, title
     south, north = float(fine.latitude[-1]), float(fine.latitude[0])
     aspect = 1 / np.cos(np.deg2rad((north + south) / 2))
     height = MAP_WIDTH * (north - south) * aspect / (east - west)
-    size = (across * (2 * MAP_WIDTH + 1.5), down * (height + 0.55) + 0.45)
-    figure = Figure(figsize=size, dpi=100, layout="constrained")
+    # laid out by hand: matplotlib's constrained layout finds the same places in as long as all of the drawing takes
+    group, row_height = sum((LABELS, MAP_WIDTH, GAP, MAP_WIDTH, PAD, BAR, LABELS)), TITLE + height + LABELS / 2
+    size = (across * group, HEADING + down * row_height)
+    figure = Figure(figsize=size, dpi=100)
     FigureCanvasAgg(figure)
-    figure.suptitle(title, fontsize=12)
-    axes = figure.subplots(down, 2 * across, squeeze=False, sharex=True, sharey=True)
+    figure.suptitle(title, fontsize=12, y=1 - 0.4 * HEADING / size[1])
+
+    def place(left: float, row: int, width: float) -> Axes:
+        bottom = size[1] - HEADING - row * row_height - TITLE - height
+        return figure.add_axes((left / size[0], bottom / size[1], width / size[0], height / size[1]))
+
     rings = outline(boundary)
     for i, panel in enumerate(shown):
         row, col = divmod(i, across)
-        pair = axes[row, 2 * col : 2 * col + 2]
-        for ax, ds, values, which in (
-            (pair[0], coarse, panel.coarse, "input"),
-            (pair[1], fine, panel.fine, "product"),
-        ):
+        left = col * group + LABELS
+        for k, (ds, values, which) in enumerate(((coarse, panel.coarse, "input"), (fine, panel.fine, "product"))):
+            ax = place(left + k * (MAP_WIDTH + GAP), row, MAP_WIDTH)
             mesh = draw(ax, ds, values, panel.limits, colour_map(panel.how.colours))
             for ring in rings:
                 ax.plot(ring[:, 0], ring[:, 1], color="black", linewidth=0.7)
             coast(ax, fine)
-            ax.set(xlim=(west, east), ylim=(south, north), aspect=aspect)
+            ax.set(xlim=(west, east), ylim=(south, north))
             ax.set_title(f"{panel.how.title}, {which}", fontsize=9)
-            ax.tick_params(labelsize=7)
-        bar = figure.colorbar(mesh, ax=pair.tolist(), label=panel.how.unit, shrink=0.9, pad=0.01)
+            ax.tick_params(labelsize=7, labelleft=k == 0 and col == 0, labelbottom=i + across >= len(shown))
+        bar = figure.colorbar(mesh, cax=place(left + 2 * MAP_WIDTH + GAP + PAD, row, BAR), label=panel.how.unit)
         bar.ax.tick_params(labelsize=7)
-    for ax in axes.ravel()[2 * len(shown) :]:
-        ax.set_axis_off()
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png")
     return buffer.getvalue()
