@@ -63,6 +63,7 @@ class PointForecast(BaseModel):
     elevation: float | None  # as asked for, in m
     cell: PointCell
     units: dict[str, str]  # variable -> unit
+    interpolated: list[float] = []  # lead times in hours that lie between the product's
     series: list[PointStep]
 
 
@@ -76,11 +77,13 @@ def forecasts(
     lead_hours: str | None = None,
     utc_offset: float = 0.0,
     hub_height: float | None = None,
+    every_hour: bool = False,
     now: datetime | None = None,
 ) -> list[PointForecast]:
     """What is forecast for each place; BadInput if one is outside of the region, NothingPublished without a product.
 
-    `hub_height`: m above the ground at which wind is wanted too.
+    `hub_height`: m above the ground at which wind is wanted too. `every_hour`: hours between lead times as well,
+    interpolated.
     """
     if not -12 <= utc_offset <= 14:
         raise BadInput(f"--utc-offset {utc_offset:g}: give hours from -12 to 14")
@@ -101,11 +104,12 @@ def forecasts(
             elevation=place.elevation,
             cell=PointCell.model_validate(series.cell, from_attributes=True),
             units=series.units,
+            interpolated=[h for h in series.lead_hours if h not in entry.lead_hours],
             series=_steps(series, zone),
         )
         for place, series in zip(
             places,
-            read_series(chosen, variables_of(entry, None), steps_of(entry, lead_hours), places, hub_height),
+            read_series(chosen, variables_of(entry, None), steps_of(entry, lead_hours), places, hub_height, every_hour),
             strict=True,
         )
     ]
@@ -151,6 +155,9 @@ def heading_lines(found: PointForecast) -> list[str]:
         *(f"  {why}" for why in found.why),
         f"cell {cell.latitude:g} north, {cell.longitude:g} east; {height}",
     ]
+    if found.interpolated:
+        given = ", ".join(f"{s.lead_hours:g}" for s in found.series if s.lead_hours not in found.interpolated)
+        lines.append(f"hours between lead times are interpolated; the forecast has {given} h")
     if found.elevation is not None and "t2m" in found.units:
         lines.append(
             f"temperature brought from {cell.height:.0f} m to {found.elevation:g} m by 6.5 K/km; all else is the cell's"

@@ -11,6 +11,7 @@ import numpy as np
 import zarr
 
 from flows.products.choose import Chosen
+from flows.products.hourly import hourly
 from flows.products.places import Place
 from models.constants import KELVIN, STANDARD_LAPSE_RATE
 from tasks.arrays import zarr_store
@@ -96,19 +97,30 @@ def _inside(grid: Grid, latitude: float, longitude: float) -> tuple[int, int] | 
 
 
 def read_series(
-    chosen: Chosen, names: list[str], steps: list[int], places: list[Place], hub_height: float | None = None
+    chosen: Chosen,
+    names: list[str],
+    steps: list[int],
+    places: list[Place],
+    hub_height: float | None = None,
+    every_hour: bool = False,
 ) -> list[Series]:
     """Each place's forecast; of the chunks that hold them, each is read once, and no other. BadInput if one is outside.
 
     Wind components become speed and the direction it blows from (360 north, 0 calm), t2m and d2m relative humidity
     too. Of a place with an elevation t2m is brought there from the height of its cell's terrain by 6.5 K/km (WMO-No.
     485, Appendix 2.2.34); BadInput if the product does not know that. At `hub_height` (m above the ground) wind's speed
-    is that of the power law through 10 and 100 m; BadInput for a product without both.
+    is that of the power law through 10 and 100 m; BadInput for a product without both. `every_hour`: between the first
+    and the last of the steps, as `hourly` makes them.
     """
     product = zarr.open_group(zarr_store(chosen.uri), mode="r", use_consolidated=True)
     cells = cells_of(product, places, chosen.entry.region)
-    raw = {n: _columns(product, n, cells)[steps].astype(np.float64) for n in names}
-    hours = [chosen.entry.lead_hours[i] for i in steps]
+    raw = {n: _columns(product, n, cells).astype(np.float64) for n in names}
+    hours = chosen.entry.lead_hours
+    if every_hour:
+        first, last = hours[steps[0]], hours[steps[-1]]
+        hours, raw = hourly(hours, raw, _starts(product))
+        steps = [i for i, hour in enumerate(hours) if first <= hour <= last]
+    raw, hours = {n: v[steps] for n, v in raw.items()}, [hours[i] for i in steps]
     times = [chosen.cycle.time + timedelta(hours=h) for h in hours]
     found = []
     for i, (place, cell) in enumerate(zip(places, cells, strict=True)):
@@ -118,6 +130,14 @@ def read_series(
         units = {n: display.of(n).unit for n in values}
         found.append(Series(cell, times, hours, {n: display.of(n).shown(v) for n, v in values.items()}, units))
     return found
+
+
+def _starts(product: zarr.Group) -> np.ndarray | None:
+    """Hours since the start of the forecast at which the sums of each lead time begin; None where nobody knows."""
+    if "step_bounds" not in product:
+        return None
+    bounds = np.asarray(cast("zarr.Array[Any]", product["step_bounds"])[:])
+    return np.asarray(bounds[:, 0], dtype=np.float64)
 
 
 def _derived(raw: dict[str, np.ndarray], cell: Cell, elevation: float | None, product: str) -> dict[str, np.ndarray]:

@@ -130,6 +130,20 @@ def test_wind_at_hub_height_is_on_the_power_law_through_both_levels(store: Path,
     assert "--hub-height 8: give 10 to 300 m above the ground" in refused.stderr
 
 
+def test_hours_between_lead_times_are_marked_as_interpolated(store: Path, finescale: CommandLine) -> None:
+    where = ("hubei", "--store", store, "--lat", "31", "--lon", "111.5")
+    given, found = (json.loads(finescale("point", *where, *more, "--json").stdout) for more in ((), ("--hourly",)))
+    assert [s["lead_hours"] for s in found["series"]] == [3, 4, 5, 6]
+    assert (found["interpolated"], given["interpolated"]) == ([4, 5], [])
+    states = {n: v for n, v in given["series"][1].items() if n not in ("tp", "ssrd", "strd")}
+    assert states.items() <= found["series"][3].items()
+    for name in ("tp", "ssrd", "strd"):
+        after = sum(step[name] for step in found["series"][1:])
+        assert after == pytest.approx(given["series"][1][name], abs=5e-3)
+    table = finescale("point", *where, "--hourly").stdout
+    assert "hours between lead times are interpolated; the forecast has 3, 6 h" in table
+
+
 def test_a_product_without_wind_at_100_m_has_none_at_a_hub(demo_store: Path, finescale: CommandLine) -> None:
     where = ("hubei", "--store", demo_store, "--lat", "31", "--lon", "111.5")  # of no source: the demo is all there is
     assert json.loads(finescale("point", *where, "--json").stdout)["cycle"].startswith("demo/")
