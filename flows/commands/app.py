@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import typer
 
 from flows.commands import models, regions
@@ -22,6 +24,8 @@ from flows.server import runtime
 app = typer.Typer(
     name="finescale",
     help="High-resolution weather fields from ECMWF forecasts and reanalyses.",
+    epilog="A first try, without network or keys: finescale run hubei --source demo; then "
+    "finescale point hubei --lat 30.6 --lon 114.3, or finescale serve, which shows it in a browser.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
@@ -31,6 +35,22 @@ for command in (export, point, run, backfill, field, regrid, status, verify, cal
     app.command()(command)
 app.add_typer(models.app, name="models")
 app.add_typer(regions.app, name="regions")
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        from tasks.version import VERSION  # looks through what is installed
+
+        typer.echo(f"finescale {VERSION}")
+        raise typer.Exit
+
+
+Version = Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Say it and exit.")]
+
+
+@app.callback()
+def _options(version: Version = False) -> None:
+    pass
 
 
 def main() -> None:

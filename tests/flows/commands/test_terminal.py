@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 
 from flows.commands.terminal import show_table
+from tasks.version import VERSION
+from tests.flows.conftest import CommandLine
 
 
 def shown(capsys: pytest.CaptureFixture[str], header: list[str], rows: list[list[str]]) -> list[str]:
@@ -42,3 +44,9 @@ def test_a_cell_is_what_it_says(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_a_table_without_rows_is_its_header(capsys: pytest.CaptureFixture[str]) -> None:
     assert shown(capsys, ["region", "title"], []) == ["  region  title"]
+
+
+def test_its_version_and_what_to_do_first(finescale: CommandLine) -> None:
+    assert finescale("--version").stdout == f"finescale {VERSION}\n"
+    shown = finescale()
+    assert "finescale run hubei --source demo" in " ".join((shown.stdout + shown.stderr).split())
