@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from flows.commands.options import CycleOption, LeadHours, Region, Source, Store
+from flows.commands.options import CycleOption, Latitude, LeadHours, Longitude, Region, Source, Store
 from flows.commands.terminal import one_line_errors, show_steps
 
 
@@ -18,8 +18,8 @@ def export(
     store: Store = None,
     variables: Annotated[str | None, typer.Option(help="Comma-separated, like t2m,tp; default: all.")] = None,
     lead_hours: LeadHours = None,
-    lat: Annotated[float | None, typer.Option(help="With csv-point: degrees north.")] = None,
-    lon: Annotated[float | None, typer.Option(help="With csv-point: degrees east.")] = None,
+    lat: Latitude = None,
+    lon: Longitude = None,
     output: Annotated[str | None, typer.Option(help="File, or folder; default: here.")] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace files that are there.")] = False,
 ) -> None:

@@ -7,15 +7,15 @@ from typing import Annotated, cast
 
 import typer
 
-from flows.commands.options import CycleOption, Json, LeadHours, Region, Source, Store
+from flows.commands.options import CycleOption, Json, Latitude, LeadHours, Longitude, Region, Source, Store
 from flows.commands.terminal import one_line_errors, show_steps, show_table
 from tasks.errors import BadInput
 
 
 def point(
     region: Region,
-    lat: Annotated[float | None, typer.Option(help="Degrees north.")] = None,
-    lon: Annotated[float | None, typer.Option(help="Degrees east.")] = None,
+    lat: Latitude = None,
+    lon: Longitude = None,
     places: Annotated[
         Path | None,
         typer.Option(help="A CSV table of places (name, latitude, longitude, elevation), for a table of all of them."),

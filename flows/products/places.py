@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import math
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -56,7 +57,7 @@ def read_places(file: Path) -> list[Place]:
         try:
             height = (row[elevation] or "").strip() if elevation is not None else ""
             place = Place(
-                _number(row[lat]), _number(row[lon]), _number(height) if height else None,
+                degrees(row[lat] or ""), degrees(row[lon] or ""), _number(height) if height else None,
                 name=((row[name] or "").strip() if name is not None else "") or f"line {rows.line_num}",
             )  # fmt: skip
         except ValueError as error:
@@ -69,6 +70,29 @@ def read_places(file: Path) -> list[Place]:
     if not places:
         raise BadInput(f"{file}: no places in it")
     return places
+
+
+# 30.6, 30.6N, N30.6, 30°36', 30°36'12"N, -114.3; minutes and seconds as people and keyboards write them
+DEGREES = re.compile(
+    r"""(?P<before>[NSEW])?\s*(?P<sign>[-+])?(?P<degrees>\d+(?:\.\d*)?|\.\d+)\s*°?\s*
+    (?:(?P<minutes>\d+(?:\.\d*)?)\s*['′’]\s*(?:(?P<seconds>\d+(?:\.\d*)?)\s*(?:"|″|”|'')\s*)?)?(?P<after>[NSEW])?""",
+    re.VERBOSE | re.IGNORECASE,
+)
+
+
+def degrees(text: str) -> float:
+    """Degrees north or east, south and west negative; ValueError says what stands there instead."""
+    found = DEGREES.fullmatch(text.strip())
+    if found is None:
+        return _number(text)
+    minutes, seconds = (float(found[part] or 0) for part in ("minutes", "seconds"))
+    if (found["before"] and found["after"]) or minutes >= 60 or seconds >= 60:
+        raise ValueError(f"{text[:40]!r} is no place's")
+    value = float(found["degrees"]) + minutes / 60 + seconds / 3600
+    south_or_west = (found["before"] or found["after"] or "").upper() in ("S", "W")
+    if south_or_west and found["sign"] == "-":
+        raise ValueError(f"{text[:40]!r} is no place's: minus and {found['before'] or found['after']}")
+    return -value if south_or_west or found["sign"] == "-" else value
 
 
 def _number(text: str | None) -> float:
