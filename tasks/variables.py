@@ -37,8 +37,8 @@ class Variable:
 # Largest step between neighbours in global 0.25 degree fields: IFS 2025-01-15 (two runs), 2026-03-10 (cloud) and
 # 2026-07-16 (rain, 24 h), HRES 2021-12-10 averaged from 0.1 degree (of u100, v100, fg10, tcwv every 3rd point), ERA5
 # 2012-12-01. Temperature and surface pressure: Andes and Himalaya. The limits of wind and sea-level pressure leave more
-# room: no typhoon was in these fields, and in its wall 40 m/s and 4000 Pa a step are possible. That of rain too: what
-# is checked is summed over up to 15 days. Of skt, ssrd and strd no field was at hand.
+# room: no typhoon was in these fields, and in its wall 40 m/s and 4000 Pa a step are possible. Those of rain
+# and radiation too: what is checked is summed over up to 15 days. Of skt, ssrd and strd no field was at hand.
 JUMPS_SEEN = {
     "t2m": 29.5, "d2m": 31.3, "u10": 14.3, "v10": 12.0, "sp": 25300.0, "msl": 1790.0, "tp": 0.25,
     "u100": 24.6, "v100": 21.8, "fg10": 23.6, "tcwv": 31.1, "tcc": 1.0,
@@ -96,12 +96,12 @@ VARIABLES: dict[str, Variable] = {
         ),
         Variable(
             "ssrd", "ssrd", "J m-2", "integral_wrt_time_of_surface_downwelling_shortwave_flux_in_air",
-            "Solar radiation downwards at the surface since the previous lead time", 0.0, 5.5e8, 6e7, amount=True,
+            "Solar radiation downwards at the surface since the previous lead time", 0.0, 5.5e8, 2.5e8, amount=True,
             noise=3e4, grain=2e3,
         ),
         Variable(
             "strd", "strd", "J m-2", "integral_wrt_time_of_surface_downwelling_longwave_flux_in_air",
-            "Thermal radiation downwards at the surface since the previous lead time", 0.0, 8e8, 6e7, amount=True,
+            "Thermal radiation downwards at the surface since the previous lead time", 0.0, 8e8, 2.5e8, amount=True,
             noise=3e4, grain=2e3,
         ),
     )
