@@ -150,11 +150,11 @@ def test_half_hours_belong_to_their_hour(tmp_path: Path) -> None:
 
 def test_several_names_of_a_model_are_all_read(tmp_path: Path) -> None:
     wind, pressure = np.zeros(SHAPE, np.float32), np.full(SHAPE, 1e5, np.float32)
-    ds = series(tas=T2M, uas=wind, vas=wind, ps=pressure, psl=pressure, clt=wind)
+    ds = series(tas=T2M, uas=wind, vas=wind, ps=pressure, psl=pressure, clt=wind, clivi=wind)
     ds.to_netcdf(tmp_path / "file.nc")
     assembled, fields = read(tmp_path / "file.nc")
-    assert set(fields.data_vars) == {"t2m", "u10", "v10", "sp", "msl"}
-    assert assembled.others == ["clt"], "what is not used is named"
+    assert set(fields.data_vars) == {"t2m", "u10", "v10", "sp", "msl", "tcc"}
+    assert assembled.others == ["clivi"], "what is not used is named"
 
 
 def test_extreme_of_a_day_is_no_field_of_a_moment(tmp_path: Path) -> None:

@@ -170,7 +170,8 @@ def test_region_at_the_other_end_of_the_world(
     east, west = (finescale(*asked, lon, "--source", "file").output for lon in ("181", "-179"))
     assert "t2m °C" in east
     assert east.splitlines()[-1] == west.splitlines()[-1]
-    none = finescale(*asked, "181")
+    assert finescale(*asked, "181").output == finescale(*asked, "181", "--source", "file").output, "all there is"
+    none = finescale(*asked, "181", "--source", "ifs")
     assert (none.exit_code, none.output.count("\n")) == (3, 1)
     assert f"fiji: no good product of ifs in {store}; there is one of file: --source file; " in none.output
     assert f"`finescale status {fiji}`" in none.output, "as the region was typed, which finds it"
