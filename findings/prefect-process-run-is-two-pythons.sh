@@ -11,8 +11,8 @@ set -eu
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 python3 -m venv "$folder/venv"
-"$folder/venv/bin/pip" install --quiet --disable-pip-version-check prefect==3.8.8 'fastapi<0.151' \
-    'sqlalchemy[asyncio]<2.1' psutil==7.2.2
+"$folder/venv/bin/pip" install --quiet --disable-pip-version-check prefect==3.8.8 fastapi==0.150.0 \
+    'sqlalchemy[asyncio]==2.0.58' psutil==7.2.2
 cat > "$folder/nothing.py" <<'PYTHON'
 import time
 

@@ -116,9 +116,13 @@ def forecasts(
 
 
 def csv_lines(found: list[PointForecast]) -> Iterator[str]:
-    """A table for programs: a row a place and lead time; what is missing is an empty cell."""
+    """A table for programs: a row a place and lead time; what is missing is an empty cell.
+
+    Where hours between lead times are asked for, a last column says of each row whether it is one: 1 or 0.
+    """
     units = found[0].units
     head = ["place", "latitude", "longitude", "time", "lead [h]", *(f"{n} [{u}]" for n, u in units.items())]
+    head += ["interpolated"] if found[0].interpolated else []
     for forecast in [None, *found]:
         rows = [head] if forecast is None else list(_rows(forecast))
         table = io.StringIO()
@@ -132,6 +136,7 @@ def _rows(found: PointForecast) -> Iterator[list[str | float]]:
         yield [
             found.place, found.latitude, found.longitude, step.time.isoformat(timespec="minutes"), step.lead_hours,
             *(v if math.isfinite(v) else "" for v in values),
+            *([int(step.lead_hours in found.interpolated)] if found.interpolated else []),
         ]  # fmt: skip
 
 

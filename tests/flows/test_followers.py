@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -130,7 +132,9 @@ def test_wind_at_hub_height_is_on_the_power_law_through_both_levels(store: Path,
     assert "--hub-height 8: give 10 to 300 m above the ground" in refused.stderr
 
 
-def test_hours_between_lead_times_are_marked_as_interpolated(store: Path, finescale: CommandLine) -> None:
+def test_hours_between_lead_times_are_marked_as_interpolated(
+    store: Path, finescale: CommandLine, tmp_path: Path
+) -> None:
     where = ("hubei", "--store", store, "--lat", "31", "--lon", "111.5")
     given, found = (json.loads(finescale("point", *where, *more, "--json").stdout) for more in ((), ("--hourly",)))
     assert [s["lead_hours"] for s in found["series"]] == [3, 4, 5, 6]
@@ -142,6 +146,14 @@ def test_hours_between_lead_times_are_marked_as_interpolated(store: Path, finesc
         assert after == pytest.approx(given["series"][1][name], abs=5e-3)
     table = finescale("point", *where, "--hourly").stdout
     assert "hours between lead times are interpolated; the forecast has 3, 6 h" in table
+    places = tmp_path / "places.csv"
+    places.write_text("name,lat,lon\nhere,31,111.5\n")
+    many = (
+        finescale("point", "hubei", "--store", store, "--places", places, *more).stdout for more in ((), ("--hourly",))
+    )
+    plain, hours = (list(csv.DictReader(io.StringIO(text))) for text in many)
+    assert "interpolated" not in plain[0]
+    assert [row["interpolated"] for row in hours] == ["0", "1", "1", "0"]
 
 
 def test_a_product_without_wind_at_100_m_has_none_at_a_hub(demo_store: Path, finescale: CommandLine) -> None:
