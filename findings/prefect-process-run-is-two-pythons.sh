@@ -4,8 +4,8 @@
 # A process pool's job template leaves `command` empty, and its description says that the worker then runs flows with
 # its engine. So one expects the same processes whether one leaves it empty or writes `python -m prefect.engine` there.
 # Seen with Prefect 3.8.8: empty, each run first starts `prefect.runner._workspace_supervisor`, a Python that imports
-# Prefect to prepare the working directory and stays, and that one starts `prefect.engine`, which imports it again: half
-# a second to two seconds a run, and as much memory again. Named, there is the engine alone.
+# Prefect to prepare the working directory and stays, and that one starts `prefect.engine`, which imports it again.
+# Named, there is the engine alone.
 # Exits non-zero if the two have become alike.
 set -eu
 folder=$(mktemp -d)
