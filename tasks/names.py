@@ -19,6 +19,9 @@ PARAM_IDS = {
     228246: "u100", 228247: "v100", 235: "skt", 137: "tcwv", 164: "tcc",
     228164: "tcc",  # %
     169: "ssrd", 175: "strd",
+    201: "mx2t", 228026: "mx2t", 121: "mx2t", 202: "mn2t", 228027: "mn2t", 122: "mn2t",
+    144: "sf", 141: "sd",  # m
+    228144: "sf", 228141: "sd",  # kg m-2
 }  # fmt: skip
 
 # (short name of ecCodes, level type, level): what centres write that have no number of their own for 2 and 10 metres
@@ -84,6 +87,12 @@ NAMES = {
     "tcc": ("tcc", "clt", "clct", "total_cloud_cover", "total_cloud_cover_atmosphere", "cloud_cover"),
     "ssrd": ("ssrd", "surface_solar_radiation_downwards"),
     "strd": ("strd", "surface_thermal_radiation_downwards"),
+    "mx2t": ("mx2t", "mx2t3", "mx2t6", "tasmax", "tmax_2m", "tmax2m",
+             "maximum_2m_temperature_since_previous_post_processing"),
+    "mn2t": ("mn2t", "mn2t3", "mn2t6", "tasmin", "tmin_2m", "tmin2m",
+             "minimum_2m_temperature_since_previous_post_processing"),
+    "sf": ("sf", "snowfall", "snowfall_water_equivalent"),
+    "sd": ("sd", "sdwe", "swe", "w_snow", "snow_depth_water_equivalent"),
 }  # fmt: skip
 
 # where no name is known: CF's names that leave no doubt of the level
@@ -100,6 +109,12 @@ STANDARD_NAMES = {
     "cloud_area_fraction": "tcc",
     "integral_wrt_time_of_surface_downwelling_shortwave_flux_in_air": "ssrd",
     "integral_wrt_time_of_surface_downwelling_longwave_flux_in_air": "strd",
+    "snowfall_amount": "sf",
+    "lwe_thickness_of_snowfall_amount": "sf",
+    "snowfall_flux": "sf",
+    "lwe_snowfall_rate": "sf",
+    "surface_snow_amount": "sd",
+    "lwe_thickness_of_surface_snow_amount": "sd",
 }
 # those that do, with the height in metres at which they are ours
 AT_HEIGHT = {

@@ -46,7 +46,10 @@ AS_IT_IS = Conversion(1.0, 0.0)
 
 @lru_cache(maxsize=256)
 def conversion(written: str, units: str, amount: bool = False) -> Conversion | None:
-    """How a unit becomes the table's, None if it cannot. Of an `amount` also a rate, and a mass of water on an area."""
+    """How a unit becomes the table's, None if it cannot.
+
+    Of an `amount` also a rate, of metres, which are always of water, a mass on an area.
+    """
     text = DEGREES.sub(lambda found: f"deg{found[1][0].upper()}", written.strip()).replace("degK", "K")
     try:
         given = Unit(WRITTEN.get(text, text.replace("Kg", "kg")))
@@ -54,7 +57,7 @@ def conversion(written: str, units: str, amount: bool = False) -> Conversion | N
         return None
     if given.is_unknown() or given.is_no_unit() or (given.is_dimensionless() and (units != "1" or not text)):
         return None
-    for unit in (given, given / WATER) if amount else (given,):
+    for unit in (given, given / WATER) if units == "m" else (given,):
         for rate, wanted in ((False, units), (True, f"{units} s-1")) if amount else ((False, units),):
             if unit.is_convertible(wanted):
                 offset = float(unit.convert(0.0, wanted))

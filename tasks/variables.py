@@ -38,10 +38,11 @@ class Variable:
 # 2026-07-16 (rain, 24 h), HRES 2021-12-10 averaged from 0.1 degree (of u100, v100, fg10, tcwv every 3rd point), ERA5
 # 2012-12-01. Temperature and surface pressure: Andes and Himalaya. The limits of wind and sea-level pressure leave more
 # room: no typhoon was in these fields, and in its wall 40 m/s and 4000 Pa a step are possible. Those of rain
-# and radiation too: what is checked is summed over up to 15 days. Of skt, ssrd and strd no field was at hand.
+# and radiation too: what is checked is summed over up to 15 days. Snow: 10 m is what a glacier has, beside bare ground.
+# Of skt, ssrd, strd, sf and the extremes of temperature no field was at hand.
 JUMPS_SEEN = {
     "t2m": 29.5, "d2m": 31.3, "u10": 14.3, "v10": 12.0, "sp": 25300.0, "msl": 1790.0, "tp": 0.25,
-    "u100": 24.6, "v100": 21.8, "fg10": 23.6, "tcwv": 31.1, "tcc": 1.0,
+    "u100": 24.6, "v100": 21.8, "fg10": 23.6, "tcwv": 31.1, "tcc": 1.0, "sd": 10.0,
 }  # fmt: skip
 
 VARIABLES: dict[str, Variable] = {
@@ -103,6 +104,22 @@ VARIABLES: dict[str, Variable] = {
             "strd", "strd", "J m-2", "integral_wrt_time_of_surface_downwelling_longwave_flux_in_air",
             "Thermal radiation downwards at the surface since the previous lead time", 0.0, 8e8, 2.5e8, amount=True,
             noise=3e4, grain=2e3,
+        ),
+        Variable(
+            "mx2t", "mx2t", "K", "air_temperature", "Maximum 2 metre temperature since the previous output",
+            173.0, 335.0, 60.0, extreme="maximum", also=("mx2t3", "mx2t6"),
+        ),
+        Variable(
+            "mn2t", "mn2t", "K", "air_temperature", "Minimum 2 metre temperature since the previous output",
+            173.0, 335.0, 60.0, extreme="minimum", also=("mn2t3", "mn2t6"),
+        ),
+        Variable(
+            "sf", "sf", "m", "lwe_thickness_of_snowfall_amount", "Snowfall since the previous lead time, as water",
+            0.0, 3.0, 1.0, amount=True, noise=1e-4, grain=2e-6,
+        ),
+        Variable(
+            "sd", "sd", "m", "lwe_thickness_of_surface_snow_amount", "Snow on the ground, as water",
+            -1e-3, 20.0, 40.0, bounds=(0.0, 20.0),
         ),
     )
 }  # fmt: skip

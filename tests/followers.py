@@ -11,16 +11,21 @@ from tests.conftest import DEMO_GRIB
 from tests.grib import messages
 
 HOUR = 3600.0
-# short name -> (whose message, paramId, what its values become at a lead time in hours)
-MADE: dict[str, tuple[str, int, Callable[[np.ndarray, int], np.ndarray]]] = {
-    "100u": ("10u", 228246, lambda v, _: 1.4 * v),
-    "100v": ("10v", 228247, lambda v, _: 1.4 * v),
-    "10fg": ("tp", 49, lambda v, _: 5.0 + 1e3 * v),
-    "skt": ("2t", 235, lambda v, _: v + 1.0),
-    "tcwv": ("sp", 137, lambda v, _: 25.0 * (v / 1e5) ** 4),
-    "tcc": ("2d", 164, lambda v, _: np.clip((v - 260.0) / 30.0, 0.0, 1.0)),
-    "ssrd": ("tp", 169, lambda v, hours: np.maximum(300.0 - 2e5 * v, 0.0) * hours * HOUR),
-    "strd": ("tp", 175, lambda v, hours: (300.0 + 1e4 * v) * hours * HOUR),
+Fields = dict[str, np.ndarray]
+# short name -> (whose message, paramId, values at a lead time in hours, of all of the demo's)
+MADE: dict[str, tuple[str, int, Callable[[Fields, int], np.ndarray]]] = {
+    "100u": ("10u", 228246, lambda of, _: 1.4 * of["10u"]),
+    "100v": ("10v", 228247, lambda of, _: 1.4 * of["10v"]),
+    "10fg": ("tp", 49, lambda of, _: 5.0 + 1e3 * of["tp"]),
+    "skt": ("2t", 235, lambda of, _: of["2t"] + 1.0),
+    "tcwv": ("sp", 137, lambda of, _: 25.0 * (of["sp"] / 1e5) ** 4),
+    "tcc": ("2d", 164, lambda of, _: np.clip((of["2d"] - 260.0) / 30.0, 0.0, 1.0)),
+    "ssrd": ("tp", 169, lambda of, hours: np.maximum(300.0 - 2e5 * of["tp"], 0.0) * hours * HOUR),
+    "strd": ("tp", 175, lambda of, hours: (300.0 + 1e4 * of["tp"]) * hours * HOUR),
+    "mx2t3": ("tp", 228026, lambda of, _: of["2t"] + 2.0),
+    "mn2t3": ("tp", 228027, lambda of, _: of["2t"] - 3.0),
+    "sf": ("tp", 144, lambda of, _: of["tp"] * np.clip((275.0 - of["2t"]) / 3.0, 0.0, 1.0)),
+    "sd": ("2t", 141, lambda of, _: np.clip((270.0 - of["2t"]) / 100.0, 0.0, 10.0)),
 }
 
 
@@ -31,12 +36,12 @@ def follower_messages(hours: int) -> list[tuple[str, bytes]]:
     for message in messages(DEMO_GRIB):
         handle = eccodes.codes_new_from_message(message)
         of[str(eccodes.codes_get(handle, "shortName"))] = handle
+    fields = {name: eccodes.codes_get_values(handle) for name, handle in of.items()}
     for name, (source, param_id, change) in MADE.items():
         handle = eccodes.codes_clone(of[source])
-        values = change(eccodes.codes_get_values(handle), hours)
         eccodes.codes_set(handle, "paramId", param_id)
         eccodes.codes_set(handle, "bitsPerValue", 16)
-        eccodes.codes_set_values(handle, values)
+        eccodes.codes_set_values(handle, change(fields, hours))
         out.append((name, bytes(eccodes.codes_get_message(handle))))
         eccodes.codes_release(handle)
     for handle in of.values():

@@ -18,7 +18,7 @@ import torch
 import xarray as xr
 
 from benchmarks.stages.inference import RESULTS
-from models.followers import FOLLOWERS
+from models.followers import FOLLOWERS, Leader
 from models.following import following
 from models.interpolation import bicubic, bilinear
 from models.package import ModelPackage
@@ -70,7 +70,7 @@ def measure(dataset: Dataset) -> dict[str, dict[str, float]]:
     out = {}
     for name in TRUE:
         i, leader = names.index(name), FOLLOWERS[name]
-        assert leader is not None
+        assert isinstance(leader, Leader)
         led = (fine[:, i] - cubic[:, i]) / leader.gain
         lacks = scene.target[:, i] - cubic[:, i]
         out[name] = {
@@ -98,7 +98,7 @@ def main() -> None:
     print("|---|---|---|---:|---:|---:|---:|---:|---:|")
     for name in TRUE:
         leader, row = FOLLOWERS[name], found[SCORED][name]
-        assert leader is not None
+        assert isinstance(leader, Leader)
         ratio = row["ours"] / min(row["bilinear"], row["cubic"])
         figures = " | ".join(f"{row[w]:.4g}" for w in ("bilinear", "cubic", "ours"))
         gain = f"{leader.gain:g} | {gains[name]:.3f}"

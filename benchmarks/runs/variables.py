@@ -28,7 +28,7 @@ from tests.servers.opendata import OpenData, open_data
 
 FILE = RESULTS / "variables.json"
 HOURS = list(range(3, 145, 3))
-WAYS = {"the network's seven": list(TRAINED), "all fifteen": [*TRAINED, *FOLLOWERS]}
+WAYS = {"the network's seven": list(TRAINED), "all of them": [*TRAINED, *FOLLOWERS]}
 ROUNDS = 2
 
 

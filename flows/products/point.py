@@ -20,6 +20,7 @@ from tasks.present import display
 HEADINGS = {
     "wind_speed": "wind", "wind_direction": "from", "tp": "rain", "fg10": "gust", "wind_speed_100": "100 m wind",
     "wind_direction_100": "from", "wind_speed_hub": "hub wind", "tcc": "cloud", "ssrd": "sun", "strd": "sky",
+    "mx2t": "highest", "mn2t": "lowest", "sf": "snowfall", "sd": "snow",
 }  # fmt: skip
 
 DIRECTIONS = {"wind_direction", "wind_direction_100"}

@@ -37,6 +37,10 @@ LONG_NAMES = {
     "tcc": "total_cloud_cover",
     "ssrd": "surface_solar_radiation_downwards",
     "strd": "surface_thermal_radiation_downwards",
+    "mx2t": "maximum_2m_temperature_since_previous_post_processing",
+    "mn2t": "minimum_2m_temperature_since_previous_post_processing",
+    "sf": "snowfall",
+    "sd": "snow_depth",
 }
 
 

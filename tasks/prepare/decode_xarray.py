@@ -40,7 +40,7 @@ def variable_of(name: str, field: xr.DataArray) -> Variable | None:
 
 def convert_of(field: xr.DataArray, variable: Variable, file: str) -> Conversion:
     """How its unit becomes the table's; UnreadableFile if it cannot."""
-    if "units" not in field.attrs and variable.amount:  # metres and millimetres both look like rain
+    if "units" not in field.attrs and variable.units == "m":  # metres and millimetres both look like rain
         raise UnreadableFile(
             f"{file}: {field.name} has no units, and m and mm are a thousand apart; write them, for instance with "
             f"ds[{str(field.name)!r}].attrs['units'] = 'mm', or leave it out with --variables"

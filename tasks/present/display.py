@@ -51,6 +51,8 @@ class Display:
 # in the order in which they are shown
 TABLE = {
     "t2m": Display("2 metre temperature", "°C", "thermal", offset=-KELVIN),
+    "mx2t": Display("highest 2 metre temperature", "°C", "thermal", offset=-KELVIN),
+    "mn2t": Display("lowest 2 metre temperature", "°C", "thermal", offset=-KELVIN),
     "d2m": Display("2 metre dew point", "°C", "tempo", offset=-KELVIN),
     "rh": Display("2 metre relative humidity", "%", "tempo", decimals=0),
     "u10": Display("10 metre wind, eastward", "m/s", "balance", cycle_span=6.0),
@@ -68,6 +70,19 @@ TABLE = {
     "msl": Display("mean sea level pressure", "hPa", "haline", scale=0.01, cycle_span=4.0, isolines=1.0),
     "tp": Display(
         "precipitation", "mm", "dense", scale=1000.0, span=1.0, cycle_span=2.0, from_zero=True, least_drawn=0.1
+    ),
+    "sf": Display(
+        "snowfall as water", "mm", "dense", scale=1000.0, span=1.0, cycle_span=2.0, from_zero=True, least_drawn=0.1
+    ),
+    "sd": Display(
+        "snow on the ground as water",
+        "mm",
+        "deep",
+        scale=1000.0,
+        span=5.0,
+        cycle_span=20.0,
+        from_zero=True,
+        least_drawn=1.0,
     ),
     "tcc": Display("cloud cover", "%", "gray", scale=100.0, decimals=0, span=10.0, cycle_span=100.0, from_zero=True),
     "ssrd": Display(

@@ -9,9 +9,9 @@ import torch
 from models.cell_means import CellMeans
 from models.downscaler import Downscaler
 from models.followers import FOLLOWERS, Leader, unknown_to
-from models.following import Following, following
+from models.following import Following, following, snow_share
 from models.geometry import subdivide
-from models.interpolation import bicubic
+from models.interpolation import bicubic, bilinear
 from models.limits import Limits, deviations, hold_signs
 from models.operator import IFS, Seen
 from models.statics import Statics, cell_sizes
@@ -72,7 +72,7 @@ def test_a_downscaler_that_knows_all_is_itself(network: Downscaler) -> None:
     assert following(network, ["sp", "t2m"]) == (network, NAMES)
 
 
-@pytest.mark.parametrize("name", [n for n, leader in FOLLOWERS.items() if leader is not None])
+@pytest.mark.parametrize("name", [n for n, leader in FOLLOWERS.items() if isinstance(leader, Leader)])
 def test_a_follower_is_its_interpolation_and_a_share_of_what_its_leader_gets(
     network: Downscaler, statics: Statics, name: str
 ) -> None:
@@ -100,6 +100,53 @@ def test_without_its_leader_a_follower_is_interpolated(network: Downscaler, stat
     )
     for i, more in ((4, 9.0), (5, 5.0)):
         torch.testing.assert_close(fine[:, i], bicubic(own[:, 2], ROWS, COLS) + more)
+
+
+@pytest.mark.parametrize(("celsius", "share"), [(0.74, 0.5), (-3.0, 0.995), (2.3, 0.1), (7.0, 1.46e-4)])
+def test_half_of_what_falls_just_above_freezing_is_snow(celsius: float, share: float) -> None:
+    assert float(snow_share(torch.tensor(celsius + 273.15))) == pytest.approx(share, rel=0.06)
+
+
+@pytest.fixture(scope="module")
+def of_rain() -> Downscaler:
+    """Small, with random weights in the head: temperature and rain."""
+    torch.manual_seed(5)
+    laws = {
+        "t2m": VariableStatistics(280.0, 15.0, law(0.3, 0.8)),
+        "tp": VariableStatistics(0.0, 5e-3, law(1e-3, 0.9), amount=True),
+    }
+    sizes = {"channels": 8, "blocks": 2, "aggregate_every": 2, "hidden": 16, "heads": 2, "terrain_channels": 4}
+    model = build("inr", Statistics(laws), sizes).eval()
+    assert isinstance(model, Downscaler)
+    torch.nn.init.normal_(model.network.head.last.weight, std=0.2)
+    return model
+
+
+def test_snowfall_is_the_input_s_share_and_what_the_finer_temperature_adds(
+    of_rain: Downscaler, statics: Statics
+) -> None:
+    """Everywhere 0.5 degC: the network's own fine structure decides; 20 degrees: none falls, whatever it does."""
+    rain = 0.004 + 0.002 * torch.rand(1, 1, SIZE, SIZE, generator=torch.Generator().manual_seed(7))
+    method, names = following(of_rain, ["sf"])
+    for kelvin, share in ((273.65, 0.55), (293.15, 0.0), (258.15, 1.0)):
+        x = torch.cat([torch.full_like(rain, kelvin), rain, share * rain], dim=1)
+        fine = run(method, x, statics, [1.0, 1.0, 1.0])
+        t2m, tp, sf = (fine[0, names.index(n)] for n in ("t2m", "tp", "sf"))
+        expected = (share + snow_share(t2m) - snow_share(torch.tensor(kelvin))).clamp(0, 1) * tp.clamp(min=0)
+        torch.testing.assert_close(sf, expected, rtol=1e-4, atol=1e-7)
+        assert (sf <= tp.clamp(min=0)).all()
+        if share not in (0.0, 1.0):
+            assert float((sf / tp.clamp(min=1e-4)).std()) > 0.02, "it is not the share everywhere"
+        alone = run(method, x, statics, [0.0, 1.0, 1.0])[0, names.index("sf")]
+        torch.testing.assert_close(alone, bilinear(x[0, 2], ROWS, COLS))
+
+
+def test_a_snow_line_is_kept_between_the_values_on_both_sides(network: Downscaler, statics: Statics) -> None:
+    snow = torch.zeros(1, 1, SIZE, SIZE)
+    snow[..., : SIZE // 2] = 10.0
+    method, _ = following(network, ["sd"])
+    fine = run(method, torch.cat([own_fields(1), snow], dim=1), statics, [1.0] * 5)[:, 4]
+    assert (float(fine.min()), float(fine.max())) == (0.0, 10.0)
 
 
 def test_who_is_neither_known_nor_a_follower_is_unknown() -> None:

@@ -34,6 +34,8 @@ PARAM_IDS = {
     "100m_u_component_of_wind": 228246, "100m_v_component_of_wind": 228247, "skin_temperature": 235,
     "10m_wind_gust_since_previous_post_processing": 49, "total_column_water_vapour": 137, "total_cloud_cover": 164,
     "surface_solar_radiation_downwards": 169, "surface_thermal_radiation_downwards": 175,
+    "maximum_2m_temperature_since_previous_post_processing": 201,
+    "minimum_2m_temperature_since_previous_post_processing": 202, "snowfall": 144, "snow_depth": 141,
 }  # fmt: skip
 LICENCE_PAGE = f"https://cds.climate.copernicus.eu/datasets/{DATASET}?tab=download#manage-licences"
 

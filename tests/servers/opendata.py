@@ -25,7 +25,7 @@ DEMO = Path(__file__).parents[2] / "tasks/acquire/demo_cycle"
 DEMO_GRIB = DEMO / "20211210/12z/ifs/0p25/oper/20211210120000-8h-oper-fc.grib2"
 BOUNDARY = "finescale-stand-in"
 AIFS = "aifs-single/"  # the folder of that model
-OF_INTERVALS = {"tp", "ssrd", "strd", "10fg"}  # which are not there at the start
+OF_INTERVALS = {"tp", "ssrd", "strd", "10fg", "mx2t3", "mn2t3", "sf"}  # which are not there at the start
 
 
 def relabelled(message: bytes, time: datetime, step: int, stream: str = "oper", model: str = "ifs/") -> bytes:

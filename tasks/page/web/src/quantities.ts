@@ -4,7 +4,8 @@ import type { ColourMapName } from "./colours";
 import display from "./display.json";
 
 export type QuantityName =
-  | "t2m" | "d2m" | "wind" | "tp" | "msl" | "sp" | "wind100" | "gust" | "tcc" | "ssrd" | "strd" | "skt" | "tcwv";
+  | "t2m" | "d2m" | "wind" | "tp" | "msl" | "sp" | "wind100" | "gust" | "tcc" | "ssrd" | "strd" | "skt" | "tcwv"
+  | "mx2t" | "mn2t" | "sf" | "sd";
 
 export interface Quantity {
   readonly name: QuantityName;
@@ -28,7 +29,7 @@ export interface Quantity {
   readonly amount: boolean;
 }
 
-const AMOUNTS: ReadonlySet<QuantityName> = new Set(["tp", "ssrd", "strd"]);
+const AMOUNTS: ReadonlySet<QuantityName> = new Set(["tp", "ssrd", "strd", "sf"]);
 
 function made(name: QuantityName, arrays: Quantity["arrays"], variable: Quantity["variable"]): Quantity {
   const how = display.variables[variable];
@@ -55,6 +56,10 @@ export const QUANTITIES: readonly Quantity[] = [
   made("strd", ["strd"], "strd"),
   made("skt", ["skt"], "skt"),
   made("tcwv", ["tcwv"], "tcwv"),
+  made("mx2t", ["mx2t"], "mx2t"),
+  made("mn2t", ["mn2t"], "mn2t"),
+  made("sf", ["sf"], "sf"),
+  made("sd", ["sd"], "sd"),
 ];
 
 /** The quantities that a product with these arrays has. */

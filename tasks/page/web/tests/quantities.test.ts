@@ -31,11 +31,11 @@ test.each([
 
 test("rain below a tenth of a millimetre is not drawn, cold is", () => {
   const cut = QUANTITIES.filter((q) => q.visible > -Infinity).map((q) => [q.name, q.visible]);
-  expect(cut).toEqual([["tp", 0.1]]);
+  expect(cut).toEqual([["tp", 0.1], ["sf", 0.1], ["sd", 1]]);
 });
 
 test("sums over an interval are shown as such", () => {
-  expect(QUANTITIES.filter((q) => q.amount).map((q) => q.name)).toEqual(["tp", "ssrd", "strd"]);
+  expect(QUANTITIES.filter((q) => q.amount).map((q) => q.name)).toEqual(["tp", "ssrd", "strd", "sf"]);
 });
 
 test.each([
