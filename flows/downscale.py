@@ -119,6 +119,8 @@ def resolve(
         assert_present(inputs)
         return Request(wanted, package, model or wanted.model, None, None)
     service = open_source(source)
+    if service.spacing is not None and service.spacing < wanted.input_spacing:
+        wanted = wanted.with_input_spacing(max(service.spacing, wanted.spacing))
     return Request(wanted, package, model or wanted.model, service, choose_cycle(service, wanted, cycle, scheduled))
 
 

@@ -25,6 +25,7 @@ class FolderSource:
 
     name = "folder"  # in cycles, ledger entries and paths of the store: lower case letters and digits
     truth: str | None = None  # only the demo knows the truth
+    spacing: float | None = None
 
     def __init__(self) -> None:
         # a setting of its own; what a *region* decides goes into AcquireSettings, tasks/region/settings.py

@@ -32,7 +32,8 @@ class Chosen:
         return f"{self.entry.region}-{self.entry.source}-{self.cycle.stamp}"
 
 
-FIRST = ("ifs", "aifs", "era5", "file", "demo")  # whose product is meant where nobody says it: weather before samples
+# whose product is meant where nobody says it: weather before samples
+FIRST = ("ifs", "ifs9km", "aifs", "era5", "file", "demo")
 
 
 def choose(region: str, source: str | None, cycle: str | None, store: str | None) -> Chosen:

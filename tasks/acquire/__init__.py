@@ -11,6 +11,7 @@ from tasks.acquire.demo import DemoSource
 from tasks.acquire.era5 import Era5Source
 from tasks.acquire.files import local_files
 from tasks.acquire.ifs import AifsSource, IfsSource
+from tasks.acquire.native import NativeSource
 from tasks.errors import BadInput
 from tasks.handover.cycle import ALIASES, Cycle, RawFile
 from tasks.region.document import Region
@@ -23,6 +24,7 @@ class Source(Protocol):
     """Where cycles come from."""
 
     name: str
+    spacing: float | None  # degrees, where its fields come in another than the region's input_spacing
     truth: str | None  # a finer field of the same time to score against, where there is one
 
     def latest(self, region: Region, now: datetime) -> Cycle:
@@ -38,7 +40,9 @@ class Source(Protocol):
         """When a cycle's fields are replaced no more."""
 
 
-SOURCES: dict[str, type[Source]] = {"ifs": IfsSource, "aifs": AifsSource, "era5": Era5Source, "demo": DemoSource}
+SOURCES: dict[str, type[Source]] = {
+    "ifs": IfsSource, "aifs": AifsSource, "ifs9km": NativeSource, "era5": Era5Source, "demo": DemoSource,
+}  # fmt: skip
 
 
 def open_source(name: str) -> Source:

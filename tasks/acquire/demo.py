@@ -23,6 +23,7 @@ class DemoSource:
 
     name = "demo"
     truth: str | None = str(FOLDER / "truth_0p1.nc")
+    spacing: float | None = None
 
     def latest(self, region: Region, now: datetime) -> Cycle:
         """The one cycle there is."""

@@ -90,6 +90,7 @@ class Era5Source:
 
     name = "era5"
     truth: str | None = None
+    spacing: float | None = None
 
     def __init__(self, pace: Patience | None = None) -> None:
         self._pace = pace

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 from tasks.acquire.ifs_fetch import Fetch
@@ -26,18 +27,15 @@ class IfsSource:
 
     name = "ifs"
     truth: str | None = None
+    spacing: float | None = None
 
     def latest(self, region: Region, now: datetime) -> Cycle:
         """The newest cycle whose last needed lead time lists every needed parameter, on any mirror."""
         mirrors = [Mirror(name, region.acquire) for name in region.acquire.mirrors]
-        steps, answers = self._steps(region), dict[str, str]()
-        start = now.replace(hour=now.hour // 6 * 6, minute=0, second=0, microsecond=0)
-        time = start
-        while time > start - LOOK_BACK:
-            cycle = Cycle(source=self.name, time=time)
-            if steps[-1] <= reach_of(time, self.name) and not _lacking(cycle, region, steps[-1], mirrors, answers):
+        steps, answers = self.steps(region), dict[str, str]()
+        for cycle in self.newest_first(now, steps[-1]):
+            if not _lacking(cycle, region, steps[-1], mirrors, answers):
                 return cycle
-            time -= EVERY
         if all(answers.values()):
             trouble = "; ".join(f"{m}: {why}" for m, why in answers.items())
             raise IncompleteDownload(
@@ -50,9 +48,17 @@ class IfsSource:
             "--cycle"
         )
 
+    def newest_first(self, now: datetime, last: int) -> Iterator[Cycle]:
+        """Cycles of the last two days that reach a lead time."""
+        start = now.replace(hour=now.hour // 6 * 6, minute=0, second=0, microsecond=0)
+        for i in range(LOOK_BACK // EVERY):
+            cycle = Cycle(source=self.name, time=start - i * EVERY)
+            if last <= reach_of(cycle.time, self.name):
+                yield cycle
+
     def due(self, region: Region, scheduled: datetime) -> Cycle:
         """The newest that is commonly complete by then and reaches the region's last lead time."""
-        scheduled, last = scheduled.astimezone(UTC), self._steps(region)[-1]
+        scheduled, last = scheduled.astimezone(UTC), self.steps(region)[-1]
         time = scheduled.replace(hour=scheduled.hour // 6 * 6, minute=0, second=0, microsecond=0)
         while scheduled < time + ready_after(time, self.name) or last > reach_of(time, self.name):
             if scheduled - time > LOOK_BACK:
@@ -62,8 +68,8 @@ class IfsSource:
 
     def fetch(self, cycle: Cycle, region: Region, folder: str) -> list[RawFile]:
         """Every needed message, proved, in the raw folder; waits for what is not there yet, up to the deadline."""
-        steps = self._steps(region)
-        _assert_can_be(cycle, steps)
+        steps = self.steps(region)
+        assert_can_be(cycle, steps)
         raw = RawFolder(folder, cycle)
         with raw.locked(region.acquire.wait_minutes * 60):
             return Fetch(cycle, region, steps, raw).run()
@@ -72,7 +78,7 @@ class IfsSource:
         """From the start: a forecast is never replaced."""
         return time
 
-    def _steps(self, region: Region) -> list[int]:
+    def steps(self, region: Region) -> list[int]:
         """The region's lead times that there are; BadInput for none."""
         asked = region.lead_times.hours()
         if not (found := lead_times(asked, self.name)):
@@ -86,7 +92,8 @@ class AifsSource(IfsSource):
     name = "aifs"
 
 
-def _assert_can_be(cycle: Cycle, steps: list[int]) -> None:
+def assert_can_be(cycle: Cycle, steps: list[int]) -> None:
+    """BadInput for a cycle that there cannot be, or that does not reach the last lead time."""
     if cycle.time.hour % 6:
         raise BadInput(f"{cycle}: cycles start at 00, 06, 12 and 18 UTC")
     if cycle.time > datetime.now(UTC):

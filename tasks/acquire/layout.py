@@ -39,14 +39,18 @@ LAYOUTS = {
         Layout(datetime(2026, 5, 12, tzinfo=UTC), "oper", 360, 144),
     ),
     "aifs": (Layout(datetime(2025, 2, 25, 6, tzinfo=UTC), "oper", 360, 360, "aifs-single"),),
+    # ECMWF's catalogue is open since then; of a run Open-Meteo's files hold as much
+    "ifs9km": (Layout(datetime(2025, 10, 1, tzinfo=UTC), "oper", 360, 144),),
 }
-THREE_HOURLY_TO = {"ifs": 144, "aifs": -1}  # hours; six-hourly beyond
+HOURLY_TO = {"ifs": -1, "aifs": -1, "ifs9km": 90}  # hours
+THREE_HOURLY_TO = {"ifs": 144, "aifs": -1, "ifs9km": 144}  # six-hourly beyond
 SPLIT = {"0p1": "-sfc"}  # resolutions whose files are split by kind of level
 # Cycles are commonly complete so long after they start: all lead times appear together, at 07:34, 12:27, 19:34 and
 # 00:27 UTC in autumn 2026; those of AIFS some hours after the analysis that they start from
 READY_AFTER = {  # of 00 and 12 UTC, of 06 and 18
     "ifs": (timedelta(hours=7, minutes=40), timedelta(hours=6, minutes=30)),
     "aifs": (timedelta(hours=6, minutes=30), timedelta(hours=6, minutes=30)),
+    "ifs9km": (timedelta(hours=8, minutes=30), timedelta(hours=7, minutes=30)),
 }
 COMPLETE_AFTER = 12  # hours after its initial time, at the latest: what is not there then will not come
 
@@ -77,8 +81,13 @@ def ready_after(time: datetime, source: str = "ifs") -> timedelta:
 
 
 def lead_times(hours: list[int], source: str = "ifs") -> list[int]:
-    """Those of the hours asked for that there can be: every sixth, and of IFS all up to 144 h."""
-    return [h for h in hours if h <= THREE_HOURLY_TO[source] or h % 6 == 0]
+    """Those of the hours asked for that there are."""
+    return [h for h in hours if h % 6 == 0 or (h <= THREE_HOURLY_TO[source] and h % 3 == 0) or h <= HOURLY_TO[source]]
+
+
+def between(source: str, after: int, last: int) -> list[int]:
+    """All lead times in hours that a source has after one, up to and with another."""
+    return lead_times(list(range(after + 1, last + 1)), source)
 
 
 def resol_of(time: datetime, resol: str = "0p25", source: str = "ifs") -> str:

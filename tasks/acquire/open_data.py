@@ -22,7 +22,8 @@ from tasks.variables import VARIABLES, Variable
 
 REMEDY = "fetch it again, or from another mirror"
 HEIGHTS = {"2t": 2, "2d": 2, "10u": 10, "10v": 10, "100u": 100, "100v": 100, "10fg": 10, "mx2t": 2, "mn2t": 2}  # m
-LACKING = {"aifs": {"fg10", "tcwv", "mx2t", "mn2t", "sd"}}  # of our variables, by source
+# of our variables, by source
+LACKING = {"aifs": {"fg10", "tcwv", "mx2t", "mn2t", "sd"}, "ifs9km": {"sp", "strd", "sd"}}
 FIRST_NAME = {other: v.param for v in VARIABLES.values() for other in v.also}
 
 

@@ -11,11 +11,13 @@ from tasks.errors import BadInput
 
 _TEXT = re.compile(r"(?:(?P<source>[a-z0-9]+)/)?(?P<time>\d{4}-\d{2}-\d{2}T\d{2})(?::?00)?Z?")
 
-ALIASES = {"hres": "ifs"}  # ECMWF's product of that name ended with IFS cycle 50r1 (2026-05-12); people still say it
+# hres: ECMWF's product of that name ended with IFS cycle 50r1 (2026-05-12); people still say it
+ALIASES = {"hres": "ifs", "ifs-9km": "ifs9km"}
 # where the fields come from -> what their licence asks products to say
 LICENCE = {
     "ifs": "CC-BY-4.0",
     "aifs": "CC-BY-4.0",
+    "ifs9km": "CC-BY-4.0",
     "era5": "CC-BY-4.0",
 }  # of a file of unknown origin nothing can be said
 ATTRIBUTION = {
@@ -23,8 +25,14 @@ ATTRIBUTION = {
     "aifs": "Contains ECMWF open data (AIFS), (c) ECMWF, CC-BY-4.0; modified by finescale",
     "era5": "Contains modified Copernicus Climate Change Service information; neither the European Commission nor "
     "ECMWF is responsible for any use of it",
+    "ifs9km": "Contains ECMWF data, (c) ECMWF, CC-BY-4.0, by Open-Meteo.com, CC-BY-4.0; modified by finescale",
     "unknown": "Made by finescale from a file whose origin is not stated in it",
 }
+
+
+def attribution(source: str, origin: str) -> str:
+    """What a product of a source, whose fields are of an origin, has to say; empty where nothing is known of it."""
+    return ATTRIBUTION.get(source, ATTRIBUTION.get(origin, ""))
 
 
 class Cycle(BaseModel):

@@ -18,6 +18,7 @@ PATIENCE = timedelta(days=7)  # with a source that does not answer
 OBSERVED_SOURCES = {
     "ifs",
     "aifs",
+    "ifs9km",
     "era5",
 }  # real weather at its own time; a demo or a file is scored when somebody asks
 

@@ -9,7 +9,7 @@ import pandas as pd
 import xarray as xr
 
 from tasks.arrays import open_zarr
-from tasks.handover.cycle import ATTRIBUTION, LICENCE
+from tasks.handover.cycle import LICENCE, attribution
 from tasks.present.quicklook import quicklook, thinned
 from tasks.present.report import report
 from tasks.region.document import Region
@@ -30,7 +30,7 @@ def attributes(entry: LedgerEntry, region: Region) -> dict[str, Any]:
         "source": f"{entry.cycle} downscaled by finescale {entry.code_version} with {entry.model}",
         "history": f"{entry.published_at:%Y-%m-%dT%H:%M:%SZ} finescale {entry.code_version}",
         "references": "Li et al., Computer Engineering 2026, 52(4), 376-385",
-        "attribution": ". ".join(p for p in (ATTRIBUTION[entry.origin], region.attribution) if p),
+        "attribution": ". ".join(p for p in (attribution(entry.source, entry.origin), region.attribution) if p),
         "finescale_region": entry.region,
         "finescale_region_title": region.title,
         "finescale_cycle": entry.cycle,

@@ -43,6 +43,7 @@ class AcquireSettings(BaseModel):
         "google",
         "azure",
     ]  # or URLs; first one first
+    native: Address = "https://openmeteo.s3.amazonaws.com/data_spatial/ecmwf_ifs"  # of source ifs9km
     resol: Literal["0p25", "0p1"] = "0p25"
     confirm: bool = True  # fetch each message from a second mirror too: GRIB carries no check of its own
     in_flight: Annotated[int, Field(ge=1, le=32)] = 8  # requests at once

@@ -10,7 +10,7 @@ import xarray as xr
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from tasks.handover.candidates import ALL, APART, HEADLINE
-from tasks.handover.cycle import ATTRIBUTION, LICENCE
+from tasks.handover.cycle import LICENCE, attribution
 from tasks.present import display
 from tasks.present.report import charts, tables, words
 from tasks.present.report.increments import increment_maps
@@ -71,7 +71,7 @@ def report(
             scatters=charts.scatters(there),
             leads=charts.by_lead_time(there),
             hours=charts.by_hour(there),
-            attribution=product.attrs.get("attribution", ATTRIBUTION.get(entry.origin, "")),
+            attribution=product.attrs.get("attribution", attribution(entry.source, entry.origin)),
             licence=LICENCE.get(entry.origin, ""),
             version=VERSION,
         )

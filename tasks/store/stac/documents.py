@@ -23,7 +23,7 @@ from pystac.extensions.datacube import (
 )
 
 from tasks.grids.gridded import ALTITUDE, LAND
-from tasks.handover.cycle import ATTRIBUTION, LICENCE, Cycle
+from tasks.handover.cycle import LICENCE, Cycle, attribution
 from tasks.store.ledger import LedgerEntry
 from tasks.store.stac.outline import outline
 from tasks.variables import VARIABLES
@@ -129,7 +129,8 @@ def collection(found: Catalogued, first: Cycle, months: list[str]) -> Document:
     made = pystac.Collection(
         id=f"{entry.region}-{entry.source}",
         title=f"{found.title}: {entry.source}",
-        description=f"{entry.source} downscaled to {entry.spacing:g} degree. {ATTRIBUTION[entry.origin]}.",
+        description=f"{entry.source} downscaled to {entry.spacing:g} degree. "
+        f"{attribution(entry.source, entry.origin)}.",
         extent=pystac.Extent(spatial, pystac.TemporalExtent([interval])),
         license=licence,
         keywords=["weather", "downscaling", *entry.variables],
