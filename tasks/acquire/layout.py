@@ -42,8 +42,9 @@ LAYOUTS = {
     # ECMWF's catalogue is open since then; of a run Open-Meteo's files hold as much
     "ifs9km": (Layout(datetime(2025, 10, 1, tzinfo=UTC), "oper", 360, 144),),
 }
-HOURLY_TO = {"ifs": -1, "aifs": -1, "ifs9km": 90}  # hours
-THREE_HOURLY_TO = {"ifs": 144, "aifs": -1, "ifs9km": 144}  # six-hourly beyond
+# Hours up to which every one is there, or every third; every sixth beyond. Of what IFS has to 144 h its index says more.
+HOURLY_TO = {"ifs": 144, "aifs": -1, "ifs9km": 90}
+THREE_HOURLY_TO = {"ifs": 144, "aifs": -1, "ifs9km": 144}
 SPLIT = {"0p1": "-sfc"}  # resolutions whose files are split by kind of level
 # Cycles are commonly complete so long after they start: all lead times appear together, at 07:34, 12:27, 19:34 and
 # 00:27 UTC in autumn 2026; those of AIFS some hours after the analysis that they start from
@@ -81,7 +82,7 @@ def ready_after(time: datetime, source: str = "ifs") -> timedelta:
 
 
 def lead_times(hours: list[int], source: str = "ifs") -> list[int]:
-    """Those of the hours asked for that there are."""
+    """Those of the hours asked for that there can be."""
     return [h for h in hours if h % 6 == 0 or (h <= THREE_HOURLY_TO[source] and h % 3 == 0) or h <= HOURLY_TO[source]]
 
 
