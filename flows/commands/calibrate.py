@@ -84,6 +84,7 @@ def _json(found: Archive) -> str:
     document = {
         "proofs": [p.model_dump() for p in found.proofs],
         "same_hour": [asdict(s) for s in found.same_hour],
+        "reliability": {way: [asdict(r) for r in rows] for way, rows in found.reliability.items()},
         "cycles_kept": found.kept,
     }
     return json.dumps(document, indent=2, default=str)
@@ -115,10 +116,26 @@ def _show(found: Archive, region: str | None, picture: str | None) -> None:
                 for s in found.same_hour
             ],
         )  # fmt: skip
+    _show_ranges(found)
     if region is not None:
         typer.echo(f"history     {found.kept} cycles of {region}")
     if picture is not None:
         typer.echo(f"picture     {picture}")
+
+
+def _show_ranges(found: Archive) -> None:
+    ways = [{(r.variable, r.day): r for r in found.reliability[way]} for way in ("left_out", "own")]
+    if not ways[0]:
+        return
+    typer.echo("How sure: ranges by what such corrections had left of errors before, left out and with its own:")
+    table = []
+    for (variable, day), one in ways[0].items():
+        other = ways[1].get((variable, day))
+        values = [v for r in (one, other) for v in ((r.mae, r.crps, r.inside) if r else (None, None, None))]
+        shown = [(_percent if i % 3 == 2 else _figure)(v) for i, v in enumerate(values)]
+        table.append([variable, f"{day}", f"{one.count}", *shown, one.units])
+    header = ["MAE", "CRPS", "in 10-90 %"]
+    show_table(["variable", "day", "pairs", *header, *(f"{h}, own" for h in header), "unit"], table)
 
 
 def _figure(value: float | None) -> str:

@@ -12,6 +12,7 @@ import pandas as pd
 from flows.products.verify_file import on_terrain, read_fields
 from tasks.acquire import SOURCES
 from tasks.calibrate.proof import proofs
+from tasks.calibrate.reliability import Reliability, reliability
 from tasks.calibrate.rolling import rolling
 from tasks.calibrate.same_hour import SameHour, same_hour
 from tasks.errors import BadInput
@@ -45,6 +46,7 @@ class Archive:
     pairs: pd.DataFrame
     proofs: list[Proof]
     same_hour: list[SameHour]
+    reliability: dict[str, list[Reliability]]  # of ranges, by way: left_out, own
     kept: int  # cycles that were written into the region's history
 
 
@@ -95,8 +97,10 @@ def calibrate_archive(
             + (f" Of {len(seen)} observations were rejected: {counted(seen) or 'none'}" if seen is not None else "")
         )
     kept = _keep(found, join(store or default_store()), region, source) if region is not None else 0
-    scored = found[begun_of(found) >= begun_of(found).min() + pd.Timedelta(days=history_days)]
-    return Archive(found, proofs(scored), list(same_hour(found)), kept)
+    since = begun_of(found).min() + pd.Timedelta(days=history_days)
+    scored = found[begun_of(found) >= since]
+    sure = {way: reliability(found, way, since) for way in ("left_out", "own")}
+    return Archive(found, proofs(scored), list(same_hour(found)), sure, kept)
 
 
 def begun_of(pairs: pd.DataFrame) -> pd.Series:

@@ -8,12 +8,14 @@ import math
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta, timezone
 
+import numpy as np
 from pydantic import BaseModel, ConfigDict, field_serializer
 
 from flows.products.choose import choose, steps_of, variables_of
 from flows.products.places import Place
 from flows.products.series import Series, compass, read_series
 from tasks.errors import BadInput
+from tasks.handover.calibrated import LEVELS
 from tasks.handover.scorecard import Quality
 from tasks.present import display
 
@@ -23,6 +25,7 @@ HEADINGS = {
     "mx2t": "highest", "mn2t": "lowest", "sf": "snowfall", "sd": "snow",
 }  # fmt: skip
 
+SHOWN = (0.1, 0.9)  # quantiles that people are shown
 DIRECTIONS = {"wind_direction", "wind_direction_100"}
 
 
@@ -64,6 +67,9 @@ class PointForecast(BaseModel):
     elevation: float | None  # as asked for, in m
     cell: PointCell
     units: dict[str, str]  # variable -> unit
+    quantiles: list[float] = []  # in %, where stations say how sure the forecast is
+    # variable -> at each of the series' steps, below which values the truth lies so often
+    ranges: dict[str, list[list[float]]] = {}
     interpolated: list[float] = []  # lead times in hours that lie between the product's
     series: list[PointStep]
 
@@ -105,6 +111,8 @@ def forecasts(
             elevation=place.elevation,
             cell=PointCell.model_validate(series.cell, from_attributes=True),
             units=series.units,
+            quantiles=[round(100 * level) for level in LEVELS] if series.ranges else [],
+            ranges={k: np.round(v, 3).tolist() for k, v in series.ranges.items()},
             interpolated=[h for h in series.lead_hours if h not in entry.lead_hours],
             series=_steps(series, zone),
         )
@@ -119,10 +127,12 @@ def forecasts(
 def csv_lines(found: list[PointForecast]) -> Iterator[str]:
     """A table for programs: a row a place and lead time; what is missing is an empty cell.
 
-    Where hours between lead times are asked for, a last column says of each row whether it is one: 1 or 0.
+    Of what stations say how sure it is, columns for the range SHOWN follow. Where hours between lead times are asked
+    for, a last column says of each row whether it is one: 1 or 0.
     """
     units = found[0].units
     head = ["place", "latitude", "longitude", "time", "lead [h]", *(f"{n} [{u}]" for n, u in units.items())]
+    head += [f"{n} {100 * level:.0f} % [{units[n]}]" for n in found[0].ranges for level in SHOWN]
     head += ["interpolated"] if found[0].interpolated else []
     for forecast in [None, *found]:
         rows = [head] if forecast is None else list(_rows(forecast))
@@ -132,11 +142,12 @@ def csv_lines(found: list[PointForecast]) -> Iterator[str]:
 
 
 def _rows(found: PointForecast) -> Iterator[list[str | float]]:
-    for step in found.series:
+    for i, step in enumerate(found.series):
         values = [step.__pydantic_extra__[n] for n in found.units]
         yield [
             found.place, found.latitude, found.longitude, step.time.isoformat(timespec="minutes"), step.lead_hours,
             *(v if math.isfinite(v) else "" for v in values),
+            *(found.ranges[n][i][LEVELS.index(level)] for n in found.ranges for level in SHOWN),
             *([int(step.lead_hours in found.interpolated)] if found.interpolated else []),
         ]  # fmt: skip
 
@@ -164,11 +175,21 @@ def heading_lines(found: PointForecast) -> list[str]:
     if found.interpolated:
         given = ", ".join(f"{s.lead_hours:g}" for s in found.series if s.lead_hours not in found.interpolated)
         lines.append(f"hours between lead times are interpolated; the forecast has {given} h")
+    if found.quantiles:
+        lines.append("in brackets: the truth lies within eight times in ten, as errors at stations say")
     if found.elevation is not None and "t2m" in found.units:
         lines.append(
             f"temperature brought from {cell.height:.0f} m to {found.elevation:g} m by 6.5 K/km; all else is the cell's"
         )
     return lines
+
+
+def _bounds(found: PointForecast, i: int, name: str) -> str:
+    """The range SHOWN of a lead time's value, in brackets; nothing where nobody knows."""
+    if name not in found.ranges:
+        return ""
+    low, high = (f"{found.ranges[name][i][LEVELS.index(level)]:.{display.of(name).decimals}f}" for level in SHOWN)
+    return f" ({low} to {high})"
 
 
 def table_of(found: PointForecast) -> tuple[list[str], list[list[str]]]:
@@ -177,11 +198,11 @@ def table_of(found: PointForecast) -> tuple[list[str], list[list[str]]]:
     zone = "UTC" if offset == "+0000" else f"UTC{offset[:3]}:{offset[3:]}"
     header = [f"time {zone}", "lead h", *(f"{HEADINGS.get(n, n)} {u}" for n, u in found.units.items())]
     rows = []
-    for step in found.series:
+    for i, step in enumerate(found.series):
         cells = [f"{step.time:%Y-%m-%d %H:%M}", f"{step.lead_hours:g}"]
         for name in found.units:
             value = step.__pydantic_extra__[name]
-            shown = f"{value:.{display.of(name).decimals}f}"
+            shown = f"{value:.{display.of(name).decimals}f}{_bounds(found, i, name)}"
             cells.append(f"{shown} {compass(value)}" if name in DIRECTIONS else shown)
         rows.append(cells)
     return header, rows

@@ -18,8 +18,10 @@ from tasks.arrays import zarr_store
 from tasks.errors import BadInput
 from tasks.grids.grid import Grid, canonical
 from tasks.grids.gridded import ALTITUDE, LAND
+from tasks.handover.calibrated import ROOTS
 from tasks.present import display
 
+CALIBRATION, RANGE = "calibration", "_range"  # group of a product and ending of its arrays: tasks/store/calibration.py
 EDGE = 1e-6  # of a cell: what places and coordinates are off by as they are written
 CALM = 0.2  # m/s, half a knot: below it WMO's codes give no direction
 # wind between and above two levels, IEC 61400-12-1's power law; a seventh is what is taken where nothing is known
@@ -49,6 +51,7 @@ class Series:
     lead_hours: list[float]
     values: dict[str, np.ndarray]
     units: dict[str, str]
+    ranges: dict[str, np.ndarray]  # variable -> (lead time, LEVELS), where stations say how sure it is
 
 
 def _index(position: float, count: int) -> int:
@@ -110,7 +113,7 @@ def read_series(
     too. Of a place with an elevation t2m is brought there from the height of its cell's terrain by 6.5 K/km (WMO-No.
     485, Appendix 2.2.34); BadInput if the product does not know that. At `hub_height` (m above the ground) wind's speed
     is that of the power law through 10 and 100 m; BadInput for a product without both. `every_hour`: between the first
-    and the last of the steps, as `hourly` makes them.
+    and the last of the steps, as `hourly` makes them. What stations say of how sure a value is comes with it.
     """
     product = zarr.open_group(zarr_store(chosen.uri), mode="r", use_consolidated=True)
     cells = cells_of(product, places, chosen.entry.region)
@@ -120,6 +123,7 @@ def read_series(
         first, last = hours[steps[0]], hours[steps[-1]]
         hours, raw = hourly(hours, raw, _starts(product))
         steps = [i for i, hour in enumerate(hours) if first <= hour <= last]
+    sure = _sure(product, chosen.entry.lead_hours)
     raw, hours = {n: v[steps] for n, v in raw.items()}, [hours[i] for i in steps]
     times = [chosen.cycle.time + timedelta(hours=h) for h in hours]
     found = []
@@ -128,8 +132,32 @@ def read_series(
         if hub_height is not None:
             values["wind_speed_hub"] = _at_hub(values, hub_height, chosen.entry.cycle)
         units = {n: display.of(n).unit for n in values}
-        found.append(Series(cell, times, hours, {n: display.of(n).shown(v) for n, v in values.items()}, units))
+        ranges = {
+            n: display.of(n).shown(_range(n, values[n], *known, hours)) for n, known in sure.items() if n in units
+        }
+        shown = {n: display.of(n).shown(v) for n, v in values.items()}
+        found.append(Series(cell, times, hours, shown, units, ranges))
     return found
+
+
+def _sure(product: zarr.Group, hours: list[float]) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Variable -> lead times in hours, and how far the truth is from it there (lead time, LEVELS)."""
+    found: dict[str, tuple[np.ndarray, np.ndarray]] = {}
+    group = product.get(CALIBRATION)
+    if not isinstance(group, zarr.Group):
+        return found
+    for name in group.array_keys():
+        if name.endswith(RANGE):
+            found[name.removesuffix(RANGE)] = np.asarray(hours), _read(group, name, slice(None)).astype(np.float64)
+    return found
+
+
+def _range(name: str, values: np.ndarray, known: np.ndarray, apart: np.ndarray, hours: list[float]) -> np.ndarray:
+    """Values (lead time,) -> (lead time, LEVELS), in SI; between the product's lead times straight."""
+    departure = np.stack([np.interp(hours, known, level) for level in apart.T], axis=1)
+    if name in ROOTS:
+        return np.asarray(np.maximum(np.sqrt(values)[:, None] + departure, 0.0) ** 2)
+    return values[:, None] + departure
 
 
 def _starts(product: zarr.Group) -> np.ndarray | None:

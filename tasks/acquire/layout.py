@@ -42,7 +42,7 @@ LAYOUTS = {
     # ECMWF's catalogue is open since then; of a run Open-Meteo's files hold as much
     "ifs9km": (Layout(datetime(2025, 10, 1, tzinfo=UTC), "oper", 360, 144),),
 }
-# Hours up to which every one is there, or every third; every sixth beyond. Of what IFS has to 144 h its index says more.
+# Hours up to which every one is there, or every third; every sixth beyond. What IFS has to 144 h its index says.
 HOURLY_TO = {"ifs": 144, "aifs": -1, "ifs9km": 90}
 THREE_HOURLY_TO = {"ifs": 144, "aifs": -1, "ifs9km": 144}
 SPLIT = {"0p1": "-sfc"}  # resolutions whose files are split by kind of level

@@ -14,6 +14,7 @@ from tasks.calibrate.apply import apply, changed
 from tasks.calibrate.correction import Correction, correction, stations_of, steady
 from tasks.calibrate.learn import PLACE, Learner
 from tasks.calibrate.proof import UNITS, Record
+from tasks.calibrate.ranges import Residuals, cells_of
 from tasks.calibrate.today import Persistence, with_today
 from tasks.errors import FinescaleError
 from tasks.grids.gridded import Gridded
@@ -45,6 +46,7 @@ class Learnt:
     corrections: dict[str, Correction]
     proofs: list[Proof]
     applied: dict[str, np.ndarray]  # variable -> (step,)
+    ranges: dict[str, np.ndarray]  # variable -> (step, LEVELS)
 
 
 @step("calibrate", "calibrate {cycle}", retries=0, timeout_seconds=3600)
@@ -103,16 +105,17 @@ def learn(
     times = pd.DatetimeIndex(product.fields["valid_time"].values)
     hours = times.hour.to_numpy() + times.minute.to_numpy() / 60.0
     learner, record = Learner(stations, variables, int(max(np.ceil(lead.max() / 24.0), 1))), Record()
-    persistence = Persistence(variables, len(stations))
+    persistence, residuals = Persistence(variables, len(stations)), Residuals(variables, cycles)
     for run in history(cycles):
         known_then = run[_in_time(run, begun)]
         mine = known_then[steady(known_then, stations)]
         learner.add_run(mine, persistence.add)
         record.add(mine)
+        residuals.add(mine)
     reader = FieldReader(product, stations.reset_index())
     here = set((learner.day_of(lead) + 1).tolist())
     found = [p for p in record.proofs(variables) if p.day in here or not p.count]
-    corrections, applied = {}, {}
+    corrections, applied, ranges = {}, {}, {}
     for name in variables:
         expected = learner.expected(name, hours, lead, forecasts_at(reader, name))
         if today is not None and len(expected.known):
@@ -123,7 +126,10 @@ def learn(
             corrections[name] = made
             days_used = [p.day - 1 for p in found if p.variable == name and p.used]
             applied[name] = np.isin(learner.day_of(lead), days_used)
-    return Learnt(stations, corrections, found, applied) if corrections else None
+            held = residuals.ranges(name, cells_of(lead, hours), applied[name])
+            if held is not None:
+                ranges[name] = held
+    return Learnt(stations, corrections, found, applied, ranges) if corrections else None
 
 
 def _in_time(pairs: pd.DataFrame, begun: np.datetime64, within: np.timedelta64 | None = None) -> np.ndarray:
@@ -159,4 +165,5 @@ def _record(learnt: Learnt) -> Calibration:
         left_out[name], own[name] = np.full(shape, np.nan), np.full(shape, np.nan)
         left_out[name][:, made.expected.known] = made.left_out.T
         own[name][:, made.expected.known] = made.own.T
-    return Calibration(None, [str(s) for s in learnt.stations.index], left_out, own, learnt.applied)
+    names = [str(s) for s in learnt.stations.index]
+    return Calibration(None, names, left_out, own, learnt.applied, learnt.ranges)

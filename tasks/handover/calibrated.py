@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from pydantic import BaseModel
@@ -11,6 +11,8 @@ from tasks.grids.gridded import Gridded
 from tasks.handover.scorecard import Proof
 
 WIND_FACTORS = (0.3, 3.0)  # least and most that a wind is multiplied by
+LEVELS = (0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95)  # of ranges
+ROOTS = frozenset({"wind_speed"})  # variables whose ranges are of square roots: strong wind is foretold worse
 CALM = 0.5  # m/s: below, a wind's factor is that of this speed
 
 
@@ -34,7 +36,8 @@ class Calibration:
     increments: what was added to its fields, so that product less increment is what it was; None where nothing was.
     left_out, own: variable -> (step, station) expected error of the forecast, forecast minus observation: from all
     other stations, and with the station's own earlier pairs. applied: variable -> (step,), whether it was taken off.
-    Wind is corrected as speed, `wind_speed`, and keeps its direction.
+    Wind is corrected as speed, `wind_speed`, and keeps its direction. ranges: variable -> (step, LEVELS), what is to be
+    added to a value for so likely a bound of the truth; of wind speed to its square root.
     """
 
     increments: Gridded | None
@@ -42,6 +45,7 @@ class Calibration:
     left_out: dict[str, np.ndarray]
     own: dict[str, np.ndarray]
     applied: dict[str, np.ndarray]
+    ranges: dict[str, np.ndarray] = field(default_factory=dict)
 
 
 def wind_factor(speed: np.ndarray, error: np.ndarray) -> np.ndarray:

@@ -3,6 +3,7 @@
 t2m, d2m, u10, v10, sp, msl (step, latitude, longitude)   what was added; product less that is what it was, to rounding
 {variable}_left_out, {variable}_own (step, station)       expected error at each station that took part, SI
 {variable}_applied (step)                                 whether it was taken off
+{variable}_range (step, quantile)                         how far the truth is from it; wind: of square roots
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import zarr
 
 from tasks.arrays import open_zarr, zarr_store
 from tasks.grids.gridded import gridded
-from tasks.handover.calibrated import Calibration
+from tasks.handover.calibrated import LEVELS, ROOTS, Calibration
 from tasks.handover.digests import Digests, digests_beside
 from tasks.handover.prepared import create_fields
 from tasks.storage import join, remove, room_for
@@ -38,6 +39,12 @@ def create_calibration(uri: str, product: xr.Dataset, names: list[str], stations
             ds[f"{name}_{part}"] = ("step", "station"), errors.astype(np.float32), {"units": units(name)}
     for name, steps in stations.applied.items():
         ds[f"{name}_applied"] = ("step",), steps
+    if stations.ranges:
+        ds = ds.assign_coords(quantile=("quantile", np.array(LEVELS), {"standard_name": "quantile", "units": "1"}))
+    for name, bounds in stations.ranges.items():
+        unit = units(name) if name not in ROOTS else "m0.5 s-0.5"
+        about = {"long_name": f"quantiles of the truth's departure from {name}", "units": unit}
+        ds[f"{name}_range"] = ("step", "quantile"), bounds.astype(np.float32), about
     ds.attrs = {"title": "what stations have changed in the product"}
     with room_for(uri):
         ds.to_zarr(zarr_store(uri), group=GROUP, mode="w", zarr_format=3, consolidated=False, encoding=encoding(ds))
@@ -76,7 +83,9 @@ def open_calibration(uri: str) -> Calibration | None:
     names = [n for n in VARIABLES if n in ds]
     increments = gridded(ds[names], f"{uri}/{GROUP}") if names else None
     return Calibration(
-        increments, [str(s) for s in ds["station"].values], *(_ending(ds, part) for part in (*PARTS, "applied"))
+        increments,
+        [str(s) for s in ds["station"].values],
+        *(_ending(ds, part) for part in (*PARTS, "applied", "range")),
     )
 
 

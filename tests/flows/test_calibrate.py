@@ -360,3 +360,25 @@ def test_a_step_that_breaks_in_the_middle_of_changing_values_publishes_nothing(
         downscale(small, source="demo", store=str(tmp_path / "store"))
     assert read_entry(str(tmp_path / "store"), "hubei", CYCLE) is None
     assert not list((tmp_path / "store").rglob("*.zarr"))
+
+
+def test_a_place_s_forecast_says_how_sure_it_is(made: Path, finescale: CommandLine, tmp_path: Path) -> None:
+    """What is left of the month's errors, of stations that a correction does not know: 0.9 to 1 SCALE."""
+    where = ("hubei", "--store", made, "--lat", "31", "--lon", "111.5")
+    found = json.loads(finescale("point", *where, "--json").stdout)
+    assert found["quantiles"] == [5, 10, 25, 50, 75, 90, 95]
+    assert found["ranges"].keys() == set(ALL)
+    for name, scale in (("t2m", 1.0), ("sp", 0.6), ("msl", 0.6)):
+        ((_, tenth, _, median, _, ninetieth, _),) = found["ranges"][name]
+        assert ninetieth - tenth == pytest.approx(2 * 1.2816 * 0.97 * scale, rel=0.2)
+        assert median == pytest.approx(found["series"][0][name], abs=0.35 * scale)
+    assert found["ranges"]["wind_speed"][0][0] >= 0
+    table = finescale("point", *where).stdout
+    assert "in brackets: the truth lies within eight times in ten" in table
+    assert f"({found['ranges']['t2m'][0][1]:.1f} to {found['ranges']['t2m'][0][5]:.1f})" in table
+    places = tmp_path / "places.csv"
+    places.write_text("name,lat,lon\nhere,31,111.5\n")
+    head, row = finescale("point", "hubei", "--store", made, "--places", places).stdout.splitlines()
+    at = head.split(",").index("t2m 10 % [°C]")
+    assert head.split(",")[at + 1] == "t2m 90 % [°C]"
+    assert float(row.split(",")[at]) == found["ranges"]["t2m"][0][1]
