@@ -77,7 +77,7 @@ def test_json_parses_and_without_a_region_nothing_is_kept(
     shown = finescale("calibrate", "--forecasts", temperatures, "--source", "demo", "--store", store, "--json")
     assert shown.exit_code == 0, shown.output
     found = json.loads(shown.stdout)
-    assert set(found) == {"proofs", "same_hour", "cycles_kept"}
+    assert set(found) == {"proofs", "same_hour", "reliability", "cycles_kept"}
     assert found["cycles_kept"] == 0
     assert [(p["variable"], p["used"], p["stations"]) for p in found["proofs"]] == [("t2m", True, 30)]
     assert all(0 < p["low"] < p["gain"] < p["high"] < 1 for p in found["proofs"])
