@@ -89,7 +89,9 @@ def _calibrate(uri: str, values: dict[str, np.ndarray]) -> None:
     errors = np.array([-2.0, np.nan, 1.5]) * np.ones((len(HOURS), 1))
     expected = {"t2m": errors, "wind_speed": 0.4 * np.abs(errors)}
     applied = dict.fromkeys(expected, CORRECTED)
-    record = Calibration(None, STATIONS, {n: 0.5 * e for n, e in expected.items()}, expected, applied)
+    later = np.linspace(1.0, 2.0, len(HOURS))[:, None] * np.array([-1.6, -1.3, -0.7, 0.1, 0.8, 1.4, 1.8])
+    ranges = {"t2m": later, "wind_speed": 0.2 * later}
+    record = Calibration(None, STATIONS, {n: 0.5 * e for n, e in expected.items()}, expected, applied, ranges)
     create_calibration(uri, open_product(uri).fields, list(added), record)
     group = zarr.open_group(zarr_store(uri), mode="r+", use_consolidated=False)
     for name, by in added.items():

@@ -130,3 +130,22 @@ def test_on_a_phone_nothing_is_wider_than_it(calibrated: Published, show: Opener
         assert box is not None
         assert box["x"] >= 0
         assert box["x"] + box["width"] <= 390
+
+
+def test_a_place_s_table_and_chart_say_how_sure_it_is(calibrated: Published, show: Opener) -> None:
+    ours = calibrated.product.sel(PLACE, method="nearest").load()
+    by = calibrated.group("calibration")["t2m_range"].load()
+    with static(calibrated.store) as url:
+        page = show(f"{url}index.html?region=hubei&source=file&lead={CORRECTED}&{AT}")
+        shows(page, f"t2m {CORRECTED}")
+        cells = page.locator("#panel td[data-low]")
+        assert cells.count() == ours.sizes["step"]
+        for i in range(cells.count()):
+            for end, level in (("low", 0.1), ("high", 0.9)):
+                found = float(cells.nth(i).get_attribute(f"data-{end}") or "nan")
+                wanted = float(ours.t2m[i]) - 273.15 + float(by.sel(quantile=level)[i])
+                assert found == pytest.approx(wanted, abs=1e-3)
+        expect(page.locator("#panel .line.range")).to_have_text("8 times in 10")
+        page.goto(f"{url}index.html?region=hubei&source=file&lead={CORRECTED}&{AT}&quantity=tp")
+        page.wait_for_selector("#panel[data-state=ready]")
+        expect(page.locator("#panel .line.range")).to_have_count(0)

@@ -11,6 +11,11 @@ import { number } from "./text";
 /** Values of an array without latitude and longitude; null where there is none of that name. */
 export type Numbers = (name: string) => Promise<readonly number[] | null>;
 
+export interface Range {
+  readonly low: readonly number[];
+  readonly high: readonly number[];
+}
+
 export class Calibration {
   readonly #read = new Map<string, Promise<readonly number[] | null>>();
   readonly #numbers: Numbers;
@@ -41,6 +46,23 @@ export class Calibration {
     const used = (own ?? []).filter((v, i) => Number.isFinite(v) && applied?.[Math.floor(i / stations)] === 1);
     const sizes = used.length ? used.map((v) => Math.abs(v * quantity.scale)) : now.data.filter(Number.isFinite).map(Math.abs);
     return roundAbove(quantile(sizes, 0.98) ?? 0);
+  }
+
+  /**
+   * Between which values the truth lies eight times in ten, at every lead time; null where stations do not say. `values`:
+   * the quantity's at these, in its unit. A wind's range is of square roots.
+   */
+  async range(quantity: Quantity, values: readonly number[]): Promise<Range | null> {
+    const [apart, levels] = await Promise.all([this.#once(`${quantity.variable}_range`), this.#once("quantile")]);
+    if (!apart || !levels) return null;
+    const at = (level: number): number[] => {
+      const column = levels.findIndex((one) => Math.abs(one - level) < 1e-6);
+      return values.map((value, i) => {
+        const by = apart[i * levels.length + column] ?? NaN;
+        return quantity.arrays.length === 2 ? Math.max(Math.sqrt(value) + by, 0) ** 2 : value + by * quantity.scale;
+      });
+    };
+    return { low: at(0.1), high: at(0.9) };
   }
 
   #once(name: string): Promise<readonly number[] | null> {

@@ -2,6 +2,7 @@
 
 import "uplot/dist/uPlot.min.css";
 import uPlot from "uplot";
+import type { Range } from "./calibration";
 import type { Language } from "./i18n";
 import { say } from "./i18n";
 import { clock, dayOf } from "./text";
@@ -13,15 +14,18 @@ export interface Series {
   /** At the product's times; NaN where nothing was observed. */
   readonly observed: readonly number[] | null;
   readonly bars: boolean;
+  /** Between which values the truth lies eight times in ten; null where nobody knows. */
+  readonly range: Range | null;
 }
 
 const seconds = (time: Date): number => time.getTime() / 1000;
 const gaps = (values: readonly number[]): (number | null)[] => values.map((v) => (Number.isFinite(v) ? v : null));
 
-/** What is plotted, times (s) first: product, input, observed; null where there is nothing. */
+/** What is plotted, times (s) first: product, input, observed, ends of the range; null where there is nothing. */
 export function rowsOf(series: Series): (number | null)[][] {
-  const { times, product, input, observed } = series;
-  return [times.map(seconds), ...[product, input, observed].filter((values) => values !== null).map(gaps)];
+  const { times, product, input, observed, range } = series;
+  const rows = [product, input, observed, range?.high ?? null, range?.low ?? null];
+  return [times.map(seconds), ...rows.filter((values) => values !== null).map(gaps)];
 }
 
 /** How each row is drawn, in the same order. */
@@ -31,7 +35,14 @@ export function linesOf(series: Series, language: Language): uPlot.Series[] {
   const lines: uPlot.Series[] = [{}, { label: say(language, "product"), stroke: "#0b5cad", width: 2, ...bars, points: { show: few, size: 7 } }];
   if (series.input) lines.push({ label: say(language, "input"), stroke: "#8a6d3b", width: 1.3, dash: [5, 4], points: { show: few, size: 6 } });
   if (series.observed) lines.push({ label: say(language, "observed"), stroke: "#16212b", width: 0, paths: () => null, points: { show: true, size: 6, fill: "#16212b" } });
+  if (series.range) for (const name of ["high", "low"] as const) lines.push({ label: say(language, name), stroke: "transparent", width: 0, points: { show: false } });
   return lines;
+}
+
+/** The range is filled between its ends, the last two rows. */
+export function bandsOf(series: Series): uPlot.Band[] {
+  const last = rowsOf(series).length - 1;
+  return series.range ? [{ series: [last - 1, last], fill: "rgba(11,92,173,0.16)" }] : [];
 }
 
 /** The scale of amounts: from nothing, with room above the largest, and never so narrow that a trace looks like rain. */
@@ -66,7 +77,7 @@ export class Chart {
       {
         width: Math.max(this.element.clientWidth, 200), height: 168, padding: [10, 16, 0, 0],
         tzDate: (at) => uPlot.tzDate(new Date(at * 1000), "Etc/UTC"),
-        series: linesOf(series, language),
+        series: linesOf(series, language), bands: bandsOf(series),
         legend: { show: false },
         cursor: { y: false, points: { size: 8 }, drag: { x: false, y: false } },
         scales: { x: { time: true }, ...(series.bars ? { y: { range: (_u: uPlot, _low: number, high: number) => fromNothing(high) } } : {}) },

@@ -1,6 +1,7 @@
 /** What is known of a place: values now, the chosen quantity's series as chart and table, a station's scores. */
 
 import type { Stations, StationProperties } from "./catalogue";
+import type { Range } from "./calibration";
 import { Chart } from "./chart";
 import { byId, make } from "./dom";
 import { type Language, say } from "./i18n";
@@ -57,8 +58,10 @@ export class Panel {
     if (key !== this.#drawn) {
       const [series, terrain] = await Promise.all([seriesAt(product, quantity, place, signal), terrainAt(product, place, signal)]);
       if (wanted !== this.#wanted || series === null) return;
+      const range = (await product.calibration?.range(quantity, series.product.map((p) => p.value))) ?? null;
+      if (wanted !== this.#wanted) return;
       const where = terrain === null ? "" : say(language, "terrain", { n: number(terrain, 0) });
-      this.#build(product, quantity, place, series, where, station, language, step);
+      this.#build(product, quantity, place, series, range, where, station, language, step);
       this.#drawn = key;
     }
     const quantities = quantitiesOf(new Set(product.fine.fields.keys()));
@@ -79,7 +82,7 @@ export class Panel {
   }
 
   #build(
-    product: Product, quantity: Quantity, place: Place, series: PointSeries, where: string,
+    product: Product, quantity: Quantity, place: Place, series: PointSeries, range: Range | null, where: string,
     station: StationProperties | undefined, language: Language, step: number,
   ): void {
     const at = placeText(place.latitude, place.longitude);
@@ -97,11 +100,11 @@ export class Panel {
     const parts: HTMLElement[] = [
       this.#head(name ?? at, (facts ?? [where]).filter(Boolean).join(" · "), language),
       make("dl", { class: "now" }),
-      make("h3", {}, title, make("span", { class: "unit" }, ` ${quantity.unit}`), this.#key(series, seen !== null, language)),
+      make("h3", {}, title, make("span", { class: "unit" }, ` ${quantity.unit}`), this.#key(series, seen !== null, range !== null, language)),
       plot,
     ];
     if (product.leads.length === 1) parts.push(make("p", { class: "hint" }, say(language, "oneLead")));
-    parts.push(this.#table(product, quantity, series, seen, language));
+    parts.push(this.#table(product, quantity, series, range, seen, language));
     if (station) parts.push(this.#scores(station, language));
     const scrolled = this.#element.scrollTop;
     this.#element.replaceChildren(...parts);
@@ -111,14 +114,14 @@ export class Panel {
     this.#chart.draw(
       {
         times: product.times, product: values(series.product), input: series.input && values(series.input),
-        observed: seen, bars: quantity.amount && product.leads.length > 1,
+        observed: seen, range, bars: quantity.amount && product.leads.length > 1,
       },
       language, step,
     );
   }
 
-  #key(series: PointSeries, observed: boolean, language: Language): HTMLElement {
-    const entries = [["product", true], ["input", series.input !== null], ["observed", observed]] as const;
+  #key(series: PointSeries, observed: boolean, sure: boolean, language: Language): HTMLElement {
+    const entries = [["product", true], ["range", sure], ["input", series.input !== null], ["observed", observed]] as const;
     const shown = entries.filter(([, there]) => there);
     return make("span", { class: "key" }, ...shown.map(([name]) => make("span", { class: `line ${name}` }, say(language, name))));
   }
@@ -158,9 +161,10 @@ export class Panel {
     return [make("span", { class: "from" }, " ", needle, ` ${number(found.from, 0)}° ${compass(found.from, language)}`)];
   }
 
-  #table(product: Product, quantity: Quantity, series: PointSeries, seen: readonly number[] | null, language: Language): HTMLElement {
+  #table(product: Product, quantity: Quantity, series: PointSeries, range: Range | null, seen: readonly number[] | null, language: Language): HTMLElement {
     const wind = quantity.arrays.length === 2;
     const heads = [say(language, "time"), say(language, "lead"), say(language, "product")];
+    if (range) heads.push(say(language, "range"));
     if (wind) heads.push(say(language, "direction"));
     if (series.input) heads.push(say(language, "input"));
     if (seen) heads.push(say(language, "observed"));
@@ -169,6 +173,7 @@ export class Panel {
       const [time, ours, input] = [product.times[i] ?? new Date(NaN), series.product[i], series.input?.[i]];
       const cells = [make("td", {}, `${utc(time, language, false).replace(" UTC", "").replace(/ \d\d:\d\d$/, "")} ${clock(time)}`), make("td", {}, `+${lead} h`)];
       cells.push(make("td", { "data-product": String(ours?.value) }, number(ours?.value ?? NaN, quantity.decimals)));
+      if (range) cells.push(make("td", { "data-low": String(range.low[i]), "data-high": String(range.high[i]) }, [range.low[i], range.high[i]].map((v) => number(v ?? NaN, quantity.decimals)).join(" – ")));
       if (wind) cells.push(make("td", { "data-from": String(ours?.from) }, `${number(ours?.from ?? NaN, 0)}°`));
       if (series.input) cells.push(make("td", { "data-input": String(input?.value) }, number(input?.value ?? NaN, quantity.decimals)));
       if (seen) cells.push(make("td", { "data-observed": String(seen[i]) }, number(seen[i] ?? NaN, quantity.decimals)));

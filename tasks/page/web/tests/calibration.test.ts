@@ -26,6 +26,23 @@ async function corrected() {
   return { product, calibration: product.calibration };
 }
 
+describe("how sure it is", () => {
+  test("ends of what the truth lies in eight times in ten: of temperature around it, of wind never below nothing", async () => {
+    const { calibration } = await corrected();
+    const warm = await calibration.range(named("t2m"), Array(10).fill(20));
+    expect([warm?.low[0], warm?.high[0]].map((v) => v?.toFixed(2))).toEqual(["18.70", "21.40"]);
+    expect(warm?.high[9]).toBeCloseTo(22.8, 5);
+    const wind = await calibration.range(named("wind"), Array(10).fill(4));
+    expect([wind?.low[0], wind?.high[0]].map((v) => v?.toFixed(3))).toEqual([(1.74 ** 2).toFixed(3), (2.28 ** 2).toFixed(3)]);
+    expect((await calibration.range(named("wind"), Array(10).fill(0)))?.low).toEqual(Array(10).fill(0));
+  });
+
+  test("of rain nothing is said", async () => {
+    const { calibration } = await corrected();
+    expect(await calibration.range(named("tp"), [1])).toBeNull();
+  });
+});
+
 describe("what there is", () => {
   test("of a product without the group nothing, and nothing before", async () => {
     const product = await open("fiji.zarr");

@@ -1,9 +1,9 @@
 // @vitest-environment happy-dom
 import { describe, expect, test } from "vitest";
-import { fromNothing, linesOf, rowsOf, type Series, tickOf } from "../src/chart";
+import { bandsOf, fromNothing, linesOf, rowsOf, type Series, tickOf } from "../src/chart";
 
 const times = ["2026-11-22T18:00Z", "2026-11-23T00:00Z", "2026-11-23T06:00Z"].map((t) => new Date(t));
-const series: Series = { times, product: [1, NaN, 3], input: [0, 1, 2], observed: [NaN, 1.5, NaN], bars: false };
+const series: Series = { times, product: [1, NaN, 3], input: [0, 1, 2], observed: [NaN, 1.5, NaN], bars: false, range: null };
 
 describe("what is plotted", () => {
   test("times in seconds, then product, input and observations, with gaps where nothing is known", () => {
@@ -20,6 +20,14 @@ describe("what is plotted", () => {
     const lines = linesOf(given, "en");
     expect(lines.slice(1).map((line) => line.label)).toEqual(labels);
     expect(lines).toHaveLength(rowsOf(given).length);
+  });
+
+  test("a range is filled between its ends, which are the last rows", () => {
+    const sure = { ...series, input: null, range: { low: [0, NaN, 2], high: [2, NaN, 4] } };
+    expect(rowsOf(sure).slice(-2)).toEqual([[2, null, 4], [0, null, 2]]);
+    expect(linesOf(sure, "en")).toHaveLength(5);
+    expect(bandsOf(sure).map((b) => b.series)).toEqual([[3, 4]]);
+    expect(bandsOf(series)).toEqual([]);
   });
 
   test("so few values that no line is seen have points", () => {
