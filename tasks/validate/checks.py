@@ -10,6 +10,7 @@ import numpy as np
 import xarray as xr
 
 from models.cell_means import CellMeans
+from models.followers import FOLLOWERS, Share
 from models.observed import Observed
 from models.operator import Operator
 from tasks.arrays import DAMAGE, not_read_back
@@ -29,6 +30,9 @@ from tasks.store.read_back import altered
 from tasks.variables import VARIABLES
 
 ROUNDINGS = 4  # of a value's largest rounding error: less than that a field does not vary
+# Of the input's deviation: snow falls on mountains of which a coarse input's temperature knows nothing, so that a share
+# of another amount is not the input's where read again; damage is further away
+OF_SHARES = 1.0
 NEAR = 10  # points on either side of a border that it is held against: a mountain range is no seam, nor a front
 
 
@@ -110,6 +114,8 @@ def _check(
         if isinstance(input_of, CellMeans)
         else ("reading error", limits.reading)
     )
+    if isinstance(FOLLOWERS.get(name), Share):
+        allowed = max(allowed, OF_SHARES)
     finite, low, high, constant, missed, seam = 1.0, np.inf, -np.inf, 0, 0.0, 1.0
     read = zip(
         _read_back(product, name, digests),

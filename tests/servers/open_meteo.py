@@ -26,10 +26,16 @@ MADE = {
     "temperature_2m": ("t2m", 1.0, -273.15, 20), "dew_point_2m": ("d2m", 1.0, -273.15, 20),
     "wind_u_component_10m": ("u10", 1.0, 0.0, 20), "wind_v_component_10m": ("v10", 1.0, 0.0, 20),
     "pressure_msl": ("msl", 1.0, 0.0, 0.1), "precipitation": ("tp", 1e3, 0.0, 10),
-    "temperature_2m_max": ("t2m", 1.0, -272.15, 20), "shortwave_radiation": ("d2m", 1.0, 0.0, 1),
+    "temperature_2m_max": ("t2m", 1.0, -272.15, 20), "temperature_2m_min": ("t2m", 1.0, -276.15, 20),
+    "shortwave_radiation": ("d2m", 1.0, 0.0, 1), "snowfall_water_equivalent": ("tp", 5e2, 0.0, 10),
+    "wind_u_component_100m": ("u10", 1.4, 0.0, 20), "wind_v_component_100m": ("v10", 1.4, 0.0, 20),
+    "wind_gusts_10m": ("t2m", 0.05, 0.0, 10), "surface_temperature": ("t2m", 1.0, -272.15, 20),
+    "total_column_integrated_water_vapour": ("sp", 2e-4, 0.0, 10), "cloud_cover": ("d2m", 0.2, 0.0, 1),
 }  # fmt: skip
+GROWING = {"precipitation", "snowfall_water_equivalent"}
 HOW: dict[str, Any] = {"chunks": [1, 1024], "add_offset": 0.0, "compression": "pfor_delta_2d_int16"}
-OVER_TIME = {"precipitation", "temperature_2m_max", "shortwave_radiation"}  # which are not there at the start
+# which are not there at the start
+OVER_TIME = {"temperature_2m_max", "temperature_2m_min", "shortwave_radiation", "wind_gusts_10m", *GROWING}
 
 
 @cache
@@ -57,7 +63,7 @@ def om_file(path: Path, hour: int) -> bytes:
     children = [writer.write_scalar(WKT, name="crs_wkt")]
     for name, (ours, factor, offset, part) in MADE.items():
         if hour or name not in OVER_TIME:
-            values = (on_grid(ours) * factor + offset) * (hour if name == "precipitation" else 1)
+            values = (on_grid(ours) * factor + offset) * (hour if name in GROWING else 1)
             children.append(writer.write_array(values, name=name, scale_factor=part, **HOW))
     writer.close(writer.write_group(name="", children=children))
     return path.read_bytes()

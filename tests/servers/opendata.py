@@ -25,6 +25,7 @@ DEMO = Path(__file__).parents[2] / "tasks/acquire/demo_cycle"
 DEMO_GRIB = DEMO / "20211210/12z/ifs/0p25/oper/20211210120000-8h-oper-fc.grib2"
 BOUNDARY = "finescale-stand-in"
 AIFS = "aifs-single/"  # the folder of that model
+AS_MASS = {228: 228228, 144: 228144}  # rain and snow of AIFS since 24 February 2025: kg m-2 in place of m
 OF_INTERVALS = {"tp", "ssrd", "strd", "10fg", "mx2t3", "mn2t3", "sf"}  # which are not there at the start
 
 
@@ -39,6 +40,10 @@ def relabelled(message: bytes, time: datetime, step: int, stream: str = "oper", 
             eccodes.codes_set(handle, "stream", stream)
         if model == AIFS:
             eccodes.codes_set(handle, "class", "ai")
+            if (mass := AS_MASS.get(eccodes.codes_get(handle, "paramId"))) is not None:
+                values = eccodes.codes_get_values(handle)
+                eccodes.codes_set(handle, "paramId", mass)
+                eccodes.codes_set_values(handle, values * 1000.0)
         return bytes(eccodes.codes_get_message(handle))
     finally:
         eccodes.codes_release(handle)
