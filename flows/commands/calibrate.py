@@ -59,7 +59,7 @@ def calibrate(
             from tasks.present.report.gains import gains_picture
             from tasks.storage import write_bytes
 
-            write_bytes(picture, gains_picture(found.pairs, found.proofs))
+            write_bytes(picture, gains_picture(found.pairs, found.proofs, _tenths(found)))
     if as_json:
         typer.echo(_json(found))
     else:
@@ -136,6 +136,13 @@ def _show_ranges(found: Archive) -> None:
         table.append([variable, f"{day}", f"{one.count}", *shown, one.units])
     header = ["MAE", "CRPS", "in 10-90 %"]
     show_table(["variable", "day", "pairs", *header, *(f"{h}, own" for h in header), "unit"], table)
+
+
+def _tenths(found: Archive) -> dict[str, dict[int, list[float]]]:
+    out: dict[str, dict[int, list[float]]] = {}
+    for row in found.reliability["left_out"]:
+        out.setdefault(row.variable, {})[row.day] = row.pit
+    return out
 
 
 def _figure(value: float | None) -> str:

@@ -31,6 +31,9 @@ def point(
         float | None, typer.Option(help="Wind at so many m above the ground too, from that at 10 and 100 m.")
     ] = None,
     hourly: Annotated[bool, typer.Option("--hourly", help="Hours between lead times too, interpolated.")] = False,
+    chance: Annotated[
+        list[str] | None, typer.Option(help="How likely it is, as 't2m<0' or 'wind_speed>10.8'; repeatable.")
+    ] = None,
     utc_offset: Annotated[float, typer.Option(help="Show times so many hours ahead of UTC.")] = 0.0,
     as_json: Json = False,
 ) -> None:
@@ -49,7 +52,7 @@ def point(
         )
         found = forecasts(
             region, asked, source=source, cycle=cycle, store=store, lead_hours=lead_hours, utc_offset=utc_offset,
-            hub_height=hub_height, every_hour=hourly,
+            hub_height=hub_height, every_hour=hourly, chances=chance,
         )  # fmt: skip
     if as_json:
         whole = found[0] if places is None else RootModel[list[PointForecast]](found)

@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta, timezone
 import numpy as np
 from pydantic import BaseModel, ConfigDict, field_serializer
 
+from flows.products.chances import shown, with_chances
 from flows.products.choose import choose, steps_of, variables_of
 from flows.products.places import Place
 from flows.products.series import Series, compass, read_series
@@ -85,17 +86,21 @@ def forecasts(
     utc_offset: float = 0.0,
     hub_height: float | None = None,
     every_hour: bool = False,
+    chances: list[str] | None = None,
     now: datetime | None = None,
 ) -> list[PointForecast]:
     """What is forecast for each place; BadInput if one is outside of the region, NothingPublished without a product.
 
     `hub_height`: m above the ground at which wind is wanted too. `every_hour`: hours between lead times as well,
-    interpolated.
+    interpolated. `chances`: how likely what is, in %, as `t2m<0`.
     """
     if not -12 <= utc_offset <= 14:
         raise BadInput(f"--utc-offset {utc_offset:g}: give hours from -12 to 14")
     chosen = choose(region, source, cycle, store)
     entry, zone = chosen.entry, timezone(timedelta(hours=utc_offset))
+    found = read_series(chosen, variables_of(entry, None), steps_of(entry, lead_hours), places, hub_height, every_hour)
+    if chances:
+        found = with_chances(found, chances, entry.region)
     age = ((now or datetime.now(UTC)) - chosen.cycle.time).total_seconds() / 3600
     return [
         PointForecast(
@@ -116,11 +121,7 @@ def forecasts(
             interpolated=[h for h in series.lead_hours if h not in entry.lead_hours],
             series=_steps(series, zone),
         )
-        for place, series in zip(
-            places,
-            read_series(chosen, variables_of(entry, None), steps_of(entry, lead_hours), places, hub_height, every_hour),
-            strict=True,
-        )
+        for place, series in zip(places, found, strict=True)
     ]
 
 
@@ -184,6 +185,14 @@ def heading_lines(found: PointForecast) -> list[str]:
     return lines
 
 
+def _cell(found: PointForecast, i: int, name: str, value: float) -> str:
+    """A value as people read it, with its range where that is known."""
+    if name not in display.TABLE:
+        return shown(value)
+    text = f"{value:.{display.of(name).decimals}f}{_bounds(found, i, name)}"
+    return f"{text} {compass(value)}" if name in DIRECTIONS else text
+
+
 def _bounds(found: PointForecast, i: int, name: str) -> str:
     """The range SHOWN of a lead time's value, in brackets; nothing where nobody knows."""
     if name not in found.ranges:
@@ -202,7 +211,6 @@ def table_of(found: PointForecast) -> tuple[list[str], list[list[str]]]:
         cells = [f"{step.time:%Y-%m-%d %H:%M}", f"{step.lead_hours:g}"]
         for name in found.units:
             value = step.__pydantic_extra__[name]
-            shown = f"{value:.{display.of(name).decimals}f}{_bounds(found, i, name)}"
-            cells.append(f"{shown} {compass(value)}" if name in DIRECTIONS else shown)
+            cells.append(_cell(found, i, name, value))
         rows.append(cells)
     return header, rows

@@ -382,3 +382,29 @@ def test_a_place_s_forecast_says_how_sure_it_is(made: Path, finescale: CommandLi
     at = head.split(",").index("t2m 10 % [°C]")
     assert head.split(",")[at + 1] == "t2m 90 % [°C]"
     assert float(row.split(",")[at]) == found["ranges"]["t2m"][0][1]
+
+
+def test_a_place_s_forecast_says_how_likely_frost_is(made: Path, finescale: CommandLine) -> None:
+    where = ("hubei", "--store", made, "--lat", "31", "--lon", "111.5")
+    found = json.loads(finescale("point", *where, "--json").stdout)
+    tenth, quarter = found["ranges"]["t2m"][0][1:3]
+    asked = ("--chance", f"t2m<{tenth}", "--chance", f"t2m > {quarter}", "--chance", "wind_speed>90")
+    more = json.loads(finescale("point", *where, *asked, "--json").stdout)
+    names = [f"t2m<{tenth:g}", f"t2m>{quarter:g}", "wind_speed>90"]
+    assert [more["units"][n] for n in names] == ["%"] * 3
+    assert [more["series"][0][n] for n in names] == pytest.approx([10, 75, 5], abs=0.2)
+    table = finescale("point", *where, *asked)
+    assert "wind_speed>90 %" in table.stdout
+    assert "≤5" in table.stdout
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ("tp>2", "of hubei it is known how sure these are: t2m, d2m, "),
+        ("frost", "write it like 't2m<0' or 'wind_speed>10.8'"), ("t2m<", "write it like"), ("t2m<1e9", "write it"),
+    ],
+)  # fmt: skip
+def test_a_chance_that_nobody_knows_is_refused(made: Path, finescale: CommandLine, asked: str, said: str) -> None:
+    result = finescale("point", "hubei", "--store", made, "--lat", "31", "--lon", "111.5", "--chance", asked)
+    assert (result.exit_code, said in result.stderr) == (2, True), result.stderr
