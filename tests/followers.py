@@ -25,7 +25,7 @@ MADE: dict[str, tuple[str, int, Callable[[Fields, int], np.ndarray]]] = {
     "mx2t3": ("tp", 228026, lambda of, _: of["2t"] + 2.0),
     "mn2t3": ("tp", 228027, lambda of, _: of["2t"] - 3.0),
     "sf": ("tp", 144, lambda of, _: of["tp"] * np.clip((275.0 - of["2t"]) / 3.0, 0.0, 1.0)),
-    "sd": ("2t", 141, lambda of, _: np.clip((270.0 - of["2t"]) / 100.0, 0.0, 10.0)),
+    "sd": ("2t", 141, lambda of, _: np.clip((278.0 - of["2t"]) / 100.0, 0.0, 10.0)),
 }
 
 

@@ -146,9 +146,10 @@ def _sure(product: zarr.Group, hours: list[float]) -> dict[str, tuple[np.ndarray
     group = product.get(CALIBRATION)
     if not isinstance(group, zarr.Group):
         return found
-    for name in group.array_keys():
-        if name.endswith(RANGE):
-            found[name.removesuffix(RANGE)] = np.asarray(hours), _read(group, name, slice(None)).astype(np.float64)
+    names = [n.removesuffix(RANGE) for n in group.array_keys() if n.endswith(RANGE)]
+    for name in sorted(names, key=lambda n: display.order(n, 0.0)):
+        known = _read(group, f"{name}{RANGE}", slice(None)).astype(np.float64)
+        found[name] = np.asarray(hours), known
     return found
 
 

@@ -146,6 +146,6 @@ def test_a_place_s_table_and_chart_say_how_sure_it_is(calibrated: Published, sho
                 wanted = float(ours.t2m[i]) - 273.15 + float(by.sel(quantile=level)[i])
                 assert found == pytest.approx(wanted, abs=1e-3)
         expect(page.locator("#panel .line.range")).to_have_text("8 times in 10")
-        page.goto(f"{url}index.html?region=hubei&source=file&lead={CORRECTED}&{AT}&quantity=tp")
-        page.wait_for_selector("#panel[data-state=ready]")
+        page.locator("#quantities [data-quantity=tp]").click()
+        shows(page, f"tp {CORRECTED}")
         expect(page.locator("#panel .line.range")).to_have_count(0)
