@@ -18,10 +18,9 @@ from tasks.arrays import zarr_store
 from tasks.errors import BadInput
 from tasks.grids.grid import Grid, canonical
 from tasks.grids.gridded import ALTITUDE, LAND
-from tasks.handover.calibrated import ROOTS
+from tasks.handover.calibrated import GROUP, RANGE, ROOTS
 from tasks.present import display
 
-CALIBRATION, RANGE = "calibration", "_range"  # group of a product and ending of its arrays: tasks/store/calibration.py
 EDGE = 1e-6  # of a cell: what places and coordinates are off by as they are written
 CALM = 0.2  # m/s, half a knot: below it WMO's codes give no direction
 # wind between and above two levels, IEC 61400-12-1's power law; a seventh is what is taken where nothing is known
@@ -143,7 +142,7 @@ def read_series(
 def _sure(product: zarr.Group, hours: list[float]) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     """Variable -> lead times in hours, and how far the truth is from it there (lead time, LEVELS)."""
     found: dict[str, tuple[np.ndarray, np.ndarray]] = {}
-    group = product.get(CALIBRATION)
+    group = product.get(GROUP)
     if not isinstance(group, zarr.Group):
         return found
     names = [n.removesuffix(RANGE) for n in group.array_keys() if n.endswith(RANGE)]

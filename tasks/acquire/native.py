@@ -90,14 +90,19 @@ class NativeSource(IfsSource):
     def latest(self, region: Region, now: datetime) -> Cycle:
         """The newest cycle that is complete there and reaches the region's last lead time."""
         bucket, last = Bucket(region.acquire.native, region.acquire), self.steps(region)[-1]
-        why = ""
+        why, silent = list[str](), True
         for cycle in self.newest_first(now, last):
             try:
-                if not (why := _lacks(bucket, cycle, last)):
-                    return cycle
+                lacks = _lacks(bucket, cycle, last)
             except NotYet as failure:
-                why = failure.why
-        raise CycleNotReady(f"{self.name}: no cycle of the last two days is complete ({why}); try again later")
+                why.append(failure.why)
+                continue
+            if not lacks:
+                return cycle
+            why, silent = [*why, lacks], False
+        if silent:
+            raise IncompleteDownload(f"{self.name}: {bucket.root} does not answer ({why[0]}); check the network")
+        raise CycleNotReady(f"{self.name}: no cycle of the last two days is complete ({why[0]}); try again later")
 
     def fetch(self, cycle: Cycle, region: Region, folder: str) -> list[RawFile]:
         """A file of every lead time, sampled around the region; waits for what is not there, up to the deadline."""

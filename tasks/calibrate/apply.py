@@ -13,10 +13,10 @@ from tasks.arrays import fast, zarr_store
 from tasks.calibrate.correction import Correction
 from tasks.calibrate.field import FieldSpread
 from tasks.grids.gridded import Gridded
-from tasks.handover.calibrated import wind_factor
+from tasks.handover.calibrated import GROUP, wind_factor
 from tasks.handover.digests import Digests, path_of
 from tasks.handover.shards import SHARD_STEPS, digest, field_digest
-from tasks.store.calibration import GROUP, increment
+from tasks.store.calibration import increment
 from tasks.store.packing import round_field
 from tasks.variables import VARIABLES
 

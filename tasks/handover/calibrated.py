@@ -11,6 +11,7 @@ from tasks.grids.gridded import Gridded
 from tasks.handover.scorecard import Proof
 
 WIND_FACTORS = (0.3, 3.0)  # least and most that a wind is multiplied by
+GROUP, RANGE = "calibration", "_range"  # of a product, and what names of ranges in it end with
 LEVELS = (0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95)  # of ranges
 ROOTS = frozenset({"wind_speed"})  # variables whose ranges are of square roots: strong wind is foretold worse
 CALM = 0.5  # m/s: below, a wind's factor is that of this speed

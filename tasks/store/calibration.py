@@ -14,7 +14,7 @@ import zarr
 
 from tasks.arrays import open_zarr, zarr_store
 from tasks.grids.gridded import gridded
-from tasks.handover.calibrated import LEVELS, ROOTS, Calibration
+from tasks.handover.calibrated import GROUP, LEVELS, RANGE, ROOTS, Calibration
 from tasks.handover.digests import Digests, digests_beside
 from tasks.handover.prepared import create_fields
 from tasks.storage import join, remove, room_for
@@ -22,7 +22,6 @@ from tasks.store import packing
 from tasks.store.product import encoding
 from tasks.variables import VARIABLES
 
-GROUP = "calibration"
 KEPT_BITS = 8  # of increments: an error of a five-hundredth
 PARTS = ("left_out", "own")
 
@@ -44,7 +43,7 @@ def create_calibration(uri: str, product: xr.Dataset, names: list[str], stations
     for name, bounds in stations.ranges.items():
         unit = units(name) if name not in ROOTS else "m0.5 s-0.5"
         about = {"long_name": f"quantiles of the truth's departure from {name}", "units": unit}
-        ds[f"{name}_range"] = ("step", "quantile"), bounds.astype(np.float32), about
+        ds[f"{name}{RANGE}"] = ("step", "quantile"), bounds.astype(np.float32), about
     ds.attrs = {"title": "what stations have changed in the product"}
     with room_for(uri):
         ds.to_zarr(zarr_store(uri), group=GROUP, mode="w", zarr_format=3, consolidated=False, encoding=encoding(ds))

@@ -18,13 +18,13 @@ from tasks.errors import in_a_line
 from tasks.grids.cell_means import observed
 from tasks.grids.grid import Grid
 from tasks.grids.gridded import lead_times
+from tasks.handover.calibrated import GROUP
 from tasks.handover.digests import Digests, path_of
 from tasks.handover.prepared import INPUT
 from tasks.handover.scorecard import Check
 from tasks.handover.shards import field_digest
 from tasks.parallel import in_order
 from tasks.region.document import GateLimits
-from tasks.store.calibration import GROUP
 from tasks.store.packing import largest_error
 from tasks.store.read_back import altered
 from tasks.variables import VARIABLES

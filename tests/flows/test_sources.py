@@ -81,7 +81,7 @@ def test_aifs_from_open_data_to_product(
     now = datetime.now(UTC) - timedelta(hours=8)
     time = now.replace(hour=now.hour // 6 * 6, minute=0, second=0, microsecond=0)
     mirror.add_demo(time, [0, 6], model=opendata.AIFS, followers=True)
-    names = ["t2m", "u10", "v10", "tp", "u100", "v100", "tcc", "tcwv"]
+    names = ["t2m", "u10", "v10", "tp", "sf", "u100", "v100", "tcc", "tcwv"]
     region = make_region(
         lead_times={"start": 0, "stop": 6, "step": 3}, variables=names, required=["t2m"],
         acquire=QUICK | {"mirrors": ["ecmwf"]},
@@ -96,6 +96,9 @@ def test_aifs_from_open_data_to_product(
     assert "AIFS" in ds.attrs["attribution"]
     assert xr.open_zarr(tmp_path / "s" / entry["product"], group="input").attrs["finescale_footprint_km"] == 31
     assert set(ds.data_vars) >= set(names) - {"tcwv"}
+    given = xr.open_zarr(tmp_path / "s" / entry["product"], group="input").isel(step=1)
+    assert 1e-3 < float(given.tp.max()) < 0.1, "m: it comes in kg m-2"
+    assert 0 < float(given.sf.max()) <= float(given.tp.max())
 
 
 def test_aifs_says_what_it_does_not_have(

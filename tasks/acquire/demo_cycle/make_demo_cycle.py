@@ -22,10 +22,11 @@ import torch
 import xarray as xr
 
 from models.interpolation import bilinear
+from models.statistics import VARIABLES as TRAINED
 from tasks.grids.grid import Grid
 from tasks.names import PARAM_IDS
 from tasks.prepare.axes import layout
-from tasks.variables import VARIABLES
+from tasks.variables import known
 
 HERE = Path(__file__).parent
 PARAM_ID = {name: number for number, name in reversed(PARAM_IDS.items())}  # the first of a variable
@@ -76,7 +77,7 @@ def main() -> None:
     FILE.parent.mkdir(parents=True, exist_ok=True)
     offset, lines = 0, []
     with FILE.open("wb") as out:
-        for variable in VARIABLES.values():
+        for variable in known(list(TRAINED)):
             with (args.accumulated if variable.amount else args.instant).open("rb") as file:
                 template = eccodes.codes_grib_new_from_file(file)
             fine = to_canonical(ds[variable.name].values)
@@ -89,7 +90,7 @@ def main() -> None:
     index = FILE.with_suffix(".index")
     index.write_text("\n".join(lines) + "\n")
 
-    truth = ds[list(VARIABLES)]
+    truth = ds[list(TRAINED)]
     truth = truth.assign_coords(latitude=truth.latitude.round(1), longitude=truth.longitude.round(1))
     truth.attrs = {
         "title": "ECMWF HRES forecast, 0.1 degree, cycle 2021-12-10 12 UTC + 8 h",
@@ -97,7 +98,7 @@ def main() -> None:
         "origin": "test data of the PyPI package google-weather-tools 0.2.0 (Apache-2.0)",
     }
     encoding = {}
-    for name in VARIABLES:
+    for name in TRAINED:
         low, high = float(truth[name].min()), float(truth[name].max())
         packing = {"dtype": "int16", "scale_factor": (high - low) / 65000, "add_offset": (high + low) / 2}
         encoding[name] = packing | {"zlib": True, "complevel": 9, "_FillValue": np.int16(-32768)}

@@ -18,9 +18,9 @@ import zarr
 from models.operator import IFS
 from tasks.arrays import zarr_store
 from tasks.grids.grid import Grid
-from tasks.handover.calibrated import Calibration
+from tasks.handover.calibrated import GROUP, Calibration
 from tasks.handover.prepared import StaticFields
-from tasks.store.calibration import GROUP, create_calibration, increment
+from tasks.store.calibration import create_calibration, increment
 from tasks.store.packing import round_field
 from tasks.store.product import create, fill_input, open_product, seal
 from tests.conftest import ROOT

@@ -12,11 +12,11 @@ import xarray as xr
 import zarr
 
 from tasks.arrays import open_zarr
-from tasks.handover.calibrated import Calibration
+from tasks.handover.calibrated import GROUP, Calibration
 from tasks.handover.digests import array_digest
 from tasks.handover.prepared import INPUT
 from tasks.store import packing, product
-from tasks.store.calibration import GROUP, create_calibration
+from tasks.store.calibration import create_calibration
 from tasks.store.integrity import verify_product
 from tasks.store.ledger import LedgerEntry
 from tasks.store.metadata import ledger_attribute

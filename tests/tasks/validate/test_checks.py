@@ -52,6 +52,17 @@ def test_a_good_product_passes_every_check() -> None:
     assert failed(fine, coarse) == set()
 
 
+@pytest.mark.parametrize(("off", "refused"), [(0.6, set()), (1.6, {"re-coarsening error"})])
+def test_snowfall_may_differ_from_its_input_by_its_deviation_and_no_more(off: float, refused: set[str]) -> None:
+    """Mountains have snow of which the input knows nothing; damage is further away. Rain has no such room."""
+    coarse = np.random.default_rng(7).uniform(0.002, 0.01, (1, 12, 14)).astype(np.float32)
+    moved = np.repeat(np.repeat(coarse + off * coarse.std() * np.sign(coarse - np.median(coarse)), 5, 1), 5, 2)
+    dims, coords = ("step", "latitude", "longitude"), {"latitude": FINE.latitude, "longitude": FINE.longitude}
+    for name, expected in (("sf", refused), ("tp", {"re-coarsening error"})):
+        fine = xr.Dataset({name: (dims, np.maximum(moved, 0.0).astype(np.float32))}, coords)
+        assert failed(fine, xr.Dataset({name: (dims, coarse)})) == expected
+
+
 def test_an_overcast_sky_is_not_refused_for_what_rounding_takes_off_and_a_wrong_one_is() -> None:
     """Cloud between 0.9995 and 1 varies by less than the bits that a product keeps."""
     rng = np.random.default_rng(5)
