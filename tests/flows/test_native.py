@@ -127,6 +127,15 @@ def test_what_does_not_come_is_named(
     assert "what is here is kept" in result.stderr
 
 
+def test_a_bucket_that_does_not_answer_is_no_cycle_that_is_late(
+    region: Path, bucket: OpenData, finescale: CommandLine, tmp_path: Path
+) -> None:
+    bucket.on(r"meta\.json$", status(503))
+    result = finescale("run", region, "--source", "ifs9km", "--store", tmp_path / "s")
+    assert f"ifs9km: {bucket.url} does not answer" in result.stderr
+    assert "HTTP 503" in result.stderr
+
+
 def test_a_run_that_is_not_whole_yet_is_not_the_latest(
     region: Path, bucket: OpenData, run: datetime, finescale: CommandLine, tmp_path: Path
 ) -> None:
