@@ -23,7 +23,8 @@ class Experiment:
     network: dict[str, Any] = field(default_factory=dict)
     batch: BatchSettings = field(default_factory=BatchSettings)
     statistics: Path | None = None  # of another run; else fitted to the data
-    start: Path | None = None  # checkpoint of another run, whose network this one begins with
+    start: Path | None = None  # package or another run's checkpoint, whose weights it begins with where they fit
+    teacher: Path | None = None  # package whose word counts as much as the truth
     steps: int = 10000
     seconds: float = 0.0  # of training, where it ends earlier than `steps`; 0: no limit. A machine lent by the minute
     learning_rate: float = 2e-4
@@ -43,7 +44,7 @@ class Experiment:
     def read(cls, path: Path) -> Experiment:
         """From TOML; unknown keys are a TypeError."""
         config = tomllib.loads(path.read_text())
-        for key in ("data", "out", "statistics", "start"):
+        for key in ("data", "out", "statistics", "start", "teacher"):
             if key in config:
                 config[key] = Path(config[key])
         batch = dict(config.get("batch", {}))
@@ -67,4 +68,5 @@ class Experiment:
         settings = asdict(self)
         for key in ("data", "out", "statistics", "start", "report_every", "device"):
             del settings[key]
+        settings["teacher"] = self.teacher and self.teacher.name
         return settings

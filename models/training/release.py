@@ -41,6 +41,7 @@ def main() -> None:
             "learning_rate": experiment.learning_rate,
             "seed": experiment.seed,
             "precision": experiment.precision,
+            "teacher": experiment.identity()["teacher"],
             "data": sorted(trainer.batches),
             "data_sha256": digest(experiment.data),
             "validation_score": round(min(h["score"] for h in trainer.history), 4),

@@ -23,56 +23,26 @@ from models.baselines.published import Published
 from models.downscaler import Downscaler
 from models.interpolation import interpolant
 from models.operator import Sampling
+from models.package import ModelPackage
 from models.statistics import VARIABLES, Statistics
 from models.training.batches import Batch, Batches
 from models.training.data import VALIDATION, Dataset, digest, load
 from models.training.experiment import Experiment
 from models.training.fitting import fit_regression, fit_shrinkage, fit_statistics
+from models.training.loss import loss_of
 from models.training.methods import build
-from models.training.metrics import charbonnier, rmse
+from models.training.metrics import rmse
 from models.training.ranks import Ranks
 from models.training.scenes import box_scene
 
-GRADIENT_WEIGHT = 0.1
 # of the gradient's norm, about its median: a batch of mountains has fifty times the gradient of one of sea, and without
 # it sets the step size of all
 CLIP = 0.05
 SMALLEST = 10  # input cells a side, that a data set must have in the validation box
-FAR_OFF = 3.0  # sigmas, root mean square of a window
 
 
 class Mismatch(ValueError):
     """Data, statistics and checkpoint that do not belong together."""
-
-
-def loss_of(model: Downscaler | Published, batch: Batch) -> Tensor:
-    """Charbonnier on error over sigma, plus a small term on its gradient, over the variables that are present.
-
-    Sigma is that of what the regression leaves. Published methods: mean absolute error of standardised fields.
-    """
-    forecast = model(batch.x, batch.present, batch.statics, batch.rows, batch.cols, batch.seen)
-    stats = model.statistics.variables.values()
-    weight = batch.present / batch.present.sum().clamp(min=1)
-    if isinstance(model, Published):
-        unit = torch.tensor([s.spread for s in stats], device=forecast.device).view(1, -1, 1, 1)
-        return (((forecast - batch.target) / unit).abs().mean(dim=(2, 3)) * weight).sum()
-    scale = (batch.rows.scale * batch.cols.scale) ** 0.5
-    sigma = torch.tensor([s.sigma(batch.seen, scale) for s in stats], device=forecast.device)
-    error = (forecast - batch.target) / (sigma.view(1, -1, 1, 1) * model.left(batch.statics))
-    error = bounded(error)
-    total = charbonnier(error).mean(dim=(2, 3))
-    for dim in (2, 3):
-        total = total + GRADIENT_WEIGHT * charbonnier(error.diff(dim=dim)).mean(dim=(2, 3))
-    return (total * weight).sum()
-
-
-def bounded(error: Tensor) -> Tensor:
-    """Errors (B, V, Qy, Qx) in sigmas, so that no window counts for more than one whose error is FAR_OFF.
-
-    Blurred pressure on a mountain is thirty sigmas off, and nobody could do better: it would drown all else in a step.
-    """
-    size = error.detach().square().mean(dim=(2, 3), keepdim=True).sqrt()
-    return error / (size / FAR_OFF).clamp(min=1)
 
 
 @torch.no_grad()
@@ -106,10 +76,9 @@ class Trainer:
         batches = {n: Batches(d, names, e.batch, self.rng, self.device) for n, d in datasets.items()}
         self.batches = {n: b for n, b in batches.items() if b.scale_high >= max(e.batch.ratio, 2)}
         self.model = build(e.method, self.statistics, e.network, e.published)
+        self.teacher = self._teacher()
         if e.start is not None and not self.checkpoint.exists():
-            state = torch.load(e.start, weights_only=True, map_location="cpu")["average"]
-            found = {k.removeprefix("network."): v for k, v in state.items() if k.startswith("network.")}
-            self.model.network.load_state_dict(found)
+            self._begin_with(e.start)
         if isinstance(self.model, Downscaler) and e.statics and not self.checkpoint.exists():
             # solved, so it need not depend on the seed; of few windows it would, by several per cent of wind's error
             every = replace(e.batch, clean=1.0, drop_variable=0.0, drop_static=0.0)
@@ -135,6 +104,30 @@ class Trainer:
                 self.rng.bit_generator.state = np.random.default_rng(
                     [e.seed, self.ranks.own, self.step]
                 ).bit_generator.state
+
+    def _teacher(self) -> Downscaler | None:
+        """The model whose word is half of the truth, on this run's device."""
+        folder = self.experiment.teacher
+        if folder is None:
+            return None
+        teacher = ModelPackage.open(folder).load(self.device)
+        if teacher.statistics.names != self.statistics.names:
+            raise Mismatch(f"{folder} has {teacher.statistics.names}, this run {self.statistics.names}")
+        return teacher
+
+    def _begin_with(self, start: Path) -> None:
+        """Take over a package's or a checkpoint's weights, those that have the same name and shape here."""
+        if start.is_dir():
+            state = ModelPackage.open(start).load().state_dict()
+        else:
+            state = torch.load(start, weights_only=True, map_location="cpu")["average"]
+        found = {k.removeprefix("network."): v for k, v in state.items() if k.startswith("network.")}
+        own = self.model.network.state_dict()
+        fits = {k: v for k, v in found.items() if k in own and v.shape == own[k].shape}
+        if not fits:
+            raise Mismatch(f"{start}: no weight of it fits this network")
+        self.model.network.load_state_dict({**own, **fits})
+        print(f"began with {len(fits)} of {len(own)} weights of {start}", flush=True)
 
     @property
     def checkpoint(self) -> Path:
@@ -243,7 +236,7 @@ class Trainer:
         for _ in range(e.batch.parts):
             batch = self.draw()
             with torch.autocast(batch.x.device.type, dtype=torch.bfloat16, enabled=reduced):
-                loss = loss_of(self.model, batch) / e.batch.parts
+                loss = loss_of(self.model, batch, self.teacher) / e.batch.parts
             loss.backward()
             total += loss.detach()
         now = time.monotonic()

@@ -14,11 +14,13 @@ import torch
 from models.geometry import mean_scale
 from models.interpolation import interpolant
 from models.operator import Sampling
+from models.package import write
 from models.statistics import VARIABLES
 from models.training.batches import Batches, BatchSettings
 from models.training.data import MISSING, Box, load
 from models.training.experiment import Experiment
-from models.training.train import FAR_OFF, Mismatch, Trainer, bounded, validate
+from models.training.loss import FAR_OFF, bounded, loss_of
+from models.training.train import Mismatch, Trainer, validate
 
 FIELDS = ("t2m", "d2m", "u10", "v10", "sp", "msl", "tp", "z", "land")
 BOX = Box(50.0, 40.0, 60.0, 70.0)
@@ -163,6 +165,44 @@ def test_without_statics_the_network_sees_none(tmp_path: Path) -> None:
     assert float(batch.statics.known.max()) == 0
     assert float(batch.statics.spacing.min()) > 0
     assert float(trainer.model.regression.coefficients.abs().max()) == 0
+
+
+def _package_of(trainer: Trainer, folder: Path) -> Path:
+    write(folder, trainer.average, halo=2, scale_range=(1.0, 8.0), footprints=(7.0, 45.0), card="a test's")
+    return folder
+
+
+def test_a_run_begins_with_what_fits_of_a_package(tmp_path: Path) -> None:
+    large = Trainer(experiment(tmp_path, "large", 4))
+    large.run()
+    package = _package_of(large, tmp_path / "package")
+    lean = experiment(tmp_path, "lean", 3, statistics=package / "stats.json", start=package)
+    trainer = Trainer(replace(lean, network={**lean.network, "narrow": 4, "hidden": 4}))
+    own, theirs = trainer.model.network.state_dict(), large.average.network.state_dict()
+    alike = {k for k in own if k in theirs and own[k].shape == theirs[k].shape}
+    assert alike < set(own)
+    assert any(k.startswith("encoder") for k in alike)
+    assert all(torch.equal(own[k], theirs[k]) for k in alike)
+    with pytest.raises(Mismatch, match="no weight of it fits"):
+        Trainer(replace(lean, out=tmp_path / "other", method="edsr", network={"channels": 6, "blocks": 1, "ratio": 2}))
+
+
+def test_a_teacher_says_half_of_what_is_true(tmp_path: Path) -> None:
+    large = Trainer(experiment(tmp_path, "large", 4))
+    large.run()
+    package = _package_of(large, tmp_path / "package")
+    taught = Trainer(experiment(tmp_path, "taught", 3, statistics=package / "stats.json", teacher=package))
+    assert taught.teacher is not None
+    batch = taught.draw()
+    with torch.no_grad():
+        word = taught.teacher(batch.x, batch.present, batch.statics, batch.rows, batch.cols, batch.seen)
+        parts = [loss_of(taught.model, b) for b in (batch, replace(batch, target=word))]
+        assert float(loss_of(taught.model, batch, taught.teacher)) == pytest.approx(float(sum(parts)) / 2)
+    before = [p.clone() for p in taught.teacher.parameters()]
+    taught.train_step()
+    assert all(map(torch.equal, before, taught.teacher.parameters())), "a teacher does not learn"
+    with pytest.raises(Mismatch, match="teacher"):  # another run than the one that was taught
+        Trainer(experiment(tmp_path, "taught", 3, statistics=package / "stats.json"))
 
 
 @pytest.mark.parametrize("published", [False, True])
