@@ -23,7 +23,9 @@ from tasks.variables import VARIABLES
 
 MAPPED = {"t2m": ["t2m"], "wind_speed": ["u10", "v10"], "tp": ["tp"]}  # what is shown -> fields it is made from
 LEAST = 1.0  # a scale of errors reaches this far at least: °C, m/s, mm
-TALLEST = 6.0  # inches
+# inches: around the map, whose width is what they leave, and of the bar of colours; a picture's largest height
+LEFT, BELOW, ABOVE, PAD, BAR, RIGHT = 0.5, 0.25, 0.12, 0.08, 0.12, 0.55
+TALLEST = 6.0
 
 
 @dataclass(frozen=True)
@@ -96,27 +98,37 @@ def _limit(errors: np.ndarray) -> float:
     return next(f * unit for f in (1, 1.5, 2, 3, 4, 5, 6, 8, 10) if f * unit >= reach * 0.999)
 
 
-def _frame(fine: xr.Dataset, rings: list[np.ndarray]) -> tuple[Figure, Axes]:
-    """Empty axes as large as the product, with the outline."""
+def _frame(fine: xr.Dataset, rings: list[np.ndarray]) -> tuple[Figure, Axes, Axes]:
+    """Empty axes as large as the product, with the outline, and those of a bar of colours beside them.
+
+    Laid out by hand: matplotlib's constrained layout finds the same places in as long as all of the drawing takes.
+    """
     west, east = float(fine.longitude[0]), float(fine.longitude[-1])
     south, north = float(fine.latitude[-1]), float(fine.latitude[0])
     aspect = 1 / np.cos(np.deg2rad((north + south) / 2))
-    height = pictures.WIDTH * 0.74 * (north - south) * aspect / (east - west) + 0.35
-    figure = pictures.new_figure(pictures.WIDTH, min(height, TALLEST))
-    axes = figure.subplots()
+    tall = (north - south) * aspect / (east - west)
+    wide = min(pictures.WIDTH - LEFT - PAD - BAR - RIGHT, (TALLEST - BELOW - ABOVE) / tall)
+    size = (pictures.WIDTH, wide * tall + BELOW + ABOVE)
+    figure = pictures.new_figure(*size, laid_out=False)
+
+    def place(left: float, width: float) -> Axes:
+        return figure.add_axes((left / size[0], BELOW / size[1], width / size[0], wide * tall / size[1]))
+
+    axes, bar = place(LEFT, wide), place(LEFT + wide + PAD, BAR)
     for ring in rings:
         axes.plot(ring[:, 0], ring[:, 1], color="black", linewidth=0.8, zorder=3)
     coast(axes, fine)
-    axes.set(xlim=(west, east), ylim=(south, north), aspect=aspect)
+    axes.set(xlim=(west, east), ylim=(south, north))
     pictures.plain(axes)
     axes.locator_params(nbins=6)
     axes.xaxis.set_major_formatter(lambda x, _: f"{abs(x):g}°{'W' if x < 0 else 'E'}")
     axes.yaxis.set_major_formatter(lambda y, _: f"{abs(y):g}°{'S' if y < 0 else 'N'}")
-    return figure, axes
+    return figure, axes, bar
 
 
-def _bar(figure: Figure, axes: Axes, mappable: ScalarMappable, label: str, extend: str) -> None:
-    bar = figure.colorbar(mappable, ax=axes, pad=0.02, shrink=0.92, aspect=24, extend=extend)
+def _scale(figure: Figure, axes: Axes, mappable: ScalarMappable, label: str) -> None:
+    """What the colours mean, on axes of its own."""
+    bar = figure.colorbar(mappable, cax=axes, extend="both")
     bar.ax.tick_params(labelsize=pictures.SMALL, colors=pictures.INK, length=2)
     bar.set_label(label, fontsize=pictures.TEXT, color=pictures.INK)
     bar.outline.set_visible(False)
@@ -125,9 +137,9 @@ def _bar(figure: Figure, axes: Axes, mappable: ScalarMappable, label: str, exten
 def _field(
     ds: xr.Dataset, values: np.ndarray, panel: Panel, fine: xr.Dataset, rings: list[np.ndarray], alt: str
 ) -> Picture:
-    figure, axes = _frame(fine, rings)
+    figure, axes, bar = _frame(fine, rings)
     mesh = draw(axes, ds, values, panel.limits, colour_map(panel.how.colours))
-    _bar(figure, axes, mesh, panel.how.unit, "both")
+    _scale(figure, bar, mesh, panel.how.unit)
     return pictures.picture(figure, alt)
 
 
@@ -136,7 +148,7 @@ def _errors(
     fine: xr.Dataset, rings: list[np.ndarray], alt: str,
 ) -> Picture:  # fmt: skip
     """The field in grey, so that colours are errors only: red too high; triangles: far from the terrain."""
-    figure, axes = _frame(fine, rings)
+    figure, axes, bar = _frame(fine, rings)
     low, high = panel.limits
     draw(axes, ds, values, (low, high + 2.5 * (high - low)), "Greys")
     # across the date line the map's longitudes go on past 180
@@ -151,5 +163,5 @@ def _errors(
             s=size, marker=marker, cmap=colour_map(ERRORS), norm=TwoSlopeNorm(0, -limit, limit),
             edgecolors=pictures.INK, linewidths=0.6, zorder=4,
         )  # fmt: skip
-    _bar(figure, axes, dots, f"forecast {chr(0x2212)} observed, {panel.how.unit}", "both")
+    _scale(figure, bar, dots, f"forecast {chr(0x2212)} observed, {panel.how.unit}")
     return pictures.picture(figure, alt)

@@ -55,9 +55,9 @@ def fonts() -> list[str]:
     return ["DejaVu Sans", *sorted({f.name for f in font_manager.fontManager.ttflist} & set(CJK), key=CJK.index)]
 
 
-def new_figure(width: float, height: float, dpi: int = DPI) -> Figure:
-    """An empty figure, in inches, that no window knows of."""
-    figure = Figure(figsize=(width, height), dpi=dpi, layout="constrained")
+def new_figure(width: float, height: float, dpi: int = DPI, laid_out: bool = True) -> Figure:
+    """An empty figure, in inches, that no window knows of. `laid_out`: what is put on it finds its own place."""
+    figure = Figure(figsize=(width, height), dpi=dpi, layout="constrained" if laid_out else None)
     FigureCanvasAgg(figure)
     return figure
 
