@@ -4,13 +4,14 @@
 # make status: its parts, pools and logs.
 # make clients: the JavaScript packages that tests open products with; needs npm.
 # make page: build the page that shows products (Node.js); `finescale serve` serves it. make page-test, page-lint: its own.
-# make accuracy: docs/accuracy/networks.md from results. make bench: speed beside other methods, 25 minutes.
+# make accuracy: docs/accuracy/networks.md from results. make bench: speed beside other methods and a release, an hour.
 # make bench-compare: what has become slower since the last kept result, three minutes.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 BENCH := $(VENV)/.installed-bench
+RELEASE ?= 1786f65  # what `make bench` compares with
 PAGE := tasks/page/web
 PAGE_SOURCES := $(wildcard $(PAGE)/src/*) $(addprefix $(PAGE)/,index.html package.json package-lock.json tsconfig.json vite.config.js)
 PAGE_BUILT := $(PAGE)/dist/index.html
@@ -110,6 +111,8 @@ bench: $(BENCH)
 	@$(BIN)/python -m benchmarks.stages.limits
 	@$(BIN)/python -m benchmarks.stages.suite
 	@$(BIN)/python -m benchmarks.runs.whole
+	@$(BIN)/python -m benchmarks.runs.releases $(RELEASE)
+	@$(BIN)/python -m benchmarks.runs.commands $(RELEASE)
 	@$(BIN)/python -m benchmarks.shared.page
 
 bench-compare: $(BENCH)

@@ -1,21 +1,22 @@
 """Commands that a person waits for, of another checkout and of this one in turn: seconds and memory.
 
-    python -m benchmarks.runs.commands OTHER     # prints a table in Markdown, writes benchmarks/results/commands.json
+    python -m benchmarks.runs.commands OTHER    # a commit or a checkout; writes benchmarks/results/commands.json
 
-OTHER: folder of a checkout with its own .venv. Each command is a process of its own, from its start to its end, beside
+Each command is a process of its own, from its start to its end, beside
 a store that its own version has published the demo cycle into; no server is configured. The fastest of the rounds.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
-import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
+from benchmarks.runs.checkout import Checkout, other, this
 from benchmarks.runs.memory import Usage, run_measured
-from benchmarks.runs.releases import HERE, Checkout
 from benchmarks.runs.whole import QUIET
 from benchmarks.shared.rounds import about, keep, say
 from benchmarks.stages.inference import RESULTS
@@ -33,19 +34,35 @@ def measure(checkout: Checkout, command: tuple[str, ...], folder: Path) -> Usage
     """One command of a version, in a folder of that version's own."""
     folder.mkdir(exist_ok=True)
     home = {"PREFECT_HOME": f"{folder}/prefect", "FINESCALE_WORKSPACE": f"{folder}/workspace"}
-    program = str(Path(checkout.python).parent / "finescale")
-    return run_measured([program, *command], folder / "log", QUIET | home | {"FINESCALE_STORE": f"{folder}/store"})
+    return run_measured(
+        [checkout.program, *command], folder / "log", QUIET | home | {"FINESCALE_STORE": f"{folder}/store"}
+    )
 
 
-def table(found: dict[str, dict[str, dict[str, float]]]) -> str:
-    """Before, after and their ratio."""
-    lines = ["| command | before, s | now, s | ratio | before, MB | now, MB |", "|---|---:|---:|---:|---:|---:|"]
-    for command, by_version in found.items():
-        other, this = by_version["other"], by_version["this"]
-        memory = [f"{v['bytes'] / 1e6:.0f}" for v in (other, this)]
-        ratio = this["seconds"] / other["seconds"]
+def _kept(rounds: list[Usage]) -> dict[str, Any]:
+    fastest = min(rounds, key=lambda u: u.seconds)
+    return {"seconds": fastest.seconds, "bytes": fastest.pss, "rounds": [u.seconds for u in rounds]}
+
+
+def section() -> str:
+    """The table for docs/performance.md: before, now and their ratio."""
+    kept = json.loads(FILE.read_text())
+    commit = kept["commits"]["other"]
+    lines = [
+        "Written from `benchmarks/results/commands.json`",
+        f"(`python -m benchmarks.runs.commands {commit}`): each command a process from its start to its end, without a",
+        "server; the fastest round of each version, which take turns. Ratios of the rounds in brackets.",
+        "",
+        f"| command | {commit}, s | now, s | ratio | {commit}, MB | now, MB |",
+        "|---|---:|---:|---:|---:|---:|",
+    ]
+    for command, by_version in kept["commands"].items():
+        before, now = by_version["other"], by_version["this"]
+        memory = [f"{v['bytes'] / 1e6:.0f}" for v in (before, now)]
+        rounds = ", ".join(f"{a / b:.2f}" for a, b in zip(now["rounds"], before["rounds"], strict=True))
         lines.append(
-            f"| `{command}` | {other['seconds']:.1f} | {this['seconds']:.1f} | {ratio:.2f} | {' | '.join(memory)} |"
+            f"| `{command}` | {before['seconds']:.1f} | {now['seconds']:.1f} | "
+            f"**{now['seconds'] / before['seconds']:.2f}** ({rounds}) | {' | '.join(memory)} |"
         )
     return "\n".join(lines)
 
@@ -53,25 +70,23 @@ def table(found: dict[str, dict[str, dict[str, float]]]) -> str:
 def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("other", type=Path)
+    parser.add_argument("other", help="a commit, or the folder of a checkout with its own .venv")
     parser.add_argument("--rounds", type=int, default=3)
     args = parser.parse_args()
-    other = args.other.resolve()
-    both = {"other": Checkout(other, str(other / ".venv/bin/python")), "this": Checkout(HERE, sys.executable)}
-    found: dict[str, dict[str, dict[str, float]]] = {}
+    both = {"other": other(args.other), "this": this()}
+    found: dict[str, dict[str, Any]] = {}
     with tempfile.TemporaryDirectory() as folder:
         os.chdir(folder)  # exports go there
         for command in COMMANDS:
             title = " ".join(c for c in command if c not in (*PLACE, "--force"))
-            for name, checkout in both.items():
-                rounds = []
-                for i in range(args.rounds):
-                    usage = measure(checkout, command, Path(folder) / name)
-                    rounds.append({"seconds": round(usage.seconds, 2), "bytes": usage.pss})
+            rounds: dict[str, list[Usage]] = {name: [] for name in both}
+            for i in range(args.rounds):
+                for name, checkout in both.items():
+                    rounds[name].append(usage := measure(checkout, command, Path(folder) / name))
                     say(f"{title} {i + 1}/{args.rounds} {name}: {usage.seconds:.2f} s, {usage.pss / 1e6:.0f} MB")
-                found.setdefault(title, {})[name] = min(rounds, key=lambda r: r["seconds"])
+            found[title] = {name: _kept(usages) for name, usages in rounds.items()}
     keep(FILE, {"commits": {n: c.commit for n, c in both.items()}, "commands": found} | about())
-    print(table(found))
+    print(section())
 
 
 if __name__ == "__main__":

@@ -1,108 +1,161 @@
-"""Whole runs of another checkout and of this one in turn, on the same files: what a release has made slower.
+"""Whole runs of another version and of this one in turn, on the same files: what has become faster, and what slower.
 
-    python -m benchmarks.runs.releases OTHER --domains hubei china     # writes benchmarks/results/releases.json
+    python -m benchmarks.runs.releases OTHER    # a commit or a checkout; writes benchmarks/results/releases.json
 
-OTHER: folder of a checkout with its own .venv. What is compared is the job by the ledger's timings, so without imports
-and Prefect's start, and the peak of memory over all processes. The fastest round of each counts.
+What is compared is the job by the ledger's timings, so without imports and Prefect's start; the wall clock with them;
+and the peak of memory over all processes. Of a product on S3 it is also how long `export --format netcdf` reads it. The
+fastest round of each counts, and every round is kept.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import shutil
-import subprocess
-import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from benchmarks.runs.checkout import Checkout, other, this
 from benchmarks.runs.cycles import LEAD_HOURS, write_cycle, write_region
 from benchmarks.runs.memory import run_measured
 from benchmarks.runs.whole import QUIET
 from benchmarks.shared.rounds import about, keep, say
-from benchmarks.stages.inference import RESULTS
+from benchmarks.stages.inference import RESULTS, matmul_peak
+from deployments.bootstrap import create_bucket
+from tests.servers.s3 import BUCKET, s3_server
 
 FILE = RESULTS / "releases.json"
-HERE = Path(__file__).parents[2]
 KNOWN = ("name", "title", "box", "spacing", "terrain", "variables", "observations")  # of region.yaml, to every version
-JOBS = ("benchmarks.runs.whole", "benchmarks.whole")  # the module that runs a job, newest first
 
 
 @dataclass(frozen=True)
-class Checkout:
-    """A version of finescale that can be run."""
+class Case:
+    """What is run: a domain, lead times, where to; and how many rounds, of what takes long fewer."""
 
-    folder: Path
-    python: str
-
-    @property
-    def job(self) -> str:
-        """Its module that runs one job."""
-        return next(m for m in JOBS if (self.folder / Path(*m.split("."))).with_suffix(".py").is_file())
-
-    @property
-    def commit(self) -> str:
-        """Of its files."""
-        command = ["git", "-C", str(self.folder), "describe", "--always", "--dirty"]
-        return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()  # noqa: S603
+    domain: str
+    lead_hours: list[int]
+    rounds: int
+    s3: bool = False
 
 
-def run(checkout: Checkout, region: str, files: list[Path], folder: Path) -> dict[str, Any]:
+CASES = {
+    "Hubei, 1 lead time": Case("hubei", LEAD_HOURS[1:2], 3),
+    "Hubei, 49 lead times": Case("hubei", LEAD_HOURS, 3),
+    "Hubei, 49 lead times, S3": Case("hubei", LEAD_HOURS, 2, s3=True),
+    "China, 49 lead times": Case("china", LEAD_HOURS, 2),
+    "globe, 1 lead time": Case("globe", LEAD_HOURS[1:2], 2),
+}
+
+
+def run(checkout: Checkout, region: str, files: list[Path], folder: Path, store: str) -> dict[str, Any]:
     """One run in a process of its own: seconds of each step and of all, and the peak of memory."""
     home = {"PREFECT_HOME": str(folder / "prefect"), "FINESCALE_WORKSPACE": str(folder / "workspace")}
-    log, store = folder / "log", folder / "store"
-    command = [checkout.python, "-m", checkout.job, "--job", region, str(store), *map(str, files)]
-    usage = run_measured(command, log, QUIET | home, cwd=checkout.folder)
+    environment, log = QUIET | home, folder / "log"
+    command = [checkout.python, "-m", checkout.job, "--job", region, store, *map(str, files)]
+    usage = run_measured(command, log, environment, cwd=checkout.folder)
     timings = json.loads(log.read_text().splitlines()[-1])["timings"]
-    return {"seconds": round(sum(timings.values()), 3), "timings": timings, "pss": usage.job, "wall": usage.seconds}
+    took = {"job": round(sum(timings.values()), 3), "wall": usage.seconds, "timings": timings, "bytes": usage.pss}
+    if not store.startswith("s3:"):
+        return took
+    command = [
+        checkout.program, "export", region, "--format", "netcdf", "--store", store, "--source", "file", "--output",
+        str(folder / "out.nc"),
+    ]  # fmt: skip
+    reading = run_measured(command, folder / "read.log", environment, cwd=checkout.folder)
+    return took | {"read": reading.seconds}
 
 
-def measure(both: dict[str, Checkout], domain: str, rounds: int, folder: Path) -> dict[str, Any]:
+def measure(both: dict[str, Checkout], title: str, case: Case, folder: Path) -> dict[str, Any]:
     """Both in turn, so many rounds."""
-    files = write_cycle(folder / domain, LEAD_HOURS)
-    region = write_region(folder / "regions", domain)
+    files = write_cycle(folder / "cycle", case.lead_hours)
+    region = write_region(folder / "regions", case.domain)
     document = Path(region) / "region.yaml"
     settings = yaml.safe_load(document.read_text())
     document.write_text(yaml.safe_dump({k: v for k, v in settings.items() if k in KNOWN}))
     found: dict[str, list[dict[str, Any]]] = {name: [] for name in both}
-    for i in range(rounds):
+    for i in range(case.rounds):
         for name, checkout in both.items():
             scratch = folder / "run"
             scratch.mkdir()
-            found[name].append(record := run(checkout, region, files, scratch))
+            store = f"s3://{BUCKET}/{name}-{i}" if case.s3 else str(scratch / "store")
+            found[name].append(record := run(checkout, region, files, scratch, store))
             shutil.rmtree(scratch)
             steps = ", ".join(f"{k} {v:.2f}" for k, v in record["timings"].items())
-            say(f"{domain} {i + 1}/{rounds} {name}: {record['seconds']:.1f} s ({steps}), {record['pss'] / 1e9:.2f} GB")
-    return {name: min(records, key=lambda r: r["seconds"]) | {"rounds": [r["seconds"] for r in records]}
-            for name, records in found.items()}  # fmt: skip
+            say(f"{title}, {i + 1}/{case.rounds}, {name}: {record['job']:.1f} s ({steps}), {record['wall']:.1f} wall")
+    return {
+        name: min(records, key=lambda r: r["job"]) | {"rounds": [r["job"] for r in records]}
+        for name, records in found.items()
+    }
+
+
+@contextmanager
+def server_if(wanted: bool, folder: Path) -> Iterator[None]:
+    """An S3 server on this machine that the environment names, while it is wanted."""
+    if not wanted:
+        yield
+        return
+    folder.mkdir()
+    with s3_server(folder) as server:
+        os.environ.update(server.environment)
+        create_bucket(f"s3://{BUCKET}")
+        try:
+            yield
+        finally:
+            for name in server.environment:
+                del os.environ[name]
+
+
+def section() -> str:
+    """The table for docs/performance.md: ours over the other version's."""
+    kept = json.loads(FILE.read_text())
+    commit = kept["commits"]["other"]
+    lines = [
+        "Written from `benchmarks/results/releases.json`",
+        f"(`python -m benchmarks.runs.releases {commit}`), on {kept['cores']} cores whose matrix product reaches",
+        f"{2 * kept['matmul'] / 1e9:,.0f} GFLOP/s. Whole jobs of both versions in turn on the same files, the fastest",
+        "round of each: *job* by the ledger's timings, *wall* with imports, *read* a whole product from S3 to NetCDF.",
+        "Ratios of the rounds in brackets: how sure the first is.",
+        "",
+        f"| case | {commit}, job s | now, s | ratio | of them downscale | wall | memory, GB | ratio |",
+        "|---|---:|---:|---:|---:|---:|---:|---:|",
+    ]
+    for title, found in kept["cases"].items():
+        before, now = found["other"], found["this"]
+        rounds = ", ".join(f"{a / b:.2f}" for a, b in zip(now["rounds"], before["rounds"], strict=True))
+        ratio = {k: now[k] / before[k] for k in ("job", "wall", "bytes")}
+        network = now["timings"]["downscale"] / before["timings"]["downscale"]
+        lines.append(
+            f"| {title} | {before['job']:.1f} | {now['job']:.1f} | **{ratio['job']:.2f}** ({rounds}) | {network:.2f} | "
+            f"{ratio['wall']:.2f} | {now['bytes'] / 1e9:.2f} | {ratio['bytes']:.2f} |"
+        )
+        if "read" in now:
+            ratio = now["read"] / before["read"]
+            lines.append(f"| …, read | {before['read']:.1f} | {now['read']:.1f} | **{ratio:.2f}** | | | | |")
+    return "\n".join(lines)
 
 
 def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("other", type=Path)
-    parser.add_argument("--domains", nargs="+", default=["hubei", "china"])
-    parser.add_argument("--rounds", type=int, default=2)
+    parser.add_argument("other", help="a commit, or the folder of a checkout with its own .venv")
+    parser.add_argument("--cases", nargs="+", default=list(CASES), choices=list(CASES))
     args = parser.parse_args()
-    other = args.other.resolve()
-    both = {
-        "other": Checkout(other, str(other / ".venv/bin/python")),
-        "this": Checkout(HERE, sys.executable),
-    }
-    with tempfile.TemporaryDirectory() as folder:
-        domains = {d: measure(both, d, args.rounds, Path(folder)) for d in args.domains}
-    for domain, found in domains.items():
-        this, before = found["this"], found["other"]
-        print(
-            f"{domain}: {this['seconds']:.1f} s against {before['seconds']:.1f}, "
-            f"{this['seconds'] / before['seconds']:.2f} times; "
-            f"{this['pss'] / 1e9:.2f} GB against {before['pss'] / 1e9:.2f}"
-        )
-    keep(FILE, {"commits": {n: c.commit for n, c in both.items()}, "domains": domains} | about())
+    both = {"other": other(args.other), "this": this()}
+    cases = json.loads(FILE.read_text()).get("cases", {}) if len(args.cases) < len(CASES) else {}
+    for title in args.cases:
+        case = CASES[title]
+        with tempfile.TemporaryDirectory() as folder, server_if(case.s3, Path(folder) / "s3"):
+            cases[title] = measure(both, title, case, Path(folder))
+        peak = {"matmul": matmul_peak("cpu")}
+        keep(FILE, {"commits": {n: c.commit for n, c in both.items()}, "cases": cases} | about() | peak)
+    print(section())
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from benchmarks.runs import cost, pool, scaling, whole
+from benchmarks.runs import commands, cost, pool, releases, scaling, whole
 from benchmarks.shared.sections import put
 from benchmarks.stages import acquire, inference, limits, verify
 from benchmarks.stages import suite as stages
@@ -13,6 +13,7 @@ DOCS = Path(__file__).parents[2] / "docs"
 PAGE, PERFORMANCE = DOCS / "benchmarks.md", DOCS / "performance.md"
 HEAD = "# Speed\n\nWritten by `make bench`; do not edit.\n\n"
 PARTS = {"limits": limits, "whole": whole, "cost": cost, "stages": stages, "scaling": scaling}
+PARTS |= {"releases": releases, "commands": commands}
 
 
 def main() -> None:
