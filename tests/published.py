@@ -131,7 +131,13 @@ def put_product(store: str, cycle: Cycle, *, revision: int = 1, seed: int = 0) -
 
 
 def publish(
-    store: str, cycle: Cycle, *, revision: int = 1, age: timedelta = timedelta(), state: str = "published"
+    store: str,
+    cycle: Cycle,
+    *,
+    revision: int = 1,
+    age: timedelta = timedelta(),
+    state: str = "published",
+    timezone: str = "UTC",
 ) -> LedgerEntry:
     """A whole small product with its entry, which `latest.json` names if it is the newest."""
     name = put_product(store, cycle, revision=revision, seed=revision)
@@ -141,7 +147,7 @@ def publish(
         fingerprint="f", published_at=datetime.now(UTC) - age, lead_hours=[float(h) for h in HOURS],
         variables=["t2m", "tp"], absent=[],
         inputs=[], origin="ifs", expver="0001", model="m", model_sha256="s", code_version="1",
-        region_fingerprint="r", spacing=GRID.dlat, timings={"downscale": 1.0},
+        region_fingerprint="r", timezone=timezone, spacing=GRID.dlat, timings={"downscale": 1.0},
         scorecard=Scorecard(quality="unverified", checks=[]),
         digests=all_digests(in_store(store, name)),
     )  # fmt: skip

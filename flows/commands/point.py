@@ -34,7 +34,10 @@ def point(
     chance: Annotated[
         list[str] | None, typer.Option(help="How likely it is, as 't2m<0' or 'wind_speed>10.8'; repeatable.")
     ] = None,
-    utc_offset: Annotated[float, typer.Option(help="Show times so many hours ahead of UTC.")] = 0.0,
+    timezone: Annotated[
+        str | None, typer.Option(help="Of the times: a name like Asia/Shanghai, or +08:00.  [default: the region's]")
+    ] = None,
+    utc: Annotated[bool, typer.Option("--utc", help="The same as --timezone UTC.")] = False,
     as_json: Json = False,
 ) -> None:
     """What is forecast for a place, or for each of a file's."""
@@ -51,8 +54,8 @@ def point(
             read_places(places) if places is not None else [Place(cast("float", lat), cast("float", lon), elevation)]
         )
         found = forecasts(
-            region, asked, source=source, cycle=cycle, store=store, lead_hours=lead_hours, utc_offset=utc_offset,
-            hub_height=hub_height, every_hour=hourly, chances=chance,
+            region, asked, source=source, cycle=cycle, store=store, lead_hours=lead_hours,
+            timezone="UTC" if utc else timezone, hub_height=hub_height, every_hour=hourly, chances=chance,
         )  # fmt: skip
     if as_json:
         whole = found[0] if places is None else RootModel[list[PointForecast]](found)

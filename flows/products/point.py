@@ -6,7 +6,7 @@ import csv
 import io
 import math
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, datetime, tzinfo
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, field_serializer
@@ -19,6 +19,7 @@ from tasks.errors import BadInput
 from tasks.handover.calibrated import LEVELS
 from tasks.handover.scorecard import Quality
 from tasks.present import display
+from tasks.timezones import label_of, zone_of
 
 HEADINGS = {
     "wind_speed": "wind", "wind_direction": "from", "tp": "rain", "fg10": "gust", "wind_speed_100": "100 m wind",
@@ -83,7 +84,7 @@ def forecasts(
     cycle: str | None = None,
     store: str | None = None,
     lead_hours: str | None = None,
-    utc_offset: float = 0.0,
+    timezone: str | None = None,
     hub_height: float | None = None,
     every_hour: bool = False,
     chances: list[str] | None = None,
@@ -91,13 +92,14 @@ def forecasts(
 ) -> list[PointForecast]:
     """What is forecast for each place; BadInput if one is outside of the region, NothingPublished without a product.
 
-    `hub_height`: m above the ground at which wind is wanted too. `every_hour`: hours between lead times as well,
-    interpolated. `chances`: how likely what is, in %, as `t2m<0`.
+    `timezone`: of the times, by name or as +08:00; default: the region's. `hub_height`: m above the ground at which
+    wind is wanted too. `every_hour`: hours between lead times as well, interpolated. `chances`: how likely what is, in
+    %, as `t2m<0`.
     """
-    if not -12 <= utc_offset <= 14:
-        raise BadInput(f"--utc-offset {utc_offset:g}: give hours from -12 to 14")
+    asked = _zone("--timezone", timezone) if timezone is not None else None
     chosen = choose(region, source, cycle, store)
-    entry, zone = chosen.entry, timezone(timedelta(hours=utc_offset))
+    entry = chosen.entry
+    zone = asked or _zone("its product", entry.timezone)
     found = read_series(chosen, variables_of(entry, None), steps_of(entry, lead_hours), places, hub_height, every_hour)
     if chances:
         found = with_chances(found, chances, entry.region)
@@ -153,7 +155,14 @@ def _rows(found: PointForecast) -> Iterator[list[str | float]]:
         ]  # fmt: skip
 
 
-def _steps(series: Series, zone: timezone) -> list[PointStep]:
+def _zone(whose: str, name: str) -> tzinfo:
+    try:
+        return zone_of(name)
+    except ValueError as error:
+        raise BadInput(f"{whose}: {error}") from None
+
+
+def _steps(series: Series, zone: tzinfo) -> list[PointStep]:
     columns = {"lead_hours": series.lead_hours} | series.values
     return [
         PointStep.model_validate(
@@ -203,9 +212,11 @@ def _bounds(found: PointForecast, i: int, name: str) -> str:
 
 def table_of(found: PointForecast) -> tuple[list[str], list[list[str]]]:
     """Header and rows: a line a lead time."""
-    offset = f"{found.series[0].time:%z}"
-    zone = "UTC" if offset == "+0000" else f"UTC{offset[:3]}:{offset[3:]}"
-    header = [f"time {zone}", "lead h", *(f"{HEADINGS.get(n, n)} {u}" for n, u in found.units.items())]
+    header = [
+        f"time {label_of(found.series[0].time)}",
+        "lead h",
+        *(f"{HEADINGS.get(n, n)} {u}" for n, u in found.units.items()),
+    ]
     rows = []
     for i, step in enumerate(found.series):
         cells = [f"{step.time:%Y-%m-%d %H:%M}", f"{step.lead_hours:g}"]

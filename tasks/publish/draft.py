@@ -36,7 +36,7 @@ def draft(
         inputs=[f.model_copy(update={"uri": f.uri.rsplit("/", 1)[-1]}) for f in inputs],  # a path is nobody's business
         origin=info.origin, expver=info.expver, model=package.model_id, model_sha256=package.digest,
         code_version=VERSION,
-        region_fingerprint=region.fingerprint,
+        region_fingerprint=region.fingerprint, timezone=region.timezone,
         spacing=region.spacing, input_spacing=[info.grid.dlat, info.grid.dlon], file_spacing=list(info.file_spacing),
         timings=timings, scorecard=scorecard,
         verified_at=None if scorecard.verification is None else datetime.now(UTC),

@@ -17,6 +17,7 @@ from tasks.store.calibration import open_calibration
 from tasks.store.ledger import LedgerEntry
 from tasks.store.metadata import ledger_attribute
 from tasks.store.product import open_input
+from tasks.timezones import both, zone_of
 
 AT_ONCE = 64_000_000  # bytes of an input that is read whole: a province's, of any length
 
@@ -75,9 +76,9 @@ def opened(product_uri: str) -> Opened:
 def picture(pages: Opened, entry: LedgerEntry, region: Region) -> bytes:
     """Quick-look of the middle lead time."""
     middle = pages.product.sizes["step"] // 2
-    valid = pages.product.valid_time.values[middle].astype("datetime64[m]")
+    valid = both(pages.product.valid_time.values[middle].astype("datetime64[s]").item(), zone_of(entry.timezone))
     hours = pages.product.step.values[middle].astype("timedelta64[m]").astype(int) / 60
-    when = f"+{hours:g} h, valid {str(valid).replace('T', ' ')} UTC"
+    when = f"+{hours:g} h, valid {valid}"
     title = f"{region.title}: {entry.cycle} {when}; product at {entry.spacing:g}°"
     coarse, fine = (thinned(ds.isel(step=middle)).load() for ds in (pages.input, pages.product))
     return quicklook(coarse, fine, region.boundary_file, title)

@@ -37,6 +37,7 @@ from tasks.region.settings import (
     once,
 )
 from tasks.storage import has_userinfo
+from tasks.timezones import zone_of
 from tasks.variables import VARIABLES
 
 POINT_MEMORY = 24  # bytes a point: terrain and land in float64 while they are read, and their copies; measured: globe
@@ -47,6 +48,13 @@ def _seen(text: str) -> str:
     if not text.isprintable():
         raise ValueError("holds characters that cannot be seen, or several lines")
     return text
+
+
+def _zone(name: str) -> str:
+    zone_of(name)
+    if "/" not in name and name != "UTC":
+        raise ValueError(f"{short(name)} knows no summer time: give a name like Asia/Shanghai, or UTC")
+    return name
 
 
 Text = Annotated[str, Field(max_length=500), AfterValidator(_seen)]
@@ -104,6 +112,7 @@ class Region(BaseModel):
     ]
     title: Text
     box: Box
+    timezone: Annotated[str, Field(max_length=60), AfterValidator(_zone)] = "UTC"  # of who reads, UTC stays beside it
     spacing: Annotated[float, Field(ge=1e-4, le=1)] = 0.05  # 1e-4: ten metres
     input_spacing: Annotated[float, Field(ge=1e-4, le=5)] = 0.25
     input_is: Sampling | None = None  # what the input's values are; default: as its source or file says

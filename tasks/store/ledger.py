@@ -63,6 +63,7 @@ class LedgerEntry(BaseModel):
     model_sha256: str
     code_version: str
     region_fingerprint: str
+    timezone: str = "UTC"  # of who reads; what is stored is UTC
     spacing: float
     # degrees north-south and west-east: of what the model was given, and of the files; empty in entries of before
     input_spacing: list[float] = []
@@ -95,7 +96,7 @@ class LedgerEntry(BaseModel):
 
 LATEST_KEYS = {
     "region", "cycle", "revision", "quality", "product", "quicklook", "report", "stations", "published_at",
-    "verified_at", "lead_hours", "variables", "model",
+    "verified_at", "lead_hours", "variables", "model", "timezone",
 }  # fmt: skip
 SKILL_KEYS = {"variable", "period", "units", "count", "stations", "product", "best", "baseline", "skill", "low", "high"}
 

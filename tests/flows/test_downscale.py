@@ -80,7 +80,9 @@ def test_ledger_scorecard_and_latest_agree_with_the_product(store: Path) -> None
     assert all(c["passed"] for c in entry["scorecard"]["checks"])
     assert len(entry["inputs"][0]["sha256"]) == 64
     latest = json.loads((store / "hubei/demo/latest.json").read_text())
+    assert entry["timezone"] == latest["timezone"] == "Asia/Shanghai"
     assert (latest["cycle"], latest["product"]) == ("demo/2021-12-10T12", entry["product"])
+    assert "valid 2021-12-11 04:00 UTC+08:00 (2021-12-10 20:00 UTC)" in (store / entry["report"]).read_text()
     assert (store / entry["quicklook"]).read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
 
 

@@ -17,6 +17,7 @@ from tasks.present.report.increments import increment_maps
 from tasks.present.report.maps import maps
 from tasks.present.report.samples import samples
 from tasks.store.ledger import LedgerEntry
+from tasks.timezones import zone_of
 from tasks.version import VERSION
 
 # names of stations and reasons come from outside: everything is escaped
@@ -66,7 +67,7 @@ def report(
             judged=[s for s in found.judged if s.group == group] if found else [],
             words=words,
             display=display,
-            maps=maps(product, coarse, there, boundary),
+            maps=maps(product, coarse, there, boundary, zone_of(entry.timezone)),
             increments=increment_maps(increments, boundary) if increments is not None else [],
             scatters=charts.scatters(there),
             leads=charts.by_lead_time(there),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from datetime import UTC, tzinfo
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,7 @@ from tasks.present.quicklook import Panel, coast, colour_map, draw, outline, pan
 from tasks.present.report import pictures
 from tasks.present.report.pictures import Picture
 from tasks.present.report.samples import Sample
+from tasks.timezones import both
 from tasks.variables import VARIABLES
 
 MAPPED = {"t2m": ["t2m"], "wind_speed": ["u10", "v10"], "tp": ["tp"]}  # what is shown -> fields it is made from
@@ -40,14 +42,16 @@ class Maps:
     period: float
 
 
-def maps(product: xr.Dataset, coarse: xr.Dataset, samples: list[Sample], boundary: Path | None) -> list[Maps]:
+def maps(
+    product: xr.Dataset, coarse: xr.Dataset, samples: list[Sample], boundary: Path | None, zone: tzinfo = UTC
+) -> list[Maps]:
     """Of each variable that is in both; with errors where there are pairs."""
     rings = outline(boundary)
     first = {s.variable: s for s in reversed(samples)}  # of several periods the shortest
     out = []
     for variable, names in MAPPED.items():
         if all(n in product and n in coarse for n in names):
-            out.append(_maps(product[names], coarse[names], variable, first.get(variable), rings))
+            out.append(_maps(product[names], coarse[names], variable, first.get(variable), rings, zone))
     return out
 
 
@@ -65,15 +69,20 @@ def _at(ds: xr.Dataset, names: list[str], index: int, period: float) -> xr.Datas
 
 
 def _maps(
-    product: xr.Dataset, coarse: xr.Dataset, variable: str, sample: Sample | None, rings: list[np.ndarray]
+    product: xr.Dataset,
+    coarse: xr.Dataset,
+    variable: str,
+    sample: Sample | None,
+    rings: list[np.ndarray],
+    zone: tzinfo,
 ) -> Maps:
     hours = _hours(product)
     index = len(hours) // 2 if sample is None else int(np.abs(hours - sample.fullest_lead).argmin())
     period = sample.period if sample else 0.0
     fine, wide = (_at(thinned(ds), MAPPED[variable], index, period).load() for ds in (product, coarse))
     panel = panels(wide, fine)[0]
-    valid = np.atleast_1d(product["valid_time"].values)[index].astype("datetime64[m]")
-    when = f"lead time {hours[index]:g} h, valid {str(valid).replace('T', ' ')} UTC"
+    valid = np.atleast_1d(product["valid_time"].values)[index].astype("datetime64[s]").item()
+    when = f"lead time {hours[index]:g} h, valid {both(valid, zone)}"
     title = panel.how.title + (f", {period:g} h" if period else "")
     fields = [
         _field(ds, values, panel, fine, rings, f"Map of the {which}: {title}, {when}")

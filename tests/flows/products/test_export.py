@@ -181,7 +181,7 @@ def test_files_are_not_replaced_unasked(tmp_path: Path, made: tuple) -> None:
         ("point hubei --lat 31 --lon 200", 2, "is outside hubei"),
         ("point hubei --lat 111 --lon 31", 2, "are latitude and longitude swapped?"),
         ("point hubei --lat 31 --lon 471", 2, "give degrees, south and west negative"),
-        ("point hubei --lat 31 --lon 112 --utc-offset 99", 2, "hours from -12 to 14"),
+        ("point hubei --lat 31 --lon 112 --timezone CST", 2, "no time zone 'CST': give a name like Asia/Shanghai"),
     ],
 )
 def test_what_cannot_be_done_is_one_line_that_says_why(
@@ -212,7 +212,7 @@ def test_temperature_is_brought_to_the_height_of_the_place_and_that_is_said(
     lower = [a["t2m"] - b["t2m"] for a, b in zip(plain["series"], high["series"], strict=True)]
     np.testing.assert_allclose(lower, 500 * 0.0065, atol=2e-3)
     assert [r["tp"] for r in plain["series"]] == [r["tp"] for r in high["series"]]
-    shown = finescale(*place, "--elevation", "600", "--utc-offset", "8").output.splitlines()
+    shown = finescale(*place, "--elevation", "600", "--timezone", "Asia/Shanghai").output.splitlines()
     assert shown[0].startswith("hubei ifs/2026-11-22T00, ")
     assert shown[0].endswith(" since its start; unverified")
     assert shown[1] == "cell 31 north, 112 east; terrain 100 m"
@@ -220,6 +220,23 @@ def test_temperature_is_brought_to_the_height_of_the_place_and_that_is_said(
     assert shown[3].split() == ["time", "UTC+08:00", "lead", "h", "t2m", "°C", "rain", "mm"]
     assert shown[4].split()[:3] == ["2026-11-22", "11:00", "3"]
     assert len(shown) == 4 + len(HOURS)
+
+
+def test_times_are_those_of_the_region_unless_another_zone_is_asked_for(tmp_path: Path, finescale: CommandLine) -> None:
+    store = str(tmp_path / "store")
+    publish(store, NEW, timezone="Asia/Shanghai")
+    place = ("point", "hubei", "--lat", "31", "--lon", "112", "--store", store)
+    rows = [finescale(*place, *more).output.splitlines() for more in ((), ("--utc",), ("--timezone", "+05:45"))]
+    assert [r[2].split()[1] for r in rows] == ["UTC+08:00", "UTC", "UTC+05:45"]
+    assert [r[3].split()[:2] for r in rows] == [
+        ["2026-11-22", "11:00"],
+        ["2026-11-22", "03:00"],
+        ["2026-11-22", "08:45"],
+    ]
+    (file,) = export("hubei", "csv-point", store=store, latitude=31, longitude=112, output=f"{tmp_path}/new/")
+    table = pd.read_csv(file)
+    assert list(table)[:3] == ["time [UTC]", "time [Asia/Shanghai]", "lead [h]"]
+    assert table.iloc[0, :2].tolist() == ["2026-11-22 03:00", "2026-11-22 11:00"]
 
 
 def test_json_has_the_documented_keys_and_age(made: tuple) -> None:

@@ -79,7 +79,8 @@ def _write(uri: str, *, calibrated: bool) -> None:
         group[name][:stop] = values[name][:stop]
     if calibrated:
         _calibrate(uri, values)
-    seal(uri, {"title": "Fiji: ifs/2026-11-22T00 at 0.05 degree", "attribution": "invented"})
+    attributes = {"title": "Fiji: ifs/2026-11-22T00 at 0.05 degree", "attribution": "invented"}
+    seal(uri, attributes | ({"ledger": json.dumps({"timezone": "Pacific/Fiji"})} if calibrated else {}))
 
 
 def _calibrate(uri: str, values: dict[str, np.ndarray]) -> None:

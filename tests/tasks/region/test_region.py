@@ -198,6 +198,21 @@ def test_schedule_shapes_no_product(make_region: RegionMaker) -> None:
     assert later.schedule.maintain == "15 3 * * *"
 
 
+def test_time_zone_shapes_no_product(make_region: RegionMaker) -> None:
+    before = regions.load(str(make_region(timezone="UTC")))
+    there = regions.load(str(make_region(timezone="Asia/Shanghai")))
+    assert (before.timezone, there.timezone) == ("UTC", "Asia/Shanghai")
+    assert there.fingerprint == before.fingerprint
+
+
+@pytest.mark.parametrize(
+    ("zone", "why"), [("CST", "no time zone 'CST'"), ("Asia/No", "no time zone"), ("+08:00", "knows no summer time")]
+)
+def test_what_is_no_time_zone_is_refused(make_region: RegionMaker, zone: str, why: str) -> None:
+    with pytest.raises(InvalidRegion, match=f"timezone = .*{why}.*Asia/Shanghai"):
+        regions.load(str(make_region(timezone=zone)))
+
+
 @pytest.mark.parametrize("cron", ["at noon", "61 * * * *", "", "1 2 3"])
 def test_what_is_no_cron_string_is_refused(make_region: RegionMaker, cron: str) -> None:
     with pytest.raises(

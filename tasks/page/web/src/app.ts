@@ -104,7 +104,7 @@ export class App {
       this.#stations = stations;
       this.#ranges.clear();
       if (this.quantity === null) throw new Failure("nothing");
-      this.timeline.set(product.times, product.leads);
+      this.timeline.set(product.times, product.leads, product.zone);
       await this.#openMap(product);
       this.view?.set("boundary", outline ?? NOTHING);
       const { view } = this;

@@ -9,6 +9,8 @@ import { clock, dayOf } from "./text";
 
 export interface Series {
   readonly times: readonly Date[];
+  /** IANA name of the zone that the axis is in. */
+  readonly zone: string;
   readonly product: readonly number[];
   readonly input: readonly number[] | null;
   /** At the product's times; NaN where nothing was observed. */
@@ -50,10 +52,11 @@ export function fromNothing(high: number): [number, number] {
   return [0, Math.max(high * 1.08, 1)];
 }
 
-/** Under the time axis: a day where it begins, else the hour; UTC. */
-export function tickOf(at: number, language: Language): string {
+/** Under the time axis: a day where it begins in the zone, else the hour. */
+export function tickOf(at: number, language: Language, zone: string): string {
   const time = new Date(at * 1000);
-  return time.getUTCHours() === 0 && time.getUTCMinutes() === 0 ? dayOf(time, language) : clock(time);
+  const hour = clock(time, zone);
+  return hour === "00:00" ? dayOf(time, language, zone) : hour;
 }
 
 /** Draw into an element; `pick` is called with the lead time that is clicked. */
@@ -76,13 +79,13 @@ export class Chart {
     this.#plot = new uPlot(
       {
         width: Math.max(this.element.clientWidth, 200), height: 168, padding: [10, 16, 0, 0],
-        tzDate: (at) => uPlot.tzDate(new Date(at * 1000), "Etc/UTC"),
+        tzDate: (at) => uPlot.tzDate(new Date(at * 1000), series.zone === "UTC" ? "Etc/UTC" : series.zone),
         series: linesOf(series, language), bands: bandsOf(series),
         legend: { show: false },
         cursor: { y: false, points: { size: 8 }, drag: { x: false, y: false } },
         scales: { x: { time: true }, ...(series.bars ? { y: { range: (_u: uPlot, _low: number, high: number) => fromNothing(high) } } : {}) },
         axes: [
-          { ...axis, size: 34, space: 46, values: (_u, at) => at.map((s) => tickOf(s, language)) },
+          { ...axis, size: 34, space: 46, values: (_u, at) => at.map((s) => tickOf(s, language, series.zone)) },
           { ...axis, size: 48, space: 28 },
         ],
         hooks: {

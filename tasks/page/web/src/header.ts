@@ -3,7 +3,7 @@
 import { type Choice, inStore, type Latest, startOf } from "./catalogue";
 import { byId, make } from "./dom";
 import { isKey, type Language, say } from "./i18n";
-import { utc } from "./text";
+import { moment } from "./text";
 
 const HOUR = 3_600_000;
 
@@ -38,7 +38,7 @@ export function drawStatus(latest: Latest | null, language: Language, now = new 
   stale.hidden = true;
   if (latest === null) return;
   const start = startOf(latest.cycle);
-  byId("cycle").textContent = utc(start, language);
+  byId("cycle").textContent = moment(start, language, "UTC");
   byId("age").textContent = `${say(language, "cycle")} · ${age(start, now, language)}`;
   const { quality } = latest;
   byId("verdict").dataset["quality"] = quality;

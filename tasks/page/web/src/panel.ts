@@ -11,7 +11,7 @@ import type { Product } from "./product";
 import { type Quantity, quantitiesOf, QUANTITIES } from "./quantities";
 import type { Place } from "./state";
 import { observedAt, scoreOf } from "./stations";
-import { clock, compass, number, place as placeText, utc } from "./text";
+import { compass, number, place as placeText, short, zoneName } from "./text";
 
 const NEAR = 1e-3; // degrees between a place in the address and its station
 
@@ -113,7 +113,7 @@ export class Panel {
     this.#chart = new Chart(plot, this.pick);
     this.#chart.draw(
       {
-        times: product.times, product: values(series.product), input: series.input && values(series.input),
+        times: product.times, zone: product.zone, product: values(series.product), input: series.input && values(series.input),
         observed: seen, range, bars: quantity.amount && product.leads.length > 1,
       },
       language, step,
@@ -163,7 +163,7 @@ export class Panel {
 
   #table(product: Product, quantity: Quantity, series: PointSeries, range: Range | null, seen: readonly number[] | null, language: Language): HTMLElement {
     const wind = quantity.arrays.length === 2;
-    const heads = [say(language, "time"), say(language, "lead"), say(language, "product")];
+    const heads = [say(language, "time", { zone: zoneName(product.times[0] ?? new Date(), language, product.zone) }), say(language, "lead"), say(language, "product")];
     if (range) heads.push(say(language, "range"));
     if (wind) heads.push(say(language, "direction"));
     if (series.input) heads.push(say(language, "input"));
@@ -171,7 +171,7 @@ export class Panel {
     const body = make("tbody");
     product.leads.forEach((lead, i) => {
       const [time, ours, input] = [product.times[i] ?? new Date(NaN), series.product[i], series.input?.[i]];
-      const cells = [make("td", {}, `${utc(time, language, false).replace(" UTC", "").replace(/ \d\d:\d\d$/, "")} ${clock(time)}`), make("td", {}, `+${lead} h`)];
+      const cells = [make("td", {}, short(time, language, product.zone)), make("td", {}, `+${lead} h`)];
       cells.push(make("td", { "data-product": String(ours?.value) }, number(ours?.value ?? NaN, quantity.decimals)));
       if (range) cells.push(make("td", { "data-low": String(range.low[i]), "data-high": String(range.high[i]) }, [range.low[i], range.high[i]].map((v) => number(v ?? NaN, quantity.decimals)).join(" – ")));
       if (wind) cells.push(make("td", { "data-from": String(ours?.from) }, `${number(ours?.from ?? NaN, 0)}°`));

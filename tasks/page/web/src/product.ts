@@ -5,6 +5,7 @@ import { Calibration } from "./calibration";
 import { Failure } from "./failures";
 import { Grid } from "./grid";
 import { openStore, type Store } from "./store";
+import { zoneOf } from "./text";
 
 const HOUR = 3_600_000; // ms
 const UNIT: Readonly<Record<string, number>> = { seconds: HOUR / 3600, minutes: HOUR / 60, hours: HOUR, days: 24 * HOUR };
@@ -20,6 +21,8 @@ export interface Product {
   readonly times: readonly Date[];
   /** Hours that amounts are summed over, of each lead time; 0 where that is not said. */
   readonly periods: readonly number[];
+  /** IANA name of the zone whose times are shown: that of the region. */
+  readonly zone: string;
   readonly title: string;
   /** Who made the input, and under which licence. */
   readonly attribution: string;
@@ -31,6 +34,16 @@ type Location = zarr.Group<Store>;
 function textOf(attributes: Readonly<Record<string, unknown>>, name: string): string {
   const found = attributes[name];
   return typeof found === "string" ? found : "";
+}
+
+/** The zone that a ledger's entry names; UTC in products of before, and where it is no JSON. */
+function zoneIn(ledger: string): string {
+  try {
+    const { timezone } = JSON.parse(ledger) as { timezone?: unknown };
+    return typeof timezone === "string" ? zoneOf(timezone) : "UTC";
+  } catch {
+    return "UTC";
+  }
 }
 
 async function numbers(group: Location, name: string): Promise<{ values: number[]; units: string } | null> {
@@ -109,6 +122,7 @@ export async function openProduct(url: URL): Promise<Product> {
     fine, coarse, calibration, leads,
     times: milliseconds(valid).map((ms) => new Date(ms)),
     periods: leads.map((_, i) => (ends[2 * i + 1] ?? 0) - (ends[2 * i] ?? 0)),
+    zone: zoneIn(textOf(root.attrs, "ledger")),
     title: textOf(root.attrs, "title"),
     attribution: textOf(root.attrs, "attribution"),
   };

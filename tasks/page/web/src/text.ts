@@ -12,28 +12,65 @@ export function number(value: number, decimals: number, signed = false): string 
   return `${value < 0 ? "−" : signed ? "+" : ""}${text}`;
 }
 
-/** Fri 10 Dec 2021, 20:00 UTC. */
-export function utc(time: Date, language: Language, year = true): string {
-  const day = new Intl.DateTimeFormat(LOCALE[language], {
-    timeZone: "UTC", weekday: "short", day: "numeric", month: "short", ...(year ? { year: "numeric" as const } : {}),
-  }).format(time);
-  return `${day.replace(/,/g, "")} ${clock(time)} UTC`;
+/** An IANA name that this browser knows; UTC in the place of others. */
+export function zoneOf(name: string): string {
+  try {
+    return new Intl.DateTimeFormat("en", { timeZone: name }).resolvedOptions().timeZone && name;
+  } catch {
+    return "UTC";
+  }
 }
 
-export function clock(time: Date): string {
-  return time.toISOString().slice(11, 16);
+/** Of a time in a zone: UTC, UTC+8. */
+export function ahead(time: Date, zone: string): string {
+  const parts = new Intl.DateTimeFormat("en", { timeZone: zone, timeZoneName: "shortOffset" }).formatToParts(time);
+  return (parts.find((p) => p.type === "timeZoneName")?.value ?? "UTC").replace("GMT", "UTC").replace(/\+0$/, ""); // ICU's versions differ: GMT, GMT+0
 }
 
-/** In the time zone of the device, where that is another: Sat 04:00 GMT+8. */
-export function local(time: Date, language: Language): string {
-  if (time.getTimezoneOffset() === 0) return "";
+/** What a zone is called: UTC+8, or as everybody in China calls it. */
+export function zoneName(time: Date, language: Language, zone: string): string {
+  return language === "zh" && zone === "Asia/Shanghai" ? "北京时间" : ahead(time, zone);
+}
+
+function date(time: Date, language: Language, zone: string, year: boolean): string {
+  return new Intl.DateTimeFormat(LOCALE[language], {
+    timeZone: zone, weekday: "short", day: "numeric", month: "short", ...(year ? { year: "numeric" as const } : {}),
+  }).format(time).replace(/,/g, "");
+}
+
+/** Fri 10 Dec 20:00. */
+export function short(time: Date, language: Language, zone: string): string {
+  return `${date(time, language, zone, false)} ${clock(time, zone)}`;
+}
+
+/** Sat 11 Dec 2021 04:00 UTC+8; 北京时间2021年12月11日周六 04:00. */
+export function moment(time: Date, language: Language, zone: string): string {
+  const [text, name] = [`${date(time, language, zone, true)} ${clock(time, zone)}`, zoneName(time, language, zone)];
+  return name.startsWith("UTC") ? `${text} ${name}` : `${name}${text}`;
+}
+
+/** The same moment in UTC, to stand beside that of a zone which is another: Fri 20:00 UTC. */
+export function beside(time: Date, language: Language, zone: string): string {
+  if (ahead(time, zone) === "UTC") return "";
+  const day = new Intl.DateTimeFormat(LOCALE[language], { timeZone: "UTC", weekday: "short" }).format(time);
+  return `${day} ${clock(time, "UTC")} UTC`;
+}
+
+export function clock(time: Date, zone: string): string {
+  return new Intl.DateTimeFormat("en-GB", { timeZone: zone, hour: "2-digit", minute: "2-digit", hourCycle: "h23" }).format(time);
+}
+
+/** In the time zone of the device, where that is another than UTC and the zone: Sat 04:00 GMT+8. */
+export function local(time: Date, language: Language, zone: string): string {
+  const own = ahead(time, Intl.DateTimeFormat().resolvedOptions().timeZone);
+  if (own === "UTC" || own === ahead(time, zone)) return "";
   return new Intl.DateTimeFormat(LOCALE[language], {
     weekday: "short", hour: "2-digit", minute: "2-digit", hourCycle: "h23", timeZoneName: "short",
   }).format(time);
 }
 
-export function dayOf(time: Date, language: Language): string {
-  return new Intl.DateTimeFormat(LOCALE[language], { timeZone: "UTC", weekday: "short", day: "numeric" }).format(time);
+export function dayOf(time: Date, language: Language, zone: string): string {
+  return new Intl.DateTimeFormat(LOCALE[language], { timeZone: zone, weekday: "short", day: "numeric" }).format(time);
 }
 
 const POINTS: Record<Language, readonly string[]> = {

@@ -2,7 +2,7 @@
 
 import { byId, make } from "./dom";
 import { type Language, say } from "./i18n";
-import { dayOf, local, utc } from "./text";
+import { beside, dayOf, local, moment } from "./text";
 
 const LABEL = 62; // px, of a day under the slider
 const FRAME = 450; // ms a lead time, if it has come by then
@@ -11,6 +11,7 @@ export class Timeline {
   readonly #slider = byId<HTMLInputElement>("lead");
   #times: readonly Date[] = [];
   #leads: readonly number[] = [];
+  #zone = "UTC";
   #timer: number | null = null;
 
   /** `go`: show a lead time; the promise ends when it is drawn. */
@@ -25,9 +26,9 @@ export class Timeline {
     return this.#timer !== null;
   }
 
-  set(times: readonly Date[], leads: readonly number[]): void {
+  set(times: readonly Date[], leads: readonly number[], zone: string): void {
     this.stop();
-    [this.#times, this.#leads] = [times, leads];
+    [this.#times, this.#leads, this.#zone] = [times, leads, zone];
     this.#slider.max = String(Math.max(times.length - 1, 0));
     byId("timeline").hidden = false;
     byId("timeline").classList.toggle("single", times.length < 2);
@@ -39,10 +40,10 @@ export class Timeline {
     if (time === undefined || lead === undefined) return;
     this.#slider.value = String(step);
     const language = this.language();
-    const text = utc(time, language);
+    const text = moment(time, language, this.#zone);
     this.#slider.setAttribute("aria-valuetext", `${text}, +${lead} h`);
     byId("valid").textContent = text;
-    byId("offset").textContent = [`+${lead} h`, local(time, language)].filter(Boolean).join(" · ");
+    byId("offset").textContent = [`+${lead} h`, beside(time, language, this.#zone), local(time, language, this.#zone)].filter(Boolean).join(" · ");
     this.#button();
     this.#ticks();
   }
@@ -83,12 +84,12 @@ export class Timeline {
   #ticks(): void {
     const last = this.#times.length - 1;
     const width = byId("days").clientWidth;
-    const starts = this.#times.map((_, i) => i).filter((i) => i === 0 || this.#times[i]?.getUTCDate() !== this.#times[i - 1]?.getUTCDate());
+    const starts = this.#times.map((time, i) => ({ i, day: dayOf(time, "en", this.#zone) })).filter(({ i, day }, n, all) => i === 0 || day !== all[n - 1]?.day).map(({ i }) => i);
     const room = (from: number, to: number): boolean => last > 0 && ((to - from) / last) * width > LABEL;
     const marks = starts.flatMap((i, n) => {
       const [time, next] = [this.#times[i], starts[n + 1]];
       if (time === undefined || (next !== undefined && !room(i, next)) || (next === undefined && n > 0 && !room(i, last))) return [];
-      const mark = make("span", {}, dayOf(time, this.language()));
+      const mark = make("span", {}, dayOf(time, this.language(), this.#zone));
       mark.style.left = `calc(9px + (100% - 18px) * ${last > 0 ? i / last : 0})`;
       return [mark];
     });

@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import { bandsOf, fromNothing, linesOf, rowsOf, type Series, tickOf } from "../src/chart";
 
 const times = ["2026-11-22T18:00Z", "2026-11-23T00:00Z", "2026-11-23T06:00Z"].map((t) => new Date(t));
-const series: Series = { times, product: [1, NaN, 3], input: [0, 1, 2], observed: [NaN, 1.5, NaN], bars: false, range: null };
+const series: Series = { times, zone: "UTC", product: [1, NaN, 3], input: [0, 1, 2], observed: [NaN, 1.5, NaN], bars: false, range: null };
 
 describe("what is plotted", () => {
   test("times in seconds, then product, input and observations, with gaps where nothing is known", () => {
@@ -49,10 +49,14 @@ describe("scales", () => {
     expect(fromNothing(0)).toEqual([0, 1]);
   });
 
-  test("of time say the day where it begins in UTC, else the hour", () => {
-    const ticks = times.map((t) => tickOf(t.getTime() / 1000, "en"));
-    expect(ticks[0]).toBe("18:00");
-    expect(ticks[1]).toMatch(/Mon.*23|23.*Mon/);
-    expect(ticks[2]).toBe("06:00");
+  test.each([
+    ["UTC", "18:00", /Mon.*23|23.*Mon/, "06:00"],
+    ["Asia/Shanghai", "02:00", "08:00", "14:00"],
+    ["Asia/Kamchatka", "06:00", "12:00", "18:00"],
+    ["Europe/Athens", "20:00", "02:00", "08:00"],
+    ["America/Chicago", "12:00", "18:00", /Mon.*23|23.*Mon/],
+  ])("of time say the day where it begins in %s, else the hour", (zone, ...expected) => {
+    const ticks = times.map((t) => tickOf(t.getTime() / 1000, "en", zone));
+    ticks.forEach((tick, i) => expect(tick).toMatch(expected[i] ?? ""));
   });
 });

@@ -29,6 +29,11 @@ describe("what its metadata say", () => {
     expect([title, attribution]).toEqual(["Fiji: ifs/2026-11-22T00 at 0.05 degree", "invented"]);
   });
 
+  test("the zone of who reads, which old products do not name", async () => {
+    expect((await product()).zone).toBe("UTC");
+    expect((await openProduct(new URL("store/fiji-calibrated.zarr", served.url))).zone).toBe("Pacific/Fiji");
+  });
+
   test("its fields and those of its input are on two grids", async () => {
     const { fine, coarse } = await product();
     expect([fine.rows, fine.cols, coarse?.rows, coarse?.cols]).toEqual([6, 140, 2, 16]);

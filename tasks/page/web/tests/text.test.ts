@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { clock, compass, dayOf, local, number, place, utc } from "../src/text";
+import { beside, clock, compass, dayOf, local, moment, number, place, short, zoneOf } from "../src/text";
 
 describe("numbers", () => {
   test.each([
@@ -16,20 +16,37 @@ describe("numbers", () => {
   });
 });
 
-describe("times are UTC, whatever the device's zone", () => {
+describe("times", () => {
   const time = new Date("2021-12-10T20:05:00Z"); // the next day in Shanghai, where these tests run
 
-  test("in both languages", () => {
+  test("in UTC, whatever the device's zone", () => {
     expect(new Date(2021, 0).getTimezoneOffset(), "the zone that vitest.config.js sets").toBe(-480);
-    expect(utc(time, "en")).toBe("Fri 10 Dec 2021 20:05 UTC");
-    expect(utc(time, "en", false)).toBe("Fri 10 Dec 20:05 UTC");
-    expect(utc(time, "zh")).toMatch(/^2021年12月10日周五 20:05 UTC$/);
-    expect(clock(time)).toBe("20:05");
-    expect(dayOf(time, "en")).toMatch(/Fri.*10|10.*Fri/);
+    expect(moment(time, "en", "UTC")).toBe("Fri 10 Dec 2021 20:05 UTC");
+    expect(short(time, "en", "UTC")).toBe("Fri 10 Dec 20:05");
+    expect(moment(time, "zh", "UTC")).toBe("2021年12月10日周五 20:05 UTC");
+    expect(clock(time, "UTC")).toBe("20:05");
+    expect(dayOf(time, "en", "UTC")).toMatch(/Fri.*10|10.*Fri/);
+    expect(beside(time, "en", "UTC")).toBe("");
   });
 
-  test("but for the one that is said beside", () => {
-    expect(local(time, "en")).toMatch(/^Sat,? 04:05 GMT\+8$/);
+  test("in the region's zone, with UTC beside it", () => {
+    expect(moment(time, "en", "Asia/Shanghai")).toBe("Sat 11 Dec 2021 04:05 UTC+8");
+    expect(moment(time, "zh", "Asia/Shanghai")).toBe("北京时间2021年12月11日周六 04:05");
+    expect(moment(time, "zh", "Asia/Tokyo")).toBe("2021年12月11日周六 05:05 UTC+9");
+    expect(short(time, "en", "Asia/Shanghai")).toBe("Sat 11 Dec 04:05");
+    expect(beside(time, "en", "Asia/Shanghai")).toBe("Fri 20:05 UTC");
+    expect(dayOf(time, "en", "Asia/Shanghai")).toMatch(/Sat.*11|11.*Sat/);
+    expect(clock(new Date("2021-12-10T16:00:00Z"), "Asia/Shanghai"), "midnight is not 24:00").toBe("00:00");
+    expect(moment(new Date("2026-07-01T00:00:00Z"), "en", "Europe/London"), "summer time").toBe("Wed 1 Jul 2026 01:00 UTC+1");
+  });
+
+  test("in that of the device, where it is another", () => {
+    expect(local(time, "en", "UTC")).toMatch(/^Sat,? 04:05 GMT\+8$/);
+    expect(local(time, "en", "Asia/Singapore"), "the same clock").toBe("");
+  });
+
+  test("in a zone that nobody knows are UTC", () => {
+    expect([zoneOf("Asia/Shanghai"), zoneOf("Nowhere/Town"), zoneOf("")]).toEqual(["Asia/Shanghai", "UTC", "UTC"]);
   });
 });
 

@@ -1,0 +1,42 @@
+"""Times of day as people where the product is of read them, with UTC beside them."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta, timezone, tzinfo
+from zoneinfo import ZoneInfo
+
+FARTHEST = 14 * 60  # minutes that a clock on Earth is ahead of UTC at most; behind it, 12 hours
+
+
+def zone_of(name: str) -> tzinfo:
+    """A zone by its IANA name (Asia/Shanghai), or by how far it is ahead of UTC (+08:00, -3); ValueError for others."""
+    if name.upper() in ("UTC", "Z"):
+        return UTC
+    if found := re.fullmatch(r"(?:UTC)?([+-])(\d{1,2})(?::?(\d{2}))?", name, re.IGNORECASE):
+        sign, hours, minutes = found[1], int(found[2]), int(found[3] or 0)
+        ahead = (60 * hours + minutes) * (-1 if sign == "-" else 1)
+        if minutes < 60 and -12 * 60 <= ahead <= FARTHEST:
+            return timezone(timedelta(minutes=ahead))
+    elif "/" in name:  # others are abbreviations, of which CST is four
+        try:
+            return ZoneInfo(name)
+        except (KeyError, ValueError, OSError):
+            pass
+    raise ValueError(f"no time zone {name[:60]!r}: give a name like Asia/Shanghai, hours like +08:00, or UTC")
+
+
+def label_of(time: datetime) -> str:
+    """How far a time's zone is ahead of UTC: UTC+08:00; UTC where it is not."""
+    offset = f"{time:%z}"
+    return "UTC" if offset in ("", "+0000") else f"UTC{offset[:3]}:{offset[3:5]}"
+
+
+def both(time: datetime, zone: tzinfo) -> str:
+    """2026-11-22 11:00 UTC+08:00 (03:00 UTC); in UTC once. A `time` without a zone is UTC."""
+    aware = time.replace(tzinfo=UTC) if time.tzinfo is None else time
+    here, there = aware.astimezone(zone), aware.astimezone(UTC)
+    text = f"{here:%Y-%m-%d %H:%M} {label_of(here)}"
+    if label_of(here) == "UTC":
+        return text
+    return f"{text} ({there:{'%H:%M' if there.date() == here.date() else '%Y-%m-%d %H:%M'}} UTC)"
