@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, cast
 
@@ -14,6 +15,9 @@ from tasks.errors import BadInput
 
 def point(
     region: Region,
+    place: Annotated[
+        str | None, typer.Argument(help="Name of a place that the region knows, like Wuhan or 武汉.")
+    ] = None,
     lat: Latitude = None,
     lon: Longitude = None,
     places: Annotated[
@@ -45,14 +49,20 @@ def point(
     with one_line_errors():
         from pydantic import RootModel
 
-        from flows.products.places import Place, read_places
+        from flows.products.places import Place, named, read_places
         from flows.products.point import PointForecast, csv_lines, forecasts, heading_lines, table_of
 
-        if (places is None) == (lat is None or lon is None) or (places is not None and elevation is not None):
-            raise BadInput("give --lat and --lon, with --elevation if you like, or --places and a file")
-        asked = (
-            read_places(places) if places is not None else [Place(cast("float", lat), cast("float", lon), elevation)]
-        )
+        ways = [place is not None, lat is not None and lon is not None, places is not None]
+        if sum(ways) != 1 or (lat is None) != (lon is None) or (places is not None and elevation is not None):
+            raise BadInput(
+                "give a place's name, or --lat and --lon, with --elevation if you like; or --places and a file"
+            )
+        if places is not None:
+            asked = read_places(places)
+        elif place is not None:
+            asked = [replace(named(region, place), elevation=elevation)]
+        else:
+            asked = [Place(cast("float", lat), cast("float", lon), elevation)]
         found = forecasts(
             region, asked, source=source, cycle=cycle, store=store, lead_hours=lead_hours,
             timezone="UTC" if utc else timezone, hub_height=hub_height, every_hour=hourly, chances=chance,

@@ -15,6 +15,7 @@ from tasks.prepare.terrain import read_statics
 from tasks.present.quicklook import outline
 from tasks.region import search as regions
 from tasks.region.document import Region
+from tasks.region.gazetteer import read_gazetteer
 
 MARGIN = 1.5  # degrees around the box: the model's halo of five cells of 0.25 degree, and the cell that the box cuts
 
@@ -77,6 +78,18 @@ def _boundary(region: Region) -> Row:
     return Row("boundary", f"{south:g}..{north:g}N {west:g}..{east:g}E, {extent}", bool(seen))
 
 
+def _places(region: Region) -> Row:
+    if region.places_file is None:
+        return Row("places", "none: `finescale point` wants degrees", True)
+    try:
+        found = read_gazetteer(region.places_file)
+    except InvalidRegion as error:
+        return Row("places", str(error), False)
+    box = region.box
+    inside = [p for p in found if box.south <= p.latitude <= box.north and box.west <= p.longitude <= box.east]
+    return Row("places", f"{len(inside)} of {len(found)} in the box", True)
+
+
 def _model(region: Region) -> list[Row]:
     try:
         package = open_package(region.model)
@@ -109,6 +122,7 @@ def check_region(name: str) -> tuple[list[Row], bool]:
         Row("schedule, UTC", ", ".join(f"{k} {v or 'never'}" for k, v in _starts(region).items()), True),
         _terrain(region),
         _boundary(region),
+        _places(region),
         *_model(region),
     ]
     return rows, all(r.passed for r in rows)

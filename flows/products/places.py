@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tasks.errors import BadInput
+from tasks.region import search as regions
+from tasks.region.gazetteer import find, like, read_gazetteer
 
 # what tables call their columns, in small letters; the first is ours
 NAMES = ("name", "place", "station", "id", "名称", "站名")
@@ -32,6 +34,21 @@ class Place:
         if self.name:
             return f"{self.name} ({self.latitude:g} north, {self.longitude:g} east)"
         return f"--lat {self.latitude:g} --lon {self.longitude:g}"
+
+
+def named(region: str, name: str) -> Place:
+    """The place of that name in a region's table; BadInput says which names are like it, or who else is called so."""
+    file = regions.load(region).places_file
+    places = read_gazetteer(file) if file is not None else []
+    found = find(places, name)
+    if len(found) == 1:
+        return Place(found[0].latitude, found[0].longitude, name=str(found[0]))
+    if found:
+        each = "; ".join(f"--lat {p.latitude:g} --lon {p.longitude:g}" for p in found)
+        raise BadInput(f"{region} has {len(found)} places called {name[:40]!r}; say which: {each}")
+    near = " or ".join(str(p) for p in like(places, name))
+    hint = f"did you mean {near}?" if near else f"{file or '`places` in region.yaml'} has those that it knows;"
+    raise BadInput(f"{region} knows no place {name[:40]!r}: {hint} any other goes by --lat and --lon")
 
 
 def read_places(file: Path) -> list[Place]:

@@ -180,7 +180,7 @@ def heading_lines(found: PointForecast) -> list[str]:
     lines = [
         f"{found.region} {found.cycle}, {old} since its start; {found.quality}",
         *(f"  {why}" for why in found.why),
-        f"cell {cell.latitude:g} north, {cell.longitude:g} east; {height}",
+        f"{found.place}{': ' if found.place else ''}cell {cell.latitude:g} north, {cell.longitude:g} east; {height}",
     ]
     if found.interpolated:
         given = ", ".join(f"{s.lead_hours:g}" for s in found.series if s.lead_hours not in found.interpolated)

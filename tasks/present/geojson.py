@@ -1,6 +1,6 @@
-"""What maps draw over a product, as GeoJSON: the region's outline, and stations with their errors.
+"""What maps draw over a product, as GeoJSON: the region's outline and places, and stations with their errors.
 
-{store}/{region}/boundary.geojson
+{store}/{region}/boundary.geojson, places.geojson
 {store}/{region}/{source}/{YYYY}/{MM}/{cycle}.stations.geojson
 """
 
@@ -15,6 +15,7 @@ import pandas as pd
 
 from tasks.present.report.tables import ours
 from tasks.region.document import Region
+from tasks.region.gazetteer import read_gazetteer
 from tasks.storage import join, read_tagged, write_bytes
 
 SHOWN = ("t2m", "d2m", "wind_speed", "sp", "msl", "tp")  # what maps show; wind's direction and vector are in the report
@@ -26,7 +27,26 @@ def put_boundary(store: str, region: Region) -> None:
     """Write the region's outline into the store, if it has one and the store another or none."""
     if region.boundary_file is None:
         return
-    uri, data = join(store, region.name, "boundary.geojson"), region.boundary_file.read_bytes()
+    _put(join(store, region.name, "boundary.geojson"), region.boundary_file.read_bytes())
+
+
+def put_places(store: str, region: Region) -> None:
+    """Write the places that people know by name, of a region without a table none; InvalidRegion if it is no table."""
+    places = read_gazetteer(region.places_file) if region.places_file is not None else []
+    features = [
+        {
+            "type": "Feature",
+            "geometry": {"type": "Point", "coordinates": [p.longitude, p.latitude]},
+            "properties": {"name": p.name, "name_zh": p.name_zh, "rank": p.rank},
+        }
+        for p in places
+    ]
+    text = json.dumps({"type": "FeatureCollection", "features": features}, ensure_ascii=False, separators=(",", ":"))
+    _put(join(store, region.name, "places.geojson"), text.encode())
+
+
+def _put(uri: str, data: bytes) -> None:
+    """Write what is not there already."""
     there = read_tagged(uri)
     if there is None or there[0] != data:
         write_bytes(uri, data)

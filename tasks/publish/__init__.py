@@ -15,7 +15,7 @@ from tasks.errors import FinescaleError
 from tasks.handover.cycle import Cycle
 from tasks.handover.scorecard import Quality, Validated
 from tasks.page import put_page
-from tasks.present.geojson import put_boundary, write_stations
+from tasks.present.geojson import put_boundary, put_places, write_stations
 from tasks.publish.pages import Opened, attributes, opened, picture, report_page
 from tasks.region.document import Region
 from tasks.steps import step
@@ -116,9 +116,10 @@ def _settle(store: str, region: str, cycle: Cycle) -> None:
 
 
 def _put_page(store: str, region: Region) -> None:
-    """The page and the outline that it draws; no product waits for them."""
+    """The page, and the outline and places that it draws; no product waits for them."""
     try:
         put_boundary(store, region)
+        put_places(store, region)
         put_page(store)
     except Exception as error:
         log.warning("page: not written (%s: %s); the next product tries again", type(error).__name__, error)

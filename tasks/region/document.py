@@ -123,6 +123,7 @@ class Region(BaseModel):
     lead_times: LeadTimes = LeadTimes()
     terrain: FileName | None = None  # file in the region's folder
     boundary: FileName | None = None
+    places: FileName | None = None  # whom people know by name: tasks/region/gazetteer.py
     attribution: Text = ""  # of the region's own files, joined to that of the fields
     model: FileName = "inr-hres"
     gate: GateLimits = GateLimits()
@@ -209,6 +210,11 @@ class Region(BaseModel):
     def boundary_file(self) -> Path | None:
         """Path of the boundary file, if there is one."""
         return self._folder / self.boundary if self.boundary else None
+
+    @property
+    def places_file(self) -> Path | None:
+        """Path of the table of places, if there is one."""
+        return self._folder / self.places if self.places else None
 
     @property
     def fingerprint(self) -> str:

@@ -181,6 +181,9 @@ def test_files_are_not_replaced_unasked(tmp_path: Path, made: tuple) -> None:
         ("point hubei --lat 31 --lon 200", 2, "is outside hubei"),
         ("point hubei --lat 111 --lon 31", 2, "are latitude and longitude swapped?"),
         ("point hubei --lat 31 --lon 471", 2, "give degrees, south and west negative"),
+        ("point hubei Wuhn", 2, "no place 'Wuhn': did you mean Wuhan 武汉"),
+        ("point hubei Beijing", 2, "places.csv has those that it knows; any other goes by --lat and --lon"),
+        ("point hubei Wuhan --lat 31 --lon 112", 2, "give a place's name, or --lat and --lon"),
         ("point hubei --lat 31 --lon 112 --timezone CST", 2, "no time zone 'CST': give a name like Asia/Shanghai"),
     ],
 )
@@ -237,6 +240,17 @@ def test_times_are_those_of_the_region_unless_another_zone_is_asked_for(tmp_path
     table = pd.read_csv(file)
     assert list(table)[:3] == ["time [UTC]", "time [Asia/Shanghai]", "lead [h]"]
     assert table.iloc[0, :2].tolist() == ["2026-11-22 03:00", "2026-11-22 11:00"]
+
+
+def test_a_place_may_be_called_by_its_name(finescale: CommandLine, made: tuple) -> None:
+    command = ("--store", made[0], "--json")
+    by_name = [json.loads(finescale("point", "hubei", n, *command).stdout) for n in ("Wuhan", "武汉市", "wu-han")]
+    there = json.loads(finescale("point", "hubei", "--lat", "30.583", "--lon", "114.267", *command).stdout)
+    for found in by_name:
+        assert found["place"] == "Wuhan 武汉"
+        assert found["series"] == there["series"]
+    high = json.loads(finescale("point", "hubei", "Wuhan", "--elevation", "1100", *command).stdout)
+    assert high["series"][0]["t2m"] < there["series"][0]["t2m"] - 5
 
 
 def test_json_has_the_documented_keys_and_age(made: tuple) -> None:

@@ -115,6 +115,7 @@ def test_product_over_180_degrees_is_one_piece(tmp_path: Path, show: Opener) -> 
         "fiji/catalog.json": {"links": [{"rel": "child", "href": "./ifs/collection.json"}]},
         "fiji/ifs/latest.json": {"cycle": "ifs/2026-11-22T00", "product": "fiji/ifs/fiji.zarr", "quality": "verified"},
         "fiji/boundary.geojson": {"type": "FeatureCollection", "features": [outline]},
+        "fiji/places.geojson": {"type": "FeatureCollection", "features": []},
     }.items():
         (tmp_path / path).write_text(json.dumps(content))
     field = xr.open_zarr(tmp_path / "fiji/ifs/fiji.zarr")["t2m"].sel(step=np.timedelta64(12, "h")).load()
@@ -133,6 +134,24 @@ def test_product_over_180_degrees_is_one_piece(tmp_path: Path, show: Opener) -> 
             found[east] = np.abs(seen[412, x] - seen[int(bar["y"] + bar["height"] / 2), int(at)]).max() <= 8
         assert min(found) < 178 < 182 < max(found)
         assert sum(found.values()) >= 5, "one may lie under a line"
+
+
+def test_a_place_is_found_by_its_name_in_both_languages(served: str, show: Opener) -> None:
+    page = show(f"{served}?lead=3")
+    search, head = page.locator("#search"), page.locator("#panel h2")
+    for typed, name in (("yichang", "Yichang"), ("神农架", "Shennongjia")):
+        search.fill(typed)
+        search.press("Enter")
+        expect(head).to_have_text(name)
+        expect(search).to_have_value("")
+    assert "lat=31.757" in page.url
+    assert "110.67° E" in page.locator("#panel .head p").inner_text()
+    search.fill("Nowhere")
+    search.press("Enter")
+    assert search.evaluate("e => e.validationMessage") == "This region has no place of that name"
+    page.locator("#language").click()
+    expect(head).to_have_text("神农架")
+    assert page.locator("#known option").first.get_attribute("value") == "恩施 Enshi"
 
 
 def test_lead_time_moves_by_keys_buttons_slider_and_by_itself(served: str, show: Opener) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from tasks.present import geojson
-from tasks.present.geojson import put_boundary, stations
+from tasks.present.geojson import put_boundary, put_places, stations
 from tasks.region import search as regions
 from tasks.storage import exists, join, read_bytes, write_bytes
 from tasks.store.ledger import LedgerEntry, entries, read_tagged_entry, write_entry
@@ -72,6 +72,16 @@ def test_outline_is_written_once_and_again_when_it_changes(store: str) -> None:
     assert read_bytes(uri) == (HUBEI / "boundary.geojson").read_bytes()
     put_boundary(store, place.model_copy(update={"name": "other", "boundary": None}))
     assert not exists(join(store, "other"))
+
+
+def test_places_are_written_with_their_names_and_of_a_region_without_any_none(store: str) -> None:
+    put_places(store, regions.load("hubei"))
+    found = json.loads(read_bytes(join(store, "hubei", "places.geojson")))["features"]
+    wuhan = next(f for f in found if f["properties"]["name"] == "Wuhan")
+    assert wuhan["properties"] == {"name": "Wuhan", "name_zh": "武汉", "rank": 1}
+    assert wuhan["geometry"] == {"type": "Point", "coordinates": [114.267, 30.583]}
+    put_places(store, regions.load("hubei").model_copy(update={"name": "other", "places": None}))
+    assert json.loads(read_bytes(join(store, "other", "places.geojson")))["features"] == []
 
 
 def with_stations(store: str, days: int, *, revision: int = 1) -> LedgerEntry:

@@ -6,6 +6,7 @@ import { Chooser } from "./choice";
 import { byId } from "./dom";
 import { Failure, failureOf, isAbort } from "./failures";
 import * as fields from "./fields";
+import { Gazetteer } from "./gazetteer";
 import { drawWords } from "./header";
 import { type Language, say } from "./i18n";
 import { NOTHING } from "./lines";
@@ -25,6 +26,7 @@ export class App {
   readonly timeline: Timeline;
   readonly panel: Panel;
   readonly chooser: Chooser;
+  readonly gazetteer = new Gazetteer();
   #stations: catalogue.Stations | null = null;
   readonly #ranges = new Map<string, [number, number]>();
   #drawing = new AbortController();
@@ -93,10 +95,11 @@ export class App {
     await this.#guarded(async () => {
       this.#busy(true);
       const latest = await catalogue.latest(region, source);
-      const [product, outline, stations] = await Promise.all([
+      const [product, outline, stations, places] = await Promise.all([
         openProduct(catalogue.inStore(latest.product)),
         catalogue.boundary(region).catch(() => null), // a map without an outline is better than none
         catalogue.stations(latest).catch(() => null),
+        catalogue.places(region).catch(() => null),
       ]);
       if (loading !== this.#loading) return;
       this.chooser.latest = latest;
@@ -107,6 +110,7 @@ export class App {
       this.timeline.set(product.times, product.leads, product.zone);
       await this.#openMap(product);
       this.view?.set("boundary", outline ?? NOTHING);
+      this.gazetteer.open(places, this.view, this.language);
       const { view } = this;
       if (view) drawCoast(product, view).catch(() => view.set("coast", NOTHING));
       this.chooser.entitle(region, product.title);
@@ -114,6 +118,15 @@ export class App {
       byId("credit").lastElementChild?.replaceChildren(product.attribution);
       await this.draw();
     });
+  }
+
+  /** Show the forecast of a place by its name; says whether there is one of that name. */
+  search(text: string): boolean {
+    const point = this.gazetteer.find(text);
+    if (point === null) return false;
+    this.view?.approach(point);
+    this.store.set({ point });
+    return true;
   }
 
   /** Look for a newer product, or another verdict, now and then: this page may be on a wall. */
@@ -183,7 +196,7 @@ export class App {
     byId("panel").hidden = point === null;
     if (opens && this.view?.whole) this.view.fit(product.fine.box);
     if (point === null) this.panel.hide();
-    else await this.panel.show(product, quantity, point, step, this.#stations, this.language);
+    else await this.panel.show(product, quantity, point, step, this.#stations, this.language, this.gazetteer.nameOf(point, this.language));
   }
 
   /** Read the next lead time while this one is looked at. */
@@ -202,6 +215,7 @@ export class App {
       drawWords(now.language);
       this.chooser.draw(now.language);
       this.timeline.draw(this.step);
+      this.gazetteer.draw(this.view, now.language);
       this.view?.map.getCanvas().setAttribute("aria-label", say(now.language, "map"));
     }
     if (now.region !== before.region || now.source !== before.source) return;

@@ -1,7 +1,8 @@
-/** The files that the page starts from: the STAC catalogue of regions and sources, latest.json, outline, stations. */
+/** The files that the page starts from: the STAC catalogue of regions and sources, latest.json, outline, places, stations. */
 
 import type { FeatureCollection, Point } from "geojson";
 import { Failure, readJson } from "./failures";
+import type { Places } from "./places";
 
 export interface Choice {
   readonly name: string;
@@ -85,6 +86,11 @@ export async function latest(region: string, source: string): Promise<Latest> {
 /** The region's outline; null where it has none. */
 export async function boundary(region: string): Promise<FeatureCollection | null> {
   return (await readJson(inStore(`${region}/boundary.geojson`))) as FeatureCollection | null;
+}
+
+/** Places that people know by name; null where the region names none. */
+export async function places(region: string): Promise<Places | null> {
+  return (await readJson(inStore(`${region}/places.geojson`))) as Places | null;
 }
 
 /** Stations that the product has been compared with; null before there are any. */

@@ -62,10 +62,11 @@ export function drawStatus(latest: Latest | null, language: Language, now = new 
 export function drawWords(language: Language): void {
   document.documentElement.lang = language === "zh" ? "zh-CN" : "en";
   document.title = say(language, "title");
-  for (const element of document.querySelectorAll<HTMLElement>("[data-say], [data-title], [data-label]")) {
-    const { say: text, title, label } = element.dataset;
+  for (const element of document.querySelectorAll<HTMLElement>("[data-say], [data-title], [data-label], [data-hint]")) {
+    const { say: text, title, label, hint } = element.dataset;
     if (text && isKey(text)) element.textContent = say(language, text);
     if (title && isKey(title)) element.title = say(language, title);
+    if (hint && isKey(hint)) element.setAttribute("placeholder", say(language, hint));
     if (label && isKey(label)) element.setAttribute("aria-label", say(language, label));
   }
 }

@@ -3,7 +3,7 @@
 import "./style.css";
 import { App } from "./app";
 import { byId } from "./dom";
-import { rememberLanguage } from "./i18n";
+import { rememberLanguage, say } from "./i18n";
 import { QUANTITIES } from "./quantities";
 import { Store } from "./state";
 
@@ -20,6 +20,14 @@ byId<HTMLSelectElement>("source").addEventListener("change", (event) => {
   store.set({ source: (event.target as HTMLSelectElement).value, lead: null });
   void app.load();
 });
+const search = byId<HTMLInputElement>("search");
+search.addEventListener("change", () => {
+  const found = search.value.trim() === "" || app.search(search.value);
+  if (found) search.value = ""; // the panel says it
+  search.setCustomValidity(found ? "" : say(store.now.language, "noPlace"));
+  search.reportValidity();
+});
+search.addEventListener("input", () => search.setCustomValidity(""));
 byId("language").addEventListener("click", () => {
   const language = store.now.language === "zh" ? "en" : "zh";
   rememberLanguage(language);

@@ -2,7 +2,7 @@
 
 import "maplibre-gl/dist/maplibre-gl.css";
 import type { FeatureCollection } from "geojson";
-import { type GeoJSONSource, Map as MapLibreMap, Marker, setWorkerUrl, type StyleSpecification } from "maplibre-gl";
+import { type GeoJSONSource, Map as MapLibreMap, Marker, setWorkerUrl, type StyleSpecification, type SymbolLayerSpecification } from "maplibre-gl";
 import workerUrl from "maplibre-gl/dist/maplibre-gl-worker.mjs?worker&url";
 import { byId, make } from "./dom";
 import { FieldLayer } from "./layer";
@@ -10,7 +10,10 @@ import { graticule, graticuleStep, graticuleValues, NOTHING } from "./lines";
 import { middleOf, moved, movedAround } from "./meridian";
 import type { Place } from "./state";
 
-const SOURCES = ["graticule", "coast", "isolines", "boundary", "arrows", "stations"] as const;
+const SOURCES = ["graticule", "coast", "isolines", "boundary", "arrows", "places", "stations"] as const;
+/** Zoom from which places of a rank have their names on the map: a province fills a screen at 6 to 7. */
+const SEEN_FROM = [5, 7.2, 8.4];
+const CLOSE = 8.5; // zoom that a place which is searched for is shown at
 export type SourceName = (typeof SOURCES)[number];
 /** West, south, east, north; west of east, and east past 180 where it lies beyond. */
 type Box = readonly [number, number, number, number];
@@ -45,6 +48,8 @@ function style(): StyleSpecification {
         },
         paint: { "icon-opacity": 0.8 },
       },
+      // of two whose names meet that of the lower rank stands: what is drawn last is placed first
+      ...SEEN_FROM.map((minzoom, i) => namesOf(i + 1, minzoom)).toReversed(),
       {
         id: "stations", type: "circle", source: "stations",
         paint: {
@@ -53,6 +58,15 @@ function style(): StyleSpecification {
         },
       },
     ],
+  };
+}
+
+/** Names of the places of a rank. */
+function namesOf(rank: number, minzoom: number): SymbolLayerSpecification {
+  return {
+    id: `places-${rank}`, type: "symbol", source: "places", minzoom, filter: ["==", ["get", "rank"], rank],
+    layout: { "text-field": ["get", "label"], "text-font": ["system-ui", "sans-serif"], "text-size": rank === 1 ? 13 : 11.5, "text-padding": 6 },
+    paint: { "text-color": INK, "text-halo-color": "rgba(255,255,255,0.85)", "text-halo-width": 1.6 },
   };
 }
 
@@ -125,6 +139,13 @@ export class MapView {
       const id: unknown = station?.properties["station"];
       pick({ latitude: lngLat.lat, longitude: lngLat.lng + this.#middle }, typeof id === "string" ? id : null);
     });
+  }
+
+  /** Come near to a place. */
+  approach(place: Place): void {
+    this.whole = false;
+    const center: [number, number] = [moved(place.longitude, this.#middle), place.latitude];
+    this.map.easeTo({ center, zoom: Math.max(this.map.getZoom(), CLOSE), duration: 600 });
   }
 
   /** Mark a place, or none. */

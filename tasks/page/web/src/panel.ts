@@ -34,8 +34,8 @@ export class Panel {
     this.#element.dataset["state"] = "";
   }
 
-  /** Show a place; the series is read only if another one is wanted than is there. */
-  async show(product: Product, quantity: Quantity, place: Place, step: number, stations: Stations | null, language: Language): Promise<void> {
+  /** Show a place, `called` so where it has a name; the series is read only if another one is wanted than is there. */
+  async show(product: Product, quantity: Quantity, place: Place, step: number, stations: Stations | null, language: Language, called: string): Promise<void> {
     const wanted = (this.#wanted += 1);
     const key = [product.fine.name, quantity.name, place.latitude, place.longitude, language, stations ? 1 : 0].join(" ");
     if (key !== this.#drawn) {
@@ -61,7 +61,7 @@ export class Panel {
       const range = (await product.calibration?.range(quantity, series.product.map((p) => p.value))) ?? null;
       if (wanted !== this.#wanted) return;
       const where = terrain === null ? "" : say(language, "terrain", { n: number(terrain, 0) });
-      this.#build(product, quantity, place, series, range, where, station, language, step);
+      this.#build(product, quantity, place, series, range, where, station, language, step, called);
       this.#drawn = key;
     }
     const quantities = quantitiesOf(new Set(product.fine.fields.keys()));
@@ -83,7 +83,7 @@ export class Panel {
 
   #build(
     product: Product, quantity: Quantity, place: Place, series: PointSeries, range: Range | null, where: string,
-    station: StationProperties | undefined, language: Language, step: number,
+    station: StationProperties | undefined, language: Language, step: number, called: string,
   ): void {
     const at = placeText(place.latitude, place.longitude);
     const name = station && [say(language, "station"), station.station].join(" ");
@@ -98,7 +98,7 @@ export class Panel {
     const plot = make("div", { class: "plot", "aria-hidden": "true" });
     plot.hidden = product.leads.length === 1; // a chart of one value says nothing
     const parts: HTMLElement[] = [
-      this.#head(name ?? at, (facts ?? [where]).filter(Boolean).join(" · "), language),
+      this.#head(name ?? (called || at), (facts ?? [called && at, where]).filter(Boolean).join(" · "), language),
       make("dl", { class: "now" }),
       make("h3", {}, title, make("span", { class: "unit" }, ` ${quantity.unit}`), this.#key(series, seen !== null, range !== null, language)),
       plot,
