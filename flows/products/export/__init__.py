@@ -1,4 +1,4 @@
-"""Products in the formats of programs that do not read Zarr v3: NetCDF, GeoTIFF, and CSV of one place."""
+"""Products in the formats of programs that do not read Zarr v3: NetCDF, GeoTIFF, MICAPS, and CSV of one place."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tasks.storage import is_remote, room_for
 
 log = logging.getLogger(__name__)
 
-FORMATS = ("netcdf", "geotiff", "csv-point")
+FORMATS = ("netcdf", "geotiff", "micaps", "csv-point")
 
 
 def export(
@@ -56,6 +56,10 @@ def export(
             from flows.products.export.geotiff import geotiff_writers
 
             writers = geotiff_writers(wanted, _folder(output))
+        case "micaps":
+            from flows.products.export.micaps import micaps_writers
+
+            writers = micaps_writers(wanted, _folder(output))
         case _:
             from flows.products.export.csv import write_csv
 
@@ -76,7 +80,7 @@ def _file(output: str | None, name: str) -> Path:
 def _folder(output: str | None) -> Path:
     path = Path(output or ".").expanduser()
     if path.suffix in (".tif", ".tiff") or path.is_file():
-        raise BadInput(f"--output {path}: GeoTIFF is a file a variable; name the folder that they go to")
+        raise BadInput(f"--output {path}: these are several files; name the folder that they go to")
     return path
 
 

@@ -23,8 +23,9 @@ import xarray as xr
 import zarr
 from zarr.storage import MemoryStore
 
-from flows.products.choose import choose, steps_of, variables_of
+from flows.products.choose import Chosen, choose, steps_of, variables_of
 from flows.products.export import export
+from flows.products.export.micaps import text_of
 from flows.products.places import Place, read_places
 from flows.products.point import PointCell, PointForecast, forecasts
 from flows.products.series import cells_of, compass, relative_humidity
@@ -88,6 +89,37 @@ def test_variables_and_lead_times_are_those_asked_for(tmp_path: Path, made: tupl
     assert tif.name == f"hubei-ifs-{cycle}-tp.tif"
     assert steps_of(old, None) == [0, 1, 2]
     assert variables_of(old, "tp, t2m,tp") == ["tp", "t2m"]
+
+
+def test_micaps_has_a_file_a_lead_time_by_beijing_time(tmp_path: Path, made: tuple) -> None:
+    store, _, new = made
+    files = export("hubei", "micaps", store=store, output=f"{tmp_path}/m/", lead_hours="3,9")
+    assert [str(f.relative_to(tmp_path / "m")) for f in files] == [
+        f"hubei-ifs-2026-11-22T00/{name}/26112208.{hour}" for name in ("t2m", "tp") for hour in ("003", "009")
+    ], "00 UTC is 08 in Beijing"
+    lines = files[1].read_text().splitlines()
+    assert lines[:2] == ["diamond 4 finescale_hubei_ifs_t2m_degC", "2026 11 22 08 9 0"]
+    dx, dy, west, east, north, south, cols, rows, interval, first, last, *_ = map(float, lines[2].split())
+    at = field(store, new)
+    assert (dx, dy, cols, rows) == (GRID.dlon, -GRID.dlat, GRID.cols, GRID.rows)
+    ends = [at.longitude[0], at.longitude[-1], at.latitude[0], at.latitude[-1]]
+    np.testing.assert_allclose([west, east, north, south], [float(v) for v in ends], atol=1e-4)
+    values = np.array([line.split() for line in lines[3:]], float)
+    np.testing.assert_allclose(values, at.t2m.values[2] - 273.15, atol=6e-3)
+    assert first <= values.min() < first + interval
+    assert last - interval < values.max() <= last
+
+
+def test_micaps_has_wind_as_one_field_of_both_components_and_says_what_is_missing() -> None:
+    u, v = np.array([[1.0, 2.0], [np.nan, 4.0]], np.float32), np.full((2, 2), -3.0, np.float32)
+    grid = {"step": [np.timedelta64(3, "h")], "latitude": [31.0, 30.5], "longitude": [112.0, 112.5]}
+    both = {n: (("step", "latitude", "longitude"), f[None]) for n, f in (("u10", u), ("v10", v))}
+    entry = LedgerEntry.model_construct(region="hubei", cycle="ifs/2026-12-31T18", spacing=0.5)
+    lines = text_of(Chosen(entry, ""), xr.Dataset(both, grid), "wind_speed", 3.0).splitlines()
+    assert lines == [
+        "diamond 11 finescale_hubei_ifs_wind_m/s", "2027 01 01 02 3 0", "0.5 -0.5 112 112.5 31 30.5 2 2",
+        "1.00 2.00", "9999.00 4.00", "-3.00 -3.00", "-3.00 -3.00",
+    ]  # fmt: skip
 
 
 def test_table_of_a_place_is_in_units_people_use_and_opens_in_a_spreadsheet(tmp_path: Path, made: tuple) -> None:
@@ -162,7 +194,7 @@ def test_files_are_not_replaced_unasked(tmp_path: Path, made: tuple) -> None:
     [
         ("export hubei --format netcdf --source era5", 3, "no good product of era5 in"),
         ("export hubei --format netcdf --cycle 2001-01-01T00", 2, "2001-01-01T00 is not in the ledger"),
-        ("export hubei --format grib", 2, "--format 'grib' is not one of netcdf, geotiff, csv-point"),
+        ("export hubei --format grib", 2, "--format 'grib' is not one of netcdf, geotiff, micaps, csv-point"),
         ("export hubei --format netcdf --variables t2m,foo", 2, "unknown variable 'foo'; known are: t2m"),
         ("export hubei --format netcdf --variables msl", 2, "ifs/2026-11-22T00 has no msl; it has t2m, tp"),
         ("export hubei --format netcdf --variables ,", 2, "write them like t2m,tp"),
