@@ -1,8 +1,8 @@
 """A product as MICAPS reads it, the workstation of China's forecasters: type 4 (grids), and type 11 (grids of wind).
 
 A file a field and lead time, `FIELD/YYMMDDHH.FFF` by the start of the forecast in Beijing time, as MICAPS has all
-times. Text: kind, title, time, lead time, level, grid, and of type 4 how lines of equal value are drawn; then rows from
-north to south.
+times; some models' files have UTC in their second line all the same, so the title names the zone. Text: kind, title,
+time, lead time, level, grid, and of type 4 how lines of equal value are drawn; then rows from north to south.
 """
 
 from __future__ import annotations
@@ -66,8 +66,9 @@ def text_of(chosen: Chosen, fields: xr.Dataset, title: str, hour: float) -> str:
     rows, cols = values[0].shape
     east, south = west + (cols - 1) * d, north - (rows - 1) * d
     unit = display.of(title).unit.replace("°C", "degC").replace(" ", "")
+    when = f"{start:%Y%m%d%H}+{hour:.0f}h_BJT"
     head = [
-        f"diamond {11 if wind else 4} finescale_{entry.region}_{entry.source}_{_called(title)}_{unit}",
+        f"diamond {11 if wind else 4} finescale_{entry.region}_{entry.source}_{_called(title)}_{unit}_{when}",
         f"{start:%Y %m %d %H} {hour:.0f} 0",
         f"{d:g} {-d:g} {west:.6g} {east:.6g} {north:.6g} {south:.6g} {cols} {rows}",
     ]

@@ -98,7 +98,7 @@ def test_micaps_has_a_file_a_lead_time_by_beijing_time(tmp_path: Path, made: tup
         f"hubei-ifs-2026-11-22T00/{name}/26112208.{hour}" for name in ("t2m", "tp") for hour in ("003", "009")
     ], "00 UTC is 08 in Beijing"
     lines = files[1].read_text().splitlines()
-    assert lines[:2] == ["diamond 4 finescale_hubei_ifs_t2m_degC", "2026 11 22 08 9 0"]
+    assert lines[:2] == ["diamond 4 finescale_hubei_ifs_t2m_degC_2026112208+9h_BJT", "2026 11 22 08 9 0"]
     dx, dy, west, east, north, south, cols, rows, interval, first, last, *_ = map(float, lines[2].split())
     at = field(store, new)
     assert (dx, dy, cols, rows) == (GRID.dlon, -GRID.dlat, GRID.cols, GRID.rows)
@@ -117,7 +117,8 @@ def test_micaps_has_wind_as_one_field_of_both_components_and_says_what_is_missin
     entry = LedgerEntry.model_construct(region="hubei", cycle="ifs/2026-12-31T18", spacing=0.5)
     lines = text_of(Chosen(entry, ""), xr.Dataset(both, grid), "wind_speed", 3.0).splitlines()
     assert lines == [
-        "diamond 11 finescale_hubei_ifs_wind_m/s", "2027 01 01 02 3 0", "0.5 -0.5 112 112.5 31 30.5 2 2",
+        "diamond 11 finescale_hubei_ifs_wind_m/s_2027010102+3h_BJT",
+        "2027 01 01 02 3 0", "0.5 -0.5 112 112.5 31 30.5 2 2",
         "1.00 2.00", "9999.00 4.00", "-3.00 -3.00", "-3.00 -3.00",
     ]  # fmt: skip
 
