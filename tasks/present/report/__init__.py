@@ -13,11 +13,12 @@ from tasks.handover.candidates import ALL, APART, HEADLINE
 from tasks.handover.cycle import LICENCE, attribution
 from tasks.present import display
 from tasks.present.report import charts, tables, words
+from tasks.present.report.days import days
 from tasks.present.report.increments import increment_maps
 from tasks.present.report.maps import maps
 from tasks.present.report.samples import samples
 from tasks.store.ledger import LedgerEntry
-from tasks.timezones import zone_of
+from tasks.timezones import label_of, zone_of
 from tasks.version import VERSION
 
 # names of stations and reasons come from outside: everything is escaped
@@ -67,6 +68,8 @@ def report(
             judged=[s for s in found.judged if s.group == group] if found else [],
             words=words,
             display=display,
+            days=days(product, boundary, zone_of(entry.timezone)),
+            zone=label_of(entry.published_at.astimezone(zone_of(entry.timezone))),
             maps=maps(product, coarse, there, boundary, zone_of(entry.timezone)),
             increments=increment_maps(increments, boundary) if increments is not None else [],
             scatters=charts.scatters(there),

@@ -77,9 +77,16 @@ def picture(figure: Figure, alt: str, few_colours: bool = False) -> Picture:
     figure.savefig(raw, format="raw", dpi=figure.dpi)
     width, height = (int(v) for v in figure.bbox.size)
     image = Image.frombytes("RGBA", (width, height), raw.getvalue()).convert("RGB")
-    packed = io.BytesIO()
     if few_colours:
-        image.quantize(COLOURS, dither=Image.Dither.NONE).convert("RGB").save(packed, "WEBP", lossless=True, method=4)
+        image = image.quantize(COLOURS, dither=Image.Dither.NONE).convert("RGB")
+    return webp(image, alt, lossless=few_colours)
+
+
+def webp(image: Image.Image, alt: str, lossless: bool = False) -> Picture:
+    """An image as WebP in a data URI."""
+    packed = io.BytesIO()
+    if lossless:
+        image.save(packed, "WEBP", lossless=True, method=4)
     else:
         image.save(packed, "WEBP", quality=80, method=4)
-    return Picture("data:image/webp;base64," + base64.b64encode(packed.getvalue()).decode(), width, height, alt)
+    return Picture("data:image/webp;base64," + base64.b64encode(packed.getvalue()).decode(), *image.size, alt)

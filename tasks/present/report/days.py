@@ -1,0 +1,138 @@
+"""The forecast day by day, as people plan: highest and lowest temperature, rain and the strongest wind of each day."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta, tzinfo
+from pathlib import Path
+
+import numpy as np
+import xarray as xr
+from PIL import Image, ImageDraw
+
+from tasks.grids.gridded import lead_times
+from tasks.present import display
+from tasks.present.display import Display
+from tasks.present.quicklook import colour_map, outline, thinned
+from tasks.present.report.pictures import Picture, webp
+
+# title -> what it is made of, how its lead times become a day's value, and how it is shown
+ROWS = {
+    "highest temperature": (("t2m",), np.fmax, "t2m"),
+    "lowest temperature": (("t2m",), np.fmin, "t2m"),
+    "precipitation": (("tp",), np.add, "tp"),
+    "strongest wind": (("u10", "v10"), np.fmax, "wind_speed"),
+}
+LEAST = timedelta(hours=15)  # that lead times of a day cover, or it is left out: of a few hours' extremes says little
+CUT = 6  # hours of a day without lead times, before or after them, of which its heading tells
+WIDTH = 240  # px of a map, shown half as wide
+NOTHING = (222, 226, 230)  # colour of what is missing
+INK = (22, 33, 43)
+
+
+@dataclass(frozen=True)
+class Row:
+    """One quantity's maps, a day each."""
+
+    title: str
+    unit: str
+    low: str  # ends of the scale of colours
+    high: str
+    colours: str  # CSS
+    maps: list[Picture]
+    ranges: list[str]  # of the middle nine tenths of the region
+
+
+@dataclass(frozen=True)
+class Days:
+    """A table of maps."""
+
+    days: list[str]
+    rows: list[Row]
+
+
+def days(product: xr.Dataset, boundary: Path | None, zone: tzinfo) -> Days | None:
+    """Of a product (step, latitude, longitude), SI, with `valid_time`; days are those of the zone. None without any."""
+    small, rings = thinned(product), outline(boundary)
+    seconds = np.atleast_1d(product["valid_time"].values).astype("datetime64[s]")
+    times = [t.replace(tzinfo=UTC) for t in seconds.tolist()]
+    rows, named = [], _days(times, zone)
+    for title, (names, combine, shown) in ROWS.items():
+        if not named or not set(names) <= set(small):
+            continue
+        # an amount is of the hours before its time: at midnight it is the day's that ends then
+        amount = shown == "tp"
+        day_of = [(t - timedelta(seconds=1 if amount else 0)).astimezone(zone).date() for t in times]
+        found: dict[date, np.ndarray] = {}
+        for i, field in _fields(small, names):
+            day = day_of[i]
+            found[day] = combine(found[day], field) if day in found else field
+        if all(day in found for day in named):
+            how = display.of(shown)
+            rows.append(_row(title, how, {d: how.shown(found[d]) for d in named}, small, rings, named))
+    return Days(list(named.values()), rows) if rows else None
+
+
+def _days(times: list[datetime], zone: tzinfo) -> dict[date, str]:
+    """Days that the lead times cover, and what they are called: a day cut by the forecast's begin or end says so."""
+    by_day: dict[date, list[datetime]] = {}
+    for time in times:
+        local = time.astimezone(zone)
+        by_day.setdefault(local.date(), []).append(local)
+    out = {}
+    for day, here in by_day.items():
+        if here[-1] - here[0] < LEAST:
+            continue
+        begin = f", from {here[0]:%H:%M}" if here[0].hour >= CUT else ""
+        end = f", to {here[-1]:%H:%M}" if here[-1].hour < 24 - CUT else ""
+        out[day] = f"{day:%a} {day.day} {day:%b}{begin}{end}"
+    return out
+
+
+def _fields(ds: xr.Dataset, names: tuple[str, ...]) -> Iterator[tuple[int, np.ndarray]]:
+    """(index, (latitude, longitude)) of a variable's lead times, or of a wind's speed."""
+    for parts in zip(*(lead_times(ds[n]) for n in names), strict=True):
+        fields = [field for _, field in parts]
+        yield parts[0][0], fields[0] if len(fields) == 1 else np.hypot(*fields)
+
+
+def _row(
+    title: str, how: Display, by_day: dict[date, np.ndarray], ds: xr.Dataset, rings: list[np.ndarray],
+    named: dict[date, str],
+) -> Row:  # fmt: skip
+    every = np.stack(list(by_day.values()))
+    every = every[np.isfinite(every)]
+    low, high = (float(np.percentile(every, q)) for q in (0.5, 99.5)) if every.size else (0.0, 0.0)
+    low = 0.0 if how.from_zero else low
+    high = max(high, low + how.span)
+    maps, ranges = [], []
+    for day, values in by_day.items():
+        there = values[np.isfinite(values)]
+        ends = [f"{float(np.percentile(there, q)):.0f}" for q in (5, 95)] if there.size else ["–"]
+        text = " to ".join(dict.fromkeys(e.replace("-0", "0") if e == "-0" else e for e in ends))
+        ranges.append(text.replace("-", "−"))
+        maps.append(webp(_map(values, low, high, how, ds, rings), f"{title}, {named[day]}: {text} {how.unit}"))
+    stops = [colour_map(how.colours)(f) for f in np.linspace(0, 1, 9)]
+    css = ", ".join("#" + "".join(f"{round(255 * c):02x}" for c in stop[:3]) for stop in stops)
+    ends_of = (f"{low:.0f}".replace("-", "−"), f"{high:.0f}".replace("-", "−"))
+    return Row(title, how.unit, *ends_of, f"linear-gradient(to right, {css})", maps, ranges)
+
+
+def _map(
+    values: np.ndarray, low: float, high: float, how: Display, ds: xr.Dataset, rings: list[np.ndarray]
+) -> Image.Image:
+    """Painted cell by cell: matplotlib would take as long for one of these as this takes for all."""
+    colours = (255 * colour_map(how.colours)((values - low) / (high - low))[..., :3]).round().astype(np.uint8)
+    colours[~np.isfinite(values)] = NOTHING
+    west, east, north, south = (float(v) for v in (ds.longitude[0], ds.longitude[-1], ds.latitude[0], ds.latitude[-1]))
+    aspect = 1 / math.cos(math.radians((north + south) / 2))
+    size = (WIDTH, max(round(WIDTH * (north - south) * aspect / (east - west)), 1))
+    image = Image.fromarray(colours).resize(size, Image.Resampling.NEAREST)
+    pen = ImageDraw.Draw(image)
+    for ring in rings:
+        x = (ring[:, 0] - west) / (east - west) * size[0]
+        y = (north - ring[:, 1]) / (north - south) * size[1]
+        pen.line(list(zip(x.tolist(), y.tolist(), strict=True)), fill=INK, width=1)
+    return image
