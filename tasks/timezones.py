@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime, timedelta, timezone, tzinfo
+from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
 from zoneinfo import ZoneInfo
 
 FARTHEST = 14 * 60  # minutes that a clock on Earth is ahead of UTC at most; behind it, 12 hours
+LEAST = timedelta(hours=15)  # that times of a day cover, or it is none: of a few hours' extremes says little
+CUT = 6  # hours of a day without times, before or after them, of which its heading tells
 
 
 def zone_of(name: str) -> tzinfo:
@@ -40,3 +42,24 @@ def both(time: datetime, zone: tzinfo) -> str:
     if label_of(here) == "UTC":
         return text
     return f"{text} ({there:{'%H:%M' if there.date() == here.date() else '%Y-%m-%d %H:%M'}} UTC)"
+
+
+def day_of(time: datetime, zone: tzinfo, amount: bool = False) -> date:
+    """The day of a time in a zone; at midnight an amount, which is of the hours before, is the day's that ends then."""
+    return (time - timedelta(seconds=1 if amount else 0)).astimezone(zone).date()
+
+
+def days_of(times: list[datetime], zone: tzinfo) -> dict[date, str]:
+    """Days that rising times cover, and their headings: one that they cover in part says so."""
+    by_day: dict[date, list[datetime]] = {}
+    for time in times:
+        local = time.astimezone(zone)
+        by_day.setdefault(local.date(), []).append(local)
+    out = {}
+    for day, here in by_day.items():
+        if here[-1] - here[0] < LEAST:
+            continue
+        begin = f", from {here[0]:%H:%M}" if here[0].hour >= CUT else ""
+        end = f", to {here[-1]:%H:%M}" if here[-1].hour < 24 - CUT else ""
+        out[day] = f"{day:%a} {day.day} {day:%b}{begin}{end}"
+    return out

@@ -35,6 +35,7 @@ def point(
         float | None, typer.Option(help="Wind at so many m above the ground too, from that at 10 and 100 m.")
     ] = None,
     hourly: Annotated[bool, typer.Option("--hourly", help="Hours between lead times too, interpolated.")] = False,
+    by_day: Annotated[bool, typer.Option("--daily", help="Highest, lowest and sum of each day, in the zone.")] = False,
     chance: Annotated[
         list[str] | None, typer.Option(help="How likely it is, as 't2m<0' or 'wind_speed>10.8'; repeatable.")
     ] = None,
@@ -50,7 +51,15 @@ def point(
         from pydantic import RootModel
 
         from flows.products.places import Place, named, read_places
-        from flows.products.point import PointForecast, csv_lines, forecasts, heading_lines, table_of
+        from flows.products.point import (
+            PointForecast,
+            csv_days,
+            csv_lines,
+            forecasts,
+            heading_lines,
+            table_of,
+            table_of_days,
+        )
 
         ways = [place is not None, lat is not None and lon is not None, places is not None]
         if sum(ways) != 1 or (lat is None) != (lon is None) or (places is not None and elevation is not None):
@@ -67,13 +76,14 @@ def point(
             region, asked, source=source, cycle=cycle, store=store, lead_hours=lead_hours,
             timezone="UTC" if utc else timezone, hub_height=hub_height, every_hour=hourly, chances=chance,
         )  # fmt: skip
+        table = table_of_days(found[0]) if by_day else table_of(found[0])
     if as_json:
         whole = found[0] if places is None else RootModel[list[PointForecast]](found)
         typer.echo(whole.model_dump_json(indent=2))
     elif places is not None:
-        for line in csv_lines(found):
+        for line in csv_days(found) if by_day else csv_lines(found):
             typer.echo(line, nl=False)
     else:
         for line in heading_lines(found[0]):
             typer.echo(line)
-        show_table(*table_of(found[0]))
+        show_table(*table)

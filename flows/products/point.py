@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, tzinfo
 
 import numpy as np
@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, field_serializer
 
 from flows.products.chances import shown, with_chances
 from flows.products.choose import choose, steps_of, variables_of
+from flows.products.daily import Day, daily, variable_of
 from flows.products.places import Place
 from flows.products.series import Series, compass, read_series
 from tasks.errors import BadInput
@@ -74,6 +75,7 @@ class PointForecast(BaseModel):
     ranges: dict[str, list[list[float]]] = {}
     interpolated: list[float] = []  # lead times in hours that lie between the product's
     series: list[PointStep]
+    daily: list[Day] = []  # days that the series covers, in the zone asked for
 
 
 def forecasts(
@@ -122,6 +124,7 @@ def forecasts(
             ranges={k: np.round(v, 3).tolist() for k, v in series.ranges.items()},
             interpolated=[h for h in series.lead_hours if h not in entry.lead_hours],
             series=_steps(series, zone),
+            daily=daily(series, zone),
         )
         for place, series in zip(places, found, strict=True)
     ]
@@ -138,10 +141,23 @@ def csv_lines(found: list[PointForecast]) -> Iterator[str]:
     head += [f"{n} {100 * level:.0f} % [{units[n]}]" for n in found[0].ranges for level in SHOWN]
     head += ["interpolated"] if found[0].interpolated else []
     for forecast in [None, *found]:
-        rows = [head] if forecast is None else list(_rows(forecast))
-        table = io.StringIO()
-        csv.writer(table, lineterminator="\n").writerows(rows)
-        yield table.getvalue()
+        yield _csv([head] if forecast is None else list(_rows(forecast)))
+
+
+def csv_days(found: list[PointForecast]) -> Iterator[str]:
+    """A table for programs: a row a place and day; what is missing is an empty cell."""
+    names = list(found[0].daily[0].__pydantic_extra__)
+    yield _csv([["place", "latitude", "longitude", "day", *(f"{n} [{found[0].units[variable_of(n)]}]" for n in names)]])
+    for one in found:
+        place = [one.place, one.latitude, one.longitude]
+        days = ((d.day.isoformat(), [d.__pydantic_extra__[n] for n in names]) for d in one.daily)
+        yield _csv([[*place, day, *(v if math.isfinite(v) else "" for v in values)] for day, values in days])
+
+
+def _csv(rows: Sequence[Sequence[object]]) -> str:
+    table = io.StringIO()
+    csv.writer(table, lineterminator="\n").writerows(rows)
+    return table.getvalue()
 
 
 def _rows(found: PointForecast) -> Iterator[list[str | float]]:
@@ -224,4 +240,22 @@ def table_of(found: PointForecast) -> tuple[list[str], list[list[str]]]:
             value = step.__pydantic_extra__[name]
             cells.append(_cell(found, i, name, value))
         rows.append(cells)
+    return header, rows
+
+
+def table_of_days(found: PointForecast) -> tuple[list[str], list[list[str]]]:
+    """Header and rows: a line a day. BadInput where the lead times cover none."""
+    if not found.daily:
+        raise BadInput(f"--daily: {found.cycle} covers no day: its lead times span less than 15 hours of any")
+    names = list(found.daily[0].__pydantic_extra__)
+    words = {"max": "highest", "min": "lowest", "sum": "sum"}
+    header = [f"day {label_of(found.series[0].time)}"]
+    for name in names:
+        variable = variable_of(name)
+        how = words[name.removeprefix(f"{variable}_")]
+        header.append(f"{HEADINGS.get(variable, variable)} {how} {found.units[variable]}")
+    rows = [
+        [day.heading, *(f"{day.__pydantic_extra__[n]:.{display.of(variable_of(n)).decimals}f}" for n in names)]
+        for day in found.daily
+    ]
     return header, rows

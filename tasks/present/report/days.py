@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta, tzinfo
+from datetime import UTC, date, tzinfo
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +17,7 @@ from tasks.present import display
 from tasks.present.display import Display
 from tasks.present.quicklook import colour_map, outline, thinned
 from tasks.present.report.pictures import Picture, webp
+from tasks.timezones import day_of, days_of
 
 # title -> what it is made of, how its lead times become a day's value, and how it is shown
 ROWS = {
@@ -25,8 +26,6 @@ ROWS = {
     "precipitation": (("tp",), np.add, "tp"),
     "strongest wind": (("u10", "v10"), np.fmax, "wind_speed"),
 }
-LEAST = timedelta(hours=15)  # that lead times of a day cover, or it is left out: of a few hours' extremes says little
-CUT = 6  # hours of a day without lead times, before or after them, of which its heading tells
 WIDTH = 240  # px of a map, shown half as wide
 NOTHING = (222, 226, 230)  # colour of what is missing
 INK = (22, 33, 43)
@@ -58,37 +57,19 @@ def days(product: xr.Dataset, boundary: Path | None, zone: tzinfo) -> Days | Non
     small, rings = thinned(product), outline(boundary)
     seconds = np.atleast_1d(product["valid_time"].values).astype("datetime64[s]")
     times = [t.replace(tzinfo=UTC) for t in seconds.tolist()]
-    rows, named = [], _days(times, zone)
+    rows, named = [], days_of(times, zone)
     for title, (names, combine, shown) in ROWS.items():
         if not named or not set(names) <= set(small):
             continue
-        # an amount is of the hours before its time: at midnight it is the day's that ends then
         amount = shown == "tp"
-        day_of = [(t - timedelta(seconds=1 if amount else 0)).astimezone(zone).date() for t in times]
         found: dict[date, np.ndarray] = {}
         for i, field in _fields(small, names):
-            day = day_of[i]
+            day = day_of(times[i], zone, amount)
             found[day] = combine(found[day], field) if day in found else field
         if all(day in found for day in named):
             how = display.of(shown)
             rows.append(_row(title, how, {d: how.shown(found[d]) for d in named}, small, rings, named))
     return Days(list(named.values()), rows) if rows else None
-
-
-def _days(times: list[datetime], zone: tzinfo) -> dict[date, str]:
-    """Days that the lead times cover, and what they are called: a day cut by the forecast's begin or end says so."""
-    by_day: dict[date, list[datetime]] = {}
-    for time in times:
-        local = time.astimezone(zone)
-        by_day.setdefault(local.date(), []).append(local)
-    out = {}
-    for day, here in by_day.items():
-        if here[-1] - here[0] < LEAST:
-            continue
-        begin = f", from {here[0]:%H:%M}" if here[0].hour >= CUT else ""
-        end = f", to {here[-1]:%H:%M}" if here[-1].hour < 24 - CUT else ""
-        out[day] = f"{day:%a} {day.day} {day:%b}{begin}{end}"
-    return out
 
 
 def _fields(ds: xr.Dataset, names: tuple[str, ...]) -> Iterator[tuple[int, np.ndarray]]:

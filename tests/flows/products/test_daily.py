@@ -1,0 +1,79 @@
+"""A place's forecast day by day: what each day is made of, as a table, as CSV and as JSON."""
+
+from __future__ import annotations
+
+import csv
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+
+from flows.products.daily import daily
+from flows.products.point import PointCell, PointForecast, csv_days, table_of_days
+from flows.products.series import Cell, Series
+from tasks.timezones import zone_of
+from tests.flows.conftest import CommandLine
+from tests.published import cycle_of, publish
+
+START = datetime(2026, 11, 20, tzinfo=UTC)
+SHANGHAI = zone_of("Asia/Shanghai")
+
+
+def series(hours: list[int], **values: np.ndarray) -> Series:
+    units = {"t2m": "°C", "tp": "mm", "wind_speed": "m/s", "wind_direction": "°"}
+    times = [START + timedelta(hours=h) for h in hours]
+    cell = Cell(0, 0, 31.0, 112.0, 100.0, 1.0)
+    return Series(cell, times, [float(h) for h in hours], values, {n: units[n] for n in values}, {})
+
+
+def forecast(found: Series) -> PointForecast:
+    steps = [
+        {"time": t.astimezone(SHANGHAI), "lead_hours": h} for t, h in zip(found.times, found.lead_hours, strict=True)
+    ]
+    return PointForecast(
+        region="hubei", cycle="ifs/2026-11-20T00", age_hours=1, quality="verified", why=[], product="p",
+        place="Wuhan 武汉", latitude=31, longitude=112, elevation=None,
+        cell=PointCell(latitude=31, longitude=112, height=100, land=1), units=found.units, series=steps,
+        daily=daily(found, SHANGHAI),
+    )  # fmt: skip
+
+
+def test_a_day_has_extremes_and_sums_and_no_mean_of_a_direction() -> None:
+    hours = list(range(0, 73, 3))
+    warmth, rain = np.array(hours, float), np.full(len(hours), 0.5)
+    warmth[5] = np.nan  # 15 h
+    found = daily(series(hours, t2m=warmth, tp=rain, wind_speed=warmth[::-1], wind_direction=warmth), SHANGHAI)
+    assert [d.heading for d in found] == ["Fri 20 Nov, from 08:00", "Sat 21 Nov", "Sun 22 Nov"]
+    assert [d.day.isoformat() for d in found] == ["2026-11-20", "2026-11-21", "2026-11-22"]
+    assert found[0].__pydantic_extra__ == {
+        "t2m_max": 12.0, "t2m_min": 0.0, "tp_sum": 3.0, "wind_speed_max": 72.0,
+    }, "the lead time at 0 h counts: of sources that have an amount there"  # fmt: skip
+    # from 18 to 39 h in Shanghai's Saturday; of rain what fell until its midnight, 16 to 40 h
+    assert found[1].__pydantic_extra__ == {"t2m_max": 39.0, "t2m_min": 18.0, "tp_sum": 4.0, "wind_speed_max": 54.0}
+
+
+def test_a_day_of_nothing_is_missing() -> None:
+    (day,) = daily(series([0, 8, 16, 20], t2m=np.full(4, np.nan)), UTC)
+    assert np.isnan(day.__pydantic_extra__["t2m_max"])
+
+
+def test_table_csv_and_json_say_the_same() -> None:
+    hours = list(range(0, 73, 3))
+    found = forecast(series(hours, t2m=np.array(hours, float), tp=np.full(len(hours), 0.5)))
+    header, rows = table_of_days(found)
+    assert header == ["day UTC+08:00", "t2m highest °C", "t2m lowest °C", "rain sum mm"]
+    assert rows[1] == ["Sat 21 Nov", "39.0", "18.0", "4.0"]
+    table = list(csv.DictReader("".join(csv_days([found])).splitlines()))
+    assert list(table[1].values()) == ["Wuhan 武汉", "31.0", "112.0", "2026-11-21", "39.0", "18.0", "4.0"]
+    assert json.loads(found.model_dump_json())["daily"][1] == {
+        "day": "2026-11-21", "heading": "Sat 21 Nov", "t2m_max": 39.0, "t2m_min": 18.0, "tp_sum": 4.0,
+    }  # fmt: skip
+
+
+def test_lead_times_that_cover_no_day_are_told(tmp_path: Path, finescale: CommandLine) -> None:
+    store = f"{tmp_path}/store"
+    publish(store, cycle_of(START))
+    told = finescale("point", "hubei", "Wuhan", "--daily", "--store", store)
+    assert told.exit_code == 2
+    assert "covers no day: its lead times span less than 15 hours of any" in told.output
