@@ -31,6 +31,7 @@ from tasks.store.space import Space, space
 OLD = {name: timedelta(hours=24) for name in ("ifs", "ifs9km", "aifs")} | {"era5": timedelta(days=8)}
 
 MONTH = timedelta(days=30)
+WELL = {"ok", "made", "never"}
 
 
 def _age(since: timedelta) -> str:
@@ -44,7 +45,8 @@ class SourceHealth(BaseModel):
     """The newest good product of a source, held against when there should be one."""
 
     source: str
-    verdict: str  # ok, old, none
+    # ok; old; none; made: of a source that is never due, so that its age says nothing; never: nobody has run it
+    verdict: str
     cycle: str | None = None
     product: str | None = None
     age_hours: float | None = None  # since the cycle's initial time
@@ -58,17 +60,17 @@ class SourceHealth(BaseModel):
     @property
     def ok(self) -> bool:
         """Whether there is nothing to look after; what a person has withdrawn was looked after."""
-        return self.verdict == "ok" and not self.damaged
+        return self.verdict in WELL and not self.damaged
 
     def _counts(self) -> list[tuple[int, str]]:
         return [(getattr(self, what), what) for what in ("damaged", "quarantined", "withdrawn", "degraded")]
 
     def __str__(self) -> str:
-        parts = [f"{self.source:5} {self.verdict:4}"]
+        parts = [f"{self.source:5} {self.verdict:5}"]
         if self.cycle is not None and self.age_hours is not None:
             parts.append(f"{self.cycle}, {_hours(self.age_hours)} since its start")
         else:
-            parts.append("no good product")
+            parts.append("nobody runs it" if self.verdict == "never" else "no good product")
         if self.limit_hours is not None and self.verdict == "old":
             parts.append(f"older than {_hours(self.limit_hours)}")
         parts += [f"{n} {what}" for n, what in self._counts() if n]
@@ -79,8 +81,14 @@ def _hours(hours: float) -> str:
     return f"{hours:.0f} h" if hours < 72 else f"{hours / 24:.1f} d"
 
 
-def source_health(region: Region, store: str, found: list[LedgerEntry], now: datetime) -> list[SourceHealth]:
-    """Of each source with products, and of each that is scheduled."""
+def source_health(
+    region: Region, store: str, found: list[LedgerEntry], now: datetime, *, served: bool = True
+) -> list[SourceHealth]:
+    """Of each source with products, and of each that is scheduled.
+
+    `served`: a server runs the schedules. Without one a source that was never made is one that nobody runs, if there
+    are products of another.
+    """
     scheduled = {s for s in SCHEDULED if region.schedule.of(s) is not None}
     rows = []
     for source in sorted({e.source for e in found} | scheduled):
@@ -93,13 +101,15 @@ def source_health(region: Region, store: str, found: list[LedgerEntry], now: dat
             source=source, verdict="none", damaged=damaged, withdrawn=withdrawn, quarantined=refused,
             degraded=sum(e.quality == Quality.DEGRADED for e in good),
         )  # fmt: skip
+        if not mine and found and not served:
+            row.verdict = "never"
         if good:
             best = max(good, key=lambda e: e.cycle)
             age = (now - Cycle.parse(best.cycle, source).time).total_seconds() / 3600
             limit = OLD.get(source)
             row.cycle, row.product, row.age_hours = best.cycle, in_store(store, best.product), round(age, 2)
             row.limit_hours = limit.total_seconds() / 3600 if limit else None
-            row.verdict = "old" if row.limit_hours is not None and age > row.limit_hours else "ok"
+            row.verdict = "made" if limit is None else "old" if age > limit.total_seconds() / 3600 else "ok"
         rows.append(row)
     return rows
 
@@ -159,8 +169,8 @@ def region_status(name: str, store: str | None, *, ask_prefect: bool = True) -> 
     now = datetime.now(UTC)
     early = sorted({e.source for e in found if e.preliminary})
     due = {str(c) for s in early for c in preliminary_cycles(uri, region.name, s, now)}
-    health = source_health(region, uri, found, now)
     prefect = prefect_health(region, now) if ask_prefect else PrefectHealth(api=None)
+    health = source_health(region, uri, found, now, served=prefect.api is not None)
     missing = _missing(region, uri, found, now, prefect)
     of_disk = space(uri, found, region.keep.days, now)
     well = prefect.ok and not any(m.given_up for m in missing) and (of_disk is None or of_disk.ok)

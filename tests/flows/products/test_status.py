@@ -43,7 +43,7 @@ def test_sources_are_held_against_when_products_are_due(store: str) -> None:
     publish(store, cycle_of(NOW - timedelta(hours=30)))
     publish(store, cycle_of(NOW - timedelta(days=7), "era5"))
     publish(store, cycle_of(NOW - timedelta(days=2000), "demo"))
-    assert verdicts(store) == {"ifs": ("old", False), "era5": ("ok", True), "demo": ("ok", True)}
+    assert verdicts(store) == {"ifs": ("old", False), "era5": ("ok", True), "demo": ("made", True)}
     newest = publish(store, cycle_of(NOW - timedelta(hours=18)))
     assert verdicts(store)["ifs"] == ("ok", True)
     mark(store, newest, "withdrawn", "wrong")
@@ -142,6 +142,19 @@ def test_runs_and_pools_of_a_server(tmp_path: Path, finescale: CommandLine) -> N
     assert [d.ok for d in later.deployments if d.name == "downscale/hubei"] == [False], "due, and nobody takes it"
 
 
+def test_without_a_server_a_source_that_was_never_made_is_one_that_nobody_runs(
+    tmp_path: Path, finescale: CommandLine
+) -> None:
+    store = str(tmp_path / "store")
+    with temporary_settings({PREFECT_API_URL: None}):
+        publish(store, cycle_of(NOW - timedelta(days=2000), "demo"))
+        lines = finescale("status", "hubei", "--store", store).output.splitlines()
+        assert lines[1:3] == ["era5  never  nobody runs it", "ifs   never  nobody runs it"]
+        assert finescale("status", "hubei", "--store", store, "--check").exit_code == 0
+        mark(store, publish(store, cycle_of(NOW - timedelta(days=4))), "damaged", "a bit")
+        assert finescale("status", "hubei", "--store", store, "--check").exit_code == 1, "one that was made is missed"
+
+
 def test_silent_server_is_one_line_and_the_rest_is_shown(tmp_path: Path, finescale: CommandLine) -> None:
     store = str(tmp_path / "store")
     publish(store, cycle_of(datetime.now(UTC)))
@@ -150,8 +163,8 @@ def test_silent_server_is_one_line_and_the_rest_is_shown(tmp_path: Path, finesca
         assert finescale("status", "hubei", "--store", store, "--check").exit_code == 1
     assert result.exit_code == 0
     lines = result.output.splitlines()
-    assert lines[0] == "era5  none  no good product"
-    assert lines[1].startswith("ifs   ok    ifs/")
+    assert lines[0] == "era5  none   no good product"
+    assert lines[1].startswith("ifs   ok     ifs/")
     assert any("Prefect server http://127.0.0.1:9/api does not answer" in line for line in lines)
     assert "published" in result.output
 
