@@ -25,7 +25,7 @@ app = typer.Typer(
     name="finescale",
     help="High-resolution weather fields from ECMWF forecasts and reanalyses.",
     epilog="A first try, without network or keys: finescale run hubei --source demo; then "
-    "finescale point hubei --lat 30.6 --lon 114.3, or finescale serve, which shows it in a browser.",
+    "finescale point hubei Wuhan, or finescale serve, which shows it in a browser.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,

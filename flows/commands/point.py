@@ -36,6 +36,7 @@ def point(
     ] = None,
     hourly: Annotated[bool, typer.Option("--hourly", help="Hours between lead times too, interpolated.")] = False,
     by_day: Annotated[bool, typer.Option("--daily", help="Highest, lowest and sum of each day, in the zone.")] = False,
+    runs: Annotated[int, typer.Option(help="What so many earlier runs forecast for the same times, too.")] = 0,
     chance: Annotated[
         list[str] | None, typer.Option(help="How likely it is, as 't2m<0' or 'wind_speed>10.8'; repeatable.")
     ] = None,
@@ -74,7 +75,7 @@ def point(
             asked = [Place(cast("float", lat), cast("float", lon), elevation)]
         found = forecasts(
             region, asked, source=source, cycle=cycle, store=store, lead_hours=lead_hours,
-            timezone="UTC" if utc else timezone, hub_height=hub_height, every_hour=hourly, chances=chance,
+            timezone="UTC" if utc else timezone, hub_height=hub_height, every_hour=hourly, chances=chance, runs=runs,
         )  # fmt: skip
         table = table_of_days(found[0]) if by_day else table_of(found[0])
     if as_json:

@@ -15,11 +15,14 @@ from flows.products.chances import shown, with_chances
 from flows.products.choose import choose, steps_of, variables_of
 from flows.products.daily import Day, daily, variable_of
 from flows.products.places import Place
+from flows.products.runs import EarlierRun, earlier_runs
 from flows.products.series import Series, compass, read_series
 from tasks.errors import BadInput
 from tasks.handover.calibrated import LEVELS
 from tasks.handover.scorecard import Quality
+from tasks.locations import default_store
 from tasks.present import display
+from tasks.storage import join
 from tasks.timezones import label_of, zone_of
 
 HEADINGS = {
@@ -29,6 +32,7 @@ HEADINGS = {
 }  # fmt: skip
 
 SHOWN = (0.1, 0.9)  # quantiles that people are shown
+FOLLOWED = ("t2m", "tp", "wind_speed")  # from run to run, in the table for people
 DIRECTIONS = {"wind_direction", "wind_direction_100"}
 
 
@@ -75,6 +79,7 @@ class PointForecast(BaseModel):
     ranges: dict[str, list[list[float]]] = {}
     interpolated: list[float] = []  # lead times in hours that lie between the product's
     series: list[PointStep]
+    earlier: list[EarlierRun] = []  # the newest first
     daily: list[Day] = []  # days that the series covers, in the zone asked for
 
 
@@ -90,13 +95,14 @@ def forecasts(
     hub_height: float | None = None,
     every_hour: bool = False,
     chances: list[str] | None = None,
+    runs: int = 0,
     now: datetime | None = None,
 ) -> list[PointForecast]:
     """What is forecast for each place; BadInput if one is outside of the region, NothingPublished without a product.
 
     `timezone`: of the times, by name or as +08:00; default: the region's. `hub_height`: m above the ground at which
     wind is wanted too. `every_hour`: hours between lead times as well, interpolated. `chances`: how likely what is, in
-    %, as `t2m<0`.
+    %, as `t2m<0`. `runs`: of so many runs before it too what they forecast for the same times.
     """
     asked = _zone("--timezone", timezone) if timezone is not None else None
     chosen = choose(region, source, cycle, store)
@@ -105,6 +111,11 @@ def forecasts(
     found = read_series(chosen, variables_of(entry, None), steps_of(entry, lead_hours), places, hub_height, every_hour)
     if chances:
         found = with_chances(found, chances, entry.region)
+    before = (
+        earlier_runs(chosen, join(store or default_store()), runs, variables_of(entry, None), places, found)
+        if runs
+        else [[] for _ in places]
+    )
     age = ((now or datetime.now(UTC)) - chosen.cycle.time).total_seconds() / 3600
     return [
         PointForecast(
@@ -125,8 +136,9 @@ def forecasts(
             interpolated=[h for h in series.lead_hours if h not in entry.lead_hours],
             series=_steps(series, zone),
             daily=daily(series, zone),
+            earlier=earlier,
         )
-        for place, series in zip(places, found, strict=True)
+        for place, series, earlier in zip(places, found, before, strict=True)
     ]
 
 
@@ -201,7 +213,10 @@ def heading_lines(found: PointForecast) -> list[str]:
     if found.interpolated:
         given = ", ".join(f"{s.lead_hours:g}" for s in found.series if s.lead_hours not in found.interpolated)
         lines.append(f"hours between lead times are interpolated; the forecast has {given} h")
-    if found.quantiles:
+    if found.earlier:
+        cycles = ", ".join(run.cycle.partition("/")[2] for run in found.earlier)
+        lines.append(f"behind each value what earlier runs forecast, of {cycles}")
+    elif found.quantiles:
         lines.append("in brackets: the truth lies within eight times in ten, as errors at stations say")
     if found.elevation is not None and "t2m" in found.units:
         lines.append(
@@ -211,10 +226,15 @@ def heading_lines(found: PointForecast) -> list[str]:
 
 
 def _cell(found: PointForecast, i: int, name: str, value: float) -> str:
-    """A value as people read it, with its range where that is known."""
+    """A value as people read it, with what earlier runs said, or with its range where that is known."""
     if name not in display.TABLE:
         return shown(value)
-    text = f"{value:.{display.of(name).decimals}f}{_bounds(found, i, name)}"
+    decimals = display.of(name).decimals
+    text = f"{value:.{decimals}f}"
+    if found.earlier:
+        before = [run.values.get(name, [None] * (i + 1))[i] for run in found.earlier] if name in FOLLOWED else []
+        return text + (f" | {' '.join('–' if v is None else f'{v:.{decimals}f}' for v in before)}" if before else "")
+    text += _bounds(found, i, name)
     return f"{text} {compass(value)}" if name in DIRECTIONS else text
 
 
