@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from datetime import UTC, datetime
 from typing import Any
 
@@ -9,9 +11,11 @@ import pandas as pd
 import pytest
 
 from tasks.handover.candidates import ALL, APART, HEADLINE
+from tasks.handover.prepared import DOUBT
 from tasks.handover.scorecard import Check, Skill, StationScore, Verification
 from tasks.region.document import GateLimits
 from tasks.validate.gate import judge
+from tests.conftest import ROOT
 
 LIMITS = GateLimits()
 PASSED = [Check(name="seam", variable="t2m", value=1.0, limit=1.5, passed=True)]
@@ -141,3 +145,24 @@ def test_the_first_rain_of_a_season_is_no_fault_unless_the_input_is_better() -> 
 def test_the_message_names_the_stations_that_count() -> None:
     everywhere = verification(stations=3, group=ALL)
     assert judge(PASSED, everywhere, None, LIMITS)[1] == ["too few stations: 3 stations, 5 are needed"]
+
+
+def test_the_page_has_every_reason_in_chinese() -> None:
+    kinds = json.loads((ROOT / "tasks/page/web/src/reasons.json").read_text())
+    past, bad = history(*[1.0] * 20), verification(rmse=2.39)
+    failed = [Check(name="seam", variable="t2m", value=1.9, limit=1.5, passed=False)]
+    alone = verification().model_copy(update={"judged": []})
+    reasons = [
+        *judge(PASSED, None, None, LIMITS)[1],
+        *judge(PASSED, verification().model_copy(update={"count": 0}), None, LIMITS)[1],
+        *judge(PASSED, alone, None, LIMITS)[1],
+        *judge(PASSED, verification(stations=4, complete=False), None, LIMITS)[1],
+        *judge(PASSED, verification(stations=4), None, LIMITS)[1],
+        *judge(PASSED, verification(skill=-0.2), None, LIMITS)[1],
+        *judge(PASSED, bad, past, LIMITS)[1],
+        *judge(failed, None, None, LIMITS)[1],
+        *judge(PASSED, None, None, LIMITS, [f"{DOUBT}t2m at 3 h"])[1],
+        "not calibrated: OSError: away",
+    ]
+    met = [next(i for i, (pattern, _) in enumerate(kinds) if re.fullmatch(pattern, reason)) for reason in reasons]
+    assert sorted(met) == list(range(len(kinds))), reasons

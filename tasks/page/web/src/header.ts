@@ -3,6 +3,7 @@
 import { type Choice, inStore, type Latest, startOf } from "./catalogue";
 import { byId, make } from "./dom";
 import { isKey, type Language, say } from "./i18n";
+import { reason } from "./reasons";
 import { moment } from "./text";
 
 const HOUR = 3_600_000;
@@ -45,9 +46,10 @@ export function drawStatus(latest: Latest | null, language: Language, now = new 
   byId("quality").textContent = named(quality, language);
   const long = `${quality}Long`;
   byId("meaning").textContent = isKey(long) ? say(language, long) : "";
-  byId("because").textContent = latest.why.join("; ");
-  byId("because").title = latest.why.join("\n");
-  byId("why").replaceChildren(...latest.why.map((line) => make("li", {}, line)));
+  const why = latest.why.map((line) => reason(line, language));
+  byId("because").textContent = why.join(language === "zh" ? "；" : "; ");
+  byId("because").title = why.join("\n");
+  byId("why").replaceChildren(...why.map((line) => make("li", {}, line)));
   const report = byId<HTMLAnchorElement>("report");
   report.hidden = latest.report === "";
   report.href = inStore(latest.report).href;
