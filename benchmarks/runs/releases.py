@@ -43,6 +43,7 @@ class Case:
     lead_hours: list[int]
     rounds: int
     s3: bool = False
+    model: str = ""  # of this version; empty: the default
 
 
 CASES = {
@@ -50,6 +51,7 @@ CASES = {
     "Hubei, 49 lead times": Case("hubei", LEAD_HOURS, 3),
     "Hubei, 49 lead times, S3": Case("hubei", LEAD_HOURS, 2, s3=True),
     "China, 49 lead times": Case("china", LEAD_HOURS, 2),
+    "China, 49 lead times, inr-hres-lean": Case("china", LEAD_HOURS, 2, model="inr-hres-lean"),
     "globe, 1 lead time": Case("globe", LEAD_HOURS[1:2], 2),
 }
 
@@ -75,17 +77,20 @@ def run(checkout: Checkout, region: str, files: list[Path], folder: Path, store:
 def measure(both: dict[str, Checkout], title: str, case: Case, folder: Path) -> dict[str, Any]:
     """Both in turn, so many rounds."""
     files = write_cycle(folder / "cycle", case.lead_hours)
-    region = write_region(folder / "regions", case.domain)
-    document = Path(region) / "region.yaml"
-    settings = yaml.safe_load(document.read_text())
-    document.write_text(yaml.safe_dump({k: v for k, v in settings.items() if k in KNOWN}))
+    regions = {}
+    for name in both:
+        regions[name] = write_region(folder / name, case.domain)
+        document = Path(regions[name]) / "region.yaml"
+        settings = {k: v for k, v in yaml.safe_load(document.read_text()).items() if k in KNOWN}
+        own = {"model": case.model} if case.model and name == "this" else {}
+        document.write_text(yaml.safe_dump(settings | own))
     found: dict[str, list[dict[str, Any]]] = {name: [] for name in both}
     for i in range(case.rounds):
         for name, checkout in both.items():
             scratch = folder / "run"
             scratch.mkdir()
             store = f"s3://{BUCKET}/{name}-{i}" if case.s3 else str(scratch / "store")
-            found[name].append(record := run(checkout, region, files, scratch, store))
+            found[name].append(record := run(checkout, regions[name], files, scratch, store))
             shutil.rmtree(scratch)
             steps = ", ".join(f"{k} {v:.2f}" for k, v in record["timings"].items())
             say(f"{title}, {i + 1}/{case.rounds}, {name}: {record['job']:.1f} s ({steps}), {record['wall']:.1f} wall")
