@@ -8,7 +8,6 @@ from zoneinfo import ZoneInfo
 
 FARTHEST = 14 * 60  # minutes that a clock on Earth is ahead of UTC at most; behind it, 12 hours
 LEAST = timedelta(hours=15)  # that times of a day cover, or it is none: of a few hours' extremes says little
-CUT = 6  # hours of a day without times, before or after them, of which its heading tells
 
 
 def zone_of(name: str) -> tzinfo:
@@ -44,22 +43,37 @@ def both(time: datetime, zone: tzinfo) -> str:
     return f"{text} ({there:{'%H:%M' if there.date() == here.date() else '%Y-%m-%d %H:%M'}} UTC)"
 
 
-def day_of(time: datetime, zone: tzinfo, amount: bool = False) -> date:
-    """The day of a time in a zone; at midnight an amount, which is of the hours before, is the day's that ends then."""
-    return (time - timedelta(seconds=1 if amount else 0)).astimezone(zone).date()
+def day_of(time: datetime, zone: tzinfo, before: bool = False) -> date:
+    """The day of a time in a zone; of what is of the time `before` at midnight the day that ends then."""
+    return (time - timedelta(seconds=1 if before else 0)).astimezone(zone).date()
 
 
-def days_of(times: list[datetime], zone: tzinfo) -> dict[date, str]:
-    """Days that rising times cover, and their headings: one that they cover in part says so."""
-    by_day: dict[date, list[datetime]] = {}
-    for time in times:
-        local = time.astimezone(zone)
-        by_day.setdefault(local.date(), []).append(local)
-    out = {}
-    for day, here in by_day.items():
-        if here[-1] - here[0] < LEAST:
-            continue
-        begin = f", from {here[0]:%H:%M}" if here[0].hour >= CUT else ""
-        end = f", to {here[-1]:%H:%M}" if here[-1].hour < 24 - CUT else ""
-        out[day] = f"{day:%a} {day.day} {day:%b}{begin}{end}"
+def days_of(first: datetime, last: datetime, zone: tzinfo) -> dict[date, str]:
+    """Days that the time from `first` to `last` covers, and their headings: one that it covers in part says so."""
+    out, day = {}, first.astimezone(zone).date()
+    while (begin := midnight(day, zone)) < last:
+        end = midnight(day + timedelta(days=1), zone)
+        covered = max(first, begin), min(last, end)
+        if covered[1] - covered[0] >= LEAST:
+            since = f", from {covered[0].astimezone(zone):%H:%M}" if first > begin else ""
+            until = f", to {covered[1].astimezone(zone):%H:%M}" if last < end else ""
+            out[day] = f"{day:%a} {day.day} {day:%b}{since}{until}"
+        day += timedelta(days=1)
     return out
+
+
+def shares(begin: datetime, end: datetime, zone: tzinfo) -> dict[date, float]:
+    """How a span of time falls on days: the share of it that each has. One of no length is its day's whole."""
+    if end <= begin:
+        return {day_of(end, zone, before=True): 1.0}
+    out, day = {}, begin.astimezone(zone).date()
+    while (start := midnight(day, zone)) < end:
+        stop = midnight(day + timedelta(days=1), zone)
+        out[day] = (min(end, stop) - max(begin, start)) / (end - begin)
+        day += timedelta(days=1)
+    return out
+
+
+def midnight(day: date, zone: tzinfo) -> datetime:
+    """When a day begins in a zone, in UTC: differences of times in one zone forget that its clocks are changed."""
+    return datetime(day.year, day.month, day.day, tzinfo=zone).astimezone(UTC)

@@ -15,20 +15,28 @@ Source = Annotated[
 ]
 
 
-def _degrees(text: str) -> float:
+def _north(text: str) -> float:
+    return _degrees(text, "NS")
+
+
+def _east(text: str) -> float:
+    return _degrees(text, "EW")
+
+
+def _degrees(text: str, letters: str) -> float:
     from flows.products.places import degrees
 
     try:
-        return degrees(text)
+        return degrees(text, letters)
     except ValueError as error:
         raise typer.BadParameter(str(error)) from None
 
 
 Latitude = Annotated[
-    float | None, typer.Option(parser=_degrees, metavar="DEGREES", help="Of the place, north: 30.6, 30.6N or 30°36'.")
+    float | None, typer.Option(parser=_north, metavar="DEGREES", help="Of the place, north: 30.6, 30.6N or 30°36'.")
 ]
 Longitude = Annotated[
-    float | None, typer.Option(parser=_degrees, metavar="DEGREES", help="Of the place, east: 114.3, 114.3E or 114°18'.")
+    float | None, typer.Option(parser=_east, metavar="DEGREES", help="Of the place, east: 114.3, 114.3E or 114°18'.")
 ]
 CycleOption = Annotated[str | None, typer.Option(help="Cycle, like 2026-11-22T00; default: the latest good one.")]
 LeadHours = Annotated[str | None, typer.Option(help="Like 3,6,9 or 0-48; default: all.")]

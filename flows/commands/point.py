@@ -41,7 +41,8 @@ def point(
         list[str] | None, typer.Option(help="How likely it is, as 't2m<0' or 'wind_speed>10.8'; repeatable.")
     ] = None,
     timezone: Annotated[
-        str | None, typer.Option(help="Of the times: a name like Asia/Shanghai, or +08:00.  [default: the region's]")
+        str | None,
+        typer.Option(help="Of the times: a name like Asia/Shanghai, or +08:00; default: that of the product's region."),
     ] = None,
     utc: Annotated[bool, typer.Option("--utc", help="The same as --timezone UTC.")] = False,
     as_json: Json = False,
@@ -62,11 +63,10 @@ def point(
             table_of_days,
         )
 
-        ways = [place is not None, lat is not None and lon is not None, places is not None]
-        if sum(ways) != 1 or (lat is None) != (lon is None) or (places is not None and elevation is not None):
-            raise BadInput(
-                "give a place's name, or --lat and --lon, with --elevation if you like; or --places and a file"
-            )
+        _assert_consistent(
+            place=place, at=(lat, lon), places=places, elevation=elevation, runs=runs, chance=chance, by_day=by_day,
+            zones=(utc, timezone), as_json=as_json,
+        )  # fmt: skip
         if places is not None:
             asked = read_places(places)
         elif place is not None:
@@ -77,7 +77,7 @@ def point(
             region, asked, source=source, cycle=cycle, store=store, lead_hours=lead_hours,
             timezone="UTC" if utc else timezone, hub_height=hub_height, every_hour=hourly, chances=chance, runs=runs,
         )  # fmt: skip
-        table = table_of_days(found[0]) if by_day else table_of(found[0])
+        table = None if as_json else table_of_days(found[0]) if by_day else table_of(found[0])
     if as_json:
         whole = found[0] if places is None else RootModel[list[PointForecast]](found)
         typer.echo(whole.model_dump_json(indent=2))
@@ -87,4 +87,27 @@ def point(
     else:
         for line in heading_lines(found[0]):
             typer.echo(line)
+        if len(found[0].earlier) < runs:
+            typer.echo(f"{len(found[0].earlier)} of {runs} earlier runs are there")
+        assert table is not None
         show_table(*table)
+
+
+def _assert_consistent(
+    *, place: str | None, at: tuple[float | None, float | None], places: Path | None, elevation: float | None,
+    runs: int, chance: list[str] | None, by_day: bool, zones: tuple[bool, str | None], as_json: bool,
+) -> None:  # fmt: skip
+    """BadInput for options that contradict each other, or of which one would not be heard."""
+    from flows.products.places import HIGHEST, LOWEST
+
+    ways = [place is not None, None not in at, places is not None]
+    if sum(ways) != 1 or (at[0] is None) != (at[1] is None) or (places is not None and elevation is not None):
+        raise BadInput("give a place's name, or --lat and --lon, with --elevation if you like; or --places and a file")
+    if (runs or chance) and by_day and not as_json:
+        raise BadInput("--daily has neither --runs nor --chance in its table; leave them out, or ask for --json")
+    if runs and places is not None and not as_json:
+        raise BadInput("--runs of many places goes with --json")
+    if zones[0] and zones[1] is not None:
+        raise BadInput("--utc and --timezone: give one of them")
+    if elevation is not None and not LOWEST <= elevation <= HIGHEST:
+        raise BadInput(f"--elevation {elevation:g}: from {LOWEST:g} to {HIGHEST:g} m")

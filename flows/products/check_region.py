@@ -86,7 +86,11 @@ def _places(region: Region) -> Row:
     except InvalidRegion as error:
         return Row("places", str(error), False)
     box = region.box
-    inside = [p for p in found if box.south <= p.latitude <= box.north and box.west <= p.longitude <= box.east]
+    inside = [
+        p
+        for p in found
+        if box.south <= p.latitude <= box.north and (p.longitude - box.west) % 360 <= box.east - box.west
+    ]
     return Row("places", f"{len(inside)} of {len(found)} in the box", True)
 
 

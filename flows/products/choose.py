@@ -116,11 +116,11 @@ def steps_of(entry: LedgerEntry, text: str | None) -> list[int]:
         return list(range(len(entry.lead_hours)))
     wanted: set[int] = set()
     for part in text.split(","):
-        first, _, last = part.partition("-")
+        first, dash, last = part.partition("-")
         try:
-            low, high = float(first), float(last or first)
+            low, high = float(first), float(last or ("inf" if dash else first))
         except ValueError:
-            raise BadInput(f"--lead-hours {text!r}: write hours like 3,6,9 or 0-48") from None
+            raise BadInput(f"--lead-hours {text!r}: write hours like 3,6,9, 0-48 or 24-") from None
         found = {i for i, hour in enumerate(entry.lead_hours) if low <= hour <= high}
         if not found:
             there = ", ".join(f"{h:g}" for h in entry.lead_hours)

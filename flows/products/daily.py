@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from datetime import date, tzinfo
+from datetime import date, timedelta, tzinfo
 
 from pydantic import BaseModel, ConfigDict
 
 from flows.products.series import Series
-from tasks.timezones import day_of, days_of
+from tasks.timezones import day_of, days_of, shares
+from tasks.variables import VARIABLES
 
 EXTREMES: dict[str, tuple[Callable[..., float], ...]] = {
     "t2m": (max, min), "mx2t": (max,), "mn2t": (min,), "rh": (max, min), "wind_speed": (max,), "fg10": (max,),
@@ -29,17 +30,21 @@ class Day(BaseModel):
 
 
 def daily(series: Series, zone: tzinfo) -> list[Day]:
-    """Of a series, the days that its lead times cover."""
-    out = []
-    for day, heading in days_of(series.times, zone).items():
+    """Of a whole forecast, the days that its lead times cover. What falls over midnight is shared by time."""
+    times, out = series.times, []
+    start = times[0] - timedelta(hours=series.lead_hours[0])
+    spans = [shares(start + timedelta(hours=b), t, zone) for b, t in zip(series.begins, times, strict=True)]
+    for day, heading in days_of(times[0], times[-1], zone).items():
         found: dict[str, float] = {}
         for name, values in series.values.items():
-            here = [
-                float(v)
-                for t, v in zip(series.times, values, strict=True)
-                if day_of(t, zone, name in SUMS) == day and math.isfinite(v)
-            ]
-            for how in (sum,) if name in SUMS else EXTREMES.get(name, ()):
+            if name in SUMS:
+                parts = [s[day] * float(v) for s, v in zip(spans, values, strict=True) if day in s]
+                found[f"{name}_sum"] = sum(parts) if parts else math.nan
+                continue
+            before = name in VARIABLES and bool(VARIABLES[name].extreme)
+            here = [float(v) for t, v in zip(times, values, strict=True) if day_of(t, zone, before) == day]
+            here = [v for v in here if math.isfinite(v)]
+            for how in EXTREMES.get(name, ()):
                 found[f"{name}_{how.__name__}"] = how(here) if here else math.nan
         out.append(Day.model_validate({"day": day, "heading": heading} | {k: round(v, 3) for k, v in found.items()}))
     return out

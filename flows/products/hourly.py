@@ -1,8 +1,9 @@
 """The hours between a forecast's lead times, for who reads a place: interpolated.
 
 States go along a monotone cubic through the lead times (PCHIP, Fritsch and Butland 1984, doi:10.1137/0905021): it keeps
-these and makes no new extreme. Sums keep their amounts: the same curve through all that has come so far, whose steps
-from hour to hour are never negative. The extreme of an interval is that of each of its hours, at most.
+these and makes no new extreme. Sums keep their amounts from the first lead time on: the same curve through all that has
+come so far, whose steps from hour to hour are never negative. The extreme of an interval is that of each of its hours,
+at most.
 """
 
 from __future__ import annotations

@@ -18,6 +18,7 @@ NAMES = ("name", "place", "station", "id", "名称", "站名")
 LATITUDES = ("latitude", "lat", "纬度")
 LONGITUDES = ("longitude", "lon", "long", "lng", "经度")
 ELEVATIONS = ("elevation", "height", "altitude", "alt", "海拔")
+LOWEST, HIGHEST = -500.0, 9000.0  # m; the Dead Sea, Everest
 SHOWN = 3  # rows of which an error says what is wrong
 
 
@@ -59,6 +60,10 @@ def read_places(file: Path) -> list[Place]:
         why = error.strerror if isinstance(error, OSError) else "is no text in UTF-8"
         raise BadInput(f"{file}: {why}; give a CSV table of places (docs/clients.md)") from None
     rows = csv.DictReader(io.StringIO(text))
+    try:
+        lines = [(rows.line_num, row) for row in rows]
+    except csv.Error as error:
+        raise BadInput(f"{file}: line {rows.line_num}: {error}; is a quotation mark open?") from None
     columns = {str(c).strip().lower(): str(c) for c in rows.fieldnames or []}
 
     def column(known: tuple[str, ...]) -> str | None:
@@ -67,18 +72,21 @@ def read_places(file: Path) -> list[Place]:
     name, lat, lon, elevation = (column(known) for known in (NAMES, LATITUDES, LONGITUDES, ELEVATIONS))
     if lat is None or lon is None:
         raise BadInput(
-            f"{file}: its first line names no columns latitude and longitude, only {', '.join(columns)[:200] or 'none'}"
+            f"{file}: its first line names no columns latitude and longitude, separated by commas, only "
+            f"{', '.join(columns)[:200] or 'none'}"
         )
     places, wrong = [], []
-    for row in rows:
+    for number, row in lines:
+        if not any(str(cell or "").strip() for cell in row.values()):
+            continue  # spreadsheets leave rows of commas
         try:
             height = (row[elevation] or "").strip() if elevation is not None else ""
             place = Place(
-                degrees(row[lat] or ""), degrees(row[lon] or ""), _number(height) if height else None,
-                name=((row[name] or "").strip() if name is not None else "") or f"line {rows.line_num}",
+                degrees(row[lat] or "", "NS"), degrees(row[lon] or "", "EW"), _height(height),
+                name=((row[name] or "").strip() if name is not None else "") or f"line {number}",
             )  # fmt: skip
         except ValueError as error:
-            wrong.append(f"line {rows.line_num}: {error}")
+            wrong.append(f"line {number}: {error}")
             continue
         places.append(place)
     if wrong:
@@ -97,8 +105,11 @@ DEGREES = re.compile(
 )
 
 
-def degrees(text: str) -> float:
-    """Degrees north or east, south and west negative; ValueError says what stands there instead."""
+def degrees(text: str, letters: str = "NSEW") -> float:
+    """Degrees north or east, south and west negative; ValueError says what stands there instead.
+
+    `letters`: those that may stand beside, NS or EW.
+    """
     found = DEGREES.fullmatch(text.strip())
     if found is None:
         return _number(text)
@@ -106,10 +117,25 @@ def degrees(text: str) -> float:
     if (found["before"] and found["after"]) or minutes >= 60 or seconds >= 60:
         raise ValueError(f"{text[:40]!r} is no place's")
     value = float(found["degrees"]) + minutes / 60 + seconds / 3600
-    south_or_west = (found["before"] or found["after"] or "").upper() in ("S", "W")
+    letter = (found["before"] or found["after"] or "").upper()
+    if letter and letter not in letters:
+        raise ValueError(f"{text[:40]!r} is {'east or west' if letter in 'EW' else 'north or south'}: swapped?")
+    south_or_west = letter in ("S", "W")
     if south_or_west and found["sign"] == "-":
         raise ValueError(f"{text[:40]!r} is no place's: minus and {found['before'] or found['after']}")
     return -value if south_or_west or found["sign"] == "-" else value
+
+
+def _height(text: str) -> float | None:
+    """In m; None where there is none, which tables write as -9999 or -999 too."""
+    if not text:
+        return None
+    value = _number(text)
+    if value in (-9999.0, -999.0):
+        return None
+    if not LOWEST <= value <= HIGHEST:
+        raise ValueError(f"{text[:40]!r} is no height on land in m")
+    return value
 
 
 def _number(text: str | None) -> float:

@@ -108,11 +108,14 @@ def forecasts(
     chosen = choose(region, source, cycle, store)
     entry = chosen.entry
     zone = asked or _zone("its product", entry.timezone)
-    found = read_series(chosen, variables_of(entry, None), steps_of(entry, lead_hours), places, hub_height, every_hour)
+    names = variables_of(entry, None)
+    found = read_series(chosen, names, steps_of(entry, lead_hours), places, hub_height, every_hour)
+    # days are of all lead times, and the same whatever is asked of them
+    whole = read_series(chosen, names, steps_of(entry, None), places, hub_height) if lead_hours or every_hour else found
     if chances:
         found = with_chances(found, chances, entry.region)
     before = (
-        earlier_runs(chosen, join(store or default_store()), runs, variables_of(entry, None), places, found)
+        earlier_runs(chosen, join(store or default_store()), runs, names, places, found)
         if runs
         else [[] for _ in places]
     )
@@ -135,10 +138,10 @@ def forecasts(
             ranges={k: np.round(v, 3).tolist() for k, v in series.ranges.items()},
             interpolated=[h for h in series.lead_hours if h not in entry.lead_hours],
             series=_steps(series, zone),
-            daily=daily(series, zone),
+            daily=daily(of_all, zone),
             earlier=earlier,
         )
-        for place, series, earlier in zip(places, found, before, strict=True)
+        for place, series, of_all, earlier in zip(places, found, whole, before, strict=True)
     ]
 
 
@@ -212,7 +215,7 @@ def heading_lines(found: PointForecast) -> list[str]:
     ]
     if found.interpolated:
         given = ", ".join(f"{s.lead_hours:g}" for s in found.series if s.lead_hours not in found.interpolated)
-        lines.append(f"hours between lead times are interpolated; the forecast has {given} h")
+        lines.append(f"hours between lead times are interpolated, all sums too; the forecast has {given} h")
     if found.earlier:
         cycles = ", ".join(run.cycle.partition("/")[2] for run in found.earlier)
         lines.append(f"behind each value what earlier runs forecast, of {cycles}")
@@ -229,33 +232,42 @@ def _cell(found: PointForecast, i: int, name: str, value: float) -> str:
     """A value as people read it, with what earlier runs said, or with its range where that is known."""
     if name not in display.TABLE:
         return shown(value)
-    decimals = display.of(name).decimals
-    text = f"{value:.{decimals}f}"
+    text = _rounded(name, value)
     if found.earlier:
         before = [run.values.get(name, [None] * (i + 1))[i] for run in found.earlier] if name in FOLLOWED else []
-        return text + (f" | {' '.join('–' if v is None else f'{v:.{decimals}f}' for v in before)}" if before else "")
+        return text + (f" | {' '.join('–' if v is None else _rounded(name, v) for v in before)}" if before else "")
     text += _bounds(found, i, name)
     return f"{text} {compass(value)}" if name in DIRECTIONS else text
+
+
+def _rounded(name: str, value: float) -> str:
+    """With as many decimals as are shown, and no minus before a zero; a direction from the north is 360, calm is 0."""
+    rounded = round(value, display.of(name).decimals) + 0.0
+    if name in DIRECTIONS and rounded == 0 and value > 0:
+        rounded = 360.0
+    return f"{rounded:.{display.of(name).decimals}f}"
 
 
 def _bounds(found: PointForecast, i: int, name: str) -> str:
     """The range SHOWN of a lead time's value, in brackets; nothing where nobody knows."""
     if name not in found.ranges:
         return ""
-    low, high = (f"{found.ranges[name][i][LEVELS.index(level)]:.{display.of(name).decimals}f}" for level in SHOWN)
+    low, high = (_rounded(name, found.ranges[name][i][LEVELS.index(level)]) for level in SHOWN)
     return f" ({low} to {high})"
 
 
 def table_of(found: PointForecast) -> tuple[list[str], list[list[str]]]:
     """Header and rows: a line a lead time."""
+    zones = {label_of(step.time) for step in found.series}  # two where clocks are changed between
     header = [
-        f"time {label_of(found.series[0].time)}",
+        f"time {zones.pop()}" if len(zones) == 1 else "time",
         "lead h",
         *(f"{HEADINGS.get(n, n)} {u}" for n, u in found.units.items()),
     ]
     rows = []
     for i, step in enumerate(found.series):
-        cells = [f"{step.time:%Y-%m-%d %H:%M}", f"{step.lead_hours:g}"]
+        zone = f" {label_of(step.time)}" if header[0] == "time" else ""
+        cells = [f"{step.time:%Y-%m-%d %H:%M}{zone}", f"{step.lead_hours:g}"]
         for name in found.units:
             value = step.__pydantic_extra__[name]
             cells.append(_cell(found, i, name, value))
@@ -274,8 +286,5 @@ def table_of_days(found: PointForecast) -> tuple[list[str], list[list[str]]]:
         variable = variable_of(name)
         how = words[name.removeprefix(f"{variable}_")]
         header.append(f"{HEADINGS.get(variable, variable)} {how} {found.units[variable]}")
-    rows = [
-        [day.heading, *(f"{day.__pydantic_extra__[n]:.{display.of(variable_of(n)).decimals}f}" for n in names)]
-        for day in found.daily
-    ]
+    rows = [[day.heading, *(_rounded(variable_of(n), day.__pydantic_extra__[n]) for n in names)] for day in found.daily]
     return header, rows

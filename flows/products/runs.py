@@ -71,6 +71,5 @@ def _at(series: Series, newer: Series) -> dict[str, list[float | None]]:
 
 
 def _spans(series: Series) -> dict[datetime, float]:
-    """Hours that a lead time's sums are of: since the one before, at the first since the start of the forecast."""
-    before = [0.0, *series.lead_hours[:-1]]
-    return {t: h - b for t, h, b in zip(series.times, series.lead_hours, before, strict=True)}
+    """Hours that each lead time's sums are of."""
+    return {t: h - b for t, h, b in zip(series.times, series.lead_hours, series.begins, strict=True)}

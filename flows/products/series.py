@@ -48,6 +48,7 @@ class Series:
     cell: Cell
     times: list[datetime]
     lead_hours: list[float]
+    begins: list[float]  # hours ahead at which sums of each lead time begin
     values: dict[str, np.ndarray]
     units: dict[str, str]
     ranges: dict[str, np.ndarray]  # variable -> (lead time, LEVELS), where stations say how sure it is
@@ -118,12 +119,15 @@ def read_series(
     cells = cells_of(product, places, chosen.entry.region)
     raw = {n: _columns(product, n, cells).astype(np.float64) for n in names}
     hours = chosen.entry.lead_hours
+    begins = _begins(product, hours)
     if every_hour:
         first, last = hours[steps[0]], hours[steps[-1]]
         hours, raw = hourly(hours, raw, _starts(product))
+        begins = [max(h - 1, begins[0]) for h in hours]
         steps = [i for i, hour in enumerate(hours) if first <= hour <= last]
     sure = _sure(product, chosen.entry.lead_hours)
-    raw, hours = {n: v[steps] for n, v in raw.items()}, [hours[i] for i in steps]
+    raw = {n: v[steps] for n, v in raw.items()}
+    hours, begins = [hours[i] for i in steps], [begins[i] for i in steps]
     times = [chosen.cycle.time + timedelta(hours=h) for h in hours]
     found = []
     for i, (place, cell) in enumerate(zip(places, cells, strict=True)):
@@ -135,7 +139,7 @@ def read_series(
             n: display.of(n).shown(_range(n, values[n], *known, hours)) for n, known in sure.items() if n in units
         }
         shown = {n: display.of(n).shown(v) for n, v in values.items()}
-        found.append(Series(cell, times, hours, shown, units, ranges))
+        found.append(Series(cell, times, hours, begins, shown, units, ranges))
     return found
 
 
@@ -166,6 +170,12 @@ def _starts(product: zarr.Group) -> np.ndarray | None:
         return None
     bounds = np.asarray(cast("zarr.Array[Any]", product["step_bounds"])[:])
     return np.asarray(bounds[:, 0], dtype=np.float64)
+
+
+def _begins(product: zarr.Group, hours: list[float]) -> list[float]:
+    """The same of every product: where nothing is said, sums begin at the lead time before, first with the forecast."""
+    starts = _starts(product)
+    return [0.0, *hours[:-1]] if starts is None else [float(s) for s in starts]
 
 
 def _derived(raw: dict[str, np.ndarray], cell: Cell, elevation: float | None, product: str) -> dict[str, np.ndarray]:

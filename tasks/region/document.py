@@ -51,7 +51,10 @@ def _seen(text: str) -> str:
 
 
 def _zone(name: str) -> str:
-    zone_of(name)
+    try:
+        zone_of(name)
+    except ValueError:
+        raise ValueError(f"no time zone is called {short(name)!r}: give a name like Asia/Shanghai, or UTC") from None
     if "/" not in name and name != "UTC":
         raise ValueError(f"{short(name)} knows no summer time: give a name like Asia/Shanghai, or UTC")
     return name

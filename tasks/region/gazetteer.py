@@ -38,12 +38,18 @@ def read_gazetteer(file: Path) -> list[Known]:
         if file.stat().st_size > LARGEST:
             raise InvalidRegion(f"{file}: more than {LARGEST / 1e6:g} MB; keep the places that people ask for")
         rows = csv.DictReader(io.StringIO(file.read_text(encoding="utf-8-sig")))
-    except (OSError, UnicodeDecodeError) as error:
-        raise InvalidRegion(f"{file}: {in_a_line(error)}; leave `places` out, or put the table there") from None
+        lines = list(rows)
+    except OSError as error:
+        why = error.strerror or in_a_line(error)
+        raise InvalidRegion(f"{file}: {why}; leave `places` out, or put the table there") from None
+    except UnicodeDecodeError:
+        raise InvalidRegion(f"{file}: is no text in UTF-8; save it as UTF-8") from None
+    except csv.Error as error:
+        raise InvalidRegion(f"{file}: line {rows.line_num}: {error}; is a quotation mark open?") from None
     if rows.fieldnames is None or not set(COLUMNS) <= set(rows.fieldnames):
         raise InvalidRegion(f"{file}: its first line is not {','.join(COLUMNS)}")
     found = []
-    for row in rows:
+    for number, row in enumerate(lines, 2):
         try:
             place = Known(
                 row["name"].strip(), row["name_zh"].strip(), float(row["latitude"]), float(row["longitude"]),
@@ -51,13 +57,16 @@ def read_gazetteer(file: Path) -> list[Known]:
             )  # fmt: skip
         except (ValueError, AttributeError, TypeError):
             place = None
-        if place is None or not place.name or not (abs(place.latitude) <= 90 and abs(place.longitude) <= 540):
+        if place is None or not place.name or not (abs(place.latitude) <= 90 and abs(place.longitude) <= 360):
             raise InvalidRegion(
-                f"{file}: line {rows.line_num} is no place: a name, degrees north and east, a rank from 1 to {LOWEST}"
+                f"{file}: line {number} is no place: a name, degrees north and east, a rank from 1 to {LOWEST}"
             )
         if not 1 <= place.rank <= LOWEST:
-            raise InvalidRegion(f"{file}: line {rows.line_num}: rank {place.rank} is not from 1 to {LOWEST}")
+            raise InvalidRegion(f"{file}: line {number}: rank {place.rank} is not from 1 to {LOWEST}")
         found.append(place)
+    twice = sorted({p.name for p in found if sum(simplified(p.name) == simplified(q.name) for q in found) > 1})
+    if twice:
+        raise InvalidRegion(f"{file}: more than one place is called {', '.join(twice)[:200]}; tell them apart")
     return found
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from tasks.timezones import both, label_of, zone_of
+from tasks.timezones import both, day_of, days_of, label_of, shares, zone_of
 
 TIME = datetime(2026, 11, 22, 18, tzinfo=UTC)
 
@@ -40,3 +40,47 @@ def test_summer_time_is_known() -> None:
 def test_what_is_no_zone_is_refused_with_what_is(name: str) -> None:
     with pytest.raises(ValueError, match="give a name like Asia/Shanghai"):
         zone_of(name)
+
+
+START = datetime(2026, 11, 20, tzinfo=UTC)  # 08 in Shanghai
+
+
+def hours(n: float) -> datetime:
+    return START + timedelta(hours=n)
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "zone", "headings"),
+    [
+        (0, 144, "UTC", ["Fri 20 Nov", "Sat 21 Nov", "Sun 22 Nov", "Mon 23 Nov", "Tue 24 Nov", "Wed 25 Nov"]),
+        (0, 48, "Asia/Shanghai", ["Fri 20 Nov, from 08:00", "Sat 21 Nov"]),  # and a third of Sunday
+        (0, 60, "Asia/Shanghai", ["Fri 20 Nov, from 08:00", "Sat 21 Nov", "Sun 22 Nov, to 20:00"]),
+        (0, 23, "UTC", ["Fri 20 Nov, to 23:00"]),
+        (8, 8, "UTC", []),
+        (3, 9, "UTC", []),
+        (0, 14, "UTC", []),
+    ],
+)
+def test_days_are_those_that_lead_times_cover_and_say_what_they_lack(
+    first: float, last: float, zone: str, headings: list[str]
+) -> None:
+    assert list(days_of(hours(first), hours(last), zone_of(zone)).values()) == headings
+
+
+def test_a_day_on_which_clocks_are_changed_is_whole() -> None:
+    berlin = zone_of("Europe/Berlin")
+    autumn = datetime(2026, 10, 24, 22, tzinfo=UTC)  # midnight; the day has 25 hours
+    assert days_of(autumn, autumn + timedelta(hours=25), berlin) == {date(2026, 10, 25): "Sun 25 Oct"}
+    assert days_of(autumn, autumn + timedelta(hours=24), berlin) == {date(2026, 10, 25): "Sun 25 Oct, to 23:00"}
+    assert shares(autumn, autumn + timedelta(hours=25), berlin) == {date(2026, 10, 25): 1.0}
+
+
+def test_what_falls_over_midnight_is_shared_by_time() -> None:
+    shanghai = zone_of("Asia/Shanghai")  # its midnights are at 16 h
+    assert shares(hours(15), hours(18), shanghai) == pytest.approx(
+        {date(2026, 11, 20): 1 / 3, date(2026, 11, 21): 2 / 3}
+    )
+    assert shares(hours(13), hours(16), shanghai) == {date(2026, 11, 20): 1.0}, "what ends at midnight is the old day's"
+    assert shares(hours(0), hours(48), UTC) == {date(2026, 11, 20): 0.5, date(2026, 11, 21): 0.5}
+    assert shares(hours(24), hours(24), UTC) == {date(2026, 11, 20): 1.0}, "of no time"
+    assert (day_of(hours(24), UTC), day_of(hours(24), UTC, before=True)) == (date(2026, 11, 21), date(2026, 11, 20))

@@ -124,7 +124,7 @@ def _unwritable_in_one_line(folder: Path) -> Iterator[None]:
     """A folder that cannot be written becomes one line."""
     try:
         yield
-    except (PermissionError, NotADirectoryError, IsADirectoryError) as error:
+    except OSError as error:
         raise StoreNotWritable(
             f"{folder}: cannot be written ({error.strerror or error}); choose another --output"
         ) from None

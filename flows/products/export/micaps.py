@@ -16,6 +16,7 @@ import numpy as np
 
 from flows.products.choose import Chosen
 from flows.products.export.wanted import Wanted
+from tasks.errors import BadInput
 from tasks.grids.gridded import lead_times
 from tasks.present import display
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 BEIJING = ZoneInfo("Asia/Shanghai")
 MISSING = 9999.0
 LINES = 12  # of equal value between a field's ends, about; where the table of display names no interval
+ASCII = str.maketrans({"°": "deg", "²": "2", " ": ""})  # of units
 ROUND = (1.0, 2.0, 2.5, 5.0, 10.0)
 
 
@@ -40,6 +42,8 @@ def micaps_writers(wanted: Wanted, folder: Path) -> dict[Path, Callable[[Path], 
     for title, names in parts.items():
         for i, step in enumerate(wanted.steps):
             hour = wanted.chosen.entry.lead_hours[step]
+            if hour % 1 or wanted.chosen.cycle.time.minute:
+                raise BadInput(f"--format micaps: it has whole hours alone, and there is +{hour:g} h; leave it out")
             path = folder / wanted.chosen.name / _called(title) / f"{start:%y%m%d%H}.{hour:03.0f}"
             found[path] = _writer(wanted, product[names].isel(step=[i]), title, hour)
     return found
@@ -65,22 +69,26 @@ def text_of(chosen: Chosen, fields: xr.Dataset, title: str, hour: float) -> str:
     d, west, north = entry.spacing, float(fields.longitude[0]), float(fields.latitude[0])
     rows, cols = values[0].shape
     east, south = west + (cols - 1) * d, north - (rows - 1) * d
-    unit = display.of(title).unit.replace("°C", "degC").replace(" ", "")
+    unit = display.of(title).unit.translate(ASCII)
     when = f"{start:%Y%m%d%H}+{hour:.0f}h_BJT"
     head = [
         f"diamond {11 if wind else 4} finescale_{entry.region}_{entry.source}_{_called(title)}_{unit}_{when}",
         f"{start:%Y %m %d %H} {hour:.0f} 0",
-        f"{d:g} {-d:g} {west:.6g} {east:.6g} {north:.6g} {south:.6g} {cols} {rows}",
+        f"{d:g} {-d:g} {west:.9g} {east:.9g} {north:.9g} {south:.9g} {cols} {rows}",
     ]
     if not wind:
         head[-1] += " " + " ".join(f"{v:g}" for v in _lines(values[0], display.of(title).isolines))
     decimals = display.of(title).decimals + 1
-    body = ["\n".join(" ".join(f"{v:.{decimals}f}" for v in row) for row in _filled(field)) for field in values]
+    # rounded first, or a small value below zero becomes -0.00
+    body = [
+        "\n".join(" ".join(f"{v:.{decimals}f}" for v in row) for row in _filled(field.round(decimals)))
+        for field in values
+    ]
     return "\n".join([*head, *body]) + "\n"
 
 
 def _filled(field: np.ndarray) -> np.ndarray:
-    return np.where(np.isfinite(field), field, MISSING)
+    return np.where(np.isfinite(field), field, MISSING) + 0.0
 
 
 def _lines(field: np.ndarray, interval: float) -> tuple[float, float, float, int, int]:

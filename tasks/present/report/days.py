@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, date, tzinfo
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +17,7 @@ from tasks.present import display
 from tasks.present.display import Display
 from tasks.present.quicklook import colour_map, outline, thinned
 from tasks.present.report.pictures import Picture, webp
-from tasks.timezones import day_of, days_of
+from tasks.timezones import day_of, days_of, shares
 
 # title -> what it is made of, how its lead times become a day's value, and how it is shown
 ROWS = {
@@ -57,19 +57,31 @@ def days(product: xr.Dataset, boundary: Path | None, zone: tzinfo) -> Days | Non
     small, rings = thinned(product), outline(boundary)
     seconds = np.atleast_1d(product["valid_time"].values).astype("datetime64[s]")
     times = [t.replace(tzinfo=UTC) for t in seconds.tolist()]
-    rows, named = [], days_of(times, zone)
+    rows, named = [], days_of(times[0], times[-1], zone)
+    begins = _begins(product, times)
     for title, (names, combine, shown) in ROWS.items():
         if not named or not set(names) <= set(small):
             continue
-        amount = shown == "tp"
         found: dict[date, np.ndarray] = {}
         for i, field in _fields(small, names):
-            day = day_of(times[i], zone, amount)
-            found[day] = combine(found[day], field) if day in found else field
+            amount = combine is np.add  # what falls over midnight is shared by the time that each day has of it
+            parts = shares(begins[i], times[i], zone) if amount else {day_of(times[i], zone): 1.0}
+            for day, share in parts.items():
+                part = share * field if amount else field
+                found[day] = combine(found[day], part) if day in found else part
         if all(day in found for day in named):
             how = display.of(shown)
             rows.append(_row(title, how, {d: how.shown(found[d]) for d in named}, small, rings, named))
     return Days(list(named.values()), rows) if rows else None
+
+
+def _begins(product: xr.Dataset, times: list[datetime]) -> list[datetime]:
+    """When the sums of each lead time begin; where nobody says it, at the lead time before, first with the forecast."""
+    start = times[0] - timedelta(seconds=int(product["step"].values[0] / np.timedelta64(1, "s")))
+    if "step_bounds" not in product:
+        return [start, *times[:-1]]
+    seconds = product["step_bounds"].values[:, 0] / np.timedelta64(1, "s")
+    return [start + timedelta(seconds=int(s)) for s in seconds]
 
 
 def _fields(ds: xr.Dataset, names: tuple[str, ...]) -> Iterator[tuple[int, np.ndarray]]:

@@ -21,10 +21,11 @@ SHANGHAI = zone_of("Asia/Shanghai")
 
 
 def series(hours: list[int], **values: np.ndarray) -> Series:
-    units = {"t2m": "°C", "tp": "mm", "wind_speed": "m/s", "wind_direction": "°"}
+    units = {"mx2t": "°C", "fg10": "m/s", "t2m": "°C", "tp": "mm", "wind_speed": "m/s", "wind_direction": "°"}
     times = [START + timedelta(hours=h) for h in hours]
     cell = Cell(0, 0, 31.0, 112.0, 100.0, 1.0)
-    return Series(cell, times, [float(h) for h in hours], values, {n: units[n] for n in values}, {})
+    leads = [float(h) for h in hours]
+    return Series(cell, times, leads, [0.0, *leads[:-1]], values, {n: units[n] for n in values}, {})
 
 
 def forecast(found: Series) -> PointForecast:
@@ -47,10 +48,24 @@ def test_a_day_has_extremes_and_sums_and_no_mean_of_a_direction() -> None:
     assert [d.heading for d in found] == ["Fri 20 Nov, from 08:00", "Sat 21 Nov", "Sun 22 Nov"]
     assert [d.day.isoformat() for d in found] == ["2026-11-20", "2026-11-21", "2026-11-22"]
     assert found[0].__pydantic_extra__ == {
-        "t2m_max": 12.0, "t2m_min": 0.0, "tp_sum": 3.0, "wind_speed_max": 72.0,
-    }, "the lead time at 0 h counts: of sources that have an amount there"  # fmt: skip
-    # from 18 to 39 h in Shanghai's Saturday; of rain what fell until its midnight, 16 to 40 h
+        "t2m_max": 12.0, "t2m_min": 0.0, "tp_sum": 3.167, "wind_speed_max": 72.0,
+    }, "of rain the sum at 0 h, five of three hours, and a third of that which passes midnight"  # fmt: skip
+    # from 18 to 39 h in Shanghai's Saturday; rain from 16 to 40 h
     assert found[1].__pydantic_extra__ == {"t2m_max": 39.0, "t2m_min": 18.0, "tp_sum": 4.0, "wind_speed_max": 54.0}
+
+
+def test_extremes_of_the_time_before_belong_to_the_day_that_ends() -> None:
+    hot = np.array([0.0, 10, 10, 10, 10, 10, 10, 10, 30, 5, 5, 5, 5, 5, 5, 5, 5])
+    found = daily(series(list(range(0, 51, 3)), mx2t=hot, fg10=hot, t2m=hot), UTC)
+    assert [(d.__pydantic_extra__["mx2t_max"], d.__pydantic_extra__["fg10_max"]) for d in found] == [(30, 30), (5, 5)]
+    assert [d.__pydantic_extra__["t2m_max"] for d in found] == [10, 30], "a moment at midnight is the new day's"
+
+
+def test_a_missing_sum_makes_the_days_sum_missing() -> None:
+    rain = np.ones(9)
+    rain[4] = np.nan
+    (day,) = daily(series(list(range(0, 25, 3)), tp=rain), UTC)
+    assert np.isnan(day.__pydantic_extra__["tp_sum"])
 
 
 def test_a_day_of_nothing_is_missing() -> None:

@@ -110,6 +110,18 @@ def test_micaps_has_a_file_a_lead_time_by_beijing_time(tmp_path: Path, made: tup
     assert last - interval < values.max() <= last
 
 
+def test_micaps_is_plain_letters_and_whole_hours() -> None:
+    grid = {"step": [np.timedelta64(3, "h")], "latitude": [31.0, 30.9875], "longitude": [108.3375, 108.35]}
+    dims = ("step", "latitude", "longitude")
+    fields = xr.Dataset({"tcwv": (dims, np.full((1, 2, 2), -0.001))}, grid)
+    entry = LedgerEntry.model_construct(region="hubei", cycle="ifs/2026-12-31T18", spacing=0.0125, lead_hours=[1.5])
+    text = text_of(Chosen(entry, ""), fields, "tcwv", 3.0)
+    assert text.isascii()
+    assert "_kg/m2_" in text.splitlines()[0]
+    assert text.splitlines()[2].split()[:6] == ["0.0125", "-0.0125", "108.3375", "108.35", "31", "30.9875"]
+    assert text.splitlines()[3:] == ["0.00 0.00", "0.00 0.00"], "no minus before a zero"
+
+
 def test_micaps_has_wind_as_one_field_of_both_components_and_says_what_is_missing() -> None:
     u, v = np.array([[1.0, 2.0], [np.nan, 4.0]], np.float32), np.full((2, 2), -3.0, np.float32)
     grid = {"step": [np.timedelta64(3, "h")], "latitude": [31.0, 30.5], "longitude": [112.0, 112.5]}
@@ -200,7 +212,7 @@ def test_files_are_not_replaced_unasked(tmp_path: Path, made: tuple) -> None:
         ("export hubei --format netcdf --variables msl", 2, "ifs/2026-11-22T00 has no msl; it has t2m, tp"),
         ("export hubei --format netcdf --variables ,", 2, "write them like t2m,tp"),
         ("export hubei --format netcdf --lead-hours 3,100", 2, "no such lead time; it has 3, 6, 9 h"),
-        ("export hubei --format netcdf --lead-hours x", 2, "write hours like 3,6,9 or 0-48"),
+        ("export hubei --format netcdf --lead-hours x", 2, "write hours like 3,6,9, 0-48 or 24-"),
         ("export hubei --format netcdf --lat 30 --lon 114", 2, "--lat and --lon go with --format csv-point"),
         ("export hubei --format csv-point --lat 30", 2, "needs both --lat and --lon"),
         (
@@ -238,6 +250,44 @@ def test_a_place_is_its_cell_at_any_way_of_writing_longitudes(made: tuple) -> No
     assert edge.cell.latitude == GRID.north
     with pytest.raises(BadInput, match="outside"):
         point("hubei", GRID.north + 0.13, GRID.west, store=store)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "why"),
+    [
+        ("point hubei Wuhan --daily --runs 2", "--daily has neither --runs nor --chance"),
+        ("point hubei Wuhan --utc --timezone Asia/Tokyo", "give one of them"),
+        ("point hubei Wuhan --elevation -9999", "from -500 to 9000 m"),
+        ("point hubei --lat 30.6E --lon 114", "is east or west: swapped"),
+        ("export hubei --format micaps --output /proc/x/", "/proc/x"),
+    ],
+)
+def test_options_that_contradict_each_other_are_refused(
+    finescale: CommandLine, made: tuple, arguments: str, why: str
+) -> None:
+    shown = finescale(*arguments.split(), "--store", made[0])
+    assert shown.exit_code != 0
+    assert why in shown.output
+    assert "Traceback" not in shown.output
+
+
+def test_lead_hours_may_be_from_one_on(made: tuple) -> None:
+    assert steps_of(made[2], "6-") == [1, 2]
+
+
+def test_tables_as_spreadsheets_leave_them_are_read(tmp_path: Path) -> None:
+    file = tmp_path / "places.csv"
+    file.write_text("lat,lon,alt\n30.6,114.3,-9999\n,,\n30.6N,114.3E,120\n")
+    assert [(p.elevation, p.name) for p in read_places(file)] == [(None, "line 2"), (120.0, "line 4")]
+    for content, told in (
+        ("lat,lon\n114.3E,30.6N\n", "is east or west: swapped"),
+        ("lat,lon,alt\n30,114,77000\n", "is no height on land"),
+        ("lat;lon\n30;114\n", "separated by commas"),
+        ('lat,lon\n"' + "x" * 200_000, "is a quotation mark open"),
+    ):
+        file.write_text(content)
+        with pytest.raises(BadInput, match=told):
+            read_places(file)
 
 
 def test_temperature_is_brought_to_the_height_of_the_place_and_that_is_said(

@@ -32,6 +32,11 @@ def test_earlier_runs_stand_beside_the_values_of_the_same_times(tmp_path: Path, 
     lines = finescale(*place, "--runs", "1").output.splitlines()
     assert "behind each value what earlier runs forecast, of 2026-11-22T06" in lines
     assert f"| {own[2]['t2m']:.1f}" in lines[-3]
+    one = json.loads(finescale(*place, "--runs", "1", "--lead-hours", "3", "--json").stdout)["earlier"][0]["values"]
+    assert one["tp"] == [own[2]["tp"]], "of three hours, whatever lead times are asked for"
+    assert "1 of 5 earlier runs are there" not in lines
+    assert "3 of 5 earlier runs are there" in finescale(*place, "--runs", "5").output
+    assert finescale(*place, "--runs", "1", "--daily").exit_code == 2
     mark(store, runs[2], "withdrawn", "wrong")
     found = json.loads(finescale(*place, "--runs", "1", "--json").stdout)
     assert [r["cycle"] for r in found["earlier"]] == ["ifs/2026-11-22T00"], "a withdrawn run is none"
@@ -41,7 +46,8 @@ def test_earlier_runs_stand_beside_the_values_of_the_same_times(tmp_path: Path, 
 def series(hours: list[float], start: datetime) -> Series:
     rising = np.array(hours)
     times = [start + timedelta(hours=h) for h in hours]
-    return Series(Cell(0, 0, 31.0, 112.0, None, None), times, hours, {"t2m": rising, "tp": rising}, {}, {})
+    begins = [0.0, *hours[:-1]]
+    return Series(Cell(0, 0, 31.0, 112.0, None, None), times, hours, begins, {"t2m": rising, "tp": rising}, {}, {})
 
 
 @pytest.mark.parametrize(

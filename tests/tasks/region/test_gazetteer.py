@@ -60,6 +60,9 @@ def test_names_that_are_like_it_come_nearest_first(hubei: list[Known]) -> None:
         (HEAD + ",,31,112,1\n", "line 2 is no place"),
         (HEAD + "A,,31\n", "line 2 is no place"),
         (HEAD + "A,,31,112,4\n", "rank 4 is not from 1 to 3"),
+        (HEAD + "A,,31,472,1\n", "line 2 is no place"),
+        (HEAD + "A,,31,112,1\nB,,30,112,1\na,,31,113,1\n", "more than one place is called A, a"),
+        (HEAD + '"A' + "x" * 200_000, "is a quotation mark open"),
     ],
 )
 def test_what_is_no_table_of_places_is_refused(tmp_path: Path, content: str, why: str) -> None:
@@ -70,8 +73,11 @@ def test_what_is_no_table_of_places_is_refused(tmp_path: Path, content: str, why
 
 
 def test_a_table_that_is_not_there_or_too_large_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(InvalidRegion, match="leave `places` out"):
+    with pytest.raises(InvalidRegion, match="No such file or directory; leave `places` out"):
         read_gazetteer(tmp_path / "none.csv")
+    (tmp_path / "gbk.csv").write_bytes((HEAD + "Wuhan,武汉,30.6,114.3,1\n").encode("gbk"))
+    with pytest.raises(InvalidRegion, match="save it as UTF-8"):
+        read_gazetteer(tmp_path / "gbk.csv")
     (tmp_path / "large.csv").write_text(HEAD + "A,,31,112,1\n" * 200_000)
     with pytest.raises(InvalidRegion, match="more than 2 MB"):
         read_gazetteer(tmp_path / "large.csv")
