@@ -96,6 +96,15 @@ def test_product_beats_interpolation_against_the_truth(store: Path) -> None:
         assert by_name[name]["product"] < by_name[name]["at_height"]
 
 
+def test_the_lean_package_beats_interpolation_too(store: Path, tmp_path: Path, workspace: Path) -> None:
+    outcome = downscale("hubei", source="demo", store=str(tmp_path), model="inr-hres-lean")
+    assert outcome.entry.model == "inr-hres-lean"
+    large = json.loads((store / f"{CYCLE}.json").read_text())["scorecard"]["truth"]
+    for lean, other in zip(outcome.entry.scorecard.truth, large, strict=True):
+        assert lean.product < min(lean.bilinear, lean.bicubic), lean.variable
+        assert lean.product < 1.1 * other["product"], lean.variable
+
+
 def test_running_again_changes_nothing(store: Path, workspace: Path) -> None:
     before = files(store)
     outcome: Outcome = downscale("hubei", source="demo", store=str(store))
