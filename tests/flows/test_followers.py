@@ -162,7 +162,7 @@ def test_hours_between_lead_times_are_marked_as_interpolated(
         after = sum(step[name] for step in found["series"][1:])
         assert after == pytest.approx(given["series"][1][name], abs=5e-3)
     table = finescale("point", *where, "--hourly").stdout
-    assert "hours between lead times are interpolated; the forecast has 3, 6 h" in table
+    assert "hours between lead times are interpolated, all sums too; the forecast has 3, 6 h" in table
     places = tmp_path / "places.csv"
     places.write_text("name,lat,lon\nhere,31,111.5\n")
     many = (

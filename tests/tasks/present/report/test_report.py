@@ -179,11 +179,11 @@ def test_a_product_without_observations_has_maps_alone() -> None:
     text = page_of(made.entry(None, LEADS, quality="unverified", why=["no observations yet"]), None).decode()
     assert "<strong>Unverified</strong>" in text
     assert "no observations yet" in text
-    assert text.count("<img") == 6
+    assert text.count("<img") == 6 + 4, "three pairs of maps, and a day's four quantities"
     assert "Map of errors" not in text
     assert "not yet" in text
     empty = pd.DataFrame(columns=["variable", "period"])
-    assert page_of(made.entry(None, LEADS, quality="unverified"), empty).decode().count("<img") == 6
+    assert page_of(made.entry(None, LEADS, quality="unverified"), empty).decode().count("<img") == 10
 
 
 @pytest.mark.parametrize("quality", ["verified", "degraded", "unverified", "quarantined"])
