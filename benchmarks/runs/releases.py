@@ -51,7 +51,7 @@ CASES = {
     "Hubei, 49 lead times": Case("hubei", LEAD_HOURS, 3),
     "Hubei, 49 lead times, S3": Case("hubei", LEAD_HOURS, 2, s3=True),
     "China, 49 lead times": Case("china", LEAD_HOURS, 2),
-    "China, 49 lead times, inr-hres-lean": Case("china", LEAD_HOURS, 2, model="inr-hres-lean"),
+    "China, 49 lead times, inr-hres-lean": Case("china", LEAD_HOURS, 1, model="inr-hres-lean"),
     "globe, 1 lead time": Case("globe", LEAD_HOURS[1:2], 2),
 }
 
