@@ -85,9 +85,9 @@ def coast(axes: Axes, fine: xr.Dataset) -> None:
         )
 
 
-def thinned(ds: xr.Dataset) -> xr.Dataset:
-    """Every so-manieth point of a large domain: a picture has fewer, and a globe's 26 million would fill the memory."""
-    nth = {d: math.ceil(ds.sizes[d] / MOST_POINTS) for d in ("latitude", "longitude")}
+def thinned(ds: xr.Dataset, most: int = MOST_POINTS) -> xr.Dataset:
+    """Every nth point of a large domain, `most` a side: a picture has fewer, and a globe has 26 million of them."""
+    nth = {d: math.ceil(ds.sizes[d] / most) for d in ("latitude", "longitude")}
     return ds.isel({d: slice(None, None, n) for d, n in nth.items() if n > 1})
 
 

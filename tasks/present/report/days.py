@@ -54,7 +54,7 @@ class Days:
 
 def days(product: xr.Dataset, boundary: Path | None, zone: tzinfo) -> Days | None:
     """Of a product (step, latitude, longitude), SI, with `valid_time`; days are those of the zone. None without any."""
-    small, rings = thinned(product), outline(boundary)
+    small, rings = thinned(product, 2 * WIDTH), outline(boundary)
     seconds = np.atleast_1d(product["valid_time"].values).astype("datetime64[s]")
     times = [t.replace(tzinfo=UTC) for t in seconds.tolist()]
     rows, named = [], days_of(times[0], times[-1], zone)
