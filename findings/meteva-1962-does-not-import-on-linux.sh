@@ -13,7 +13,7 @@ python3 -m venv "$folder/venv"
 pip="$folder/venv/bin/pip --quiet --disable-pip-version-check"
 cd "$folder"
 try() {
-    $pip install --no-deps "meteva==$1"
+    $pip install --no-deps "$1"
     "$folder/venv/bin/python" -W ignore - "$1" <<'PYTHON'
 import sys
 from importlib.metadata import files
@@ -22,14 +22,14 @@ names = sorted({f.parts[2] for f in files("meteva") if f.parts[:2] == ("meteva",
 try:
     import meteva.base
 except ImportError as error:
-    print(f"meteva {sys.argv[1]}, folder {names}: {type(error).__name__}: {str(error)[:90]}")
+    print(f"{sys.argv[1]}, folder {names}: {type(error).__name__}: {str(error)[:90]}")
     sys.exit(3)
-print(f"meteva {sys.argv[1]}, folder {names}: imported, reads MICAPS: {hasattr(meteva.base, 'read_griddata_from_micaps4')}")
+print(f"{sys.argv[1]}, folder {names}: imported, reads MICAPS: {hasattr(meteva.base, 'read_griddata_from_micaps4')}")
 PYTHON
 }
 # what it asks for, once
-$pip install "meteva==1.9.6.1" numpy==2.4.6 pandas==3.1.1 xarray==2026.9.0
-try 1.9.6.1
+$pip install meteva==1.9.6.1 numpy==2.4.6 pandas==3.1.1 xarray==2026.9.0
+try meteva==1.9.6.1
 code=0
-try 1.9.6.2 || code=$?
+try meteva==1.9.6.2 || code=$?
 [ "$code" -eq 3 ]

@@ -18,7 +18,7 @@ from typing import Any
 from benchmarks.runs.checkout import Checkout, other, this
 from benchmarks.runs.memory import Usage, run_measured
 from benchmarks.runs.whole import QUIET
-from benchmarks.shared.rounds import about, keep, say
+from benchmarks.shared.rounds import about, each_round, keep, say
 from benchmarks.stages.inference import RESULTS
 
 FILE = RESULTS / "commands.json"
@@ -59,7 +59,7 @@ def section() -> str:
     for command, by_version in kept["commands"].items():
         before, now = by_version["other"], by_version["this"]
         memory = [f"{v['bytes'] / 1e6:.0f}" for v in (before, now)]
-        rounds = ", ".join(f"{a / b:.2f}" for a, b in zip(now["rounds"], before["rounds"], strict=True))
+        rounds = each_round(now["rounds"], before["rounds"])
         lines.append(
             f"| `{command}` | {before['seconds']:.1f} | {now['seconds']:.1f} | "
             f"**{now['seconds'] / before['seconds']:.2f}** ({rounds}) | {' | '.join(memory)} |"

@@ -26,7 +26,7 @@ from benchmarks.runs.checkout import Checkout, other, this
 from benchmarks.runs.cycles import LEAD_HOURS, write_cycle, write_region
 from benchmarks.runs.memory import run_measured
 from benchmarks.runs.whole import QUIET
-from benchmarks.shared.rounds import about, keep, say
+from benchmarks.shared.rounds import about, each_round, keep, say
 from benchmarks.stages.inference import RESULTS, matmul_peak
 from deployments.bootstrap import create_bucket
 from tests.servers.s3 import BUCKET, s3_server
@@ -133,7 +133,7 @@ def section() -> str:
     ]
     for title, found in kept["cases"].items():
         before, now = found["other"], found["this"]
-        rounds = ", ".join(f"{a / b:.2f}" for a, b in zip(now["rounds"], before["rounds"], strict=True))
+        rounds = each_round(now["rounds"], before["rounds"])
         ratio = {k: now[k] / before[k] for k in ("job", "wall", "bytes")}
         network = now["timings"]["downscale"] / before["timings"]["downscale"]
         lines.append(

@@ -35,6 +35,11 @@ def spread(seconds: list[float]) -> float:
     return statistics.median(seconds) / min(seconds) - 1
 
 
+def each_round(now: list[float], before: list[float]) -> str:
+    """Ratios of rounds that took turns: how sure the ratio of the fastest is."""
+    return ", ".join(f"{a / b:.2f}" for a, b in zip(now, before, strict=True))
+
+
 def say(line: str) -> None:
     """Progress, for whoever waits."""
     print(line, file=sys.stderr, flush=True)

@@ -76,6 +76,7 @@ def point(
         found = forecasts(
             region, asked, source=source, cycle=cycle, store=store, lead_hours=lead_hours,
             timezone="UTC" if utc else timezone, hub_height=hub_height, every_hour=hourly, chances=chance, runs=runs,
+            with_days=by_day or as_json,
         )  # fmt: skip
         table = None if as_json else table_of_days(found[0]) if by_day else table_of(found[0])
     if as_json:

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from datetime import date, timedelta, tzinfo
+from typing import Any
 
+import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 from flows.products.series import Series
 from tasks.timezones import day_of, days_of, shares
 from tasks.variables import VARIABLES
 
-EXTREMES: dict[str, tuple[Callable[..., float], ...]] = {
-    "t2m": (max, min), "mx2t": (max,), "mn2t": (min,), "rh": (max, min), "wind_speed": (max,), "fg10": (max,),
-    "wind_speed_100": (max,), "wind_speed_hub": (max,), "skt": (max, min),
+# variable -> what a day's value is called, and how it is found; a missing one is passed over
+HIGHEST: dict[str, Any] = {"max": np.fmax}
+LOWEST: dict[str, Any] = {"min": np.fmin}
+EXTREMES: dict[str, dict[str, Any]] = {
+    "t2m": HIGHEST | LOWEST, "mx2t": HIGHEST, "mn2t": LOWEST, "rh": HIGHEST | LOWEST, "wind_speed": HIGHEST,
+    "fg10": HIGHEST, "wind_speed_100": HIGHEST, "wind_speed_hub": HIGHEST, "skt": HIGHEST | LOWEST,
 }  # fmt: skip
 SUMS = ("tp", "sf", "ssrd", "strd")  # of the hours before each lead time
 
@@ -29,24 +33,29 @@ class Day(BaseModel):
     heading: str  # for people; one that the lead times cover in part says so
 
 
-def daily(series: Series, zone: tzinfo) -> list[Day]:
-    """Of a whole forecast, the days that its lead times cover. What falls over midnight is shared by time."""
-    times, out = series.times, []
-    start = times[0] - timedelta(hours=series.lead_hours[0])
-    spans = [shares(start + timedelta(hours=b), t, zone) for b, t in zip(series.begins, times, strict=True)]
+def daily(found: list[Series], zone: tzinfo) -> list[list[Day]]:
+    """Of each place's whole forecast, the days that its lead times cover. What falls over midnight is shared by time.
+
+    All places have the same times, so that which day each belongs to is asked once.
+    """
+    first = found[0]
+    times, start = first.times, first.times[0] - timedelta(hours=first.lead_hours[0])
+    at, before = ([day_of(t, zone, ends) for t in times] for ends in (False, True))
+    spans = [shares(start + timedelta(hours=b), t, zone) for b, t in zip(first.begins, times, strict=True)]
+    out: list[list[Day]] = [[] for _ in found]
     for day, heading in days_of(times[0], times[-1], zone).items():
-        found: dict[str, float] = {}
-        for name, values in series.values.items():
-            if name in SUMS:
-                parts = [s[day] * float(v) for s, v in zip(spans, values, strict=True) if day in s]
-                found[f"{name}_sum"] = sum(parts) if parts else math.nan
-                continue
-            before = name in VARIABLES and bool(VARIABLES[name].extreme)
-            here = [float(v) for t, v in zip(times, values, strict=True) if day_of(t, zone, before) == day]
-            here = [v for v in here if math.isfinite(v)]
-            for how in EXTREMES.get(name, ()):
-                found[f"{name}_{how.__name__}"] = how(here) if here else math.nan
-        out.append(Day.model_validate({"day": day, "heading": heading} | {k: round(v, 3) for k, v in found.items()}))
+        of_moments, of_extremes = (np.array([d == day for d in days]) for days in (at, before))
+        weights = np.array([s.get(day, 0.0) for s in spans])
+        for i, series in enumerate(found):
+            values: dict[str, float] = {}
+            for name, column in series.values.items():
+                if name in SUMS:
+                    values[f"{name}_sum"] = float(weights[weights > 0] @ column[weights > 0])
+                here = column[of_extremes if name in VARIABLES and VARIABLES[name].extreme else of_moments]
+                for how, extreme in EXTREMES.get(name, {}).items():
+                    values[f"{name}_{how}"] = float(extreme.reduce(here, initial=math.nan))
+            known = {"day": day, "heading": heading} | {k: round(v, 3) for k, v in values.items()}
+            out[i].append(Day.model_validate(known))
     return out
 
 

@@ -96,6 +96,7 @@ def forecasts(
     every_hour: bool = False,
     chances: list[str] | None = None,
     runs: int = 0,
+    with_days: bool = True,
     now: datetime | None = None,
 ) -> list[PointForecast]:
     """What is forecast for each place; BadInput if one is outside of the region, NothingPublished without a product.
@@ -103,6 +104,7 @@ def forecasts(
     `timezone`: of the times, by name or as +08:00; default: the region's. `hub_height`: m above the ground at which
     wind is wanted too. `every_hour`: hours between lead times as well, interpolated. `chances`: how likely what is, in
     %, as `t2m<0`. `runs`: of so many runs before it too what they forecast for the same times.
+    `with_days`: days too, for which all lead times are read.
     """
     asked = _zone("--timezone", timezone) if timezone is not None else None
     chosen = choose(region, source, cycle, store)
@@ -111,7 +113,10 @@ def forecasts(
     names = variables_of(entry, None)
     found = read_series(chosen, names, steps_of(entry, lead_hours), places, hub_height, every_hour)
     # days are of all lead times, and the same whatever is asked of them
-    whole = read_series(chosen, names, steps_of(entry, None), places, hub_height) if lead_hours or every_hour else found
+    days: list[list[Day]] = [[] for _ in places]
+    if with_days:
+        some = lead_hours is not None or every_hour
+        days = daily(read_series(chosen, names, steps_of(entry, None), places, hub_height) if some else found, zone)
     if chances:
         found = with_chances(found, chances, entry.region)
     before = (
@@ -138,10 +143,10 @@ def forecasts(
             ranges={k: np.round(v, 3).tolist() for k, v in series.ranges.items()},
             interpolated=[h for h in series.lead_hours if h not in entry.lead_hours],
             series=_steps(series, zone),
-            daily=daily(of_all, zone),
+            daily=its_days,
             earlier=earlier,
         )
-        for place, series, of_all, earlier in zip(places, found, whole, before, strict=True)
+        for place, series, its_days, earlier in zip(places, found, days, before, strict=True)
     ]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from datetime import datetime
 
 import numpy as np
@@ -15,6 +16,8 @@ from tasks.errors import BadInput
 from tasks.storage import exists, join
 from tasks.store.ledger import LedgerEntry, entries
 from tasks.store.paths import in_store
+
+log = logging.getLogger(__name__)
 
 MOST = 20
 
@@ -46,7 +49,12 @@ def earlier_runs(
         there = [n for n in names if n in entry.variables]
         if not there or not exists(join(uri, "zarr.json")):
             continue
-        for i, series in enumerate(read_series(Chosen(entry, uri), there, _every(entry), places)):
+        try:
+            its_own = read_series(Chosen(entry, uri), there, _every(entry), places)
+        except BadInput as error:  # of another box, or without the terrain that an elevation wants
+            log.warning("--runs: %s is left out: %s", entry.cycle, error)
+            continue
+        for i, series in enumerate(its_own):
             found[i].append(EarlierRun(cycle=entry.cycle, values=_at(series, newer[i])))
     return found
 

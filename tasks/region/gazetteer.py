@@ -6,6 +6,7 @@ import csv
 import difflib
 import io
 import unicodedata
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -64,7 +65,8 @@ def read_gazetteer(file: Path) -> list[Known]:
         if not 1 <= place.rank <= LOWEST:
             raise InvalidRegion(f"{file}: line {number}: rank {place.rank} is not from 1 to {LOWEST}")
         found.append(place)
-    twice = sorted({p.name for p in found if sum(simplified(p.name) == simplified(q.name) for q in found) > 1})
+    count = Counter(simplified(p.name) for p in found)
+    twice = sorted({p.name for p in found if count[simplified(p.name)] > 1})
     if twice:
         raise InvalidRegion(f"{file}: more than one place is called {', '.join(twice)[:200]}; tell them apart")
     return found

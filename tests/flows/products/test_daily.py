@@ -36,7 +36,7 @@ def forecast(found: Series) -> PointForecast:
         region="hubei", cycle="ifs/2026-11-20T00", age_hours=1, quality="verified", why=[], product="p",
         place="Wuhan 武汉", latitude=31, longitude=112, elevation=None,
         cell=PointCell(latitude=31, longitude=112, height=100, land=1), units=found.units, series=steps,
-        daily=daily(found, SHANGHAI),
+        daily=daily([found], SHANGHAI)[0],
     )  # fmt: skip
 
 
@@ -44,7 +44,7 @@ def test_a_day_has_extremes_and_sums_and_no_mean_of_a_direction() -> None:
     hours = list(range(0, 73, 3))
     warmth, rain = np.array(hours, float), np.full(len(hours), 0.5)
     warmth[5] = np.nan  # 15 h
-    found = daily(series(hours, t2m=warmth, tp=rain, wind_speed=warmth[::-1], wind_direction=warmth), SHANGHAI)
+    found = daily([series(hours, t2m=warmth, tp=rain, wind_speed=warmth[::-1], wind_direction=warmth)], SHANGHAI)[0]
     assert [d.heading for d in found] == ["Fri 20 Nov, from 08:00", "Sat 21 Nov", "Sun 22 Nov"]
     assert [d.day.isoformat() for d in found] == ["2026-11-20", "2026-11-21", "2026-11-22"]
     assert found[0].__pydantic_extra__ == {
@@ -56,7 +56,7 @@ def test_a_day_has_extremes_and_sums_and_no_mean_of_a_direction() -> None:
 
 def test_extremes_of_the_time_before_belong_to_the_day_that_ends() -> None:
     hot = np.array([0.0, 10, 10, 10, 10, 10, 10, 10, 30, 5, 5, 5, 5, 5, 5, 5, 5])
-    found = daily(series(list(range(0, 51, 3)), mx2t=hot, fg10=hot, t2m=hot), UTC)
+    found = daily([series(list(range(0, 51, 3)), mx2t=hot, fg10=hot, t2m=hot)], UTC)[0]
     assert [(d.__pydantic_extra__["mx2t_max"], d.__pydantic_extra__["fg10_max"]) for d in found] == [(30, 30), (5, 5)]
     assert [d.__pydantic_extra__["t2m_max"] for d in found] == [10, 30], "a moment at midnight is the new day's"
 
@@ -64,12 +64,12 @@ def test_extremes_of_the_time_before_belong_to_the_day_that_ends() -> None:
 def test_a_missing_sum_makes_the_days_sum_missing() -> None:
     rain = np.ones(9)
     rain[4] = np.nan
-    (day,) = daily(series(list(range(0, 25, 3)), tp=rain), UTC)
+    (day,) = daily([series(list(range(0, 25, 3)), tp=rain)], UTC)[0]
     assert np.isnan(day.__pydantic_extra__["tp_sum"])
 
 
 def test_a_day_of_nothing_is_missing() -> None:
-    (day,) = daily(series([0, 8, 16, 20], t2m=np.full(4, np.nan)), UTC)
+    (day,) = daily([series([0, 8, 16, 20], t2m=np.full(4, np.nan))], UTC)[0]
     assert np.isnan(day.__pydantic_extra__["t2m_max"])
 
 
