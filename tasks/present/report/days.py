@@ -59,19 +59,24 @@ def days(product: xr.Dataset, boundary: Path | None, zone: tzinfo) -> Days | Non
     times = [t.replace(tzinfo=UTC) for t in seconds.tolist()]
     rows, named = [], days_of(times[0], times[-1], zone)
     begins = _begins(product, times)
-    for title, (names, combine, shown) in ROWS.items():
+    for names in dict.fromkeys(names for names, _, _ in ROWS.values()):
         if not named or not set(names) <= set(small):
             continue
-        found: dict[date, np.ndarray] = {}
-        for i, field in _fields(small, names):
-            amount = combine is np.add  # what falls over midnight is shared by the time that each day has of it
-            parts = shares(begins[i], times[i], zone) if amount else {day_of(times[i], zone): 1.0}
-            for day, share in parts.items():
-                part = share * field if amount else field
-                found[day] = combine(found[day], part) if day in found else part
-        if all(day in found for day in named):
-            how = display.of(shown)
-            rows.append(_row(title, how, {d: how.shown(found[d]) for d in named}, small, rings, named))
+        mine = {title: (combine, shown) for title, (n, combine, shown) in ROWS.items() if n == names}
+        found: dict[str, dict[date, np.ndarray]] = {title: {} for title in mine}
+        for i, field in _fields(small, names):  # read once, whatever is made of it
+            for title, (combine, _) in mine.items():
+                amount = combine is np.add  # what falls over midnight is shared by the time that each day has of it
+                parts = shares(begins[i], times[i], zone) if amount else {day_of(times[i], zone): 1.0}
+                days_so_far = found[title]
+                for day, share in ((d, s) for d, s in parts.items() if d in named):
+                    part = share * field if amount else field
+                    days_so_far[day] = combine(days_so_far[day], part) if day in days_so_far else part
+        for title, (_, shown) in mine.items():
+            if all(day in found[title] for day in named):
+                how = display.of(shown)
+                fields = {d: how.shown(found[title][d]) for d in named}
+                rows.append(_row(title, how, fields, small, rings, named))
     return Days(list(named.values()), rows) if rows else None
 
 
@@ -104,7 +109,7 @@ def _row(
     for day, values in by_day.items():
         there = values[np.isfinite(values)]
         ends = [f"{float(np.percentile(there, q)):.0f}" for q in (5, 95)] if there.size else ["–"]
-        text = " to ".join(dict.fromkeys(e.replace("-0", "0") if e == "-0" else e for e in ends))
+        text = " to ".join(dict.fromkeys("0" if e == "-0" else e for e in ends))
         ranges.append(text.replace("-", "−"))
         maps.append(webp(_map(values, low, high, how, ds, rings), f"{title}, {named[day]}: {text} {how.unit}"))
     stops = [colour_map(how.colours)(f) for f in np.linspace(0, 1, 9)]
