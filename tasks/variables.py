@@ -45,6 +45,9 @@ JUMPS_SEEN = {
     "u100": 24.6, "v100": 21.8, "fg10": 23.6, "tcwv": 31.1, "tcc": 1.0, "sd": 10.0,
 }  # fmt: skip
 
+# what is made of two components -> these
+WINDS = {"wind_speed": ("u10", "v10"), "wind_speed_100": ("u100", "v100")}
+
 VARIABLES: dict[str, Variable] = {
     v.name: v
     for v in (

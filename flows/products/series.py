@@ -20,6 +20,7 @@ from tasks.grids.grid import Grid, canonical
 from tasks.grids.gridded import ALTITUDE, LAND
 from tasks.handover.calibrated import GROUP, RANGE, ROOTS
 from tasks.present import display
+from tasks.variables import WINDS
 
 EDGE = 1e-6  # of a cell: what places and coordinates are off by as they are written
 CALM = 0.2  # m/s, half a knot: below it WMO's codes give no direction
@@ -183,7 +184,7 @@ def _derived(raw: dict[str, np.ndarray], cell: Cell, elevation: float | None, pr
     columns = dict(raw)
     if {"t2m", "d2m"} <= raw.keys():
         columns["rh"] = relative_humidity(raw["t2m"], raw["d2m"])
-    for speed, (u, v) in display.WINDS.items():
+    for speed, (u, v) in WINDS.items():
         if {u, v} <= raw.keys():
             columns[speed] = np.hypot(raw[u], raw[v])
             direction = 360.0 - np.rad2deg(np.arctan2(raw[u], -raw[v])) % 360.0

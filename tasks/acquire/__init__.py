@@ -10,7 +10,7 @@ from typing import Protocol
 from tasks.acquire.demo import DemoSource
 from tasks.acquire.era5 import Era5Source
 from tasks.acquire.files import local_files
-from tasks.acquire.ifs import AifsSource, IfsSource
+from tasks.acquire.ifs import AifsSource, EnsembleSource, IfsSource
 from tasks.acquire.native import NativeSource
 from tasks.errors import BadInput
 from tasks.handover.cycle import ALIASES, Cycle, RawFile
@@ -41,7 +41,8 @@ class Source(Protocol):
 
 
 SOURCES: dict[str, type[Source]] = {
-    "ifs": IfsSource, "aifs": AifsSource, "ifs9km": NativeSource, "era5": Era5Source, "demo": DemoSource,
+    "ifs": IfsSource, "ens": EnsembleSource, "aifs": AifsSource, "ifs9km": NativeSource, "era5": Era5Source,
+    "demo": DemoSource,
 }  # fmt: skip
 
 

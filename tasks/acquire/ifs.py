@@ -9,12 +9,11 @@ from datetime import UTC, datetime, timedelta
 from tasks.acquire.ifs_fetch import Fetch
 from tasks.acquire.layout import lead_times, reach_of, ready_after
 from tasks.acquire.mirrors import Mirror, MirrorFailure, NotThere
-from tasks.acquire.open_data import by_param, needed, served
+from tasks.acquire.open_data import by_key, wanted_of
 from tasks.acquire.raw import RawFolder
 from tasks.errors import BadInput, CycleNotReady, IncompleteDownload
 from tasks.handover.cycle import Cycle, RawFile
 from tasks.region.document import Region
-from tasks.variables import known
 
 log = logging.getLogger(__name__)
 
@@ -86,6 +85,19 @@ class IfsSource:
         return found
 
 
+class EnsembleSource(IfsSource):
+    """Implements `Source` for the perturbed members of ECMWF's ensemble, in open data's stream enfo."""
+
+    name = "ens"
+
+    def steps(self, region: Region) -> list[int]:
+        """Those of the region's lead times that it asks of the ensemble."""
+        every = region.of_ensemble.every
+        if not (found := [h for h in super().steps(region) if h % every == 0]):
+            raise BadInput(f"{self.name}: none of the lead times of region {region.name} is a multiple of {every} h")
+        return found
+
+
 class AifsSource(IfsSource):
     """Implements `Source` for AIFS Single, ECMWF's forecast by machine learning: every six hours to 360 h."""
 
@@ -108,12 +120,12 @@ def assert_can_be(cycle: Cycle, steps: list[int]) -> None:
 
 def _lacking(cycle: Cycle, region: Region, step: int, mirrors: list[Mirror], answers: dict[str, str]) -> list[str]:
     """Parameters of a lead time that no mirror lists; `answers` gets, by mirror, "" or why it does not answer."""
-    lacking = {v.param for v in needed(known(served(region, cycle.source)), step)}
+    lacking = {w.key for w in wanted_of(cycle.source, region, step)}
     for mirror in mirrors:
         if mirror.breaker.wait():
             continue
         try:
-            lacking -= set(by_param(mirror.index(mirror.file(cycle, step))))
+            lacking -= set(by_key(mirror.index(mirror.file(cycle, step))))
             answers[mirror.name] = ""
         except NotThere:
             answers[mirror.name] = ""

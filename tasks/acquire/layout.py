@@ -39,12 +39,15 @@ LAYOUTS = {
         Layout(datetime(2026, 5, 12, tzinfo=UTC), "oper", 360, 144),
     ),
     "aifs": (Layout(datetime(2025, 2, 25, 6, tzinfo=UTC), "oper", 360, 360, "aifs-single"),),
+    # members 1 to 50; the control was among them until cycle 50r1 made it `oper`. Stream enfo at all hours
+    "ens": (Layout(datetime(2024, 2, 28, 6, tzinfo=UTC), "enfo", 360, 144),),
     # ECMWF's catalogue is open since then; of a run Open-Meteo's files hold as much
     "ifs9km": (Layout(datetime(2025, 10, 1, tzinfo=UTC), "oper", 360, 144),),
 }
 # Hours up to which every one is there, or every third; every sixth beyond. What IFS has to 144 h its index says.
-HOURLY_TO = {"ifs": 144, "aifs": -1, "ifs9km": 90}
-THREE_HOURLY_TO = {"ifs": 144, "aifs": -1, "ifs9km": 144}
+HOURLY_TO = {"ifs": 144, "aifs": -1, "ifs9km": 90, "ens": -1}
+THREE_HOURLY_TO = {"ifs": 144, "aifs": -1, "ifs9km": 144, "ens": 144}
+KIND = {"ens": "ef"}  # of forecast, in files' names; others are fc
 SPLIT = {"0p1": "-sfc"}  # resolutions whose files are split by kind of level
 # Cycles are commonly complete so long after they start: all lead times appear together, at 07:34, 12:27, 19:34 and
 # 00:27 UTC in autumn 2026; those of AIFS some hours after the analysis that they start from
@@ -52,6 +55,7 @@ READY_AFTER = {  # of 00 and 12 UTC, of 06 and 18
     "ifs": (timedelta(hours=7, minutes=40), timedelta(hours=6, minutes=30)),
     "aifs": (timedelta(hours=6, minutes=30), timedelta(hours=6, minutes=30)),
     "ifs9km": (timedelta(hours=8, minutes=30), timedelta(hours=7, minutes=30)),
+    "ens": (timedelta(hours=8, minutes=45), timedelta(hours=7, minutes=45)),  # its day 15 is an hour after HRES
 }
 COMPLETE_AFTER = 12  # hours after its initial time, at the latest: what is not there then will not come
 
@@ -67,7 +71,7 @@ def layout_of(time: datetime, source: str = "ifs") -> Layout:
 
 def stream_of(time: datetime, source: str = "ifs") -> str:
     """Stream of a cycle's high-resolution forecast."""
-    return "oper" if time.hour in (0, 12) else layout_of(time, source).short_stream
+    return "oper" if time.hour in (0, 12) and source != "ens" else layout_of(time, source).short_stream
 
 
 def reach_of(time: datetime, source: str = "ifs") -> int:
@@ -99,6 +103,6 @@ def resol_of(time: datetime, resol: str = "0p25", source: str = "ifs") -> str:
 def file_uri(root: str, time: datetime, step: int, resol: str = "0p25", source: str = "ifs") -> str:
     """URI of one lead time's GRIB file, without the ending."""
     stream, served = stream_of(time, source), resol_of(time, resol, source)
-    name = f"{time:%Y%m%d%H%M%S}-{step}h-{stream}-fc{SPLIT.get(served, '')}"
+    name = f"{time:%Y%m%d%H%M%S}-{step}h-{stream}-{KIND.get(source, 'fc')}{SPLIT.get(served, '')}"
     folders = [f for f in (layout_of(time, source).folder, served, stream) if f]
     return join(root, f"{time:%Y%m%d}", f"{time:%H}z", *folders, name)

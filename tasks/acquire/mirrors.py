@@ -131,7 +131,7 @@ class Mirror:
             raise MirrorFailure(f"{base.rsplit('/', 1)[-1]}.index is cut or no index ({error})", sick=False) from None
 
     def messages(self, base: str, entries: list[IndexEntry]) -> dict[str, bytes]:
-        """Bytes by parameter, neighbours in one range, all ranges in one request where the mirror serves that."""
+        """Bytes by key, neighbours in one range, all ranges in one request where the mirror serves that."""
         spans = _joined(entries)
         pieces: dict[int, bytes] = {}
         if len(spans) > 1 and self.multiple_ranges:
@@ -146,7 +146,7 @@ class Mirror:
         for entry in entries:
             for first, data in pieces.items():
                 if first <= entry.offset and entry.offset + entry.length <= first + len(data):
-                    out[entry.param] = data[entry.offset - first : entry.offset - first + entry.length]
+                    out[entry.key] = data[entry.offset - first : entry.offset - first + entry.length]
         return out
 
     def _ranges(self, url: str, spans: list[tuple[int, int]]) -> dict[int, bytes]:

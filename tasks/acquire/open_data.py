@@ -6,6 +6,7 @@ Works on any root that is laid out so. The demo cycle ships in this layout.
 from __future__ import annotations
 
 import hashlib
+from dataclasses import dataclass
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -18,13 +19,31 @@ from tasks.grib.walk import message_of
 from tasks.handover.cycle import Cycle, RawFile
 from tasks.region.document import Region
 from tasks.storage import join, read_bytes, write_bytes
-from tasks.variables import VARIABLES, Variable
+from tasks.variables import VARIABLES, Variable, known
 
 REMEDY = "fetch it again, or from another mirror"
 HEIGHTS = {"2t": 2, "2d": 2, "10u": 10, "10v": 10, "100u": 100, "100v": 100, "10fg": 10, "mx2t": 2, "mn2t": 2}  # m
 # of our variables, by source
 LACKING = {"aifs": {"fg10", "tcwv", "mx2t", "mn2t", "sd"}, "ifs9km": {"sp", "strd", "sd"}}
 FIRST_NAME = {other: v.param for v in VARIABLES.values() for other in v.also}
+
+
+def key_of(param: str, member: int = 0) -> str:
+    """What a message of a lead time is called: 2t, or 2t-m07 of an ensemble's member 7."""
+    return f"{param}-m{member:02d}" if member else param
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A variable of a lead time, of one forecast or of an ensemble's member."""
+
+    variable: Variable
+    member: int = 0
+
+    @property
+    def key(self) -> str:
+        """As `IndexEntry.key`."""
+        return key_of(self.variable.param, self.member)
 
 
 class IndexEntry(BaseModel):
@@ -35,8 +54,14 @@ class IndexEntry(BaseModel):
     param: str
     levtype: str
     step: str
+    member: Annotated[int, Field(alias="number", ge=0)] = 0  # of an ensemble; 0: of none, or its control
     offset: Annotated[int, Field(alias="_offset", ge=0)]  # bytes
     length: Annotated[int, Field(alias="_length", gt=0)]
+
+    @property
+    def key(self) -> str:
+        """What the message is called."""
+        return key_of(self.param, self.member)
 
 
 def read_index(text: bytes) -> list[IndexEntry]:
@@ -53,18 +78,20 @@ def read_index(text: bytes) -> list[IndexEntry]:
     return entries
 
 
-def by_param(entries: list[IndexEntry]) -> dict[str, IndexEntry]:
-    """The single-level messages of a lead time by parameter, each by the first of its names.
+def by_key(entries: list[IndexEntry]) -> dict[str, IndexEntry]:
+    """The single-level messages of a lead time by their keys, each by the first of its names.
 
     What else an index says is proved with the message.
     """
     here = [e for e in entries if e.levtype == "sfc"]
-    others = ((FIRST_NAME[e.param], e) for e in here if e.param in FIRST_NAME)
-    return {name: e.model_copy(update={"param": name}) for name, e in others} | {e.param: e for e in here}
+    others = [e.model_copy(update={"param": FIRST_NAME[e.param]}) for e in here if e.param in FIRST_NAME]
+    return {e.key: e for e in (*others, *here)}
 
 
 def served(region: Region, source: str) -> list[str]:
     """Those of the region's variables that a source has; BadInput if it lacks a required one."""
+    if source == "ens":
+        return region.of_ensemble.chosen(region.variables)
     lacking = LACKING.get(source, set())
     if wanted := [n for n in region.required or [] if n in lacking]:
         raise BadInput(
@@ -79,8 +106,16 @@ def needed(variables: list[Variable], step: int) -> list[Variable]:
     return [v for v in variables if not ((v.amount or v.extreme) and step == 0)]
 
 
-def assert_is_message(data: bytes, variable: Variable, cycle: Cycle, step: int, length: int, label: str) -> None:
-    """The bytes are a whole message of this parameter, level, cycle and lead time; IncompleteDownload otherwise.
+def wanted_of(source: str, region: Region, step: int) -> list[Wanted]:
+    """What a region needs of a lead time: of an ensemble, member by member."""
+    members = region.of_ensemble.numbers if source == "ens" else [0]
+    return [Wanted(v, member) for member in members for v in needed(known(served(region, source)), step)]
+
+
+def assert_is_message(
+    data: bytes, variable: Variable, cycle: Cycle, step: int, length: int, label: str, member: int = 0
+) -> None:
+    """The bytes are a whole message of this parameter, level, cycle, lead time and member, or IncompleteDownload.
 
     By its header: values are decoded by `assert_decodes`.
     """
@@ -88,10 +123,12 @@ def assert_is_message(data: bytes, variable: Variable, cycle: Cycle, step: int, 
     header = read_header(message, IncompleteDownload, label, REMEDY)
     height = HEIGHTS.get(variable.param)
     level = header.of_surface and (height is None or header.level == height)
-    if (header.variable, level, header.init, header.lead_hours) != (variable, True, cycle.time, step):
+    found = (header.variable, level, header.init, header.lead_hours, header.member)
+    if found != (variable, True, cycle.time, step, member):
+        whose = f" of member {header.member}" if header.member != member else ""
         raise IncompleteDownload(
-            f"{label}: the index is wrong, the message there is {header.short_name} of {header.init:%Y-%m-%dT%H} "
-            f"+{header.lead_hours:g} h at {header.level_type} {header.level}; {REMEDY}"
+            f"{label}: the index is wrong, the message there is {header.short_name}{whose} of "
+            f"{header.init:%Y-%m-%dT%H} +{header.lead_hours:g} h at {header.level_type} {header.level}; {REMEDY}"
         )
 
 
@@ -111,7 +148,7 @@ def fetch_lead_time(
     base = file_uri(root, cycle.time, step)
     label = f"{cycle} +{step} h"
     try:
-        entries = by_param(read_index(read_bytes(f"{base}.index")))
+        entries = by_key(read_index(read_bytes(f"{base}.index")))
     except FileNotFoundError:
         raise IncompleteDownload(f"{label}: no index at {base}.index; wait for the cycle to be complete") from None
     except ValueError as error:

@@ -12,16 +12,18 @@ from tasks.errors import BadInput
 _TEXT = re.compile(r"(?:(?P<source>[a-z0-9]+)/)?(?P<time>\d{4}-\d{2}-\d{2}T\d{2})(?::?00)?Z?")
 
 # hres: ECMWF's product of that name ended with IFS cycle 50r1 (2026-05-12); people still say it
-ALIASES = {"hres": "ifs", "ifs-9km": "ifs9km"}
+ALIASES = {"hres": "ifs", "ifs-9km": "ifs9km", "enfo": "ens"}
 # where the fields come from -> what their licence asks products to say
 LICENCE = {
     "ifs": "CC-BY-4.0",
     "aifs": "CC-BY-4.0",
+    "ens": "CC-BY-4.0",
     "ifs9km": "CC-BY-4.0",
     "era5": "CC-BY-4.0",
 }  # of a file of unknown origin nothing can be said
 ATTRIBUTION = {
     "ifs": "Contains ECMWF open data, (c) ECMWF, CC-BY-4.0; modified by finescale",
+    "ens": "Contains ECMWF open data (ENS), (c) ECMWF, CC-BY-4.0; modified by finescale",
     "aifs": "Contains ECMWF open data (AIFS), (c) ECMWF, CC-BY-4.0; modified by finescale",
     "era5": "Contains modified Copernicus Climate Change Service information; neither the European Commission nor "
     "ECMWF is responsible for any use of it",
@@ -74,6 +76,7 @@ class RawFile(BaseModel):
     uri: str
     sha256: str
     size: int
+    member: int = 0  # of an ensemble; 0: of none
     mirror: str = ""  # that it came from
     confirmed: bool | None = None  # by a second mirror's bytes, or a checksum of who made it; None: there was neither
     expver: dict[str, list[int]] = {}  # ERA5: hours that are final (0001) and preliminary (0005)

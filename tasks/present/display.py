@@ -92,8 +92,6 @@ TABLE = {
     "skt": Display("skin temperature", "°C", "thermal", offset=-KELVIN),
     "tcwv": Display("column water vapour", "kg/m²", "tempo", span=1.0, cycle_span=10.0),
 }
-# what is made of two components -> these
-WINDS = {"wind_speed": ("u10", "v10"), "wind_speed_100": ("u100", "v100")}
 ERRORS = "balance"  # colours of forecast - observed, in the middle where there is none
 
 

@@ -22,6 +22,7 @@ from tasks.grids.gridded import LAND
 from tasks.present import display
 from tasks.present.colours import stops
 from tasks.present.display import Display
+from tasks.variables import WINDS
 
 # inches: a map; its heading and the picture's; between two maps, beside them, a bar of colours; numbers at an edge
 MAP_WIDTH, TITLE, HEADING, GAP, PAD, BAR, LABELS = 3.4, 0.25, 0.45, 0.3, 0.08, 0.12, 0.6
@@ -95,9 +96,9 @@ def panels(coarse: xr.Dataset, fine: xr.Dataset) -> list[Panel]:
     """One panel a variable; both components of a wind become one of speed."""
     out = []
     for name in (n for n in display.TABLE if n in fine and n in coarse):
-        wind = next((w for w, parts in display.WINDS.items() if name in parts and set(parts) <= set(fine)), None)
+        wind = next((w for w, parts in WINDS.items() if name in parts and set(parts) <= set(fine)), None)
         if wind is not None:
-            u, v = display.WINDS[wind]
+            u, v = WINDS[wind]
             if name == u:
                 out.append(Panel(display.of(wind), *(np.hypot(ds[u].values, ds[v].values) for ds in (coarse, fine))))
             continue

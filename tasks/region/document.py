@@ -24,6 +24,7 @@ from tasks.errors import InvalidRegion, short
 from tasks.grids.box import Box
 from tasks.grids.grid import Grid, lattice
 from tasks.locations import RESERVED
+from tasks.region.ensemble import EnsembleSettings, assert_of
 from tasks.region.settings import (
     SHAPE_NOTHING,
     AcquireSettings,
@@ -129,6 +130,7 @@ class Region(BaseModel):
     places: FileName | None = None  # whom people know by name: tasks/region/gazetteer.py
     attribution: Text = ""  # of the region's own files, joined to that of the fields
     model: FileName = "inr-hres"
+    ensemble: EnsembleSettings | None = None  # of source ens
     gate: GateLimits = GateLimits()
     acquire: AcquireSettings = AcquireSettings()
     inference: InferenceSettings = InferenceSettings()
@@ -168,6 +170,8 @@ class Region(BaseModel):
                 f"variables: {', '.join(extremes)} is of the time before each lead time, and there is none before 0 h; "
                 "let lead_times start later"
             )
+        if self.ensemble is not None:
+            assert_of(self.ensemble, self.variables)
         rows, cols = self._points()
         if min(rows, cols) < 2:
             raise ValueError(f"box holds {(rows, cols)} points of {self.spacing:g} degree; at least 2 x 2 are needed")
@@ -220,9 +224,15 @@ class Region(BaseModel):
         return self._folder / self.places if self.places else None
 
     @property
+    def of_ensemble(self) -> EnsembleSettings:
+        """What is asked of source ens, by the YAML or as a matter of course."""
+        return self.ensemble or EnsembleSettings()
+
+    @property
     def fingerprint(self) -> str:
         """Short hash of all that shapes a product: the YAML's content but for SHAPE_NOTHING, and the terrain file."""
-        digest = hashlib.sha256(json.dumps(self.model_dump(exclude=SHAPE_NOTHING), sort_keys=True).encode())
+        unsaid = SHAPE_NOTHING | ({"ensemble"} if self.ensemble is None else set())
+        digest = hashlib.sha256(json.dumps(self.model_dump(exclude=unsaid), sort_keys=True).encode())
         if self.terrain_file is not None:
             digest.update(self.terrain_file.read_bytes())
         return digest.hexdigest()[:16]
@@ -249,6 +259,7 @@ PARTS: dict[str, type[BaseModel]] = {
     "lead_times": LeadTimes,
     "gate": GateLimits,
     "acquire": AcquireSettings,
+    "ensemble": EnsembleSettings,
     "inference": InferenceSettings,
     "observations": ObservationSettings,
     "calibration": CalibrationSettings,

@@ -19,6 +19,7 @@ from flows.products.export.wanted import Wanted
 from tasks.errors import BadInput
 from tasks.grids.gridded import lead_times
 from tasks.present import display
+from tasks.variables import WINDS
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -34,7 +35,7 @@ def micaps_writers(wanted: Wanted, folder: Path) -> dict[Path, Callable[[Path], 
     """A writer of each file; both components of a wind are one, if both are wanted."""
     product = wanted.open()
     parts = {name: [name] for name in wanted.names}
-    for wind, components in display.WINDS.items():
+    for wind, components in WINDS.items():
         if set(components) <= set(wanted.names):
             parts = {n: p for n, p in parts.items() if n not in components} | {wind: list(components)}
     start = wanted.chosen.cycle.time.astimezone(BEIJING)
@@ -58,12 +59,12 @@ def _writer(wanted: Wanted, fields: xr.Dataset, title: str, hour: float) -> Call
 
 def _called(title: str) -> str:
     """Both components of a wind are no speed."""
-    return title.replace("_speed", "") if title in display.WINDS else title
+    return title.replace("_speed", "") if title in WINDS else title
 
 
 def text_of(chosen: Chosen, fields: xr.Dataset, title: str, hour: float) -> str:
     """One lead time's file: a field, or the two of a wind."""
-    entry, wind = chosen.entry, title in display.WINDS
+    entry, wind = chosen.entry, title in WINDS
     start = chosen.cycle.time.astimezone(BEIJING)
     values = [display.of(str(n)).shown(next(f for _, f in lead_times(array))) for n, array in fields.items()]
     d, west, north = entry.spacing, float(fields.longitude[0]), float(fields.latitude[0])

@@ -16,7 +16,7 @@ import pytest
 
 from models.statistics import VARIABLES as TRAINED
 from tasks.acquire.layout import file_uri
-from tasks.acquire.open_data import assert_is_message, by_param, fetch_lead_time, read_index
+from tasks.acquire.open_data import assert_is_message, by_key, fetch_lead_time, read_index
 from tasks.errors import IncompleteDownload
 from tasks.handover.cycle import Cycle
 from tasks.prepare.decode import decode
@@ -71,10 +71,10 @@ def test_a_parameter_of_several_names_is_found_by_the_first_that_it_has() -> Non
     lines = [
         {"param": p, "levtype": "sfc", "step": "6", "_offset": i, "_length": 7} for i, p in enumerate(["10fg3", "2t"])
     ]
-    found = by_param(read_index("\n".join(map(json.dumps, lines)).encode()))
+    found = by_key(read_index("\n".join(map(json.dumps, lines)).encode()))
     assert (found["10fg"].param, found["10fg"].offset, found["2t"].offset) == ("10fg", 0, 1)
     lines.append({"param": "10fg", "levtype": "sfc", "step": "6", "_offset": 9, "_length": 7})
-    assert by_param(read_index("\n".join(map(json.dumps, lines)).encode()))["10fg"].offset == 9
+    assert by_key(read_index("\n".join(map(json.dumps, lines)).encode()))["10fg"].offset == 9
 
 
 @pytest.mark.parametrize(
