@@ -6,6 +6,7 @@ import logging
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 from uuid import uuid4
 
@@ -15,6 +16,7 @@ from prefect.states import Completed
 from pydantic import BaseModel
 
 from flows.dispatch import run_slabs
+from flows.ensemble import of_members
 from flows.products.gaps import given_way, newer_due
 from flows.server import artifacts, names
 from flows.server.orchestrator import assert_clock
@@ -27,9 +29,10 @@ from tasks.calibrate import calibrate
 from tasks.errors import BadInput, FinescaleError, GateRefused, ModelMismatch
 from tasks.handover.calibrated import Calibrated
 from tasks.handover.cycle import ALIASES, Cycle, RawFile
+from tasks.handover.members import condensed
 from tasks.handover.prepared import PreparedInfo
 from tasks.handover.scorecard import Quality
-from tasks.handover.slab import slabs_of
+from tasks.handover.slab import SlabReport, slabs_of
 from tasks.locations import default_store, default_workspace, raw_folder
 from tasks.observations.arrivals import arrived, look
 from tasks.observations.observe import Observed
@@ -119,6 +122,8 @@ def resolve(
         assert_present(inputs)
         return Request(wanted, package, model or wanted.model, None, None)
     service = open_source(source)
+    if service.name == "ens":
+        wanted = wanted.for_ensemble()
     if service.spacing is not None and service.spacing < wanted.input_spacing:
         wanted = wanted.with_input_spacing(max(service.spacing, wanted.spacing))
     return Request(wanted, package, model or wanted.model, service, choose_cycle(service, wanted, cycle, scheduled))
@@ -178,7 +183,14 @@ def _published_or_made(run: Run, inputs: list[str]) -> Outcome:
     mark = fingerprint(files, package.digest, region.fingerprint, VERSION)
     if (found := run.found(cycle, mark)) is not None:
         return found
-    info: PreparedInfo = prepare(files, region, cycle, run.store, run.workspace, package.halo)
+    if cycle is not None and cycle.source == "ens":
+        artifacts.input_table(region.name, cycle, condensed(files))
+        info, reports = _of_members(run, cycle, files)
+        try:
+            return _finished(run, cycle, condensed(files), mark, info, reports)
+        finally:
+            _discard(info.product)
+    info = prepare(files, region, cycle, run.store, run.workspace, package.halo)
     run.watch.lap("prepare")
     try:
         if cycle is not None:
@@ -189,14 +201,31 @@ def _published_or_made(run: Run, inputs: list[str]) -> Outcome:
         _discard(info.product)
 
 
+def _of_members(run: Run, cycle: Cycle, files: list[RawFile]) -> tuple[PreparedInfo, list[SlabReport]]:
+    """A staged product of an ensemble's members."""
+    region, package = run.request.region, run.request.package
+    return of_members(
+        files, region, cycle, package, run.request.model, run.store, run.workspace, run.queue, run.watch.lap,
+        partial(artifacts.progress_bar, region.name, cycle),
+    )  # fmt: skip
+
+
 def _made(run: Run, cycle: Cycle, files: list[RawFile], mark: str, info: PreparedInfo) -> Outcome:
     """From a staged product with its input to a published one; GateRefused if the gate puts it into quarantine."""
-    region, package, store = run.request.region, run.request.package, run.store
+    region, package = run.request.region, run.request.package
     artifacts.input_table(region.name, cycle, files)
     slabs = slabs_of(info, region, package, run.request.model, join(run.workspace, "slabs"))
     progress = artifacts.progress_bar(region.name, cycle, len(info.lead_hours))
     reports = run_slabs(slabs, region.inference, progress, run.queue)
     run.watch.lap("downscale")
+    return _finished(run, cycle, files, mark, info, reports)
+
+
+def _finished(
+    run: Run, cycle: Cycle, files: list[RawFile], mark: str, info: PreparedInfo, reports: list[SlabReport]
+) -> Outcome:
+    """From a staged product that is computed to a published one; `files`: as the ledger names them."""
+    region, package, store = run.request.region, run.request.package, run.store
     observed = arrived(region, store, cycle, info, run.workspace, run.observations)
     calibrated = _calibrated(run, cycle, info, observed)
     run.watch.lap("calibrate")
@@ -223,7 +252,7 @@ def _made(run: Run, cycle: Cycle, files: list[RawFile], mark: str, info: Prepare
 
 def _calibrated(run: Run, cycle: Cycle, info: PreparedInfo, observed: Observed | None) -> Calibrated:
     """The staged product corrected by stations, unless nobody wants that."""
-    if not run.calibration:
+    if not run.calibration or cycle.source == "ens":  # of an ensemble the mean alone would be corrected
         return Calibrated()
     first = observed.uri if observed is not None and observed.count else None
     return calibrate(cycle, run.request.region, run.store, info.product, first)

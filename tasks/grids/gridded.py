@@ -39,7 +39,7 @@ def gridded(ds: xr.Dataset, label: str) -> Gridded:
 
 def lead_times(array: xr.DataArray) -> Iterator[tuple[int, np.ndarray]]:
     """(index, (latitude, longitude)) of each lead time; as many are read together as one chunk of the store holds."""
-    depth = (array.encoding.get("chunks") or (1,))[0]
+    depth = (array.encoding.get("chunks") or (1, 1, 1))[-3]
     for start in range(0, array.sizes["step"], depth):
         block: np.ndarray = array[start : start + depth].values
         yield from enumerate(block, start)

@@ -51,5 +51,5 @@ def digests_beside(ds: xr.Dataset, group: str = "") -> Digests:
     return {
         path_of(group, str(name)): [array_digest(np.asarray(array.values))]
         for name, array in ds.variables.items()
-        if array.dims != DIMENSIONS
+        if array.dims[-len(DIMENSIONS) :] != DIMENSIONS
     }

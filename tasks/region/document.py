@@ -237,6 +237,14 @@ class Region(BaseModel):
             digest.update(self.terrain_file.read_bytes())
         return digest.hexdigest()[:16]
 
+    def for_ensemble(self) -> Region:
+        """The same region with what it asks of an ensemble alone."""
+        chosen = self.of_ensemble.chosen(self.variables)
+        whole = self.of_ensemble.model_dump()
+        return parse(
+            self.model_dump() | {"variables": chosen, "required": chosen, "ensemble": whole}, self._folder, "ens"
+        )
+
     def with_input_is(self, sampling: str) -> Region:
         """The same region for input whose values are `samples` or `means`; InvalidRegion for anything else."""
         return parse(self.model_dump() | {"input_is": sampling}, self._folder, "--input-is")

@@ -11,7 +11,7 @@ from tasks.arrays import DAMAGE, open_zarr
 from tasks.errors import in_a_line
 from tasks.grids.gridded import lead_times
 from tasks.handover.digests import Digests, array_digest
-from tasks.handover.shards import DIMENSIONS, digest
+from tasks.handover.shards import DIMENSIONS, field_digest
 
 OTHER = "holds other values than were written"
 
@@ -19,7 +19,7 @@ Errors = tuple[type[Exception], ...]
 
 
 def altered(uri: str, digests: Digests, damage: Errors = DAMAGE) -> Iterator[str]:
-    """What is wrong with the arrays that `digests` names, of those in no shards: input, terrain, coordinates, ...
+    """What is wrong with the arrays that `digests` names, but its own fields: input, ensemble, terrain, coordinates, ...
 
     Fields are read one lead time at a time, all else whole. damage: what reading raises of bytes that are wrong or
     gone.
@@ -44,7 +44,7 @@ def altered(uri: str, digests: Digests, damage: Errors = DAMAGE) -> Iterator[str
 
 def _faults(array: xr.DataArray, expected: list[str], damage: Errors) -> Iterator[tuple[str, str]]:
     """(at, what) is wrong with an array; at: "" or " at +3 h"."""
-    if array.dims != DIMENSIONS:
+    if array.dims[-len(DIMENSIONS) :] != DIMENSIONS:
         try:
             same = [array_digest(np.asarray(array.values))] == expected
         except damage as error:
@@ -53,14 +53,24 @@ def _faults(array: xr.DataArray, expected: list[str], damage: Errors) -> Iterato
         if not same:
             yield "", OTHER
         return
-    if array.sizes["step"] != len(expected):
-        yield "", f"has {array.sizes['step']} lead times, not {len(expected)}"
+    steps = array.sizes["step"]
+    parts = list(array) if array.ndim > len(DIMENSIONS) else [array]  # quantiles
+    if steps * len(parts) != len(expected):
+        yield "", f"has {steps * len(parts)} fields, not {len(expected)}"
         return
+    for k, part in enumerate(parts):
+        which = f" {k + 1} of {len(parts)}" if len(parts) > 1 else ""
+        for at, fault in _faulty_fields(part, expected[k * steps : (k + 1) * steps], damage):
+            yield f"{which}{at}", fault
+
+
+def _faulty_fields(array: xr.DataArray, expected: list[str], damage: Errors) -> Iterator[tuple[str, str]]:
     hours = array["step"].values / np.timedelta64(1, "h")
+    side = (array.encoding.get("shards") or array.shape)[-2:]
     for i, found in read_fields(array, damage):
         if isinstance(found, str):
             yield f" at +{hours[i]:g} h", found
-        elif digest(found) != expected[i]:
+        elif field_digest(found, *side) != expected[i]:
             yield f" at +{hours[i]:g} h", OTHER
 
 

@@ -23,6 +23,7 @@ from tests.servers.http import Handler, Served, serving
 
 DEMO = Path(__file__).parents[2] / "tasks/acquire/demo_cycle"
 DEMO_GRIB = DEMO / "20211210/12z/ifs/0p25/oper/20211210120000-8h-oper-fc.grib2"
+MEMBER = 0.002  # by how much of a value two neighbouring members differ
 BOUNDARY = "finescale-stand-in"
 AIFS = "aifs-single/"  # the folder of that model
 AS_MASS = {228: 228228, 144: 228144}  # rain and snow of AIFS since 24 February 2025: kg m-2 in place of m
@@ -49,6 +50,21 @@ def relabelled(message: bytes, time: datetime, step: int, stream: str = "oper", 
         eccodes.codes_release(handle)
 
 
+def of_member(message: bytes, member: int) -> bytes:
+    """The same field as a member of the ensemble has it: another everywhere, by a part that is the member's own."""
+    handle = eccodes.codes_new_from_message(message)
+    try:
+        sums = eccodes.codes_get(handle, "productDefinitionTemplateNumber") == 8
+        eccodes.codes_set(handle, "productDefinitionTemplateNumber", 11 if sums else 1)
+        for key, value in (("type", "pf"), ("perturbationNumber", member), ("numberOfForecastsInEnsemble", 51)):
+            eccodes.codes_set(handle, key, value)
+        values = eccodes.codes_get_values(handle)
+        eccodes.codes_set_values(handle, values * (1 + MEMBER * (member - 5.5)))
+        return bytes(eccodes.codes_get_message(handle))
+    finally:
+        eccodes.codes_release(handle)
+
+
 def param_of(message: bytes) -> str:
     """ECMWF short name."""
     handle = eccodes.codes_new_from_message(message)
@@ -58,15 +74,20 @@ def param_of(message: bytes) -> str:
         eccodes.codes_release(handle)
 
 
-def index_of(parts: list[tuple[str, bytes]], time: datetime, step: int, stream: str, model: str = "ifs/") -> bytes:
-    """The `.index` of a file of these messages, as ECMWF writes it."""
+def index_of(
+    parts: list[tuple[str, bytes]], time: datetime, step: int, stream: str, model: str = "ifs/", members: int = 0
+) -> bytes:
+    """The `.index` of a file of these messages, as ECMWF writes it; of so many members, one after the other."""
     lines, at = [], 0
-    for param, data in parts:
+    for i, (param, data) in enumerate(parts):
         entry = {
             "domain": "g", "date": f"{time:%Y%m%d}", "time": f"{time:%H%M}", "expver": "0001", "class": "od",
             "type": "fc", "stream": stream, "step": str(step), "levtype": "sfc", "param": param,
             "_offset": at, "_length": len(data),
         }  # fmt: skip
+        if members:
+            number = {"type": "pf", "number": str(1 + i * members // len(parts))}
+            entry = {k: entry.get(k, "") for k in (*list(entry)[:-3], "number", *list(entry)[-3:])} | number
         if model == AIFS:  # as of 2026: another order, another class, and a key more
             order = ["domain", "date", "time", "expver", "class", "type", "stream", "step", "levtype", "param"]
             new = {"class": "ai", "model": "aifs-single"}
@@ -88,15 +109,16 @@ class OpenData(Served):
         time: datetime, step: int, stream: str = "oper", resol: str = "0p25", level: str = "", model: str = "ifs/"
     ) -> str:
         """Path of a lead time's files without the ending; `model` is empty before 28 February 2024."""
-        day, name = f"{time:%Y%m%d}", f"{time:%Y%m%d%H%M%S}-{step}h-{stream}-fc{level}"
+        kind = "ef" if stream == "enfo" else "fc"
+        day, name = f"{time:%Y%m%d}", f"{time:%Y%m%d%H%M%S}-{step}h-{stream}-{kind}{level}"
         return f"/{day}/{time:%H}z/{model}{resol}/{stream}/{name}"
 
-    def add(self, time: datetime, step: int, parts: list[tuple[str, bytes]], **where: str) -> str:
+    def add(self, time: datetime, step: int, parts: list[tuple[str, bytes]], *, members: int = 0, **where: str) -> str:
         """Serve these messages as one lead time's file with its index; returns the path without the ending."""
         path = self.path(time, step, **where)
         self.files[f"{path}.grib2"] = b"".join(data for _, data in parts)
         self.files[f"{path}.index"] = index_of(
-            parts, time, step, where.get("stream", "oper"), where.get("model", "ifs/")
+            parts, time, step, where.get("stream", "oper"), where.get("model", "ifs/"), members
         )
         return path
 
@@ -107,6 +129,14 @@ class OpenData(Served):
             label = where.get("stream", "oper"), where.get("model", "ifs/")
             parts = [(name, relabelled(m, time, step, *label)) for name, m in found]
             self.add(time, step, [p for p in parts if step or p[0] not in OF_INTERVALS], **where)
+
+    def add_ensemble(self, time: datetime, steps: list[int], members: int) -> None:
+        """The demo cycle's fields as members 1 and on of this cycle."""
+        for step in steps:
+            found = [(param_of(m), relabelled(m, time, step, "enfo")) for m in messages(DEMO_GRIB)]
+            found = [p for p in found if step or p[0] not in OF_INTERVALS]
+            parts = [(name, of_member(m, i)) for i in range(1, members + 1) for name, m in found]
+            self.add(time, step, parts, members=members, stream="enfo")
 
     def asked(self, ending: str) -> list[tuple[str, str, str]]:
         """GET requests for paths of that ending."""

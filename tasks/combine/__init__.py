@@ -1,0 +1,185 @@
+"""Step 3b, combine: an ensemble's members, each downscaled by itself, in; one staged product of what they say out.
+
+Its fields are the members' means, so that whoever reads a product reads it; group `ensemble` has quantiles, spread and
+chances. Members are read back block by block, against the digests taken where they were computed.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, cast
+
+import numpy as np
+import zarr
+
+from tasks.arrays import fast, not_read_back, undamaged, zarr_store
+from tasks.combine.statistics import chance, needed_before, quantiles, spread, sums
+from tasks.grids.gridded import lead_times
+from tasks.handover.cycle import Cycle
+from tasks.handover.digests import path_of
+from tasks.handover.members import GROUP, QUANTILES, SPREAD, chance_name
+from tasks.handover.prepared import Prepared, PreparedInfo, Series, StaticFields
+from tasks.handover.shards import Block, blocks, digest, joined
+from tasks.handover.slab import SlabReport, borders
+from tasks.present import display
+from tasks.region.document import Region
+from tasks.region.ensemble import spoken_of
+from tasks.steps import step
+from tasks.storage import remove, room_for
+from tasks.store.ensemble import KEPT_BITS, create_ensemble, kept_bits, open_ensemble
+from tasks.store.packing import round_field, round_to
+from tasks.store.paths import new_staged_uri
+from tasks.store.product import create, fill_input, open_product
+from tasks.variables import VARIABLES
+
+log = logging.getLogger(__name__)
+
+Array = zarr.Array[Any]
+
+
+@dataclass(frozen=True)
+class Member:
+    """One member's staged product, and what its slabs said of it."""
+
+    info: PreparedInfo
+    reports: list[SlabReport]
+
+    def arrays(self) -> dict[str, Array]:
+        """Its fields."""
+        group = zarr.open_group(zarr_store(self.info.product), mode="r", use_consolidated=False)
+        return {n: fast(cast("Array", group[n]), self.info.product) for n in self.info.variables}
+
+    def digest_of(self, name: str, step: int, block: int) -> str:
+        """Of the values of a block at a lead time, as they were computed."""
+        for report in self.reports:
+            if report.start <= step < report.stop:
+                parts = report.digests[name][step - report.start]
+                if report.first <= block < report.first + len(parts):
+                    return parts[block - report.first]
+        raise KeyError((name, step, block))
+
+
+class Combined:
+    """The work on one product: reads blocks of all members, writes what they say of them."""
+
+    def __init__(self, product: str, members: list[Member], region: Region, begin: float) -> None:
+        self.product, self.members, self.region, self.begin = product, members, region, begin
+        info = members[0].info
+        self.names, self.hours = info.variables, info.lead_hours
+        self.spoken, self.passings = spoken_of(self.names), region.of_ensemble.passings
+        self.sources = [m.arrays() for m in members]
+        group = zarr.open_group(zarr_store(product), mode="r+", use_consolidated=False)
+        self.means = {n: fast(cast("Array", group[n]), product) for n in self.names}
+        self.said = {n: fast(a, product) for n, a in open_ensemble(product).items()}
+        steps, rows, cols = self.means[self.names[0]].shards or self.means[self.names[0]].chunks
+        self.depth, target = steps, region.target
+        self.blocks = blocks(target.rows, target.cols, rows, cols)
+        count = len(self.hours)
+        self.digests: dict[str, list[list[str]]] = {n: [[] for _ in range(count)] for n in self.names}
+        fields = {n: count * (a.shape[0] if a.ndim > 3 else 1) for n, a in self.said.items()}
+        self.beside: dict[str, list[list[str]]] = {n: [[] for _ in range(k)] for n, k in fields.items()}
+
+    def run(self) -> None:
+        """Block by block."""
+        for number, block in enumerate(self.blocks):
+            for start in range(0, len(self.hours), self.depth):
+                steps = slice(start, min(start + self.depth, len(self.hours)))
+                with room_for(f"ensemble, lead times {steps.start} to {steps.stop - 1}"):
+                    self._combine(number, block, steps)
+
+    def _combine(self, number: int, block: Block, steps: slice) -> None:
+        for name, parts in self.spoken.items():
+            read = [self._read(part, number, block, steps) for part in parts]
+            for part, values in zip(parts, read, strict=True):
+                self._write_mean(part, values, block, steps)
+            values = read[0] if len(read) == 1 else np.hypot(*read)
+            self._write(f"{name}{QUANTILES}", round_to(quantiles(values), kept_bits(name)), block, steps)
+            self._write(f"{name}{SPREAD}", round_to(spread(values), KEPT_BITS), block, steps)
+            for one in (p for p in self.passings if p.variable == name):
+                over = self._sums(name, number, block, steps, one.hours) if one.hours else values
+                found = chance(display.of(name).shown(over), one.value, one.below)
+                self._write(chance_name(one), round_to(found, KEPT_BITS), block, steps)
+        for alone in set(self.names) - {part for parts in self.spoken.values() for part in parts}:
+            self._write_mean(alone, self._read(alone, number, block, steps), block, steps)
+
+    def _write_mean(self, name: str, members: np.ndarray, block: Block, steps: slice) -> None:
+        mean = round_field(name, members.mean(axis=0, dtype=np.float32))
+        self.means[name][steps, block.rows, block.cols] = mean
+        for i, field in enumerate(mean, steps.start):
+            self.digests[name][i].append(digest(field))
+
+    def _sums(self, name: str, number: int, block: Block, steps: slice, over: int) -> np.ndarray:
+        first = needed_before(self.hours, steps.start, over)
+        values = self._read(name, number, block, slice(first, steps.stop))
+        begin = self.hours[first - 1] if first else self.begin
+        return sums(values, self.hours[first : steps.stop], over, begin)[:, steps.start - first :]
+
+    def _read(self, name: str, number: int, block: Block, steps: slice) -> np.ndarray:
+        """Values (members, steps, rows, cols), proved to be what was computed."""
+        size = (block.rows.stop - block.rows.start, block.cols.stop - block.cols.start)
+        out = np.empty((len(self.members), steps.stop - steps.start, *size), np.float32)
+        for values, member, arrays in zip(out, self.members, self.sources, strict=True):
+            with undamaged(f"{member.info.product}: {name}"):
+                values[:] = arrays[name][steps, block.rows, block.cols]
+            for i, field in enumerate(values, steps.start):
+                if digest(field) != member.digest_of(name, i, number):
+                    raise not_read_back(f"{member.info.product}: {name} at lead time {i}", "other values")
+        return out
+
+    def _write(self, name: str, values: np.ndarray, block: Block, steps: slice) -> None:
+        """Values (steps, rows, cols), or (quantiles, steps, rows, cols), with their digests."""
+        self.said[name][..., steps, block.rows, block.cols] = values
+        for k, fields in enumerate(values if values.ndim > 3 else values[None]):
+            for i, field in enumerate(fields, steps.start):
+                self.beside[name][k * len(self.hours) + i].append(digest(field))
+
+
+def _input_means(members: list[Prepared], names: list[str]) -> Series:
+    """Each variable's fields, the means of what the members were made from."""
+
+    def fields(name: str) -> Iterator[np.ndarray]:
+        series = [lead_times(m.fields[name]) for m in members]
+        for parts in zip(*series, strict=True):
+            yield np.stack([field for _, field in parts]).mean(axis=0, dtype=np.float32)
+
+    for name in names:
+        yield name, fields(name)
+
+
+@step("combine", "combine {cycle}", timeout_seconds=6 * 3600)
+def combine(members: list[Member], region: Region, cycle: Cycle, store: str) -> tuple[PreparedInfo, list[SlabReport]]:
+    """Members' products -> a product in the store's _staging, with all but its attributes. A failure leaves nothing."""
+    began = time.monotonic()
+    first = members[0].info
+    prepared = [Prepared.load(m.info.product, None, m.info.grid, m.info.operator) for m in members]
+    coarse = Prepared.load(first.product, first.terrain, first.grid, first.operator)
+    uri = new_staged_uri(store, region.name, cycle)
+    try:
+        source = coarse.fields.drop_vars(first.variables).load()
+        block = region.inference.block
+        beside = create(uri, source, region.target, first.variables, coarse.statics, first.operator, block)
+        filled = fill_input(uri, _input_means(prepared, first.variables))
+        ensemble, names = region.of_ensemble, list(spoken_of(first.variables))
+        product = open_product(uri).fields
+        beside |= create_ensemble(uri, product, names, ensemble.passings, len(members), block)
+        begin = float(source["step_bounds"].values[0, 0] / np.timedelta64(1, "h")) if "step_bounds" in source else 0.0
+        work = Combined(uri, members, region, begin)
+        work.run()
+    except BaseException:
+        remove(uri)
+        raise
+    beside |= {path_of(GROUP, n): [joined(parts) for parts in by_field] for n, by_field in work.beside.items()}
+    reports = [r for m in members for r in m.reports]
+    rows, cols = borders(reports)
+    report = SlabReport(
+        start=0, stop=len(first.lead_hours), device=reports[0].device, seconds=round(time.monotonic() - began, 3),
+        tile=min(r.tile for r in reports), tile_rows=rows, tile_cols=cols, digests=work.digests,
+        note=f"mean of {len(members)} members",
+    )  # fmt: skip
+    log.info("combine: %s, members: %d, ranges of %s", cycle, len(members), ", ".join(names))
+    doubts = list(dict.fromkeys(d for m in members for d in m.info.doubts))
+    changes = {"product": uri, "deviations": filled.deviations, "digests": beside | filled.digests, "doubts": doubts}
+    return first.model_copy(update=changes), [report]
