@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -27,26 +28,38 @@ def _passing(text: str) -> Passing:
         raise BadInput(
             f"--chance {short(text)!r}: write it like 't2m<0' or 'wind_speed>10.8', in the units shown"
         ) from None
-    if one.hours:
-        raise BadInput(f"--chance {short(text)!r}: of sums over hours only those are known that region.yaml names")
     return one
 
 
 def with_chances(found: list[Series], asked: list[str], region: str) -> list[Series]:
-    """The series with a column for each, in %; BadInput where stations do not say how sure the variable is."""
+    """The series with a column for each, in %; BadInput where nothing says how sure the variable is.
+
+    By the members that pass it where the product has counted them, else by its ranges.
+    """
     wanted = [_passing(text) for text in asked]
-    for one in wanted:
-        if one.variable not in found[0].ranges:
-            known = ", ".join(found[0].ranges) or "nothing yet: its stations have too short a history"
-            raise BadInput(f"--chance {one}: of {region} it is known how sure these are: {known}")
     out = []
     for series in found:
-        columns = {str(one): chance(one, series.ranges[one.variable]) for one in wanted}
+        columns = {str(one): _chance(one, series, region) for one in wanted}
         units = series.units | dict.fromkeys(columns, "%")
         out.append(replace(series, values=series.values | columns, units=units))
     return out
 
 
+def _chance(one: Passing, series: Series, region: str) -> np.ndarray:
+    counted = series.sure.chance(one, series.lead_hours)
+    if counted is not None:
+        return counted
+    if one.hours:
+        known = ", ".join(series.sure.chances) or "none"
+        raise BadInput(f"--chance {one}: of sums over hours region.yaml of {region} has to name it; it names: {known}")
+    if one.variable not in series.ranges:
+        known = ", ".join(series.ranges) or "nothing yet: its stations have too short a history"
+        raise BadInput(f"--chance {one}: of {region} it is known how sure these are: {known}")
+    return chance(one, series.ranges[one.variable])
+
+
 def shown(percent: float) -> str:
-    """54; of what ranges do not resolve that it is less, or more."""
-    return f"≤{RARE:.0f}" if percent <= RARE else f"≥{100 - RARE:.0f}" if percent >= 100 - RARE else f"{percent:.0f}"
+    """54; of what ranges do not resolve that it is less, or more; a dash of what nobody knows."""
+    if math.isnan(percent):
+        return "–"
+    return f"≤{RARE:.0f}" if percent == RARE else f"≥{100 - RARE:.0f}" if percent == 100 - RARE else f"{percent:.0f}"

@@ -33,7 +33,7 @@ class Chosen:
 
 
 # whose product is meant where nobody says it: weather before samples
-FIRST = ("ifs", "ifs9km", "aifs", "era5", "file", "demo")
+FIRST = ("ifs", "ens", "ifs9km", "aifs", "era5", "file", "demo")
 
 
 def choose(region: str, source: str | None, cycle: str | None, store: str | None) -> Chosen:

@@ -74,7 +74,8 @@ class PointForecast(BaseModel):
     elevation: float | None  # as asked for, in m
     cell: PointCell
     units: dict[str, str]  # variable -> unit
-    quantiles: list[float] = []  # in %, where stations say how sure the forecast is
+    members: int = 0  # of the ensemble that ranges are of; 0: stations say them
+    quantiles: list[float] = []  # in %, where stations or members say how sure the forecast is
     # variable -> at each of the series' steps, below which values the truth lies so often
     ranges: dict[str, list[list[float]]] = {}
     interpolated: list[float] = []  # lead times in hours that lie between the product's
@@ -139,6 +140,7 @@ def forecasts(
             elevation=place.elevation,
             cell=PointCell.model_validate(series.cell, from_attributes=True),
             units=series.units,
+            members=series.sure.members,
             quantiles=[round(100 * level) for level in LEVELS] if series.ranges else [],
             ranges={k: np.round(v, 3).tolist() for k, v in series.ranges.items()},
             interpolated=[h for h in series.lead_hours if h not in entry.lead_hours],
@@ -225,7 +227,8 @@ def heading_lines(found: PointForecast) -> list[str]:
         cycles = ", ".join(run.cycle.partition("/")[2] for run in found.earlier)
         lines.append(f"behind each value what earlier runs forecast, of {cycles}")
     elif found.quantiles:
-        lines.append("in brackets: the truth lies within eight times in ten, as errors at stations say")
+        who = f"{found.members} members" if found.members else "errors at stations"
+        lines.append(f"in brackets: the truth lies within eight times in ten, as {who} say")
     if found.elevation is not None and "t2m" in found.units:
         lines.append(
             f"temperature brought from {cell.height:.0f} m to {found.elevation:g} m by 6.5 K/km; all else is the cell's"

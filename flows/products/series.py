@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
+from types import EllipsisType
 from typing import Any, cast
 
 import numpy as np
@@ -13,12 +15,12 @@ import zarr
 from flows.products.choose import Chosen
 from flows.products.hourly import hourly
 from flows.products.places import Place
+from flows.products.sure import NOTHING, Sure, how_sure
 from models.constants import KELVIN, STANDARD_LAPSE_RATE
 from tasks.arrays import zarr_store
 from tasks.errors import BadInput
 from tasks.grids.grid import Grid, canonical
 from tasks.grids.gridded import ALTITUDE, LAND
-from tasks.handover.calibrated import GROUP, RANGE, ROOTS
 from tasks.present import display
 from tasks.variables import WINDS
 
@@ -52,7 +54,8 @@ class Series:
     begins: list[float]  # hours ahead at which sums of each lead time begin
     values: dict[str, np.ndarray]
     units: dict[str, str]
-    ranges: dict[str, np.ndarray]  # variable -> (lead time, LEVELS), where stations say how sure it is
+    ranges: dict[str, np.ndarray]  # variable -> (lead time, LEVELS), where stations or members say how sure
+    sure: Sure = NOTHING  # that they are of
 
 
 def _index(position: float, count: int) -> int:
@@ -114,55 +117,35 @@ def read_series(
     too. Of a place with an elevation t2m is brought there from the height of its cell's terrain by 6.5 K/km (WMO-No.
     485, Appendix 2.2.34); BadInput if the product does not know that. At `hub_height` (m above the ground) wind's speed
     is that of the power law through 10 and 100 m; BadInput for a product without both. `every_hour`: between the first
-    and the last of the steps, as `hourly` makes them. What stations say of how sure a value is comes with it.
+    and the last of the steps, as `hourly` makes them. How sure stations or members are comes with it.
     """
     product = zarr.open_group(zarr_store(chosen.uri), mode="r", use_consolidated=True)
     cells = cells_of(product, places, chosen.entry.region)
     raw = {n: _columns(product, n, cells).astype(np.float64) for n in names}
-    hours = chosen.entry.lead_hours
+    hours = its_hours = chosen.entry.lead_hours
+    given = raw
     begins = _begins(product, hours)
     if every_hour:
         first, last = hours[steps[0]], hours[steps[-1]]
         hours, raw = hourly(hours, raw, _starts(product))
         begins = [max(h - 1, begins[0]) for h in hours]
         steps = [i for i, hour in enumerate(hours) if first <= hour <= last]
-    sure = _sure(product, chosen.entry.lead_hours)
+    sure = how_sure(product, its_hours, len(cells), partial(_columns, cells=cells))
     raw = {n: v[steps] for n, v in raw.items()}
     hours, begins = [hours[i] for i in steps], [begins[i] for i in steps]
     times = [chosen.cycle.time + timedelta(hours=h) for h in hours]
     found = []
     for i, (place, cell) in enumerate(zip(places, cells, strict=True)):
         values = _derived({n: v[:, i] for n, v in raw.items()}, cell, place.elevation, chosen.entry.product)
+        values = sure[i].with_medians(values, hours)
         if hub_height is not None:
             values["wind_speed_hub"] = _at_hub(values, hub_height, chosen.entry.cycle)
         units = {n: display.of(n).unit for n in values}
-        ranges = {
-            n: display.of(n).shown(_range(n, values[n], *known, hours)) for n, known in sure.items() if n in units
-        }
+        its = sure[i].with_medians(_derived({n: v[:, i] for n, v in given.items()}, cell, None, ""), its_hours)
+        ranges = {n: display.of(n).shown(v) for n, v in sure[i].ranges(values, its, hours).items()}
         shown = {n: display.of(n).shown(v) for n, v in values.items()}
-        found.append(Series(cell, times, hours, begins, shown, units, ranges))
+        found.append(Series(cell, times, hours, begins, shown, units, ranges, sure[i]))
     return found
-
-
-def _sure(product: zarr.Group, hours: list[float]) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """Variable -> lead times in hours, and how far the truth is from it there (lead time, LEVELS)."""
-    found: dict[str, tuple[np.ndarray, np.ndarray]] = {}
-    group = product.get(GROUP)
-    if not isinstance(group, zarr.Group):
-        return found
-    names = [n.removesuffix(RANGE) for n in group.array_keys() if n.endswith(RANGE)]
-    for name in sorted(names, key=lambda n: display.order(n, 0.0)):
-        known = _read(group, f"{name}{RANGE}", slice(None)).astype(np.float64)
-        found[name] = np.asarray(hours), known
-    return found
-
-
-def _range(name: str, values: np.ndarray, known: np.ndarray, apart: np.ndarray, hours: list[float]) -> np.ndarray:
-    """Values (lead time,) -> (lead time, LEVELS), in SI; between the product's lead times straight."""
-    departure = np.stack([np.interp(hours, known, level) for level in apart.T], axis=1)
-    if name in ROOTS:
-        return np.asarray(np.maximum(np.sqrt(values)[:, None] + departure, 0.0) ** 2)
-    return values[:, None] + departure
 
 
 def _starts(product: zarr.Group) -> np.ndarray | None:
@@ -214,21 +197,21 @@ def _at_hub(values: dict[str, np.ndarray], height: float, cycle: str) -> np.ndar
 
 
 def _columns(product: zarr.Group, name: str, cells: list[Cell]) -> np.ndarray:
-    """(step, place) of a field, chunk by chunk."""
+    """(..., step, place) of a field, chunk by chunk."""
     array = cast("zarr.Array[Any]", product[name])
-    found = np.empty((array.shape[0], len(cells)), array.dtype)
+    found = np.empty((*array.shape[:-2], len(cells)), array.dtype)
     by_chunk: dict[tuple[int, int], list[int]] = {}
     for i, cell in enumerate(cells):
-        by_chunk.setdefault((cell.row // array.chunks[1], cell.col // array.chunks[2]), []).append(i)
+        by_chunk.setdefault((cell.row // array.chunks[-2], cell.col // array.chunks[-1]), []).append(i)
     for places in by_chunk.values():
         rows, cols = (np.array([getattr(cells[i], axis) for i in places]) for axis in ("row", "col"))
         top, west = rows.min(), cols.min()
-        part = _read(product, name, slice(None), slice(top, rows.max() + 1), slice(west, cols.max() + 1))
-        found[:, places] = part[:, rows - top, cols - west]
+        part = _read(product, name, ..., slice(top, rows.max() + 1), slice(west, cols.max() + 1))
+        found[..., places] = part[..., rows - top, cols - west]
     return found
 
 
-def _read(product: zarr.Group, name: str, *at: slice | int) -> np.ndarray:
+def _read(product: zarr.Group, name: str, *at: slice | int | EllipsisType) -> np.ndarray:
     """Values of an array, by numpy's rules: a product's are numbers as they are, without offset or scale."""
     return np.asarray(cast("zarr.Array[Any]", product[name])[at])
 

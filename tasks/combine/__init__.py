@@ -21,7 +21,7 @@ from tasks.grids.gridded import lead_times
 from tasks.handover.cycle import Cycle
 from tasks.handover.digests import path_of
 from tasks.handover.members import GROUP, QUANTILES, SPREAD, chance_name
-from tasks.handover.prepared import Prepared, PreparedInfo, Series, StaticFields
+from tasks.handover.prepared import Prepared, PreparedInfo, Series
 from tasks.handover.shards import Block, blocks, digest, joined
 from tasks.handover.slab import SlabReport, borders
 from tasks.present import display
@@ -33,7 +33,6 @@ from tasks.store.ensemble import KEPT_BITS, create_ensemble, kept_bits, open_ens
 from tasks.store.packing import round_field, round_to
 from tasks.store.paths import new_staged_uri
 from tasks.store.product import create, fill_input, open_product
-from tasks.variables import VARIABLES
 
 log = logging.getLogger(__name__)
 

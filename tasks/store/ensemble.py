@@ -30,10 +30,10 @@ def kept_bits(name: str) -> int:
 def create_ensemble(
     uri: str, product: xr.Dataset, names: list[str], passings: list[Passing], members: int, block: int = SHARD_SIDE
 ) -> Digests:
-    """The group without values yet; `names`: variables, and speeds of wind. `block`: points a side of a shard at most, as the
-    product's own. What stands there is replaced.
+    """The group without values yet; what stands there is replaced.
 
-    Returns digests of what is written here.
+    names: variables, and speeds of wind. block: points a side of a shard at most, as the product's own. Returns digests
+    of what is written here.
     """
     coords = {c: product[c] for c in product.coords if c in ("latitude", "longitude", "step", "time", "valid_time")}
     ds = xr.Dataset(coords=coords)

@@ -19,7 +19,7 @@ Errors = tuple[type[Exception], ...]
 
 
 def altered(uri: str, digests: Digests, damage: Errors = DAMAGE) -> Iterator[str]:
-    """What is wrong with the arrays that `digests` names, but its own fields: input, ensemble, terrain, coordinates, ...
+    """What is wrong with the arrays that `digests` names, all but fields of the root: input, ensemble, terrain, ...
 
     Fields are read one lead time at a time, all else whole. damage: what reading raises of bytes that are wrong or
     gone.

@@ -1,0 +1,155 @@
+"""An ensemble end to end: members from a service on loopback, one product of what they say."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import xarray as xr
+from ecmwf.opendata.urls import URLS
+from typer.testing import Result
+
+from tasks.combine.statistics import quantiles
+from tests.conftest import RegionMaker
+from tests.flows.conftest import CommandLine
+from tests.servers.http import cut
+from tests.servers.opendata import MEMBER, OpenData, open_data
+
+QUICK = {
+    "mirrors": ["ecmwf", "aws"], "timeout_seconds": 5, "pause_seconds": 0.2, "poll_seconds": 0.2, "wait_minutes": 0.05,
+}  # fmt: skip
+MEMBERS = 4
+ASKED = {"members": MEMBERS, "thresholds": ["t2m<8", "tp/12h>0.1"]}
+
+Run = Callable[..., Result]
+
+
+@pytest.fixture
+def mirror(monkeypatch: pytest.MonkeyPatch) -> Iterator[OpenData]:
+    """Two mirrors with a cycle of ten hours ago to 12 h, of six members."""
+    with open_data() as served:
+        now = datetime.now(UTC) - timedelta(hours=10)
+        served.add_ensemble(now.replace(hour=now.hour // 6 * 6, minute=0, second=0, microsecond=0), [0, 6, 12], 6)
+        for name in ("ecmwf", "aws"):
+            monkeypatch.setitem(URLS, name, served.url)
+        yield served
+
+
+@pytest.fixture
+def run(make_region: RegionMaker, finescale: CommandLine, tmp_path: Path) -> Run:
+    """`finescale run REGION --source ens`."""
+
+    def command(*more: str, **keys: Any) -> Result:
+        settings = {"lead_times": {"start": 0, "stop": 12, "step": 3}, "acquire": QUICK, "ensemble": ASKED} | keys
+        return finescale("run", make_region(**settings), "--source", "ens", "--store", tmp_path / "s", *more)
+
+    return command
+
+
+def product_of(store: Path) -> Path:
+    """The only product in a store."""
+    (found,) = store.glob("hubei/ens/*/*/*.zarr")
+    return found
+
+
+@pytest.fixture
+def made(run: Run, mirror: OpenData, tmp_path: Path) -> Path:
+    """A store with a product of four members."""
+    result = run()
+    assert result.exit_code == 0, result.stderr
+    return tmp_path / "s"
+
+
+def test_members_become_means_quantiles_spread_and_chances(made: Path, mirror: OpenData) -> None:
+    product, said = xr.open_zarr(product_of(made)), xr.open_zarr(product_of(made), group="ensemble")
+    assert product["step"].values.astype("timedelta64[h]").astype(int).tolist() == [0, 6, 12]
+    assert list(product.data_vars.keys() - {"crs", "quantization_info", "step_bounds"}) != []
+    assert "msl" not in product
+    assert said.attrs["members"] == MEMBERS
+    found = said["t2m_quantiles"].values
+    assert (np.diff(found, axis=0) >= 0).all()
+    # the stand-in's members are all alike but for a factor, and so is what becomes of them nearly
+    factors = 1 + MEMBER * (np.arange(1, MEMBERS + 1) - 5.5)
+    wanted = quantiles(factors[:, None].astype(np.float32))[:, 0] / factors.mean()
+    ratio = found / product["t2m"].values
+    np.testing.assert_allclose(ratio.mean(axis=(1, 2, 3)), wanted, atol=2e-4)
+    assert said["t2m_spread"].values.mean() == pytest.approx(281 * factors.std(ddof=1), rel=0.02)
+    cold = said["t2m_below_8"].values
+    assert set(np.unique(np.round(cold))) <= {0, 25, 50, 75, 100}
+    below = (found[0] < 281.15).mean(), (found[-1] < 281.15).mean()
+    assert below[1] <= (cold / 100).mean() <= below[0]
+    wet = said["tp_12h_above_0p1"].values
+    assert np.isnan(wet[:2]).all(), "twelve hours have not gone by"
+    sums = product["tp"].values[1:].sum(axis=0) * 1000
+    assert (wet[2][sums > 0.2] > 0).all()
+    assert not wet[2][sums < 0.05].any()
+    asked = [r for r in mirror.requests if r[1].endswith(".grib2")]
+    assert asked, "only members that are needed are fetched"
+    entry = json.loads(next(made.glob("hubei/ens/*/*/*T*.json")).read_text())
+    assert [f["member"] for f in entry["inputs"]] == [1, 2, 3, 4]
+    assert "members" in entry["slabs"][0]["note"]
+
+
+def test_a_place_has_ranges_and_chances_by_members(made: Path, finescale: CommandLine) -> None:
+    at = ("--lat", "30.6", "--lon", "114.3", "--store", made)
+    found = json.loads(finescale("point", "hubei", *at, "--json", "--chance", "t2m<8", "--chance", "tp/12h>0.1").stdout)
+    assert found["cycle"].startswith("ens/")
+    assert found["members"] == MEMBERS
+    said = xr.open_zarr(product_of(made), group="ensemble").sel(latitude=30.6, longitude=114.3, method="nearest")
+    np.testing.assert_allclose(found["ranges"]["t2m"], said["t2m_quantiles"].values.T - 273.15, atol=2e-3)
+    median = said["wind_speed_quantiles"].sel(quantile=0.5).values
+    np.testing.assert_allclose([s["wind_speed"] for s in found["series"]], median, atol=2e-3)
+    assert [s["t2m<8"] for s in found["series"]] == said["t2m_below_8"].values.tolist()
+    high = json.loads(finescale("point", "hubei", *at, "--json", "--elevation", "1000").stdout)
+    assert high["ranges"]["t2m"][0][3] - found["ranges"]["t2m"][0][3] == pytest.approx(
+        high["series"][0]["t2m"] - found["series"][0]["t2m"], abs=2e-3
+    )
+    table = finescale("point", "hubei", *at).stdout
+    assert "as 4 members say" in table
+    other = finescale("point", "hubei", *at, "--chance", "tp/24h>50")
+    assert other.exit_code == 2
+    assert "region.yaml of hubei has to name it" in other.stderr
+    every = json.loads(finescale("point", "hubei", *at, "--json", "--hourly").stdout)
+    assert len(every["ranges"]["t2m"]) == 13
+    assert "tp" not in every["ranges"], "nobody knows how sure an hour's share of a sum is"
+
+
+def test_two_runs_write_the_same_bytes(made: Path, run: Run) -> None:
+    def bytes_of(product: Path) -> dict[str, bytes]:
+        chunks = (f for f in product.rglob("*") if f.is_file() and f.parent.name != product.name)
+        return {str(f.relative_to(product)): f.read_bytes() for f in chunks if "/c/" in str(f)}
+
+    first = bytes_of(product_of(made))
+    assert run("--force").exit_code == 0
+    (again,) = made.glob("hubei/ens/*/*/*-r2.zarr")
+    assert bytes_of(again) == first
+
+
+def test_what_was_made_is_read_back_and_a_flipped_quantile_is_found(made: Path, finescale: CommandLine) -> None:
+    assert finescale("maintain", "hubei", "--store", made).exit_code == 0
+    shard = next(p for p in (product_of(made) / "ensemble/t2m_quantiles").rglob("*") if p.is_file() and "c/" in str(p))
+    data = bytearray(shard.read_bytes())
+    data[len(data) // 3] ^= 1
+    shard.write_bytes(bytes(data))
+    result = finescale("maintain", "hubei", "--store", made)
+    assert "ensemble/t2m_quantiles" in result.stdout + result.stderr
+
+
+def test_a_member_that_is_cut_or_lacking_loses_nothing_and_says_which(
+    run: Run, mirror: OpenData, tmp_path: Path
+) -> None:
+    mirror.on(r"-6h-enfo-ef\.grib2", cut(1000))
+    result = run()
+    assert result.exit_code == 1
+    assert "2t-m01" in result.stderr
+    assert not list((tmp_path / "s").glob("hubei/ens/*/*/*.zarr"))
+    mirror.rules.clear()
+    lacking = run(ensemble={"members": 7})
+    assert lacking.exit_code == 3
+    assert "2t-m07" in lacking.stderr or "no cycle of the last two days" in lacking.stderr
+    assert run().exit_code == 0

@@ -1,0 +1,61 @@
+"""What a region may ask of an ensemble."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tasks.errors import InvalidRegion
+from tasks.handover.members import chance_name
+from tasks.passing import Passing
+from tasks.region.document import parse
+from tasks.region.search import load
+from tests.conftest import RegionMaker
+
+
+@pytest.mark.parametrize(
+    ("ensemble", "why"),
+    [
+        ({"members": 51}, "less than or equal to 50"),
+        ({"members": 1}, "greater than or equal to 2"),
+        ({"every": 5}, "multiple of 3"),
+        ({"variables": ["t3m"]}, "'t3m' is not one of t2m"),
+        ({"variables": ["tcc"]}, "none of tcc is among variables"),
+        ({"thresholds": ["t2m=0"]}, "write it like t2m<0"),
+        ({"thresholds": ["u10>5"]}, "ranges are known of t2m"),
+        ({"thresholds": ["t2m/24h>5"]}, "t2m is no amount"),
+        ({"thresholds": ["msl<980"]}, "threshold msl<980: ranges are of t2m, tp, wind_speed"),
+        ({"thresholds": ["t2m<0", "t2m < 0.0"]}, "t2m<0 is there twice"),
+        ({"member": 10}, "unknown key; allowed are: members, every, variables, thresholds"),
+    ],
+)
+def test_what_it_may_not_ask_is_refused_with_why(make_region: RegionMaker, ensemble: dict, why: str) -> None:
+    with pytest.raises(InvalidRegion, match="ensemble") as error:
+        load(str(make_region(ensemble=ensemble)))
+    assert why in str(error.value)
+
+
+def test_products_of_one_forecast_are_made_anew_only_where_an_ensemble_is_asked_for() -> None:
+    text = yaml.safe_load(Path("deployments/regions/hubei/region.yaml").read_text())
+    without = {k: v for k, v in text.items() if k != "ensemble"}
+    folder = Path("deployments/regions/hubei")
+    plain = parse(without, folder, "here")
+    assert plain.fingerprint != parse(without | {"ensemble": {"members": 20}}, folder, "here").fingerprint
+    assert plain.of_ensemble.members == 10
+    assert plain.for_ensemble().variables == ["t2m", "u10", "v10", "tp"]
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("t2m<-5", "t2m_below_minus5"),
+        ("wind_speed > 10.8", "wind_speed_above_10p8"),
+        ("tp/24h>50", "tp_24h_above_50"),
+    ],
+)
+def test_thresholds_have_names_that_any_reader_takes(text: str, name: str) -> None:
+    passing = Passing.parse(text)
+    assert chance_name(passing) == name
+    assert Passing.parse(str(passing)) == passing
