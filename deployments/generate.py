@@ -50,6 +50,10 @@ OF_A_REGION = [
         parameters={"source": "ifs"}, schedule="ifs",
     ),
     Deployment(
+        names.DOWNSCALE, "members of one ENS cycle from ECMWF open data to a published product.", "ens",
+        parameters={"source": "ens"}, schedule="ens", suffix="-ens",
+    ),
+    Deployment(
         names.DOWNSCALE, "one AIFS cycle from ECMWF open data to a published product.", "aifs",
         parameters={"source": "aifs"}, schedule="aifs", suffix="-aifs",
     ),

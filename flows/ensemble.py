@@ -36,9 +36,10 @@ def of_members(
     `model`: as it was named. `lap` hears which step is over; `progress` makes, of how many lead times there are, what
     hears how many are computed.
     """
+    of_each = by_member(files)
     infos: list[PreparedInfo] = [
         prepare(its, region, cycle, join(workspace, "members"), join(workspace, f"m{number:02d}"), package.halo)
-        for number, its in by_member(files).items()
+        for number, its in of_each.items()
     ]
     lap("prepare")
     by_info = [
@@ -49,6 +50,6 @@ def of_members(
     lap("downscale")
     found = iter(reports)
     members = [Member(info, [next(found) for _ in its]) for info, its in zip(infos, by_info, strict=True)]
-    combined = combine(members, region, cycle, store)
+    combined = combine(members, list(of_each), region, package, cycle, store)
     lap("combine")
     return combined

@@ -21,6 +21,7 @@ from models.statistics import Statistics, residual_terms
 LARGEST_TEXT = 10_000_000  # bytes of model.json and stats.json, which have some thousand
 LARGEST_SIZE = 1024  # of a number in `network`: channels, blocks; the shipped one has 64 at most
 LARGEST_HALO = 1000  # input cells
+DRESSED_BY = 7  # len(models.dressing.TERMS), for which torch would be imported
 SCALES = 1.0, 100.0  # as `finescale field --scale` allows
 
 
@@ -77,7 +78,19 @@ def metadata(path: Path, wanted: int) -> dict[str, Any]:
         if name == Sampling.SAMPLES:
             _pair(_get(known, "footprint"), "operators: samples: footprint", 0, 10_000)
     _network(_get(data, "network"))
+    _dressing(data.get("dressing", {}))
     return data
+
+
+def _dressing(known: Any) -> None:
+    """Coefficients of each of `models.dressing.TERMS` by variable."""
+    if not isinstance(known, dict):
+        raise ValueError(f"dressing is {str(known)[:80]!r}, no object of variables")
+    for name, coefficients in known.items():
+        if not isinstance(coefficients, list) or len(coefficients) != DRESSED_BY:
+            raise ValueError(f"dressing: {name[:80]} has not {DRESSED_BY} coefficients")
+        for value in coefficients:
+            _number(value, f"dressing: {name[:80]}", -1000, 1000)
 
 
 def _network(sizes: Any) -> None:

@@ -21,6 +21,7 @@ from models.statistics import Statistics
 
 if TYPE_CHECKING:
     from models.downscaler import Downscaler
+    from models.dressing import Dressing
 
 FORMAT = 4  # 3 and older took every input value for the mean of its cell
 SUMS = "SHA256SUMS"
@@ -124,6 +125,16 @@ class ModelPackage:
             with _readable(folder, "weights.safetensors"):
                 _assert_weights(folder / "weights.safetensors", statistics, metadata["network"])
         return cls(folder, metadata, statistics, sha256(folder / SUMS))
+
+    @property
+    def dressing(self) -> Dressing | None:
+        """How far the truth commonly is from its fields; None for a package that does not say."""
+        known = self.metadata.get("dressing")
+        if known is None:
+            return None
+        from models.dressing import Dressing
+
+        return Dressing(known)
 
     def load(self, device: str = "cpu") -> Downscaler:
         """The network with its weights, ready for inference."""

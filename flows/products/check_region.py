@@ -30,7 +30,7 @@ class Row:
 
 
 def _starts(region: Region) -> dict[str, str | None]:
-    return {name: getattr(region.schedule, name) for name in ("ifs", "aifs", "era5", "maintain", "verify")}
+    return {name: getattr(region.schedule, name) for name in ("ifs", "ens", "aifs", "era5", "maintain", "verify")}
 
 
 def _name(region: Region) -> Row:

@@ -14,7 +14,7 @@ from tasks.store.ledger import LedgerEntry, State
 
 log = logging.getLogger(__name__)
 
-SCHEDULED = ("ifs", "aifs", "era5")  # sources that a region's schedule knows
+SCHEDULED = ("ifs", "ens", "aifs", "era5")  # sources that a region's schedule knows
 
 
 def due_cycles(region: Region, source: str, start: datetime, end: datetime) -> dict[Cycle, datetime]:

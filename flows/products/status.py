@@ -28,7 +28,7 @@ from tasks.store.space import Space, space
 
 # Since the newest good cycle began. IFS: the next two, 12 h apart and complete 7 h 40 min after they begin, are missing
 # or late; ERA5: five or six days behind, a day each.
-OLD = {name: timedelta(hours=24) for name in ("ifs", "ifs9km", "aifs")} | {"era5": timedelta(days=8)}
+OLD = {name: timedelta(hours=24) for name in ("ifs", "ens", "ifs9km", "aifs")} | {"era5": timedelta(days=8)}
 
 MONTH = timedelta(days=30)
 WELL = {"ok", "made", "never"}

@@ -35,17 +35,17 @@ class Sure:
     def ranges(self, values: dict[str, np.ndarray], given: dict[str, np.ndarray], hours: list[float]) -> Ranges:
         """Variable -> (lead time, LEVELS), in SI, at hours that may lie between the product's: there straight.
 
-        values: at these hours, as they are told; given: what the product has at its own, by which members' quantiles
-        are brought along where a value is told for another height.
+        values: at these hours, as they are shown; given: what the product has at its own, by which members' quantiles
+        are brought along where a value is shown for another height.
         """
         out = {}
         for name, departure in self.departures.items():
             if name in values:
-                told = values[name][:, None]
+                value = values[name][:, None]
                 if name in ROOTS:
-                    out[name] = np.maximum(np.sqrt(told) + self._between(departure, hours), 0.0) ** 2
+                    out[name] = np.maximum(np.sqrt(value) + self._between(departure, hours), 0.0) ** 2
                 else:
-                    out[name] = told + self._between(departure, hours)
+                    out[name] = value + self._between(departure, hours)
         for name, known in self.quantiles.items():
             if name in values and (not _amount(name) or set(hours) <= set(self.hours.tolist())):
                 out[name] = values[name][:, None] + self._between(known - given[name][:, None], hours)

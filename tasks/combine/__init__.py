@@ -1,22 +1,26 @@
 """Step 3b, combine: an ensemble's members, each downscaled by itself, in; one staged product of what they say out.
 
-Its fields are the members' means, so that whoever reads a product reads it; group `ensemble` has quantiles, spread and
-chances. Members are read back block by block, against the digests taken where they were computed.
+Its fields are the members' means, so that whoever reads a product reads it. Group `ensemble` has quantiles, spread and
+chances, of the members and of what downscaling does not know. Members are read back block by block, against the digests
+taken where they were computed.
 """
 
 from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, cast
 
 import numpy as np
 import zarr
 
+from models.package import ModelPackage
 from tasks.arrays import fast, not_read_back, undamaged, zarr_store
-from tasks.combine.statistics import chance, needed_before, quantiles, spread, sums
+from tasks.combine.dressed import Dresser, Wide
+from tasks.combine.statistics import chance, quantiles, spread
 from tasks.grids.gridded import lead_times
 from tasks.handover.cycle import Cycle
 from tasks.handover.digests import path_of
@@ -25,6 +29,7 @@ from tasks.handover.prepared import Prepared, PreparedInfo, Series
 from tasks.handover.shards import Block, blocks, digest, joined
 from tasks.handover.slab import SlabReport, borders
 from tasks.present import display
+from tasks.progress import progress
 from tasks.region.document import Region
 from tasks.region.ensemble import spoken_of
 from tasks.steps import step
@@ -64,45 +69,83 @@ class Member:
 class Combined:
     """The work on one product: reads blocks of all members, writes what they say of them."""
 
-    def __init__(self, product: str, members: list[Member], region: Region, begin: float) -> None:
-        self.product, self.members, self.region, self.begin = product, members, region, begin
+    def __init__(self, product: str, members: list[Member], region: Region, begin: float, dresser: Dresser) -> None:
+        self.product, self.members, self.region, self.dresser = product, members, region, dresser
         info = members[0].info
-        self.names, self.hours = info.variables, info.lead_hours
+        self.names, self.ends = info.variables, [begin, *info.lead_hours]
         self.spoken, self.passings = spoken_of(self.names), region.of_ensemble.passings
         self.sources = [m.arrays() for m in members]
         group = zarr.open_group(zarr_store(product), mode="r+", use_consolidated=False)
         self.means = {n: fast(cast("Array", group[n]), product) for n in self.names}
         self.said = {n: fast(a, product) for n, a in open_ensemble(product).items()}
-        steps, rows, cols = self.means[self.names[0]].shards or self.means[self.names[0]].chunks
-        self.depth, target = steps, region.target
+        self.depth, rows, cols = self.means[self.names[0]].shards or self.means[self.names[0]].chunks
+        target = region.target
         self.blocks = blocks(target.rows, target.cols, rows, cols)
-        count = len(self.hours)
-        self.digests: dict[str, list[list[str]]] = {n: [[] for _ in range(count)] for n in self.names}
-        fields = {n: count * (a.shape[0] if a.ndim > 3 else 1) for n, a in self.said.items()}
+        self.count = len(info.lead_hours)
+        self.digests: dict[str, list[list[str]]] = {n: [[] for _ in range(self.count)] for n in self.names}
+        fields = {n: self.count * (a.shape[0] if a.ndim > 3 else 1) for n, a in self.said.items()}
         self.beside: dict[str, list[list[str]]] = {n: [[] for _ in range(k)] for n, k in fields.items()}
 
     def run(self) -> None:
         """Block by block."""
-        for number, block in enumerate(self.blocks):
-            for start in range(0, len(self.hours), self.depth):
-                steps = slice(start, min(start + self.depth, len(self.hours)))
-                with room_for(f"ensemble, lead times {steps.start} to {steps.stop - 1}"):
-                    self._combine(number, block, steps)
+        with progress("combine", len(self.blocks) * self.count * len(self.spoken)) as tick:
+            for number, block in enumerate(self.blocks):
+                for start in range(0, self.count, self.depth):
+                    steps = slice(start, min(start + self.depth, self.count))
+                    with room_for(f"ensemble, lead times {steps.start} to {steps.stop - 1}"):
+                        self._combine(number, block, steps, tick)
 
-    def _combine(self, number: int, block: Block, steps: slice) -> None:
+    def _combine(self, number: int, block: Block, steps: slice, tick: Callable[[], None]) -> None:
+        wide = Wide.of(block, self.region.target, self.dresser.margin)
         for name, parts in self.spoken.items():
-            read = [self._read(part, number, block, steps) for part in parts]
+            asked = [p for p in self.passings if p.variable == name]
+            first = min([steps.start, *(self._first(steps.start, p.hours) for p in asked if p.hours)])
+            read = [self._read(part, number, wide, slice(first, steps.stop)) for part in parts]
             for part, values in zip(parts, read, strict=True):
-                self._write_mean(part, values, block, steps)
-            values = read[0] if len(read) == 1 else np.hypot(*read)
-            self._write(f"{name}{QUANTILES}", round_to(quantiles(values), kept_bits(name)), block, steps)
-            self._write(f"{name}{SPREAD}", round_to(spread(values), KEPT_BITS), block, steps)
-            for one in (p for p in self.passings if p.variable == name):
-                over = self._sums(name, number, block, steps, one.hours) if one.hours else values
-                found = chance(display.of(name).shown(over), one.value, one.below)
-                self._write(chance_name(one), round_to(found, KEPT_BITS), block, steps)
+                self._write_mean(part, wide.inner(values[:, steps.start - first :]), block, steps)
+            samples = self._samples(parts, read, wide)
+            said: dict[str, list[np.ndarray]] = defaultdict(list)
+            for i in range(steps.start, steps.stop):
+                here = samples(i - first)
+                said[f"{name}{QUANTILES}"].append(quantiles(here))
+                said[f"{name}{SPREAD}"].append(spread(here))
+                for one in asked:
+                    over = self._sum(samples, first, i, one.hours) if one.hours else here
+                    said[chance_name(one)].append(chance(display.of(name).shown(over), one.value, one.below))
+                tick()
+            for title, fields in said.items():
+                kept = kept_bits(name) if title.endswith(QUANTILES) else KEPT_BITS
+                self._write(title, round_to(np.stack(fields, axis=-3), kept), block, steps)
         for alone in set(self.names) - {part for parts in self.spoken.values() for part in parts}:
-            self._write_mean(alone, self._read(alone, number, block, steps), block, steps)
+            self._write_mean(alone, wide.inner(self._read(alone, number, wide, steps)), block, steps)
+
+    def _first(self, step: int, over: int) -> int:
+        """The first lead time whose amount is part of the sum over so many hours before one."""
+        return next((i for i in range(step + 1) if self.ends[i + 1] > self.ends[step + 1] - over), step)
+
+    def _samples(self, parts: tuple[str, ...], read: list[np.ndarray], wide: Wide) -> Callable[[int], np.ndarray]:
+        """What members may have been, (members x draws, rows, cols), at each lead time that was read."""
+        drawn = [self.dresser.drawn(part, wide.block) for part in parts]
+
+        def samples(at: int) -> np.ndarray:
+            each = zip(parts, read, drawn, strict=True)
+            fields = [self.dresser.samples(part, values[:, at], wide, noise) for part, values, noise in each]
+            return fields[0] if len(fields) == 1 else np.hypot(*fields)
+
+        return samples
+
+    def _sum(self, samples: Callable[[int], np.ndarray], first: int, step: int, over: int) -> np.ndarray:
+        """The same of an amount's sum over so many hours before a lead time; NaN where no lead times cut these out.
+
+        `samples`: of lead times from `first` on.
+        """
+        begin = self._first(step, over)
+        total = samples(step - first)
+        if self.ends[begin] != self.ends[step + 1] - over:
+            return np.full_like(total, np.nan)
+        for i in range(begin, step):
+            total += samples(i - first)
+        return total
 
     def _write_mean(self, name: str, members: np.ndarray, block: Block, steps: slice) -> None:
         mean = round_field(name, members.mean(axis=0, dtype=np.float32))
@@ -110,20 +153,15 @@ class Combined:
         for i, field in enumerate(mean, steps.start):
             self.digests[name][i].append(digest(field))
 
-    def _sums(self, name: str, number: int, block: Block, steps: slice, over: int) -> np.ndarray:
-        first = needed_before(self.hours, steps.start, over)
-        values = self._read(name, number, block, slice(first, steps.stop))
-        begin = self.hours[first - 1] if first else self.begin
-        return sums(values, self.hours[first : steps.stop], over, begin)[:, steps.start - first :]
-
-    def _read(self, name: str, number: int, block: Block, steps: slice) -> np.ndarray:
-        """Values (members, steps, rows, cols), proved to be what was computed."""
-        size = (block.rows.stop - block.rows.start, block.cols.stop - block.cols.start)
-        out = np.empty((len(self.members), steps.stop - steps.start, *size), np.float32)
+    def _read(self, name: str, number: int, wide: Wide, steps: slice) -> np.ndarray:
+        """Values (members, steps, rows, cols) of `wide.whole`; its block's are proved to be what was computed."""
+        rows, cols = wide.whole.rows, wide.whole.cols
+        size = steps.stop - steps.start, rows.stop - rows.start, cols.stop - cols.start
+        out = np.empty((len(self.members), *size), np.float32)
         for values, member, arrays in zip(out, self.members, self.sources, strict=True):
             with undamaged(f"{member.info.product}: {name}"):
-                values[:] = arrays[name][steps, block.rows, block.cols]
-            for i, field in enumerate(values, steps.start):
+                values[:] = arrays[name][steps, rows, cols]
+            for i, field in enumerate(wide.inner(values), steps.start):
                 if digest(field) != member.digest_of(name, i, number):
                     raise not_read_back(f"{member.info.product}: {name} at lead time {i}", "other values")
         return out
@@ -133,7 +171,7 @@ class Combined:
         self.said[name][..., steps, block.rows, block.cols] = values
         for k, fields in enumerate(values if values.ndim > 3 else values[None]):
             for i, field in enumerate(fields, steps.start):
-                self.beside[name][k * len(self.hours) + i].append(digest(field))
+                self.beside[name][k * self.count + i].append(digest(field))
 
 
 def _input_means(members: list[Prepared], names: list[str]) -> Series:
@@ -149,8 +187,13 @@ def _input_means(members: list[Prepared], names: list[str]) -> Series:
 
 
 @step("combine", "combine {cycle}", timeout_seconds=6 * 3600)
-def combine(members: list[Member], region: Region, cycle: Cycle, store: str) -> tuple[PreparedInfo, list[SlabReport]]:
-    """Members' products -> a product in the store's _staging, with all but its attributes. A failure leaves nothing."""
+def combine(
+    members: list[Member], numbers: list[int], region: Region, package: ModelPackage, cycle: Cycle, store: str
+) -> tuple[PreparedInfo, list[SlabReport]]:
+    """Members' products -> a product in the store's _staging, with all but its attributes. A failure leaves nothing.
+
+    numbers: of the members, in their order. package: that they were downscaled by, which says what it does not know.
+    """
     began = time.monotonic()
     first = members[0].info
     prepared = [Prepared.load(m.info.product, None, m.info.grid, m.info.operator) for m in members]
@@ -165,7 +208,11 @@ def combine(members: list[Member], region: Region, cycle: Cycle, store: str) -> 
         product = open_product(uri).fields
         beside |= create_ensemble(uri, product, names, ensemble.passings, len(members), block)
         begin = float(source["step_bounds"].values[0, 0] / np.timedelta64(1, "h")) if "step_bounds" in source else 0.0
-        work = Combined(uri, members, region, begin)
+        dresser = Dresser(
+            package.dressing, package.statistics, first.grid, first.operator, region.target, coarse.statics,
+            str(cycle), numbers,
+        )  # fmt: skip
+        work = Combined(uri, members, region, begin, dresser)
         work.run()
     except BaseException:
         remove(uri)

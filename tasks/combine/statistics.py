@@ -38,21 +38,3 @@ def chance(members: np.ndarray, value: float, below: bool) -> np.ndarray:
     passed = members < value if below else members > value
     share = 100.0 * passed.mean(axis=0, dtype=np.float32)
     return np.where(np.isnan(members).any(axis=0), np.float32(np.nan), share).astype(np.float32)
-
-
-def sums(amounts: np.ndarray, hours: list[float], over: float, begin: float) -> np.ndarray:
-    """Amounts (members, steps, ...), each since the lead time before it, -> of so many hours before each lead time.
-
-    hours: lead times of all; begin: where the first one's interval begins. NaN where no lead times cut that time out.
-    """
-    ends = [begin, *hours]
-    out = np.full_like(amounts, np.nan)
-    for i, hour in enumerate(hours):
-        if hour - over in ends:
-            out[:, i] = amounts[:, ends.index(hour - over) : i + 1].sum(axis=1)
-    return out
-
-
-def needed_before(hours: list[float], start: int, over: float) -> int:
-    """The first lead time whose amount is part of the sum over so many hours before lead time `start`."""
-    return next((i for i, hour in enumerate(hours) if hour > hours[start] - over), start)

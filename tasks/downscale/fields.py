@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import logging
-import sys
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
 
 import numpy as np
 import xarray as xr
@@ -17,23 +15,10 @@ from tasks.downscale.predict import Plan, seen_by, statics_of, super_resolve
 from tasks.errors import BadInput
 from tasks.handover.prepared import Prepared
 from tasks.handover.shards import SHARD_STEPS
+from tasks.progress import progress
 from tasks.variables import VARIABLES
 
 log = logging.getLogger(__name__)
-
-
-@contextmanager
-def progress(title: str, total: int) -> Iterator[Callable[[], None]]:
-    """A bar for a person at a terminal, nothing elsewhere."""
-    if total < 2 or not sys.stderr.isatty():
-        yield lambda: None
-        return
-    from rich.console import Console
-    from rich.progress import Progress
-
-    with Progress(console=Console(stderr=True), transient=True) as bar:
-        item = bar.add_task(title, total=total)
-        yield lambda: bar.advance(item)
 
 
 def check_scale(plan: Plan, scale_range: tuple[float, float], model: str) -> None:

@@ -16,7 +16,7 @@ from models.following import following
 from models.limits import Fields
 from models.package import ModelPackage
 from tasks.arrays import DAMAGE, fast, undamaged, zarr_store
-from tasks.downscale.fields import check_scale, coarse_fields, progress
+from tasks.downscale.fields import check_scale, coarse_fields
 from tasks.downscale.limits import PlanLimits
 from tasks.downscale.predict import TILE, Plan, make_plan, seen_by, statics_of, super_resolve
 from tasks.downscale.tiles import borders
@@ -25,6 +25,7 @@ from tasks.handover.prepared import Prepared
 from tasks.handover.shards import Block, blocks, digest
 from tasks.handover.slab import Slab, SlabReport
 from tasks.packages import assert_knows, open_package
+from tasks.progress import progress
 from tasks.storage import is_full, join, remove, room_for, write_json
 from tasks.store.packing import round_field
 from tasks.variables import VARIABLES

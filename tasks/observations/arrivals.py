@@ -17,6 +17,7 @@ from tasks.store.scores import read_scores
 PATIENCE = timedelta(days=7)  # with a source that does not answer
 OBSERVED_SOURCES = {
     "ifs",
+    "ens",
     "aifs",
     "ifs9km",
     "era5",

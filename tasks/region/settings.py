@@ -118,6 +118,7 @@ class CatchUpSettings(BaseModel):
 
     # since a cycle was due, 0: never; ECMWF keeps a forecast for three and a half days, some mirrors for longer
     ifs_days: Annotated[float, Field(ge=0)] = 3
+    ens_days: Annotated[float, Field(ge=0)] = 3
     aifs_days: Annotated[float, Field(ge=0)] = 3
     era5_days: Annotated[float, Field(ge=0)] = 30
     tries: Annotated[int, Field(ge=1, le=20)] = 5  # beside the scheduled run
@@ -125,7 +126,8 @@ class CatchUpSettings(BaseModel):
 
     def days(self, source: str) -> float:
         """How far back for a source; 0 for one that has no schedule."""
-        return {"ifs": self.ifs_days, "aifs": self.aifs_days, "era5": self.era5_days}.get(source, 0.0)
+        days = {"ifs": self.ifs_days, "ens": self.ens_days, "aifs": self.aifs_days, "era5": self.era5_days}
+        return days.get(source, 0.0)
 
 
 class Schedule(BaseModel):
@@ -135,6 +137,7 @@ class Schedule(BaseModel):
 
     # the 00 and 12 UTC forecasts are open then, 06 and 18 UTC at 12:35 and 0:35; what is late is waited for
     ifs: str | None = "45 7,19 * * *"
+    ens: str | None = None  # complete an hour after the forecast
     aifs: str | None = None
     era5: str | None = "30 6 * * *"
     maintain: str | None = "15 3 * * *"  # when no cycle is due
@@ -143,9 +146,9 @@ class Schedule(BaseModel):
 
     def of(self, source: str) -> str | None:
         """When cycles of a source are due; None: never."""
-        return {"ifs": self.ifs, "aifs": self.aifs, "era5": self.era5}.get(source)
+        return {"ifs": self.ifs, "ens": self.ens, "aifs": self.aifs, "era5": self.era5}.get(source)
 
-    @field_validator("ifs", "aifs", "era5", "maintain", "verify")
+    @field_validator("ifs", "ens", "aifs", "era5", "maintain", "verify")
     @classmethod
     def _cron(cls, text: str | None) -> str | None:
         return checked(text) if text is not None else None

@@ -28,7 +28,7 @@ def test_shipped_deployments_are_those_of_hubei_and_the_gpu(monkeypatch: pytest.
     monkeypatch.delenv(SEARCH_PATH_VARIABLE, raising=False)
     content = by_name(build(found_regions()))
     assert list(content) == [
-        "downscale/hubei", "downscale/hubei-aifs", "downscale/hubei-era5",
+        "downscale/hubei", "downscale/hubei-ens", "downscale/hubei-aifs", "downscale/hubei-era5",
         "backfill/hubei", "verify/hubei", "maintain/hubei",
         "catch_up/all", "super_resolve/gpu",
     ]  # fmt: skip

@@ -45,6 +45,7 @@ def test_all_that_runs_need_is_on_the_server(stack: Stack) -> None:
     deployed = {f"{flows[d['flow_id']]}/{d['name']}" for d in run.post("/deployments/filter")}
     assert {
         "downscale/hubei",
+        "downscale/hubei-ens",
         "downscale/hubei-aifs",
         "downscale/hubei-era5",
         "backfill/small",

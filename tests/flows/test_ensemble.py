@@ -77,10 +77,13 @@ def test_members_become_means_quantiles_spread_and_chances(made: Path, mirror: O
     factors = 1 + MEMBER * (np.arange(1, MEMBERS + 1) - 5.5)
     wanted = quantiles(factors[:, None].astype(np.float32))[:, 0] / factors.mean()
     ratio = found / product["t2m"].values
-    np.testing.assert_allclose(ratio.mean(axis=(1, 2, 3)), wanted, atol=2e-4)
-    assert said["t2m_spread"].values.mean() == pytest.approx(281 * factors.std(ddof=1), rel=0.02)
+    # and what downscaling does not know is as likely to either side, and makes ranges wider
+    np.testing.assert_allclose(ratio.mean(axis=(1, 2, 3))[3], wanted[3], atol=4e-4)
+    assert ratio.mean(axis=(1, 2, 3))[0] < wanted[0]
+    assert ratio.mean(axis=(1, 2, 3))[-1] > wanted[-1]
+    assert 1.0 < said["t2m_spread"].values.mean() / (281 * factors.std(ddof=1)) < 1.2
     cold = said["t2m_below_8"].values
-    assert set(np.unique(np.round(cold))) <= {0, 25, 50, 75, 100}
+    assert len(np.unique(cold)) > 25, "four members, each drawn twelve times"
     below = (found[0] < 281.15).mean(), (found[-1] < 281.15).mean()
     assert below[1] <= (cold / 100).mean() <= below[0]
     wet = said["tp_12h_above_0p1"].values
@@ -128,6 +131,19 @@ def test_two_runs_write_the_same_bytes(made: Path, run: Run) -> None:
     assert run("--force").exit_code == 0
     (again,) = made.glob("hubei/ens/*/*/*-r2.zarr")
     assert bytes_of(again) == first
+
+
+def test_a_block_is_the_same_as_the_whole(mirror: OpenData, run: Run, tmp_path: Path) -> None:
+    found = []
+    for block in (256, 1024):  # at 0.02 degree Hubei is two blocks, or one
+        store = tmp_path / f"block{block}"
+        result = run("--store", store, "--spacing", "0.02", inference={"block": block})
+        assert result.exit_code == 0, result.stderr
+        found.append((xr.open_zarr(product_of(store)), xr.open_zarr(product_of(store), group="ensemble")))
+    (mean, said), (other_mean, other_said) = found
+    for name in said.data_vars:
+        np.testing.assert_array_equal(said[name].values, other_said[name].values, err_msg=str(name))
+    np.testing.assert_array_equal(mean["t2m"].values, other_mean["t2m"].values)
 
 
 def test_what_was_made_is_read_back_and_a_flipped_quantile_is_found(made: Path, finescale: CommandLine) -> None:

@@ -31,6 +31,7 @@ from tasks.variables import VARIABLES
 FORECAST = "https://stac-extensions.github.io/forecast/v0.2.0/schema.json"  # pystac has no class for it
 PROVIDERS = {
     "ifs": ("ECMWF", "https://www.ecmwf.int"),
+    "ens": ("ECMWF", "https://www.ecmwf.int"),
     "aifs": ("ECMWF", "https://www.ecmwf.int"),
     "era5": ("Copernicus Climate Change Service", "https://climate.copernicus.eu"),
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tasks.combine.statistics import chance, needed_before, quantiles, spread, sums
+from tasks.combine.statistics import chance, quantiles, spread
 
 
 def test_member_i_of_n_is_the_quantile_i_over_n_plus_one() -> None:
@@ -29,14 +29,3 @@ def test_chance_counts_members_beyond_a_value_and_knows_what_it_does_not_know() 
     assert chance(members, 1.0, below=True)[0] == 25
     assert chance(members, 1.0, below=False)[0] == 50
     assert np.isnan(chance(members, 1.0, below=False)[1])
-
-
-def test_sums_over_hours_are_of_whole_intervals_or_unknown() -> None:
-    amounts = np.array([[0.0, 1, 2, 4, 8]], np.float32)
-    found = sums(amounts, [0, 6, 12, 18, 24], 12, begin=0.0)[0]
-    assert np.isnan(found[:2]).all(), "less than twelve hours have gone by"
-    assert found[2:].tolist() == [3, 6, 12]
-    assert sums(amounts[:, 1:], [6, 12, 18, 24], 12, begin=0.0)[0, 1:].tolist() == [3, 6, 12]
-    assert np.isnan(sums(amounts, [0, 6, 12, 18, 24], 9, begin=0.0)).all(), "no lead time nine hours before"
-    assert needed_before([0, 6, 12, 18, 24], 4, 12) == 3
-    assert needed_before([6, 12, 18, 24], 0, 24) == 0
