@@ -10,8 +10,9 @@ After residual dressing (Roulston and Smith 2003, doi:10.3402/tellusa.v55i1.1208
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import torch
@@ -30,7 +31,7 @@ TERMS = ("always", "residual", "near", "far", "terrain", "distance", "amount")
 # cells; on boxes that do not score neighbours 0.4 cells apart went together by 0.6, these do by 0.5
 LENGTH = 0.25
 BLOCK = 64  # points a side that are drawn at once
-SMALLEST = 1e-7  # of a chance, at which the logistic's tail is cut: sixteen scales off
+TAIL = 6.0  # deviations of a normal, beyond which the logistic's tail is cut: twenty scales off
 
 
 @dataclass(frozen=True)
@@ -40,16 +41,16 @@ class Dressing:
     coefficients: dict[str, list[float]]
 
     def scale(
-        self, name: str, field: Tensor, height: Tensor, rows: Axis, cols: Axis, sigma: float, amount: bool
-    ) -> Tensor:
-        """Scale of the logistic error of a field (..., Qy, Qx) at its queries, in its unit.
+        self, name: str, field: np.ndarray, height: np.ndarray, rows: Axis, cols: Axis, sigma: float, amount: bool
+    ) -> np.ndarray:
+        """Scale of the logistic error of a field (Qy, Qx) at its queries, in its unit, float32.
 
         height (Qy, Qx) in m; zeros where it is not known. sigma: of a residual at this scale, as the package's
-        statistics have it. What lies `reach` points from the edge depends on nothing beyond it.
+        statistics have it. What lies `reach` points from the edge depends on nothing beyond it, to the bit: a part of a
+        field is dressed as the whole. So all of it is numpy's, whose functions do not know where in an array they are.
         """
         terms = terms_of(name, field, height, rows, cols, sigma, amount)
-        weights = torch.tensor(self.coefficients[name], dtype=field.dtype)
-        return torch.stack([w * t for w, t in zip(weights, terms, strict=True)]).sum(dim=0).exp()
+        return np.exp(_sum(w * t for w, t in zip(self.coefficients[name], terms, strict=True))).astype(np.float32)
 
 
 def reach(scale: float) -> int:
@@ -58,47 +59,48 @@ def reach(scale: float) -> int:
 
 
 def terms_of(
-    name: str, field: Tensor, height: Tensor, rows: Axis, cols: Axis, sigma: float, amount: bool
-) -> list[Tensor]:
-    """TERMS at each point (..., Qy, Qx), as `Dressing.scale` takes them."""
+    name: str, field: np.ndarray, height: np.ndarray, rows: Axis, cols: Axis, sigma: float, amount: bool
+) -> list[np.ndarray]:
+    """TERMS at each point (Qy, Qx), float64, as `Dressing.scale` takes them."""
     floor = LEAST_AMOUNT if amount else FLOORS.get(name, LEAST)
     near, far = reach(mean_scale(rows, cols)) // 2, reach(mean_scale(rows, cols))
-    # in float64: of pascals' squares float32 would lose what varies, and a mean taken off first is a window's own
-    flat = field.double().reshape(-1, 1, *field.shape[-2:])
-    there = [(_variance(flat, side) + floor).log().to(field).reshape(field.shape) for side in (near, far)]
-    relief = (_variance(height.double()[None, None], near) + HEIGHT).log()[0, 0]
-    wet = (field.clamp(min=0) + AMOUNT).log() if amount else torch.zeros_like(field)
-    away = (torch.from_numpy(_away(rows))[:, None] + torch.from_numpy(_away(cols))[None]).to(field)
-    always = torch.ones_like(field)
+    flat = field.astype(np.float64)  # of pascals' squares float32 would lose what varies
+    wet = np.log(np.maximum(flat, 0.0) + AMOUNT) if amount else np.zeros_like(flat)
     return [
-        always, always * float(np.log(sigma)), *there, relief.to(field).expand_as(field),
-        (away + AT_POINT).log().expand_as(field), wet,
-    ]  # fmt: skip
+        np.ones_like(flat),
+        np.full_like(flat, np.log(sigma)),
+        *(np.log(_variance(flat, side) + floor) for side in (near, far)),
+        np.log(_variance(height.astype(np.float64), near) + HEIGHT),
+        np.log(_away(rows)[:, None] + _away(cols) + AT_POINT),
+        wet,
+    ]
 
 
 def _away(axis: Axis) -> np.ndarray:
     """0 at the input's points, 1 in the middle between them."""
-    return np.sin(np.pi * axis.centres) ** 2
+    return np.asarray(np.sin(np.pi * (axis.centres - np.round(axis.centres))) ** 2)
 
 
-def _variance(x: Tensor, side: int) -> Tensor:
-    """Variance of (B, 1, H, W) in windows of 2 * side + 1 points; beyond the edge it is repeated.
-
-    Summed shift by shift, as `noise` is, so that a window of a field has the bits of the whole.
-    """
-    wide = F.pad(x, (side,) * 4, mode="replicate")
+def _variance(field: np.ndarray, side: int) -> np.ndarray:
+    """Variance of a field in windows of 2 * side + 1 points a side; beyond the edge it is repeated."""
+    wide = np.pad(field, side, mode="edge")
     mean, square = _mean(wide, side), _mean(wide * wide, side)
-    return (square - mean * mean).clamp(min=0)
+    return np.maximum(square - mean * mean, 0.0)
 
 
-def _mean(wide: Tensor, side: int) -> Tensor:
-    for dim in (2, 3):
-        n = wide.shape[dim] - 2 * side
-        total = wide.narrow(dim, 0, n).clone()
-        for i in range(1, 2 * side + 1):
-            total += wide.narrow(dim, i, n)
-        wide = total / (2 * side + 1)
-    return wide
+def _mean(wide: np.ndarray, side: int) -> np.ndarray:
+    rows, cols = (n - 2 * side for n in wide.shape)
+    along = _sum(wide[i : i + rows] for i in range(2 * side + 1))
+    return _sum(along[:, j : j + cols] for j in range(2 * side + 1)) / (2 * side + 1) ** 2
+
+
+def _sum(terms: Iterable[np.ndarray]) -> np.ndarray:
+    """One after the other: what libraries do with a window's sum depends on the size of the field."""
+    total: np.ndarray | None = None
+    for term in terms:
+        total = term.copy() if total is None else np.add(total, term, out=total)
+    assert total is not None
+    return total
 
 
 def noise(seed: int, top: int, left: int, rows: int, cols: int, length: float) -> np.ndarray:
@@ -112,16 +114,8 @@ def noise(seed: int, top: int, left: int, rows: int, cols: int, length: float) -
     kernel = np.exp(-0.5 * (offsets / max(length, 1e-6)) ** 2)
     kernel = (kernel / np.sqrt((kernel**2).sum())).astype(np.float32)  # keeps the variance
     white = _white(seed, top - margin, left - margin, rows + 2 * margin, cols + 2 * margin)
-    # one product and sum after the other: what libraries do with a convolution depends on the window's size
     along = _sum(weight * white[i : i + rows] for i, weight in enumerate(kernel))
     return _sum(weight * along[:, j : j + cols] for j, weight in enumerate(kernel))
-
-
-def _sum(terms: Iterator[np.ndarray]) -> np.ndarray:
-    total = next(terms)
-    for term in terms:
-        total += term
-    return total
 
 
 def _white(seed: int, top: int, left: int, rows: int, cols: int) -> np.ndarray:
@@ -139,10 +133,17 @@ def _white(seed: int, top: int, left: int, rows: int, cols: int) -> np.ndarray:
 
 
 def logistic(normal: np.ndarray) -> np.ndarray:
-    """Values of a unit normal -> those of a logistic distribution of scale 1, equally likely to be exceeded."""
-    below = torch.special.ndtr(torch.from_numpy(normal).double()).clamp(SMALLEST, 1 - SMALLEST)
-    found: np.ndarray = torch.logit(below).float().numpy()
-    return found
+    """Values of a unit normal -> those of a logistic distribution of scale 1, equally likely to be exceeded; float32.
+
+    Straight between the points of a table, to a ten-thousandth.
+    """
+    return np.interp(normal, *_table()).astype(np.float32)
+
+
+@cache
+def _table() -> tuple[np.ndarray, np.ndarray]:
+    normal = torch.linspace(-TAIL, TAIL, 2401, dtype=torch.float64)
+    return normal.numpy(), (torch.special.log_ndtr(normal) - torch.special.log_ndtr(-normal)).numpy()
 
 
 def crps(error: Tensor, scale: Tensor) -> Tensor:

@@ -44,10 +44,10 @@ def scores(dataset: Dataset, model: Downscaler, dressing: Dressing, scale: float
                 continue
             sigma = known.sigma(s.seen, mean_scale(s.rows, s.cols))
             field, truth = fine[0, i], s.target[0, i]
-            size = dressing.scale(name, field, height_of(s), s.rows, s.cols, sigma, known.amount)
-            found.setdefault(name, []).append((truth - field, size))
+            size = dressing.scale(name, field.numpy(), height_of(s), s.rows, s.cols, sigma, known.amount)
+            found.setdefault(name, []).append((truth - field, torch.from_numpy(size)))
             drawn = logistic(noise(time, 0, 0, *field.shape, LENGTH * scale))
-            member = field.numpy() + size.numpy() * drawn
+            member = field.numpy() + size * drawn
             if known.amount:
                 member = np.maximum(member, 0)
             powers = [_fine_power(f, scale) for f in (truth.numpy(), field.numpy(), member)]

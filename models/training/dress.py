@@ -14,6 +14,7 @@ import logging
 from collections import defaultdict
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -37,10 +38,10 @@ EVERY = 5  # points: neighbours' errors go together
 Terms = tuple[list[Tensor], Tensor]
 
 
-def height_of(scene: Batch) -> Tensor:
+def height_of(scene: Batch) -> np.ndarray:
     """(Qy, Qx) in m."""
     m = FINE_MARGIN
-    return scene.statics.fine[0, HEIGHT, m:-m, m:-m]
+    return scene.statics.fine[0, HEIGHT, m:-m, m:-m].numpy()
 
 
 @torch.no_grad()
@@ -53,8 +54,8 @@ def errors(model: Downscaler, scene: Batch) -> dict[str, Terms]:
         if s.present[0, names.index(name)] > 0:
             field = fine[0, i].clamp(min=0) if known.amount else fine[0, i]
             sigma = known.sigma(s.seen, mean_scale(s.rows, s.cols))
-            terms = terms_of(name, field, height_of(s), s.rows, s.cols, sigma, known.amount)
-            out[name] = terms, s.target[0, i] - field
+            found = terms_of(name, field.numpy(), height_of(s), s.rows, s.cols, sigma, known.amount)
+            out[name] = [torch.from_numpy(t) for t in found], (s.target[0, i] - field).double()
     return out
 
 

@@ -6,7 +6,6 @@ import hashlib
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 
 from models.constants import STATICS
 from models.dressing import LENGTH, Dressing, logistic, noise, reach
@@ -92,10 +91,9 @@ class Dresser:
         assert self.dressing is not None
         rows = self.rows.part(wide.whole.rows.start, wide.whole.rows.stop)
         cols = self.cols.part(wide.whole.cols.start, wide.whole.cols.stop)
-        amount, height = VARIABLES[name].amount, torch.from_numpy(self._height(wide.whole))
+        amount, height = VARIABLES[name].amount, self._height(wide.whole)
         for i, member in enumerate(members):
-            field = torch.from_numpy(np.ascontiguousarray(member))
-            size = self.dressing.scale(name, field, height, rows, cols, self.sigmas[name], amount).numpy()
+            size = self.dressing.scale(name, member, height, rows, cols, self.sigmas[name], amount)
             some = slice(i * self.draws, (i + 1) * self.draws)
             out[some] += wide.inner(size) * drawn[some]
         return np.maximum(out, 0.0, out=out) if amount else out
