@@ -7,7 +7,7 @@ import type { Language } from "./i18n";
 import type { Store } from "./state";
 
 /** Forecasts and reanalyses before files of one's own, and the demonstration last. */
-const ORDER = ["ifs", "ifs9km", "aifs", "era5", "file", "demo"];
+const ORDER = ["ifs", "ens", "ifs9km", "aifs", "era5", "file", "demo"];
 
 /** Sources, the one that is looked for first in front: of others than ours, which somebody has added, before the demo. */
 export function ordered(found: readonly catalogue.Choice[]): catalogue.Choice[] {

@@ -113,11 +113,11 @@ export class Grid {
     };
   }
 
-  /** One point of a field at one lead time, as in the file. */
-  async value(name: string, step: number, row: number, col: number, signal: AbortSignal): Promise<number> {
+  /** One point of a field at one lead time, as in the file; `level`: of a field that has several, by their index. */
+  async value(name: string, step: number, row: number, col: number, signal: AbortSignal, level = 0): Promise<number> {
     const [tall, wide] = this.#field(name).chunks.slice(-2) as [number, number];
     const [i, j] = [Math.floor(row / tall), Math.floor(col / wide)];
-    const [chunk, base] = await this.#chunk(name, step, i, j, signal);
+    const [chunk, base] = await this.#chunk(name, step, i, j, signal, level);
     const [down, across] = chunk.stride.slice(-2) as [number, number];
     return chunk.data[base + (row - i * tall) * down + (col - j * wide) * across] ?? NaN;
   }
@@ -129,17 +129,17 @@ export class Grid {
   }
 
   /** A chunk, and where the lead time begins in it. */
-  async #chunk(name: string, step: number, i: number, j: number, signal: AbortSignal): Promise<[Chunk, number]> {
+  async #chunk(name: string, step: number, i: number, j: number, signal: AbortSignal, level = 0): Promise<[Chunk, number]> {
     const field = this.#field(name);
-    const timed = field.shape.length === 3;
-    const steps = timed ? (field.chunks[0] ?? 1) : 1;
-    const place = timed ? [Math.floor(step / steps), i, j] : [i, j];
+    const before = [level, step].slice(4 - field.shape.length); // of latitude and longitude
+    const depths = field.chunks.slice(0, -2);
+    const place = [...before.map((index, axis) => Math.floor(index / (depths[axis] ?? 1))), i, j];
     const load = async (within: AbortSignal): Promise<Chunk> => {
       const found = await field.getChunk(place, { signal: within });
       const data = found.data instanceof Float32Array ? found.data : Float32Array.from(found.data as ArrayLike<number>);
       return { data, shape: found.shape, stride: found.stride };
     };
     const chunk = await cache.get(`${this.name} ${name} ${place.join()}`, load, signal);
-    return [chunk, timed ? (step % steps) * (chunk.stride[0] ?? 0) : 0];
+    return [chunk, before.reduce((at, index, axis) => at + (index % (depths[axis] ?? 1)) * (chunk.stride[axis] ?? 0), 0)];
   }
 }

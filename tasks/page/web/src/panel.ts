@@ -56,9 +56,12 @@ export class Panel {
       ({ geometry: { coordinates: [lon = 0, lat = 0] } }) => Math.abs(lat - place.latitude) < NEAR && Math.abs(lon - place.longitude) < NEAR,
     )?.properties;
     if (key !== this.#drawn) {
-      const [series, terrain] = await Promise.all([seriesAt(product, quantity, place, signal), terrainAt(product, place, signal)]);
-      if (wanted !== this.#wanted || series === null) return;
-      const range = (await product.calibration?.range(quantity, series.product.map((p) => p.value))) ?? null;
+      const [found, terrain] = await Promise.all([seriesAt(product, quantity, place, signal), terrainAt(product, place, signal)]);
+      if (wanted !== this.#wanted || found === null) return;
+      const { ensemble, calibration } = product;
+      const series = ensemble ? { ...found, product: await ensemble.withMedians(quantity, found.product, cell, signal) } : found;
+      const by = ensemble ? ensemble.range(quantity, series.product.length, cell, signal) : calibration?.range(quantity, series.product.map((p) => p.value));
+      const range = (await by) ?? null;
       if (wanted !== this.#wanted) return;
       const where = terrain === null ? "" : say(language, "terrain", { n: number(terrain, 0) });
       this.#build(product, quantity, place, series, range, where, station, language, step, called);

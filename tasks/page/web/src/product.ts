@@ -2,6 +2,7 @@
 
 import * as zarr from "zarrita";
 import { Calibration } from "./calibration";
+import { Ensemble } from "./ensemble";
 import { Failure } from "./failures";
 import { Grid } from "./grid";
 import { openStore, type Store } from "./store";
@@ -16,6 +17,8 @@ export interface Product {
   readonly coarse: Grid | null;
   /** What stations have changed; null where none took part. */
   readonly calibration: Calibration | null;
+  /** What the members of an ensemble say, of which the product is the mean; null of single forecasts. */
+  readonly ensemble: Ensemble | null;
   /** Hours since the start of the forecast. */
   readonly leads: readonly number[];
   readonly times: readonly Date[];
@@ -90,6 +93,14 @@ async function calibrationOf(root: Location, name: string, fine: Grid, paths: re
   return new Calibration(new Grid(name, fine.latitude, fine.longitude, new Map(found)), read);
 }
 
+/** Group `ensemble`: fields of several quantiles, on the product's grid. */
+async function ensembleOf(root: Location, name: string, fine: Grid, names: readonly string[]): Promise<Ensemble> {
+  const group = await zarr.open.v3(root.resolve("ensemble"), { kind: "group" });
+  const found = await Promise.all(names.map(async (n) => [n, await zarr.open.v3(group.resolve(n), { kind: "array" })] as const));
+  const levels = await numbers(group, "quantile");
+  return new Ensemble(new Grid(name, fine.latitude, fine.longitude, new Map(found)), levels?.values ?? []);
+}
+
 /** Open a product; Failure says what is missing. */
 export async function openProduct(url: URL): Promise<Product> {
   const store = await openStore(url);
@@ -109,9 +120,11 @@ export async function openProduct(url: URL): Promise<Product> {
   const inside = coarseNames.length ? await zarr.open.v3(root.resolve("input"), { kind: "group" }) : null;
   const bounded = contents.some((c) => c.path === "/step_bounds"); // not so where nothing is an amount
   const calibrated = contents.some((c) => c.path === "/calibration");
-  const [coarse, calibration, step, valid, bounds] = await Promise.all([
+  const ofMembers = contents.some((c) => c.path === "/ensemble") ? await fieldsUnder("/ensemble/") : null;
+  const [coarse, calibration, ensemble, step, valid, bounds] = await Promise.all([
     inside ? gridOf(inside, `${url.pathname}/input/`, coarseNames) : null,
     calibrated ? calibrationOf(root, `${url.pathname}/calibration/`, fine, contents.map((c) => c.path)) : null,
+    ofMembers ? ensembleOf(root, `${url.pathname}/ensemble/`, fine, ofMembers) : null,
     numbers(root, "step"), numbers(root, "valid_time"), bounded ? numbers(root, "step_bounds") : null,
   ]);
   if (step === null || valid === null) throw new Failure("missing", { file: `${url.pathname}/step` });
@@ -119,7 +132,7 @@ export async function openProduct(url: URL): Promise<Product> {
   // bounds take their unit from what they bound (CF-1.11, 7.1)
   const ends = bounds ? milliseconds(bounds.units ? bounds : { ...bounds, units: step.units }).map((ms) => ms / HOUR) : [];
   return {
-    fine, coarse, calibration, leads,
+    fine, coarse, calibration, ensemble, leads,
     times: milliseconds(valid).map((ms) => new Date(ms)),
     periods: leads.map((_, i) => (ends[2 * i + 1] ?? 0) - (ends[2 * i] ?? 0)),
     zone: zoneIn(textOf(root.attrs, "ledger")),
