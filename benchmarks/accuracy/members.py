@@ -2,10 +2,10 @@
 
     python -m benchmarks.accuracy.members DATA PACKAGE
 
-Temperature of MOGREPS-UK, twelve members 12 h ahead, two days over England, and the UKV model's analysis of these hours.
-Members are averaged over 10 km and read linearly every 0.25 degree, as IFS is; downscaled to 0.05 degree with HRES's
-orography; dressed as `tasks.combine` does it; and read at the 2 km points. Wind is a speed in these files, without
-components, and so is no input.
+Temperature of MOGREPS-UK, twelve members 12 h ahead, two days over England, and the UKV model's analysis of these
+hours. Members are averaged over 10 km and read linearly every 0.25 degree, as IFS is; downscaled to 0.05 degree with
+the terrain of HRES; dressed as `tasks.combine` does it; and read at the 2 km points. Wind is a speed in these files,
+without components, and so is no input.
 """
 
 from __future__ import annotations
