@@ -93,9 +93,13 @@ RegionMaker = Callable[..., Path]
 
 
 def write_region(folder: Path, **changes: object) -> Path:
-    """Hubei's region folder with some keys changed (None removes one) and no services of observations."""
+    """Hubei's region folder with some keys changed (None removes one), no services of observations, no thresholds."""
     shutil.copytree(HUBEI, folder, dirs_exist_ok=True)
-    data = yaml.safe_load((folder / "region.yaml").read_text()) | {"observations": {"sources": []}} | changes
+    data = (
+        yaml.safe_load((folder / "region.yaml").read_text())
+        | {"observations": {"sources": []}, "ensemble": None}
+        | changes
+    )
     data = {k: v for k, v in data.items() if v is not None}
     (folder / "region.yaml").write_text(yaml.safe_dump(data))
     return folder

@@ -132,6 +132,24 @@ class CaseStudy(BaseModel):
     rmse: float
 
 
+class MemberScore(BaseModel):
+    """An ensemble's ranges of one variable at the stations of a group, in `units`.
+
+    crps: what the mean absolute error `mae` of the mean becomes by ranges. spread_skill: spread over the mean's RMSE, 1
+    where ranges are as wide as errors. within_80: how often the observation lay in what is said for eight times in ten.
+    """
+
+    variable: str
+    units: str
+    group: str
+    count: int
+    stations: int
+    mae: float
+    crps: float
+    spread_skill: float
+    within_80: float
+
+
 class Verification(BaseModel):
     """A product against stations."""
 
@@ -147,6 +165,7 @@ class Verification(BaseModel):
     judged: list[Skill] = []  # the same against bilinear interpolation at the same height: what the gate goes by
     events: list[EventScore]
     cases: list[CaseStudy]
+    members: list[MemberScore] = []  # of an ensemble
 
     @property
     def group(self) -> str:

@@ -25,6 +25,7 @@ from tasks.grids.box import Box
 from tasks.grids.grid import Grid, lattice
 from tasks.locations import RESERVED
 from tasks.region.ensemble import EnsembleSettings, assert_of
+from tasks.region.limits import GateLimits
 from tasks.region.settings import (
     SHAPE_NOTHING,
     AcquireSettings,
@@ -33,7 +34,6 @@ from tasks.region.settings import (
     InferenceSettings,
     Keep,
     ObservationSettings,
-    Positive,
     Schedule,
     once,
 )
@@ -83,27 +83,6 @@ class LeadTimes(BaseModel):
     def hours(self) -> list[int]:
         """All of them."""
         return list(range(self.start, self.stop + 1, self.step))
-
-
-class GateLimits(BaseModel):
-    """Limits of the gate. Hard ones: a product outside is quarantined. Soft ones: it is published as degraded."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    # hard; of the input's standard deviation: product averaged back against its input, of an input of means
-    recoarsening: Positive = 0.01
-    seam: Positive = 1.5  # hard; mean jump across a tile's border over the largest within ten points of it
-    # hard; the same of an input of samples, read at its points: there a product on finer terrain is off by what that is
-    # higher or lower than the input's model has it; IFS over Hubei 0.02, ERA5 over eastern China 0.17
-    reading: Positive = 0.25
-    # hard; RMSE against stations over the highest of the last `history_days`, where so many cycles are known
-    history: Positive = 2.0
-    history_days: Annotated[int, Field(ge=7)] = 90
-    history_cycles: Annotated[int, Field(ge=2)] = 20
-    stations: Annotated[int, Field(ge=1)] = 5  # soft; fewer say nothing of a product
-    # soft; share by which RMSE may be above that of bilinear interpolation brought to the station's height, where the
-    # difference is beyond chance
-    worse: Annotated[float, Field(ge=0)] = 0.0
 
 
 class Region(BaseModel):

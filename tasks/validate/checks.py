@@ -24,7 +24,7 @@ from tasks.handover.prepared import INPUT
 from tasks.handover.scorecard import Check
 from tasks.handover.shards import field_digest
 from tasks.parallel import in_order
-from tasks.region.document import GateLimits
+from tasks.region.limits import GateLimits
 from tasks.store.packing import largest_error
 from tasks.store.read_back import altered
 from tasks.variables import VARIABLES

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import pandas as pd
 
 from tasks.handover.candidates import ALL, Candidate
-from tasks.handover.scorecard import Check, Quality, Skill, Verification
-from tasks.region.document import GateLimits
+from tasks.handover.scorecard import Check, MemberScore, Quality, Skill, Verification
+from tasks.region.limits import GateLimits
 
 # The surface variables of WMO-No. 485. Not surface pressure, which at a station is a matter of its height to the metre,
 # whichever field it is brought there from; nor direction, which the vector holds.
@@ -49,6 +49,7 @@ def judge(
             else (Quality.UNVERIFIED, [f"so far {few}"])
         )
     worse = [_worse(s) for s in judged if _is_worse(s, limits)]
+    worse += [why for s in verification.members if s.group == verification.group for why in unsure(s, limits)]
     return (Quality.DEGRADED, worse) if worse else (Quality.VERIFIED, [])
 
 
@@ -67,6 +68,23 @@ def _worse(skill: Skill) -> str:
         f"{skill.variable}: RMSE {skill.product:.4g} {skill.units}, {-skill.skill:.1%} above that of {title} "
         f"(95 %: {-skill.high:.1%} to {-skill.low:.1%}; {skill.count} pairs, {skill.stations} stations)"
     )
+
+
+def unsure(score: MemberScore, limits: GateLimits) -> Iterator[str]:
+    """What is wrong with an ensemble's ranges: they say less than no ranges, or are too narrow or too wide."""
+    if score.stations < limits.stations:
+        return
+    pairs = f"{score.count} pairs, {score.stations} stations"
+    if score.crps >= score.mae:
+        below = f"not below the mean's error {score.mae:.3g}"
+        yield f"{score.variable}: CRPS {score.crps:.3g} {score.units}, {below} ({pairs})"
+    low, high = limits.spread
+    if not low <= score.spread_skill <= high:
+        narrow = "narrow" if score.spread_skill < low else "wide"
+        yield (
+            f"{score.variable}: ranges are too {narrow}, spread {score.spread_skill:.2f} of the mean's RMSE, "
+            f"{low:g} to {high:g} is allowed ({pairs})"
+        )
 
 
 def _outlying(verification: Verification, history: pd.DataFrame, limits: GateLimits) -> Iterator[str]:

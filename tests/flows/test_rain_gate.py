@@ -16,7 +16,7 @@ from tasks.packages import open_package
 from tasks.prepare.assemble import assemble
 from tasks.prepare.decode import scanned
 from tasks.prepare.operators import operator_of
-from tasks.region.document import GateLimits
+from tasks.region.limits import GateLimits
 from tasks.validate.checks import check
 from tests.conftest import DEMO_GRIB
 

@@ -65,6 +65,7 @@ def report(
             every=tables.comparisons(found, group, every=True) if found else [],
             events=tables.events(found) if found else [],
             cases=tables.cases(found) if found else [],
+            members=[s for s in found.members if s.group == group] if found else [],
             judged=[s for s in found.judged if s.group == group] if found else [],
             words=words,
             display=display,

@@ -21,7 +21,7 @@ from tasks.handover.shards import digest
 from tasks.packages import open_package
 from tasks.prepare import prepare_files
 from tasks.region import search as regions
-from tasks.region.document import GateLimits
+from tasks.region.limits import GateLimits
 from tasks.store.packing import round_field
 from tasks.validate.checks import check, seam_ratio
 from tasks.validate.truth import Beside, beside_truth, fractions, score_against

@@ -13,7 +13,7 @@ import pytest
 from tasks.handover.candidates import ALL, APART, HEADLINE
 from tasks.handover.prepared import DOUBT
 from tasks.handover.scorecard import Check, Skill, StationScore, Verification
-from tasks.region.document import GateLimits
+from tasks.region.limits import GateLimits
 from tasks.validate.gate import judge
 from tests.conftest import ROOT
 

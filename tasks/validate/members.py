@@ -1,0 +1,89 @@
+"""An ensemble against stations: CRPS beside the error of its mean, and whether its spread is as wide as that error.
+
+Quantiles are read at the nearest point; of what is brought to the station's height, as they lie about the mean there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from tasks.arrays import open_zarr
+from tasks.grids.gridded import Gridded, lead_times
+from tasks.grids.samples import Points, Sampler
+from tasks.handover.candidates import ALL, HEADLINE, NEAR, headline
+from tasks.handover.members import GROUP, QUANTILES, SPREAD
+from tasks.handover.scorecard import MemberScore
+from tasks.store.product import open_product
+from tasks.validate.scored import UNITS
+from tasks.variables import WINDS
+
+SCORED = ("t2m", "d2m", "msl", "wind_speed")  # rain at stations is of other hours than lead times are apart
+FINELY = (np.arange(200) + 0.5) / 200  # levels that CRPS is summed over
+EIGHTY = (0.1, 0.9)
+
+
+def score_members(product: str, pairs: pd.DataFrame) -> list[MemberScore]:
+    """Of a product by URI, against pairs as tasks/observations/matching.py makes them; none without an ensemble."""
+    try:
+        said = open_zarr(product, GROUP)
+    except (FileNotFoundError, KeyError, ValueError):
+        return []
+    fine = open_product(product)
+    return [score for name in SCORED if f"{name}{QUANTILES}" in said for score in _scores(name, said, fine, pairs)]
+
+
+def _scores(name: str, said: xr.Dataset, fine: Gridded, pairs: pd.DataFrame) -> Iterator[MemberScore]:
+    column = headline(name).name
+    here = pairs[(pairs["variable"] == name) & pairs[column].notna()].reset_index(drop=True)
+    if here.empty:
+        return
+    stations = here[["station", "latitude", "longitude"]].drop_duplicates("station").reset_index(drop=True)
+    nearest = Sampler(fine.grid, stations["latitude"].to_numpy(), stations["longitude"].to_numpy()).nearest
+    step = pd.DatetimeIndex(fine.fields["valid_time"].values).get_indexer(pd.DatetimeIndex(here["time"]))
+    place = pd.Index(stations["station"]).get_indexer(here["station"])
+    read = lambda array: _at(array, nearest)[step, place]  # noqa: E731
+    quantiles = np.stack([read(level) for level in said[f"{name}{QUANTILES}"]], axis=1)
+    spread, observed = read(said[f"{name}{SPREAD}"]), here["observed"].to_numpy(np.float64)
+    forecast = here[column].to_numpy(np.float64)
+    levels = said["quantile"].values
+    if name in WINDS:  # the speed of the mean wind is no mean of speeds
+        forecast = quantiles[:, int(np.argmin(np.abs(levels - 0.5)))]
+    else:
+        quantiles = quantiles + (forecast - read(fine.fields[name]))[:, None]
+    below = quantiles[:, [int(np.argmin(np.abs(levels - end))) for end in EIGHTY]]
+    table = pd.DataFrame({
+        "station": here["station"], "error": forecast - observed, "spread": spread,
+        "crps": crps(quantiles, levels, observed), "inside": (observed >= below[:, 0]) & (observed <= below[:, 1]),
+    })  # fmt: skip
+    near = here["above"].abs().to_numpy() <= NEAR
+    for group, some in ((HEADLINE, table[near]), (ALL, table)):
+        if len(some):
+            yield MemberScore(
+                variable=name, units=UNITS[name], group=group, count=len(some), stations=some["station"].nunique(),
+                mae=float(some["error"].abs().mean()), crps=float(some["crps"].mean()),
+                spread_skill=float(np.sqrt((some["spread"] ** 2).mean() / max((some["error"] ** 2).mean(), 1e-12))),
+                within_80=float(some["inside"].mean()),
+            )  # fmt: skip
+
+
+def _at(array: xr.DataArray, points: Points) -> np.ndarray:
+    """(step, station) of a field, one lead time in memory at a time."""
+    return np.stack([points(field) for _, field in lead_times(array)])
+
+
+def crps(quantiles: np.ndarray, levels: np.ndarray, observed: np.ndarray) -> np.ndarray:
+    """Continuous ranked probability score (n,) of quantiles (n, levels), straight between them and level beyond.
+
+    Twice the mean quantile score over all levels: Gneiting and Ranjan 2011, doi:10.1198/jbes.2010.08110.
+    """
+    at = np.clip(FINELY, levels[0], levels[-1])
+    index = np.clip(np.searchsorted(levels, at) - 1, 0, len(levels) - 2)
+    share = (at - levels[index]) / (levels[index + 1] - levels[index])
+    values = quantiles[:, index] * (1 - share) + quantiles[:, index + 1] * share
+    apart = observed[:, None] - values
+    found: np.ndarray = 2 * np.mean(np.where(apart >= 0, FINELY, FINELY - 1) * apart, axis=1)
+    return found
