@@ -120,6 +120,7 @@ class Region(BaseModel):
     schedule: Schedule = Schedule()
 
     _folder: Path = PrivateAttr(default=Path())
+    _for_ensemble: bool = PrivateAttr(default=False)
 
     @field_validator("name")
     @classmethod
@@ -210,7 +211,7 @@ class Region(BaseModel):
     @property
     def fingerprint(self) -> str:
         """Short hash of all that shapes a product: the YAML's content but for SHAPE_NOTHING, and the terrain file."""
-        unsaid = SHAPE_NOTHING | ({"ensemble"} if self.ensemble is None else set())
+        unsaid = SHAPE_NOTHING | (set() if self._for_ensemble else {"ensemble"})
         digest = hashlib.sha256(json.dumps(self.model_dump(exclude=unsaid), sort_keys=True).encode())
         if self.terrain_file is not None:
             digest.update(self.terrain_file.read_bytes())

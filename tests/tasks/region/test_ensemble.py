@@ -37,12 +37,13 @@ def test_what_it_may_not_ask_is_refused_with_why(make_region: RegionMaker, ensem
     assert why in str(error.value)
 
 
-def test_products_of_one_forecast_are_made_anew_only_where_an_ensemble_is_asked_for() -> None:
-    text = yaml.safe_load(Path("deployments/regions/hubei/region.yaml").read_text())
-    without = {k: v for k, v in text.items() if k != "ensemble"}
+def test_what_is_asked_of_an_ensemble_shapes_its_products_alone() -> None:
     folder = Path("deployments/regions/hubei")
-    plain = parse(without, folder, "here")
-    assert plain.fingerprint != parse(without | {"ensemble": {"members": 20}}, folder, "here").fingerprint
+    text = yaml.safe_load((folder / "region.yaml").read_text()) | {"ensemble": None}
+    plain, more = (parse(text | {"ensemble": e}, folder, "here") for e in (None, {"members": 20}))
+    assert plain.fingerprint == more.fingerprint
+    assert plain.for_ensemble().fingerprint != more.for_ensemble().fingerprint
+    assert plain.for_ensemble().fingerprint != plain.fingerprint
     assert plain.of_ensemble.members == 10
     assert plain.for_ensemble().variables == ["t2m", "u10", "v10", "tp"]
 
