@@ -220,10 +220,10 @@ class Region(BaseModel):
     def for_ensemble(self) -> Region:
         """The same region with what it asks of an ensemble alone."""
         chosen = self.of_ensemble.chosen(self.variables)
-        whole = self.of_ensemble.model_dump()
-        return parse(
-            self.model_dump() | {"variables": chosen, "required": chosen, "ensemble": whole}, self._folder, "ens"
-        )
+        only = {"variables": chosen, "required": chosen, "ensemble": self.of_ensemble.model_dump()}
+        region = parse(self.model_dump() | only, self._folder, "ensemble")
+        region._for_ensemble = True
+        return region
 
     def with_input_is(self, sampling: str) -> Region:
         """The same region for input whose values are `samples` or `means`; InvalidRegion for anything else."""
