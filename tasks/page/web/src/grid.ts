@@ -4,7 +4,7 @@ import * as zarr from "zarrita";
 import { type Chunk, ChunkCache } from "./chunks";
 import type { Store } from "./store";
 
-type Field = zarr.Array<zarr.DataType, Store>;
+export type Field = zarr.Array<zarr.DataType, Store>;
 
 /** Decoded chunks of everything that is shown, bytes. */
 const cache = new ChunkCache(256 * 2 ** 20);

@@ -1,0 +1,49 @@
+import { expect, test } from "vitest";
+import { Ensemble } from "../src/ensemble";
+import { type Field, Grid } from "../src/grid";
+import { QUANTITIES } from "../src/quantities";
+
+const named = (name: string) => {
+  const found = QUANTITIES.find((q) => q.name === name);
+  if (!found) throw new Error(name);
+  return found;
+};
+const { signal } = new AbortController();
+
+/** (quantile, step, latitude, longitude), cut into chunks of two quantiles, two steps and one row; value: its own place. */
+function field(shape: readonly number[], chunks: readonly number[]): Field {
+  const getChunk = (place: number[]): Promise<unknown> => {
+    const stride = chunks.map((_, axis) => chunks.slice(axis + 1).reduce((a, b) => a * b, 1));
+    const data = Float32Array.from({ length: chunks.reduce((a, b) => a * b, 1) }, (_, i) => {
+      const at = chunks.map((size, axis) => (place[axis] ?? 0) * size + (Math.floor(i / (stride[axis] ?? 1)) % size));
+      return at.reduce((sum, index) => sum * 10 + index, 0);
+    });
+    return Promise.resolve({ data, shape: chunks, stride });
+  };
+  return { shape, chunks, getChunk } as unknown as Field;
+}
+
+const grid = (name: string, array: string) =>
+  new Grid(name, [31, 30.5], [110, 110.5, 111], new Map([[array, field([3, 5, 2, 3], [2, 2, 1, 3])]]));
+
+test("a value is read at its quantile and lead time, in whichever chunk these lie", async () => {
+  const said = grid("four", "tp_quantiles");
+  for (const [level, step] of [[0, 0], [1, 3], [2, 4]] as const) {
+    expect(await said.value("tp_quantiles", step, 1, 2, signal, level)).toBe(1000 * level + 100 * step + 12);
+  }
+});
+
+test("ranges are the quantiles of eight times in ten, in the unit that is shown", async () => {
+  const said = new Ensemble(grid("rain", "tp_quantiles"), [0.1, 0.5, 0.9]);
+  const range = await said.range(named("tp"), 5, [0, 1], signal);
+  expect(range?.low).toEqual([0, 1, 2, 3, 4].map((step) => (100 * step + 1) * 1000));
+  expect(range?.high).toEqual([0, 1, 2, 3, 4].map((step) => (2000 + 100 * step + 1) * 1000));
+  expect(await said.range(named("t2m"), 5, [0, 1], signal)).toBeNull();
+});
+
+test("wind is the median of its members' speeds and keeps the direction of their mean", async () => {
+  const said = new Ensemble(grid("wind", "wind_speed_quantiles"), [0.1, 0.5, 0.9]);
+  const mean = [{ value: 1, from: 270 }, { value: 2, from: 180 }];
+  expect(await said.withMedians(named("wind"), mean, [0, 0], signal)).toEqual([{ value: 1000, from: 270 }, { value: 1100, from: 180 }]);
+  expect(await said.withMedians(named("t2m"), mean, [0, 0], signal)).toBe(mean);
+});
