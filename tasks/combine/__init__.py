@@ -77,13 +77,13 @@ class Combined:
         self.sources = [m.arrays() for m in members]
         group = zarr.open_group(zarr_store(product), mode="r+", use_consolidated=False)
         self.means = {n: fast(cast("Array", group[n]), product) for n in self.names}
-        self.said = {n: fast(a, product) for n, a in open_ensemble(product).items()}
+        self.ensemble = {n: fast(a, product) for n, a in open_ensemble(product).items()}
         self.depth, rows, cols = self.means[self.names[0]].shards or self.means[self.names[0]].chunks
         target = region.target
         self.blocks = blocks(target.rows, target.cols, rows, cols)
         self.count = len(info.lead_hours)
         self.digests: dict[str, list[list[str]]] = {n: [[] for _ in range(self.count)] for n in self.names}
-        fields = {n: self.count * (a.shape[0] if a.ndim > 3 else 1) for n, a in self.said.items()}
+        fields = {n: self.count * (a.shape[0] if a.ndim > 3 else 1) for n, a in self.ensemble.items()}
         self.beside: dict[str, list[list[str]]] = {n: [[] for _ in range(k)] for n, k in fields.items()}
 
     def run(self) -> None:
@@ -104,16 +104,16 @@ class Combined:
             for part, values in zip(parts, read, strict=True):
                 self._write_mean(part, wide.inner(values[:, steps.start - first :]), block, steps)
             samples = self._samples(parts, read, wide)
-            said: dict[str, list[np.ndarray]] = defaultdict(list)
+            found: dict[str, list[np.ndarray]] = defaultdict(list)
             for i in range(steps.start, steps.stop):
                 here = samples(i - first)
-                said[f"{name}{QUANTILES}"].append(quantiles(here))
-                said[f"{name}{SPREAD}"].append(spread(here))
+                found[f"{name}{QUANTILES}"].append(quantiles(here))
+                found[f"{name}{SPREAD}"].append(spread(here))
                 for one in asked:
                     over = self._sum(samples, first, i, one.hours) if one.hours else here
-                    said[chance_name(one)].append(chance(display.of(name).shown(over), one.value, one.below))
+                    found[chance_name(one)].append(chance(display.of(name).shown(over), one.value, one.below))
                 tick()
-            for title, fields in said.items():
+            for title, fields in found.items():
                 kept = kept_bits(name) if title.endswith(QUANTILES) else KEPT_BITS
                 self._write(title, round_to(np.stack(fields, axis=-3), kept), block, steps)
         for alone in set(self.names) - {part for parts in self.spoken.values() for part in parts}:
@@ -168,7 +168,7 @@ class Combined:
 
     def _write(self, name: str, values: np.ndarray, block: Block, steps: slice) -> None:
         """Values (steps, rows, cols), or (quantiles, steps, rows, cols), with their digests."""
-        self.said[name][..., steps, block.rows, block.cols] = values
+        self.ensemble[name][..., steps, block.rows, block.cols] = values
         for k, fields in enumerate(values if values.ndim > 3 else values[None]):
             for i, field in enumerate(fields, steps.start):
                 self.beside[name][k * self.count + i].append(digest(field))

@@ -150,8 +150,6 @@ class Region(BaseModel):
                 f"variables: {', '.join(extremes)} is of the time before each lead time, and there is none before 0 h; "
                 "let lead_times start later"
             )
-        if self.ensemble is not None:
-            assert_of(self.ensemble, self.variables)
         rows, cols = self._points()
         if min(rows, cols) < 2:
             raise ValueError(f"box holds {(rows, cols)} points of {self.spacing:g} degree; at least 2 x 2 are needed")
@@ -218,7 +216,11 @@ class Region(BaseModel):
         return digest.hexdigest()[:16]
 
     def for_ensemble(self) -> Region:
-        """The same region with what it asks of an ensemble alone."""
+        """The same region with what it asks of an ensemble alone; InvalidRegion if it asks for what it has not."""
+        try:
+            assert_of(self.of_ensemble, self.variables)
+        except ValueError as error:
+            raise InvalidRegion(f"region {self.name}: {error}") from None
         chosen = self.of_ensemble.chosen(self.variables)
         only = {"variables": chosen, "required": chosen, "ensemble": self.of_ensemble.model_dump()}
         region = parse(self.model_dump() | only, self._folder, "ensemble")

@@ -29,14 +29,16 @@ EIGHTY = (0.1, 0.9)
 def score_members(product: str, pairs: pd.DataFrame) -> list[MemberScore]:
     """Of a product by URI, against pairs as tasks/observations/matching.py makes them; none without an ensemble."""
     try:
-        said = open_zarr(product, GROUP)
+        ensemble = open_zarr(product, GROUP)
     except (FileNotFoundError, KeyError, ValueError):
         return []
     fine = open_product(product)
-    return [score for name in SCORED if f"{name}{QUANTILES}" in said for score in _scores(name, said, fine, pairs)]
+    return [
+        score for name in SCORED if f"{name}{QUANTILES}" in ensemble for score in _scores(name, ensemble, fine, pairs)
+    ]
 
 
-def _scores(name: str, said: xr.Dataset, fine: Gridded, pairs: pd.DataFrame) -> Iterator[MemberScore]:
+def _scores(name: str, ensemble: xr.Dataset, fine: Gridded, pairs: pd.DataFrame) -> Iterator[MemberScore]:
     column = headline(name).name
     here = pairs[(pairs["variable"] == name) & pairs[column].notna()].reset_index(drop=True)
     if here.empty:
@@ -46,10 +48,10 @@ def _scores(name: str, said: xr.Dataset, fine: Gridded, pairs: pd.DataFrame) -> 
     step = pd.DatetimeIndex(fine.fields["valid_time"].values).get_indexer(pd.DatetimeIndex(here["time"]))
     place = pd.Index(stations["station"]).get_indexer(here["station"])
     read = lambda array: _at(array, nearest)[step, place]  # noqa: E731
-    quantiles = np.stack([read(level) for level in said[f"{name}{QUANTILES}"]], axis=1)
-    spread, observed = read(said[f"{name}{SPREAD}"]), here["observed"].to_numpy(np.float64)
+    quantiles = np.stack([read(level) for level in ensemble[f"{name}{QUANTILES}"]], axis=1)
+    spread, observed = read(ensemble[f"{name}{SPREAD}"]), here["observed"].to_numpy(np.float64)
     forecast = here[column].to_numpy(np.float64)
-    levels = said["quantile"].values
+    levels = ensemble["quantile"].values
     if name in WINDS:  # the speed of the mean wind is no mean of speeds
         forecast = quantiles[:, int(np.argmin(np.abs(levels - 0.5)))]
     else:

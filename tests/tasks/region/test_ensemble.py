@@ -33,7 +33,7 @@ from tests.conftest import RegionMaker
 )
 def test_what_it_may_not_ask_is_refused_with_why(make_region: RegionMaker, ensemble: dict, why: str) -> None:
     with pytest.raises(InvalidRegion, match="ensemble") as error:
-        load(str(make_region(ensemble=ensemble)))
+        load(str(make_region(ensemble=ensemble))).for_ensemble()
     assert why in str(error.value)
 
 
