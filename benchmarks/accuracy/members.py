@@ -23,6 +23,7 @@ from scipy.ndimage import uniform_filter
 
 from benchmarks.accuracy.operators import ROOT
 from flows.products.field import super_resolve_file
+from models.constants import GRAVITY
 from models.dressing import Dressing
 from models.operator import IFS
 from models.package import ModelPackage
@@ -107,7 +108,7 @@ def _dressed(
 ) -> xr.DataArray:
     """Members, each drawn several times."""
     assert isinstance(package.dressing, Dressing)
-    heights = xr.open_dataset(orography)["z"].interp(latitude=target.latitude, longitude=target.longitude) / 9.80665
+    heights = xr.open_dataset(orography)["z"].interp(latitude=target.latitude, longitude=target.longitude) / GRAVITY
     statics = StaticFields({}, {"height": heights.values.astype(np.float32)}, 0)
     numbers = list(range(len(fine)))
     dresser = Dresser(package.dressing, package.statistics, coarse, IFS, target, statics, day, numbers)

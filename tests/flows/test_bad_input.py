@@ -273,7 +273,7 @@ OPTIONS: dict[str, list[str]] = {  # the command line after `finescale` -> what 
     "run hubei --source demo --cycle ifs/2021-12-10T12 --store {store}": ["source ifs", "--source is demo"],
     "run hubei --source demo --cycle 2021-12-11T12 --store {store}": ["demo/2021-12-11T12", "demo/2021-12-10T12"],
     "run hubei --input {grib} --cycle 2021-12-10T12 --store {store}": ["--cycle and --input exclude each other"],
-    "run hubei --source gfs --store {store}": ["unknown source 'gfs'", "ifs, aifs, ifs9km, era5, demo, hres"],
+    "run hubei --source gfs --store {store}": ["unknown source 'gfs'", "ifs, ens, aifs, ifs9km, era5, demo, hres"],
     "run hubei --source demo --store {grib}/store": ["demo.grib2/store: cannot be written", "--store"],
     "field {grib} {out}/fine.nc --scale 2 --variables t9m": ["unknown variable 't9m'", "t2m, d2m"],
     "field {grib} {out}/fine.nc --scale 0": ["--scale '0'", "from 1 to 100"],

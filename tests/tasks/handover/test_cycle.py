@@ -82,4 +82,5 @@ def test_cycles_are_equal_and_hash_by_content() -> None:
 
 
 def test_every_origin_that_a_file_can_have_has_an_attribution() -> None:
-    assert set(ORIGINS.values()) | {"unknown", "ifs9km"} == set(ATTRIBUTION)  # whose files Open-Meteo makes
+    # of ifs9km Open-Meteo makes the files, of ens ECMWF says no other origin than ifs
+    assert set(ORIGINS.values()) | {"unknown", "ifs9km", "ens"} == set(ATTRIBUTION)
