@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from tasks.errors import short
 from tasks.passing import Passing
@@ -36,6 +36,13 @@ class EnsembleSettings(BaseModel):
     @classmethod
     def _thresholds(cls, texts: list[str]) -> list[str]:
         return once([str(_passing(text)) for text in texts])
+
+    @model_validator(mode="after")
+    def _of_whole_steps(self) -> EnsembleSettings:
+        for one in self.passings:
+            if one.hours % self.every:
+                raise ValueError(f"threshold {one}: {one.hours} h is no multiple of every {self.every} h")
+        return self
 
     @property
     def numbers(self) -> list[int]:
@@ -71,7 +78,10 @@ def assert_of(ensemble: EnsembleSettings, variables: list[str]) -> None:
     """ValueError if a region of these variables cannot ask that of an ensemble."""
     known = spoken_of(ensemble.chosen(variables))
     if not known:
-        raise ValueError(f"ensemble: none of {', '.join(ensemble.variables)} is among variables")
+        raise ValueError(
+            f"ensemble: of {', '.join(ensemble.variables)} variables has none whose ranges are known (of wind, both "
+            "components have to be there)"
+        )
     for one in ensemble.passings:
         if one.variable not in known:
             raise ValueError(f"ensemble: threshold {one}: ranges are of {', '.join(known)}")
