@@ -90,6 +90,8 @@ TABLE = {
     ),
     "strd": Display("thermal radiation", "MJ/m²", "thermal", scale=1e-6, decimals=2, span=0.2, cycle_span=1.0),
     "skt": Display("skin temperature", "°C", "thermal", offset=-KELVIN),
+    # of a threshold that is passed, on the page
+    "chance": Display("chance", "%", "tempo", decimals=0, span=10.0, cycle_span=100.0, from_zero=True, least_drawn=1.0),
     "tcwv": Display("column water vapour", "kg/m²", "tempo", span=1.0, cycle_span=10.0),
 }
 ERRORS = "balance"  # colours of forecast - observed, in the middle where there is none

@@ -9,6 +9,7 @@ import * as fields from "./fields";
 import { Gazetteer } from "./gazetteer";
 import { drawWords } from "./header";
 import { type Language, say } from "./i18n";
+import { nameOf } from "./legend";
 import { NOTHING } from "./lines";
 import { hasWebgl, MapView } from "./map";
 import { drawCoast, drawField } from "./paint";
@@ -54,7 +55,7 @@ export class App {
   }
 
   get quantities(): Quantity[] {
-    return this.product ? quantitiesOf(new Set(this.product.fine.fields.keys())) : [];
+    return this.product ? [...quantitiesOf(new Set(this.product.fine.fields.keys())), ...this.product.chances] : [];
   }
 
   get quantity(): Quantity | null {
@@ -245,7 +246,7 @@ export class App {
     group.replaceChildren(
       ...this.quantities.map((q) => {
         const button = document.createElement("button");
-        Object.assign(button, { type: "button", textContent: say(language, q.name), tabIndex: q === quantity ? 0 : -1 });
+        Object.assign(button, { type: "button", textContent: nameOf(q, language), tabIndex: q === quantity ? 0 : -1 });
         button.setAttribute("role", "radio");
         button.setAttribute("aria-checked", String(q === quantity));
         button.dataset["quantity"] = q.name;

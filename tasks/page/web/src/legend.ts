@@ -4,7 +4,7 @@ import { colourAt, cssColour, ERRORS } from "./colours";
 import { byId, make } from "./dom";
 import { marks } from "./fields";
 import { type Language, say } from "./i18n";
-import type { Quantity } from "./quantities";
+import type { Quantity, QuantityName } from "./quantities";
 import { number } from "./text";
 
 const gradient = (colour: (share: number) => string): string =>
@@ -43,7 +43,7 @@ export interface Legend {
 export function drawLegend(shown: Legend, language: Language): void {
   const { quantity, range, period, increments, correction, errors } = shown;
   const legend = byId("legend");
-  const title = increments ? say(language, "increment", { quantity: say(language, quantity.name) }) : quantityTitle(quantity, period, language);
+  const title = increments ? say(language, "increment", { quantity: nameOf(quantity, language) }) : quantityTitle(quantity, period, language);
   const field = scale(title, quantity.unit, range[0], range[1], (share) => cssColour(colourAt(quantity.colours, share)), increments);
   if (correction) field.append(make("p", { class: "correction" }, correction));
   legend.replaceChildren(field);
@@ -57,7 +57,16 @@ export function drawLegend(shown: Legend, language: Language): void {
 }
 
 /** Precipitation in 3 h. */
+/** In few words, as on its button. */
+export function nameOf({ name, threshold }: Quantity, language: Language): string {
+  if (threshold === null) return say(language, name as QuantityName);
+  const { of, hours, sign, value } = threshold;
+  const over = hours > 0 ? ` ${say(language, "overHours", { hours })}` : "";
+  return `${nameOf(of, language)}${over} ${sign} ${value.replace("-", "−")} ${of.unit}`;
+}
+
 export function quantityTitle(quantity: Quantity, period: number, language: Language): string {
-  const title = say(language, `${quantity.name}Long`);
+  if (quantity.threshold) return say(language, "chance", { of: nameOf(quantity, language) });
+  const title = say(language, `${quantity.name as QuantityName}Long`);
   return quantity.amount && period > 0 ? `${title} ${say(language, "overHours", { hours: period })}` : title;
 }

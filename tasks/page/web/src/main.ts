@@ -4,7 +4,6 @@ import "./style.css";
 import { App } from "./app";
 import { byId } from "./dom";
 import { rememberLanguage, say } from "./i18n";
-import { QUANTITIES } from "./quantities";
 import { Store } from "./state";
 
 const store = new Store(location.search);
@@ -45,7 +44,7 @@ byId("whole").addEventListener("click", () => {
 
 byId("quantities").addEventListener("click", (event) => {
   const name = (event.target as HTMLElement).dataset["quantity"];
-  const quantity = QUANTITIES.find((q) => q.name === name);
+  const quantity = app.quantities.find((q) => q.name === name);
   if (quantity) store.set({ quantity: quantity.name });
 });
 

@@ -5,7 +5,7 @@ import type { Range } from "./calibration";
 import { Chart } from "./chart";
 import { byId, make } from "./dom";
 import { type Language, say } from "./i18n";
-import { quantityTitle } from "./legend";
+import { nameOf, quantityTitle } from "./legend";
 import { type PointSeries, type PointValue, rawAt, seriesAt, terrainAt, valueAt } from "./point";
 import type { Product } from "./product";
 import { type Quantity, quantitiesOf, QUANTITIES } from "./quantities";
@@ -137,7 +137,7 @@ export class Panel {
     list?.replaceChildren(
       ...quantities.flatMap((q, i) => {
         const found = values[i] ?? { value: NaN, from: null };
-        const title = q.amount ? quantityTitle(q, product.periods[step] ?? 0, language) : say(language, q.name);
+        const title = q.amount ? quantityTitle(q, product.periods[step] ?? 0, language) : nameOf(q, language);
         const mark = q === chosen ? { class: "chosen" } : { class: "" };
         return [
           make("dt", mark, title),

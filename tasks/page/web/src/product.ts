@@ -5,6 +5,7 @@ import { Calibration } from "./calibration";
 import { Ensemble } from "./ensemble";
 import { Failure } from "./failures";
 import { Grid } from "./grid";
+import { chanceOf, type Quantity } from "./quantities";
 import { openStore, type Store } from "./store";
 import { zoneOf } from "./text";
 
@@ -19,6 +20,8 @@ export interface Product {
   readonly calibration: Calibration | null;
   /** What the members of an ensemble say, of which the product is the mean; null of single forecasts. */
   readonly ensemble: Ensemble | null;
+  /** Thresholds whose chances it has: fields of `fine`. */
+  readonly chances: readonly Quantity[];
   /** Hours since the start of the forecast. */
   readonly leads: readonly number[];
   readonly times: readonly Date[];
@@ -101,6 +104,20 @@ async function ensembleOf(root: Location, name: string, fine: Grid, names: reado
   return new Ensemble(new Grid(name, fine.latitude, fine.longitude, new Map(found)), levels?.values ?? []);
 }
 
+/** A product's grid with the chances of thresholds among its fields, and these. */
+function withChances(fine: Grid, ensemble: Ensemble | null): { fine: Grid; chances: Quantity[] } {
+  const fields = new Map(fine.fields);
+  const chances: Quantity[] = [];
+  for (const [name, array] of ensemble?.grid.fields ?? []) {
+    const chance = chanceOf(name, textOf(array.attrs, "threshold"));
+    if (chance) {
+      chances.push(chance);
+      fields.set(name, array);
+    }
+  }
+  return { fine: chances.length ? new Grid(fine.name, fine.latitude, fine.longitude, fields) : fine, chances };
+}
+
 /** Open a product; Failure says what is missing. */
 export async function openProduct(url: URL): Promise<Product> {
   const store = await openStore(url);
@@ -132,7 +149,7 @@ export async function openProduct(url: URL): Promise<Product> {
   // bounds take their unit from what they bound (CF-1.11, 7.1)
   const ends = bounds ? milliseconds(bounds.units ? bounds : { ...bounds, units: step.units }).map((ms) => ms / HOUR) : [];
   return {
-    fine, coarse, calibration, ensemble, leads,
+    ...withChances(fine, ensemble), coarse, calibration, ensemble, leads,
     times: milliseconds(valid).map((ms) => new Date(ms)),
     periods: leads.map((_, i) => (ends[2 * i + 1] ?? 0) - (ends[2 * i] ?? 0)),
     zone: zoneIn(textOf(root.attrs, "ledger")),

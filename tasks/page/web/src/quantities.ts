@@ -7,8 +7,22 @@ export type QuantityName =
   | "t2m" | "d2m" | "wind" | "tp" | "msl" | "sp" | "wind100" | "gust" | "tcc" | "ssrd" | "strd" | "skt" | "tcwv"
   | "mx2t" | "mn2t" | "sf" | "sd";
 
+/** A threshold of an ensemble's product, by the name of its array. */
+export type ChanceName = `chance:${string}`;
+
+/** A threshold as region.yaml has it: t2m<0, tp/24h>50, in the unit that is shown. */
+export interface Threshold {
+  readonly of: Quantity;
+  /** That an amount is summed over; 0: as it is. */
+  readonly hours: number;
+  readonly sign: string;
+  readonly value: string;
+}
+
 export interface Quantity {
-  readonly name: QuantityName;
+  readonly name: QuantityName | ChanceName;
+  /** Of which this is the chance; null of what is no chance. */
+  readonly threshold: Threshold | null;
   /** Arrays of the product; two are the eastward and northward component of a vector. */
   readonly arrays: readonly [string] | readonly [string, string];
   /** Name in the table of units and colours, and in the stations' file. */
@@ -31,14 +45,14 @@ export interface Quantity {
 
 const AMOUNTS: ReadonlySet<QuantityName> = new Set(["tp", "ssrd", "strd", "sf"]);
 
-function made(name: QuantityName, arrays: Quantity["arrays"], variable: Quantity["variable"]): Quantity {
+function made(name: Quantity["name"], arrays: Quantity["arrays"], variable: Quantity["variable"], threshold: Threshold | null = null): Quantity {
   const how = display.variables[variable];
   return {
-    name, arrays, variable,
+    name, arrays, variable, threshold,
     unit: how.unit, scale: how.scale, offset: how.offset, decimals: how.decimals,
     colours: how.colours as ColourMapName, // a test of the table says that it names maps that are there
     anchored: how.from_zero, visible: how.least_drawn ?? -Infinity, leastRange: how.cycle_span, contour: how.isolines,
-    amount: AMOUNTS.has(name),
+    amount: (AMOUNTS as ReadonlySet<string>).has(name),
   };
 }
 
@@ -61,6 +75,14 @@ export const QUANTITIES: readonly Quantity[] = [
   made("sf", ["sf"], "sf"),
   made("sd", ["sd"], "sd"),
 ];
+
+/** How likely a threshold is passed, from an array of that name; null of a threshold that this page does not know. */
+export function chanceOf(array: string, text: string): Quantity | null {
+  const found = /^(\w+?)(?:\/(\d+)h)?([<>])(-?[\d.]+)$/.exec(text);
+  const of = QUANTITIES.find((q) => q.variable === found?.[1]);
+  if (!found || !of) return null;
+  return made(`chance:${array}`, [array], "chance", { of, hours: Number(found[2] ?? 0), sign: found[3] ?? "", value: found[4] ?? "" });
+}
 
 /** The quantities that a product with these arrays has. */
 export function quantitiesOf(arrays: ReadonlySet<string>): Quantity[] {

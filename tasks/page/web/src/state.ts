@@ -1,7 +1,7 @@
 /** What is shown, as it stands in the address: whoever opens the link sees the same. */
 
 import { type Language, preferredLanguage } from "./i18n";
-import { QUANTITIES, type QuantityName } from "./quantities";
+import { type ChanceName, QUANTITIES, type Quantity } from "./quantities";
 
 export interface Place {
   readonly latitude: number;
@@ -11,7 +11,7 @@ export interface Place {
 export interface State {
   readonly region: string | null;
   readonly source: string | null;
-  readonly quantity: QuantityName;
+  readonly quantity: Quantity["name"];
   /** Hours; null: the one valid next. */
   readonly lead: number | null;
   readonly point: Place | null;
@@ -22,6 +22,8 @@ export interface State {
   readonly corrections: boolean;
   readonly language: Language;
 }
+
+const isChance = (text: string | null): text is ChanceName => text !== null && /^chance:\w+$/.test(text); // of a product: it says which
 
 const NAME = /^[a-z0-9][a-z0-9-]*$/; // what becomes part of a path
 
@@ -44,7 +46,7 @@ export function parse(search: string): State {
   return {
     region: name("region"),
     source: name("source"),
-    quantity: QUANTITIES.find((q) => q.name === wanted)?.name ?? "t2m",
+    quantity: QUANTITIES.find((q) => q.name === wanted)?.name ?? (isChance(wanted) ? wanted : "t2m"),
     lead: number(given.get("lead"), 0, 10_000),
     point: latitude !== null && longitude !== null ? { latitude, longitude } : null,
     split: corrections ? null : number(given.get("split"), 0, 1),

@@ -1,7 +1,8 @@
 import { expect, test } from "vitest";
 import { Ensemble } from "../src/ensemble";
 import { type Field, Grid } from "../src/grid";
-import { QUANTITIES } from "../src/quantities";
+import { nameOf, quantityTitle } from "../src/legend";
+import { chanceOf, QUANTITIES } from "../src/quantities";
 
 const named = (name: string) => {
   const found = QUANTITIES.find((q) => q.name === name);
@@ -46,4 +47,21 @@ test("wind is the median of its members' speeds and keeps the direction of their
   const mean = [{ value: 1, from: 270 }, { value: 2, from: 180 }];
   expect(await said.withMedians(named("wind"), mean, [0, 0], signal)).toEqual([{ value: 1000, from: 270 }, { value: 1100, from: 180 }]);
   expect(await said.withMedians(named("t2m"), mean, [0, 0], signal)).toBe(mean);
+});
+
+test.each([
+  ["t2m_below_minus5", "t2m<-5", "Temperature < −5 °C", "气温 < −5 °C"],
+  ["wind_speed_above_10p8", "wind_speed>10.8", "Wind > 10.8 m/s", "风 > 10.8 m/s"],
+  ["tp_24h_above_50", "tp/24h>50", "Precipitation in 24 h > 50 mm", "降水 24 小时 > 50 mm"],
+])("%s is the chance of %s", (array, text, en, zh) => {
+  const chance = chanceOf(array, text);
+  expect(chance?.name).toBe(`chance:${array}`);
+  expect(chance?.arrays).toEqual([array]);
+  expect([chance?.unit, chance && nameOf(chance, "en"), chance && nameOf(chance, "zh")]).toEqual(["%", en, zh]);
+  expect(chance && quantityTitle(chance, 6, "en")).toBe(`Chance: ${en}`);
+});
+
+test("a threshold of something that is not shown is left out", () => {
+  expect(chanceOf("rh_above_90", "rh>90")).toBeNull();
+  expect(chanceOf("t2m", "")).toBeNull();
 });
