@@ -36,7 +36,7 @@ def test_what_is_shown_in_a_unit_reads_back_as_what_it_was(name: str) -> None:
 def test_all_variables_and_what_is_made_of_them_are_in_it() -> None:
     assert set(display.TABLE) == {
         *VARIABLES, "wind_speed", "wind_direction", "wind_vector", "wind_speed_100", "wind_direction_100",
-        "wind_speed_hub", "rh"
+        "wind_speed_hub", "rh", "chance",
     }  # fmt: skip
 
 
