@@ -2,11 +2,16 @@
 # torch 2.13.0 (CPU): what x ** 1.7 of a number is depends on where in the tensor the number stands.
 #
 # Elementwise functions run vectorised over whole registers and by another routine over what is left at the end of a
-# tensor. exp, log, sin, tanh and erf give the same bits either way; pow with a broken exponent and logit do not. So a
-# field computed tile by tile differs from the whole in its last bits, and what is rounded or counted over a threshold
-# after that now and then by more. One thread or several makes no difference; with numpy a part has the bits of the whole.
-# Seen on Python 3.11, Linux, x86-64 with AVX-512. Exits non-zero if pow and logit of a part are those of the whole, or if
-# exp's are not.
+# tensor. exp and log give the same bits either way; pow with a broken exponent does not. So a field computed tile by tile
+# differs from the whole in its last bits, and what is rounded or counted over a threshold after that now and then by
+# more. With numpy a part has the bits of the whole.
+#
+# Installs torch in a temporary folder, compares functions of parts of a tensor with the parts of the function; fails if
+# that has changed. Output seen on 2026-11-28 (Linux, x86-64 with AVX-512, one thread):
+#   torch exp     : 0 of 4920 values of parts differ from the whole
+#   torch log     : 0 of 4920 values of parts differ from the whole
+#   torch pow 1.7 : 535 of 4920 values of parts differ from the whole
+#   numpy pow 1.7 : 0 of 4920 values of parts differ from the whole
 set -eu
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
@@ -25,7 +30,6 @@ functions = {
     "torch exp": lambda v: torch.exp(v),
     "torch log": lambda v: torch.log(v),
     "torch pow 1.7": lambda v: v**1.7,
-    "torch logit": lambda v: torch.logit(v),
     "numpy pow 1.7": lambda v: torch.from_numpy(v.numpy() ** np.float32(1.7)),
 }
 parts = [slice(start, start + count) for start in range(40) for count in (5, 17, 101)]
@@ -34,6 +38,6 @@ for name, function in functions.items():
     whole = function(x)
     found[name] = sum(int((function(x[part].clone()) != whole[part]).sum()) for part in parts)
     print(f"{name:14}: {found[name]} of {sum(p.stop - p.start for p in parts)} values of parts differ from the whole")
-good = not found["torch exp"] and found["torch pow 1.7"] and found["torch logit"] and not found["numpy pow 1.7"]
+good = not found["torch exp"] and found["torch pow 1.7"] and not found["numpy pow 1.7"]
 sys.exit(0 if good else 1)
 PYTHON

@@ -5,8 +5,12 @@
 # sizes and all values are the same, their order in the file and so the index at its end are not. Whoever compares
 # products by sha-256 of their objects, or expects an object store or rsync to see that nothing has changed, is told that
 # everything has; zarr-python's own pipeline writes the same bytes each time. Compare values, or digests of values.
-# Seen with zarrs 0.2.3, zarr 3.1.6, numcodecs 0.16.6 on Python 3.11, Linux, two processors. Exits non-zero if twenty runs
-# make one file, if zarr-python's make several, or if values differ.
+#
+# Installs zarrs in a temporary folder and writes an array twenty times by either; fails if twenty runs of zarrs make one
+# file, if zarr-python's make several, or if values differ. Output seen on 2026-11-28 (Linux, two processors):
+#   zarrs.ZarrsCodecPipeline: 20 runs, 13 different shards, of [513005] bytes; values equal
+#   zarr.core.codec_pipeline.BatchedCodecPipeline: 20 runs, 1 different shards, of [513005] bytes; values equal
+#   zarrs 0.2.3 zarr 3.1.6
 set -eu
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
