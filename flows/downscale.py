@@ -16,7 +16,7 @@ from prefect.states import Completed
 from pydantic import BaseModel
 
 from flows.dispatch import run_slabs
-from flows.ensemble import of_members
+from flows.ensemble import MEMBERS, of_members
 from flows.products.gaps import given_way, newer_due
 from flows.server import artifacts, names
 from flows.server.orchestrator import assert_clock
@@ -204,10 +204,13 @@ def _published_or_made(run: Run, inputs: list[str]) -> Outcome:
 def _of_members(run: Run, cycle: Cycle, files: list[RawFile]) -> tuple[PreparedInfo, list[SlabReport]]:
     """A staged product of an ensemble's members."""
     region, package = run.request.region, run.request.package
-    return of_members(
-        files, region, cycle, package, run.request.model, run.store, run.workspace, run.queue, run.watch.lap,
-        partial(artifacts.progress_bar, region.name, cycle),
-    )  # fmt: skip
+    try:
+        return of_members(
+            files, region, cycle, package, run.request.model, run.store, run.workspace, run.queue, run.watch.lap,
+            partial(artifacts.progress_bar, region.name, cycle),
+        )  # fmt: skip
+    finally:
+        _discard(join(run.workspace, MEMBERS))
 
 
 def _made(run: Run, cycle: Cycle, files: list[RawFile], mark: str, info: PreparedInfo) -> Outcome:

@@ -18,6 +18,8 @@ from tasks.storage import join
 
 log = logging.getLogger(__name__)
 
+MEMBERS = "members"  # folder of the workspace, with their products until they are combined
+
 
 def of_members(
     files: list[RawFile],
@@ -38,7 +40,7 @@ def of_members(
     """
     of_each = by_member(files)
     infos: list[PreparedInfo] = [
-        prepare(its, region, cycle, join(workspace, "members"), join(workspace, f"m{number:02d}"), package.halo)
+        prepare(its, region, cycle, join(workspace, MEMBERS), join(workspace, f"m{number:02d}"), package.halo)
         for number, its in of_each.items()
     ]
     lap("prepare")

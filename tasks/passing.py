@@ -23,8 +23,13 @@ class Passing:
         match = TEXT.fullmatch(text)
         if match is None:
             raise ValueError("write it like t2m<0, wind_speed>10.8 or tp/24h>50, in the units shown")
-        return cls(match[1], match[3] == "<", float(match[4]), int(match[2] or 0))
+        return cls(match[1], match[3] == "<", float(match[4]) + 0.0, int(match[2] or 0))
+
+    @property
+    def number(self) -> str:
+        """The value, as short as it can be written without an exponent."""
+        return f"{self.value:.6f}".rstrip("0").rstrip(".")
 
     def __str__(self) -> str:
         over = f"/{self.hours}h" if self.hours else ""
-        return f"{self.variable}{over}{'<' if self.below else '>'}{self.value:g}"
+        return f"{self.variable}{over}{'<' if self.below else '>'}{self.number}"

@@ -10,7 +10,7 @@ Region = Annotated[str, typer.Argument(help="Name of a region (`finescale region
 Source = Annotated[
     str | None,
     typer.Option(
-        help="Where it came from; default: the first of ifs (alias hres), ifs9km, aifs, era5, file, demo that has one."
+        help="Where it came from; default: the first of ifs (alias hres), ens, ifs9km, aifs, era5, file, demo."
     ),
 ]
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 def run(
     region: Region,
-    source: Annotated[str, typer.Option(help="From where: ifs (alias hres), aifs, ifs9km, era5 or demo.")] = "ifs",
+    source: Annotated[str, typer.Option(help="From where: ifs (alias hres), ens, aifs, ifs9km, era5 or demo.")] = "ifs",
     cycle: Annotated[str | None, typer.Option(help="Cycle, like 2026-11-22T00; default: the latest complete.")] = None,
     input: Annotated[
         list[str] | None, typer.Option(help="GRIB or NetCDF file instead of a source; repeatable.")

@@ -49,6 +49,8 @@ def _chance(one: Passing, series: Series, region: str) -> np.ndarray:
     counted = series.sure.chance(one, series.lead_hours)
     if counted is not None:
         return counted
+    if str(one) in series.sure.chances:
+        raise BadInput(f"--chance {one}: is known at the forecast's lead times alone; leave --hourly out")
     if one.hours:
         known = ", ".join(series.sure.chances) or "none"
         raise BadInput(f"--chance {one}: of sums over hours region.yaml of {region} has to name it; it names: {known}")

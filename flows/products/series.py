@@ -144,7 +144,8 @@ def read_series(
         its = sure[i].with_medians(_derived({n: v[:, i] for n, v in given.items()}, cell, None, ""), its_hours)
         ranges = {n: display.of(n).shown(v) for n, v in sure[i].ranges(values, its, hours).items()}
         shown = {n: display.of(n).shown(v) for n, v in values.items()}
-        found.append(Series(cell, times, hours, begins, shown, units, ranges, sure[i]))
+        its_sure = sure[i] if place.elevation is None else sure[i].at_another_height()
+        found.append(Series(cell, times, hours, begins, shown, units, ranges, its_sure))
     return found
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import zarr
@@ -62,6 +62,11 @@ class Sure:
         if known is None or (_amount(passing.variable) and not set(hours) <= set(self.hours.tolist())):
             return None
         return np.asarray(np.interp(hours, self.hours, known))
+
+    def at_another_height(self) -> Sure:
+        """The same without what members passed in temperature, which was counted at the cell's own height."""
+        kept = {text: known for text, known in self.chances.items() if Passing.parse(text).variable != "t2m"}
+        return replace(self, chances=kept)
 
     def _between(self, known: np.ndarray, hours: list[float]) -> np.ndarray:
         return np.stack([np.interp(hours, self.hours, level) for level in known.T], axis=1)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 from tasks.acquire.ifs_fetch import Fetch
-from tasks.acquire.layout import lead_times, reach_of, ready_after
+from tasks.acquire.layout import THREE_HOURLY_TO, lead_times, reach_of, ready_after
 from tasks.acquire.mirrors import Mirror, MirrorFailure, NotThere
 from tasks.acquire.open_data import by_key, wanted_of
 from tasks.acquire.raw import RawFolder
@@ -81,7 +81,8 @@ class IfsSource:
         """The region's lead times that there are; BadInput for none."""
         asked = region.lead_times.hours()
         if not (found := lead_times(asked, self.name)):
-            raise BadInput(f"{self.name}: has no lead time +{asked[0]} h; it has every sixth hour")
+            every = "third" if THREE_HOURLY_TO[self.name] >= asked[0] else "sixth"
+            raise BadInput(f"{self.name}: has no lead time +{asked[0]} h; it has every {every} hour")
         return found
 
 

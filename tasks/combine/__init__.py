@@ -108,7 +108,7 @@ class Combined:
             for i in range(steps.start, steps.stop):
                 here = samples(i - first)
                 found[f"{name}{QUANTILES}"].append(quantiles(here))
-                found[f"{name}{SPREAD}"].append(spread(here))
+                found[f"{name}{SPREAD}"].append(spread(here, len(self.members)))
                 for one in asked:
                     over = self._sum(samples, first, i, one.hours) if one.hours else here
                     found[chance_name(one)].append(chance(display.of(name).shown(over), one.value, one.below))

@@ -19,6 +19,7 @@ from tasks.variables import VARIABLES
 
 SAMPLES = 50  # of members and draws together, at least: less than that makes ranges of ten members by chance
 HEIGHT = STATICS[0]
+DRY = 1e-5  # m: less than a hundredth of a millimetre is no rain
 
 
 @dataclass(frozen=True)
@@ -83,11 +84,12 @@ class Dresser:
     def samples(self, name: str, members: np.ndarray, wide: Wide, drawn: np.ndarray | None) -> np.ndarray:
         """Members (members, rows, cols) of `wide.whole` at a lead time -> (members x draws, rows, cols) of the block.
 
-        `drawn`: of the variable and the block.
+        `drawn`: of the variable and the block; without it each member is drawn once, as it is.
         """
-        out = np.repeat(wide.inner(members), self.draws, axis=0)
         if drawn is None:
-            return out
+            return wide.inner(members)
+        out = np.repeat(wide.inner(members), self.draws, axis=0)
+        dry = out < DRY
         assert self.dressing is not None
         rows = self.rows.part(wide.whole.rows.start, wide.whole.rows.stop)
         cols = self.cols.part(wide.whole.cols.start, wide.whole.cols.stop)
@@ -96,7 +98,10 @@ class Dresser:
             size = self.dressing.scale(name, member, height, rows, cols, self.sigmas[name], amount)
             some = slice(i * self.draws, (i + 1) * self.draws)
             out[some] += wide.inner(size) * drawn[some]
-        return np.maximum(out, 0.0, out=out) if amount else out
+        if amount:  # where nothing falls in a member nothing is drawn
+            np.maximum(out, 0.0, out=out)
+            out[dry] = 0.0
+        return out
 
     def _height(self, block: Block) -> np.ndarray:
         if self.statics is None or HEIGHT not in self.statics.fine:

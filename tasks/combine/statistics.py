@@ -27,10 +27,19 @@ def quantiles(members: np.ndarray, levels: tuple[float, ...] = LEVELS) -> np.nda
     return out
 
 
-def spread(members: np.ndarray) -> np.ndarray:
-    """Standard deviation of members (members, ...) about their mean, of n - 1 of them: as far as the truth may lie."""
-    found: np.ndarray = members.std(axis=0, ddof=1, dtype=np.float32)
-    return found
+def spread(samples: np.ndarray, members: int) -> np.ndarray:
+    """Standard deviation (...) about the mean, as far as the truth may lie, of so many members, each drawn alike often.
+
+    samples (members x draws, ...), a member's draws together. Between members n - 1 of them count, however often they
+    were drawn: the variance of their means, which has one draw's share of what a member's draws differ, and the rest.
+    """
+    each = samples.reshape(members, -1, *samples.shape[1:])
+    draws = each.shape[1]
+    between = each.mean(axis=1, dtype=np.float32).var(axis=0, ddof=1)
+    if draws == 1:
+        return np.asarray(np.sqrt(between))
+    within = each.var(axis=1, ddof=1, dtype=np.float32).mean(axis=0)
+    return np.asarray(np.sqrt(between + within * (1 - 1 / draws)))
 
 
 def chance(members: np.ndarray, value: float, below: bool) -> np.ndarray:

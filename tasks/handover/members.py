@@ -19,7 +19,7 @@ QUANTILES, SPREAD = "_quantiles", "_spread"
 def chance_name(passing: Passing) -> str:
     """Name of the array that says how likely it is: wind_speed_above_10p8, t2m_below_minus5, tp_24h_above_50."""
     over = f"_{passing.hours}h" if passing.hours else ""
-    value = f"{passing.value:g}".replace("-", "minus").replace(".", "p")
+    value = passing.number.replace("-", "minus").replace(".", "p")
     return f"{passing.variable}{over}_{'below' if passing.below else 'above'}_{value}"
 
 

@@ -218,7 +218,7 @@ class Region(BaseModel):
     def for_ensemble(self) -> Region:
         """The same region with what it asks of an ensemble alone; InvalidRegion if it asks for what it has not."""
         try:
-            assert_of(self.of_ensemble, self.variables)
+            assert_of(self.of_ensemble, self.variables, self.lead_times.hours())
         except ValueError as error:
             raise InvalidRegion(f"region {self.name}: {error}") from None
         chosen = self.of_ensemble.chosen(self.variables)

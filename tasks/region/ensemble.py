@@ -74,8 +74,8 @@ def _passing(text: str) -> Passing:
     return one
 
 
-def assert_of(ensemble: EnsembleSettings, variables: list[str]) -> None:
-    """ValueError if a region of these variables cannot ask that of an ensemble."""
+def assert_of(ensemble: EnsembleSettings, variables: list[str], hours: list[int]) -> None:
+    """ValueError if a region of these variables and lead times cannot ask that of an ensemble."""
     known = spoken_of(ensemble.chosen(variables))
     if not known:
         raise ValueError(
@@ -85,6 +85,9 @@ def assert_of(ensemble: EnsembleSettings, variables: list[str]) -> None:
     for one in ensemble.passings:
         if one.variable not in known:
             raise ValueError(f"ensemble: threshold {one}: ranges are of {', '.join(known)}")
+        ends = {0, *(h for h in hours if h % ensemble.every == 0)}
+        if one.hours and not any(h - one.hours in ends for h in ends):
+            raise ValueError(f"ensemble: threshold {one}: no two lead times are {one.hours} h apart")
 
 
 def spoken_of(variables: list[str]) -> dict[str, tuple[str, ...]]:

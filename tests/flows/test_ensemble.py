@@ -93,6 +93,8 @@ def test_members_become_means_quantiles_spread_and_chances(made: Path, mirror: O
     assert wet[2][sums < 0.02].mean() < 2
     asked = [r for r in mirror.requests if r[1].endswith(".grib2")]
     assert asked, "only members that are needed are fetched"
+    assert not said["tp_quantiles"].values[:, 0].any(), "at the start nothing can have fallen"
+    assert not list(made.parent.rglob("members/_staging/*.zarr")), "members are gone when they are combined"
     entry = json.loads(next(made.glob("hubei/ens/*/*/*T*.json")).read_text())
     assert [f["member"] for f in entry["inputs"]] == [1, 2, 3, 4]
     assert "members" in entry["slabs"][0]["note"]
@@ -112,6 +114,10 @@ def test_a_place_has_ranges_and_chances_by_members(made: Path, finescale: Comman
     assert high["ranges"]["t2m"][0][3] - found["ranges"]["t2m"][0][3] == pytest.approx(
         high["series"][0]["t2m"] - found["series"][0]["t2m"], abs=2e-3
     )
+    above = finescale("point", "hubei", *at, "--json", "--elevation", "3000", "--chance", "t2m<8")
+    assert all(s["t2m<8"] >= 95 for s in json.loads(above.stdout)["series"]), "not what was counted at the terrain"
+    between = finescale("point", "hubei", *at, "--hourly", "--chance", "tp/12h>0.1")
+    assert "leave --hourly out" in between.stderr
     table = finescale("point", "hubei", *at).stdout
     assert "as 4 members say" in table
     other = finescale("point", "hubei", *at, "--chance", "tp/24h>50")
@@ -148,10 +154,11 @@ def test_stations_say_how_sure_the_members_are(run: Run, mirror: OpenData, tmp_p
     assert "How sure the ensemble is" in (tmp_path / "s" / entry["report"]).read_text()
 
 
-def test_two_runs_make_the_same_values_to_the_bit(made: Path, run: Run) -> None:
+def test_two_runs_make_the_same_values_to_the_bit(made: Path, run: Run, prefect_server: None) -> None:
     groups = (None, "ensemble", "input")  # not bytes: inner chunks lie in a shard in the order in which threads end
     first = [xr.open_zarr(product_of(made), group=g).load() for g in groups]
-    assert run("--force").exit_code == 0
+    again = run("--force")  # one of them as a flow of a server, whose steps are tasks
+    assert again.exit_code == 0, again.stderr
     (again,) = made.glob("hubei/ens/*/*/*-r2.zarr")
     for before, group in zip(first, groups, strict=True):
         after = xr.open_zarr(again, group=group)

@@ -21,7 +21,14 @@ def test_a_truth_drawn_as_the_members_are_lies_below_a_quantile_as_often_as_that
     members, truth = rng.normal(size=(19, 40_000)).astype(np.float32), rng.normal(size=40_000)
     below = (truth < quantiles(members, (0.05, 0.25, 0.5, 0.95))).mean(axis=1)
     np.testing.assert_allclose(below, [0.05, 0.25, 0.5, 0.95], atol=0.01)
-    assert np.mean(spread(members) ** 2) == pytest.approx(1.0, abs=0.01)
+    assert np.mean(spread(members, 19) ** 2) == pytest.approx(1.0, abs=0.01)
+
+
+def test_spread_of_few_members_drawn_often_is_that_of_many() -> None:
+    rng = np.random.default_rng(0)
+    members = rng.normal(size=(3, 1, 40_000)) + 0.5 * rng.normal(size=(3, 16, 40_000))
+    found = spread(members.reshape(48, -1).astype(np.float32), 3)
+    assert np.mean(found**2) == pytest.approx(1.25, abs=0.02)
 
 
 def test_chance_counts_members_beyond_a_value_and_knows_what_it_does_not_know() -> None:

@@ -29,6 +29,7 @@ from tests.conftest import RegionMaker
         ({"thresholds": ["msl<980"]}, "threshold msl<980: ranges are of t2m, tp, wind_speed"),
         ({"thresholds": ["t2m<0", "t2m < 0.0"]}, "t2m<0 is there twice"),
         ({"thresholds": ["tp/8h>5"]}, "8 h is no multiple of every 6 h"),
+        ({"thresholds": ["tp/150h>5"]}, "threshold tp/150h>5: no two lead times are 150 h apart"),
         ({"variables": ["u10"]}, "of wind, both components have to be there"),
         ({"member": 10}, "unknown key; allowed are: members, every, variables, thresholds"),
     ],
@@ -56,6 +57,9 @@ def test_what_is_asked_of_an_ensemble_shapes_its_products_alone() -> None:
         ("t2m<-5", "t2m_below_minus5"),
         ("wind_speed > 10.8", "wind_speed_above_10p8"),
         ("tp/24h>50", "tp_24h_above_50"),
+        ("t2m<-0.0", "t2m_below_0"),
+        ("tp>1000000", "tp_above_1000000"),
+        ("msl<1013.2512", "msl_below_1013p2512"),
     ],
 )
 def test_thresholds_have_names_that_any_reader_takes(text: str, name: str) -> None:
