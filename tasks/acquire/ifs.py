@@ -27,6 +27,7 @@ class IfsSource:
     name = "ifs"
     truth: str | None = None
     spacing: float | None = None
+    needs = "every parameter"  # of a lead time
 
     def latest(self, region: Region, now: datetime) -> Cycle:
         """The newest cycle whose last needed lead time lists every needed parameter, on any mirror."""
@@ -42,7 +43,7 @@ class IfsSource:
                 "region's YAML"
             )
         raise CycleNotReady(
-            f"{self.name}: no cycle of the last two days has lead time +{steps[-1]} h with every parameter of "
+            f"{self.name}: no cycle of the last two days has lead time +{steps[-1]} h with {self.needs} of "
             f"{region.name} on {', '.join(region.acquire.mirrors)}; ask for fewer lead times, or name a cycle with "
             "--cycle"
         )
@@ -90,6 +91,7 @@ class EnsembleSource(IfsSource):
     """Implements `Source` for the perturbed members of ECMWF's ensemble, in open data's stream enfo."""
 
     name = "ens"
+    needs = "every parameter of every member (`ensemble:` in region.yaml)"
 
     def steps(self, region: Region) -> list[int]:
         """Those of the region's lead times that it asks of the ensemble."""

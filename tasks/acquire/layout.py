@@ -96,8 +96,11 @@ def between(source: str, after: int, last: int) -> list[int]:
 
 
 def resol_of(time: datetime, resol: str = "0p25", source: str = "ifs") -> str:
-    """Resolution in which a cycle is served, of one that is asked for: 0.4 degree before there was 0.25."""
-    return layout_of(time, source).resol if resol == "0p25" else resol
+    """Resolution in which a cycle is served, of one that is asked for: 0.4 degree before there was 0.25.
+
+    Of the ensemble there is no finer one.
+    """
+    return layout_of(time, source).resol if resol == "0p25" or source == "ens" else resol
 
 
 def file_uri(root: str, time: datetime, step: int, resol: str = "0p25", source: str = "ifs") -> str:

@@ -70,7 +70,7 @@ class Combined:
     """The work on one product: reads blocks of all members, writes what they say of them."""
 
     def __init__(self, product: str, members: list[Member], region: Region, begin: float, dresser: Dresser) -> None:
-        self.product, self.members, self.region, self.dresser = product, members, region, dresser
+        self.members, self.region, self.dresser = members, region, dresser
         info = members[0].info
         self.names, self.ends = info.variables, [begin, *info.lead_hours]
         self.spoken, self.passings = spoken_of(self.names), region.of_ensemble.passings

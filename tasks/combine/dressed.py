@@ -89,16 +89,16 @@ class Dresser:
         if drawn is None:
             return wide.inner(members)
         out = np.repeat(wide.inner(members), self.draws, axis=0)
-        dry = out < DRY
         assert self.dressing is not None
         rows = self.rows.part(wide.whole.rows.start, wide.whole.rows.stop)
         cols = self.cols.part(wide.whole.cols.start, wide.whole.cols.stop)
         amount, height = VARIABLES[name].amount, self._height(wide.whole)
+        dry = out < DRY if amount else None
         for i, member in enumerate(members):
             size = self.dressing.scale(name, member, height, rows, cols, self.sigmas[name], amount)
             some = slice(i * self.draws, (i + 1) * self.draws)
             out[some] += wide.inner(size) * drawn[some]
-        if amount:  # where nothing falls in a member nothing is drawn
+        if dry is not None:  # where nothing falls in a member nothing is drawn
             np.maximum(out, 0.0, out=out)
             out[dry] = 0.0
         return out

@@ -233,3 +233,8 @@ def test_flipped_header_byte_ends_in_a_message_or_is_refused(seed: int) -> None:
         handle = eccodes.codes_new_from_message(bytes(data))
         assert (eccodes.codes_get(handle, "dataDate"), eccodes.codes_get(handle, "endStep")) == (20211210, 8)
         eccodes.codes_release(handle)
+
+
+def test_of_the_ensemble_there_is_no_finer_resolution_and_files_have_a_name_of_their_own() -> None:
+    uri = file_uri("r", datetime(2026, 11, 20, tzinfo=UTC), 6, "0p1", "ens")
+    assert uri.endswith("/20261120/00z/ifs/0p25/enfo/20261120000000-6h-enfo-ef")
