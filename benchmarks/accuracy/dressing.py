@@ -50,12 +50,12 @@ def scores(dataset: Dataset, model: Downscaler, dressing: Dressing, scale: float
             member = field.numpy() + size * drawn
             if known.amount:
                 member = np.maximum(member, 0)
-            powers = [_fine_power(f, scale) for f in (truth.numpy(), field.numpy(), member)]
+            powers = [fine_power(f, scale) for f in (truth.numpy(), field.numpy(), member)]
             shorter.setdefault(name, []).append(powers)
     return {name: _summary(parts, np.array(shorter[name])) for name, parts in found.items()}
 
 
-def _fine_power(field: np.ndarray, scale: float) -> float:
+def fine_power(field: np.ndarray, scale: float) -> float:
     """Power at wavelengths that the input cannot hold, below two of its cells."""
     wavenumber, power = radial_spectrum(field[None])
     fine = min(field.shape) / wavenumber < 2 * scale
