@@ -255,7 +255,7 @@ def _finished(
 
 def _calibrated(run: Run, cycle: Cycle, info: PreparedInfo, observed: Observed | None) -> Calibrated:
     """The staged product corrected by stations, unless nobody wants that."""
-    if not run.calibration or cycle.source == "ens":  # of an ensemble the mean alone would be corrected
+    if not run.calibration:
         return Calibrated()
     first = observed.uri if observed is not None and observed.count else None
     return calibrate(cycle, run.request.region, run.store, info.product, first)

@@ -23,6 +23,7 @@ from scipy.optimize import minimize
 from scipy.stats import norm
 
 from benchmarks.stages.inference import RESULTS
+from tasks.calibrate.ranges import normal_crps
 from tasks.calibrate.reliability import reliability
 from tasks.calibrate.rolling import rolling
 from tasks.observations.paired import read_paired
@@ -33,16 +34,10 @@ UWME, MEMBERS = "srft_uwme_2004_t2m.csv.gz", ("CMCG", "ETA", "GASP", "GFS", "JMA
 FURTHEST = 15.0  # K between forecast and observation: as calibration's
 ARCHIVES = {
     "UWME 2004, +48 h, ensemble mean": (UWME, "ens_mean_K", {}, HISTORY),
+    "UWME 2004, +48 h, ensemble mean, and members' spread": (UWME, "ens_mean_K", {}, HISTORY, True),
     "LDAPS Seoul, next day's maximum": ("ldaps_seoul_2013_2017.csv.gz", "", {"element": "Tmax"}, 0),
     "LDAPS Seoul, next day's minimum": ("ldaps_seoul_2013_2017.csv.gz", "", {"element": "Tmin"}, 0),
 }
-
-
-def crps_of_normal(mean: np.ndarray, size: np.ndarray, observed: np.ndarray) -> np.ndarray:
-    """Gneiting et al. (2005), equation 5."""
-    z = (observed - mean) / size
-    found: np.ndarray = size * (z * (2 * norm.cdf(z) - 1) + 2 * norm.pdf(z) - 1 / np.sqrt(np.pi))
-    return found
 
 
 def crps_of_members(members: np.ndarray, observed: np.ndarray) -> np.ndarray:
@@ -67,11 +62,14 @@ def emos(table: pd.DataFrame) -> Iterator[tuple[float, float, float]]:
         def at(p: np.ndarray, where: np.ndarray, around: float = centre) -> tuple[np.ndarray, np.ndarray]:
             return p[0] + around + p[1] * (mean[where] - around), np.sqrt(p[2] ** 2 + p[3] ** 2 * spread[where] + 1e-6)
 
-        loss = lambda p: float(crps_of_normal(*at(p, then), observed[then]).mean())  # noqa: B023, E731
+        def loss(p: np.ndarray, then: np.ndarray = then) -> float:
+            middle, size = at(p, then)
+            return float(normal_crps(observed[then] - middle, size).mean())
+
         start = minimize(loss, start, method="Nelder-Mead", options={"maxiter": 600}).x
         middle, size = at(start, now)
         yield from zip(
-            crps_of_normal(middle, size, observed[now]), np.abs(observed[now] - middle),
+            normal_crps(observed[now] - middle, size), np.abs(observed[now] - middle),
             norm.cdf((observed[now] - middle) / size), strict=True,
         )  # fmt: skip
 
@@ -97,8 +95,10 @@ def peers(data: Path) -> list[dict[str, object]]:
     return rows
 
 
-def ours(data: Path, file: str, column: str, only: dict[str, str], history: int) -> Iterator[dict[str, object]]:
-    """Left out, and with its own past."""
+def ours(
+    data: Path, file: str, column: str, only: dict[str, str], history: int, members: bool = False
+) -> Iterator[dict[str, object]]:
+    """Left out, and with its own past; `members`: their spread is known."""
     with tempfile.TemporaryDirectory() as folder:
         table = pd.read_csv(data / file)
         for name, value in only.items():
@@ -106,6 +106,11 @@ def ours(data: Path, file: str, column: str, only: dict[str, str], history: int)
         part = Path(folder) / "pairs.csv"
         table.drop(columns=list(only)).to_csv(part, index=False)
         pairs = rolling(read_paired(str(part), column))
+    if members:
+        time = pd.to_datetime(table["time_utc"], utc=True).dt.tz_localize(None).astype(pairs["time"].dtype)
+        key = [table["station"].astype(str), time]
+        spread = table[list(MEMBERS)].std(axis=1).groupby(key).first()
+        pairs["spread"] = spread.reindex(pd.MultiIndex.from_frame(pairs[["station", "time"]])).to_numpy()
     begun = pairs["time"] - pd.to_timedelta(pairs["lead_hours"], unit="h")
     for way in ("left_out", "own"):
         for row in reliability(pairs, way, begun.min() + pd.Timedelta(days=history)):

@@ -28,6 +28,7 @@ from tasks.observations.unmatched import counted, why_unmatched
 from tasks.region import search as regions
 from tasks.storage import join
 from tasks.store.calibration import open_calibration
+from tasks.store.ensemble import with_members
 from tasks.store.history import of_pairs, write_history
 from tasks.store.ledger import entries
 from tasks.store.paths import in_store
@@ -120,7 +121,7 @@ def _of_file(file: str, seen: pd.DataFrame | None, terrain: str | None, column: 
     if seen is None:
         raise BadInput(f"{file}: is a gridded file; give the stations it is held against with --observations FILE")
     if file.rstrip("/").endswith(".zarr"):
-        yield of_pairs(match(open_product(file), open_input(file), seen, open_calibration(file)))
+        yield of_pairs(match(with_members(open_product(file), file), open_input(file), seen, open_calibration(file)))
         return
     fine, operator = read_fields(file)
     series = bool(fine.fields.attrs["series"])
@@ -146,7 +147,7 @@ def _of_products(
         if entry.source != source or not entry.scorable or early or late:
             continue
         uri = in_store(store, entry.product)
-        found = match(open_product(uri), open_input(uri), seen, open_calibration(uri))
+        found = match(with_members(open_product(uri), uri), open_input(uri), seen, open_calibration(uri))
         log.info("calibrate: %s: %d pairs", entry.cycle, len(found))
         if len(found):
             yield of_pairs(found)

@@ -75,6 +75,7 @@ class PointForecast(BaseModel):
     cell: PointCell
     units: dict[str, str]  # variable -> unit
     members: int = 0  # of the ensemble that ranges are of; 0: stations say them
+    widened: list[str] = []  # variables whose members' ranges are as wide as past runs were wrong
     quantiles: list[float] = []  # in %, where stations or members say how sure the forecast is
     # variable -> at each of the series' steps, below which values the truth lies so often
     ranges: dict[str, list[list[float]]] = {}
@@ -141,6 +142,7 @@ def forecasts(
             cell=PointCell.model_validate(series.cell, from_attributes=True),
             units=series.units,
             members=series.sure.members,
+            widened=list(series.sure.widened),
             quantiles=[round(100 * level) for level in LEVELS] if series.ranges else [],
             ranges={k: np.round(v, 3).tolist() for k, v in series.ranges.items()},
             interpolated=[h for h in series.lead_hours if h not in entry.lead_hours],
@@ -228,6 +230,7 @@ def heading_lines(found: PointForecast) -> list[str]:
         lines.append(f"behind each value what earlier runs forecast, of {cycles}")
     elif found.quantiles:
         who = f"{found.members} members" if found.members else "errors at stations"
+        who += " and the errors of past runs" if found.widened else ""
         lines.append(f"in brackets: the truth lies within eight times in ten, as {who} say")
     if found.elevation is not None and "t2m" in found.units:
         lines.append(

@@ -31,6 +31,7 @@ class Sure:
     quantiles: dict[str, np.ndarray] = field(default_factory=dict)
     chances: dict[str, np.ndarray] = field(default_factory=dict)
     members: int = 0
+    widened: tuple[str, ...] = ()  # variables whose members' ranges are as wide as past runs were wrong
 
     def ranges(self, values: dict[str, np.ndarray], given: dict[str, np.ndarray], hours: list[float]) -> Ranges:
         """Variable -> (lead time, LEVELS), in SI, at hours that may lie between the product's: there straight.
@@ -84,7 +85,8 @@ def how_sure(product: zarr.Group, hours: list[float], places: int, columns: Colu
     """Of each place, in the order of `columns`."""
     stations, ensemble = product.get(GROUP), product.get(members.GROUP)
     count = int(str(ensemble.attrs["members"])) if isinstance(ensemble, zarr.Group) else 0
-    found = [Sure(np.asarray(hours), members=count) for _ in range(places)]
+    widened = tuple(str(stations.attrs.get("ensemble", "")).split()) if isinstance(stations, zarr.Group) else ()
+    found = [Sure(np.asarray(hours), members=count, widened=widened) for _ in range(places)]
     if isinstance(stations, zarr.Group):
         for name in (n.removesuffix(RANGE) for n in stations.array_keys() if n.endswith(RANGE)):
             array = stations[f"{name}{RANGE}"]

@@ -21,6 +21,7 @@ from tasks.prepare.operators import operator_of
 from tasks.prepare.terrain import static_fields
 from tasks.storage import exists, is_remote, join
 from tasks.store.calibration import open_calibration
+from tasks.store.ensemble import with_members
 from tasks.store.product import open_input, open_product, operator_in
 from tasks.validate import against_stations
 from tasks.variables import VARIABLES
@@ -62,7 +63,7 @@ def verify_file(
     calibration, rule = None, parse_rule(rain_interval)
     if _is_product(grid):
         calibration = open_calibration(grid)
-        fine, below = open_product(grid), open_input(grid)
+        fine, below = with_members(open_product(grid), grid), open_input(grid)
         operator = operator_in(below.fields.attrs if below is not None else {})
     elif is_remote(grid):
         raise BadInput(f"{grid}: of what lies in object stores only finescale's products are read; fetch the file")

@@ -18,7 +18,7 @@ from tasks.handover.digests import Digests, path_of
 from tasks.handover.shards import SHARD_STEPS, digest, field_digest
 from tasks.store.calibration import increment
 from tasks.store.packing import round_field
-from tasks.variables import VARIABLES
+from tasks.variables import VARIABLES, WINDS
 
 WIND = ("u10", "v10")
 TOGETHER = (("t2m", "d2m"), ("wind_speed",), ("sp",), ("msl",))  # what bounds each other; few fields in memory
@@ -28,9 +28,10 @@ Block = dict[str, np.ndarray]  # variable -> (lead times, rows, cols)
 def changed(corrections: dict[str, Correction], product: xr.Dataset) -> list[str]:
     """Variables of the product that corrections change; dew point and temperature together, which bound each other."""
     found = set(corrections) - {"wind_speed"}
-    found |= set(WIND) if "wind_speed" in corrections else set()
+    if "wind_speed" in corrections:  # of an ensemble's members, which the mean of their winds says nothing of
+        found |= {"wind_speed"} if "wind_speed" in product else set(WIND)
     found |= {"t2m", "d2m"} if found & {"t2m", "d2m"} else set()
-    return [n for n in VARIABLES if n in found and n in product]
+    return [n for n in (*VARIABLES, *WINDS) if n in found and n in product]
 
 
 def apply(uri: str, product: Gridded, corrections: dict[str, Correction], applied: dict[str, np.ndarray]) -> Digests:
@@ -46,7 +47,7 @@ def apply(uri: str, product: Gridded, corrections: dict[str, Correction], applie
 
 def _apply(uri: str, product: Gridded, corrections: dict[str, Correction], applied: dict[str, np.ndarray]) -> Digests:
     """Of variables that are changed together."""
-    fields = {n: _errors(product, n, made, applied[n]) for n, made in corrections.items()}
+    fields = {n: errors_of(product, n, made, applied[n]) for n, made in corrections.items()}
     names = changed(corrections, product.fields)
     group = zarr.open_group(zarr_store(uri), mode="r+", use_consolidated=False)
     digests: Digests = {path: [] for n in names for path in (n, path_of(GROUP, n))}
@@ -69,7 +70,7 @@ def _array(group: zarr.Group, uri: str, path: str) -> Any:
     return fast(cast("zarr.Array[Any]", group[path]), uri)
 
 
-def _errors(product: Gridded, name: str, made: Correction, applied: np.ndarray) -> Iterator[np.ndarray]:
+def errors_of(product: Gridded, name: str, made: Correction, applied: np.ndarray) -> Iterator[np.ndarray]:
     """Expected errors (rows, cols) at the lead times that are corrected, in order."""
     height = product.height if product.height is not None else np.zeros((product.grid.rows, product.grid.cols))
     land = product.land if product.land is not None else np.ones_like(height)
@@ -80,7 +81,7 @@ def _errors(product: Gridded, name: str, made: Correction, applied: np.ndarray) 
 def _level(product: Gridded, name: str, made: Correction) -> np.ndarray:
     """What is usually forecast at every point (rows, cols): the mean over lead times, less what today's differ."""
     fields = product.fields
-    speed = name == "wind_speed"
+    speed = name not in fields
     steps = range(0, fields.sizes["step"], max(fields.sizes["step"] // SHARD_STEPS, 1))
     found = [np.hypot(*(fields[n][i].values for n in WIND)) if speed else fields[name][i].values for i in steps]
     return np.asarray(np.mean(found, axis=0) - made.expected.today, np.float64)

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from tasks.calibrate.proof import UNITS
-from tasks.calibrate.ranges import Residuals, apart, cells_of, together
+from tasks.calibrate.ranges import Residuals, apart, cells_of, spread_apart, together
 
 MEMBERS = 39  # equally likely values that stand for a distribution
 CYCLES = 60  # as a region's `calibration: cycles`
@@ -30,7 +30,10 @@ class Reliability:
 
 
 def reliability(pairs: pd.DataFrame, way: str, since: pd.Timestamp | None = None) -> list[Reliability]:
-    """Of pairs that `rolling` has gone through; `way`: corrected as `left_out` or as `own`. Scored from `since` on."""
+    """Of pairs that `rolling` has gone through; `way`: corrected as `left_out` or as `own`. Scored from `since` on.
+
+    Of an ensemble, pairs have its members' `spread`.
+    """
     from scores.probability import crps_for_ensemble  # half a second, which nobody else waits for
 
     pairs = pairs.assign(left_out=pairs[way]).sort_values("time", kind="stable").reset_index(drop=True)
@@ -79,7 +82,8 @@ def _foretold(pairs: pd.DataFrame, variables: list[str]) -> tuple[np.ndarray, np
     centre = (pairs["forecast"] - pairs["left_out"]).to_numpy(np.float64)
     levels = (np.arange(MEMBERS) + 0.5) / MEMBERS
     members = np.full((len(pairs), MEMBERS), np.nan)
-    residuals, waiting = Residuals(variables, CYCLES), list[np.ndarray]()
+    ensemble = "spread" in pairs and bool(pairs["spread"].notna().any())
+    residuals, waiting = Residuals(variables, CYCLES, ensemble), list[np.ndarray]()
     for start, rows in pairs.groupby(begun.to_numpy(), sort=True).indices.items():
         now = np.datetime64(pd.Timestamp(str(start)))
         ended = [bool((times[r] <= now).all()) for r in waiting]
@@ -90,6 +94,10 @@ def _foretold(pairs: pd.DataFrame, variables: list[str]) -> tuple[np.ndarray, np
             mine = rows[code[rows] == i]
             shape = residuals.shape(name, True, int(cell.max()) + 1) if len(mine) else None
             if shape is not None:
-                about = apart(name, centre[mine])[:, None] + shape.quantiles(cell[mine], levels)
+                spread = None
+                if ensemble:
+                    given = pairs[["spread", "forecast"]].to_numpy(np.float64)[mine].T
+                    spread = spread_apart(name, given[0], given[1])
+                about = apart(name, centre[mine])[:, None] + shape.quantiles(cell[mine], levels, spread)
                 members[mine] = together(name, about)
     return members, centre, begun

@@ -38,7 +38,9 @@ class Calibration:
     left_out, own: variable -> (step, station) expected error of the forecast, forecast minus observation: from all
     other stations, and with the station's own earlier pairs. applied: variable -> (step,), whether it was taken off.
     Wind is corrected as speed, `wind_speed`, and keeps its direction. ranges: variable -> (step, LEVELS), what is to be
-    added to a value for so likely a bound of the truth; of wind speed to its square root.
+    added to a value for so likely a bound of the truth; of wind speed to its square root. spread: variable -> (step,
+    station), of an ensemble, standard deviation of its members as they were. widened: variables whose ranges in group
+    `ensemble` are as past runs' errors say.
     """
 
     increments: Gridded | None
@@ -47,6 +49,8 @@ class Calibration:
     own: dict[str, np.ndarray]
     applied: dict[str, np.ndarray]
     ranges: dict[str, np.ndarray] = field(default_factory=dict)
+    spread: dict[str, np.ndarray] = field(default_factory=dict)
+    widened: list[str] = field(default_factory=list)
 
 
 def wind_factor(speed: np.ndarray, error: np.ndarray) -> np.ndarray:

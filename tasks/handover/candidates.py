@@ -69,6 +69,7 @@ PAIR_COLUMNS = [
     "time", "lead_hours", "variable", "period", "observed",
     "land",  # share, of the product there (bilinear); NaN: unknown
     "left_out", "own",  # what calibration expected the forecast's error to be (tasks/handover/calibrated.py)
+    "spread",  # standard deviation of an ensemble's members, before calibration; NaN: none
 ]  # fmt: skip
 EXPECTED = ("left_out", "own")
 

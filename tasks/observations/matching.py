@@ -56,6 +56,7 @@ def pairs(
     joined["land"] = joined["station"].map(pd.Series(fine.land, stations["station"]))
     for name in EXPECTED:
         joined[name] = _expected(joined, name, calibration, times)
+    joined["spread"] = _spread(joined, fine, calibration, times, stations)
     joined["above"] = joined["station"].map(pd.Series(fine.above, stations["station"]))
     forecasts = [c for c in joined if c not in PAIR_COLUMNS]
     complete = joined[[c for c in forecasts if c.startswith("product")]].notna().any(axis=1)
@@ -81,6 +82,26 @@ def _expected(joined: pd.DataFrame, name: str, calibration: Calibration | None, 
     for of, errors in getattr(calibration, name).items():
         here = (variable == of) & (place >= 0)
         out[here] = errors[step[here], place[here]]
+    return out
+
+
+def _spread(
+    joined: pd.DataFrame,
+    fine: FieldReader,
+    calibration: Calibration | None,
+    times: pd.DatetimeIndex,
+    stations: pd.DataFrame,
+) -> np.ndarray:
+    """Of an ensemble's members before calibration, at the nearest point, (n,); NaN: none, or not known any more."""
+    out = _expected(joined, "spread", calibration, times)
+    changed = set(calibration.spread) if calibration is not None else set()
+    step = times.get_indexer(pd.DatetimeIndex(joined["time"]))
+    place = pd.Index(stations["station"]).get_indexer(joined["station"])
+    for name in set(joined["variable"]) - changed:
+        spread = fine.read(f"{name}_spread", "nearest")
+        if spread is not None:
+            here = (joined["variable"] == name).to_numpy()
+            out[here] = spread[step[here], place[here]]
     return out
 
 
@@ -136,6 +157,8 @@ def _values(
     reader: Reader, candidate: Candidate, variable: str, found: pd.DataFrame, step: np.ndarray, place: np.ndarray
 ) -> np.ndarray | None:
     method, height = candidate.method, candidate.height
+    if variable == "wind_speed" and (speed := reader.read(variable, method)) is not None:  # of an ensemble's members
+        return np.asarray(speed[step, place])
     if variable.startswith("wind"):
         u, v = (reader.read(name, method) for name in ("u10", "v10"))
         if u is None or v is None:

@@ -115,6 +115,10 @@ class RawReader(Reader):
         self.source, self.elevation, self.points = product.source, product.elevation, product.points
         self._product, self._increments = product, increments
 
+    def changed(self, name: str) -> bool:
+        """Whether anything was added to a variable."""
+        return name in self._increments.source.fields
+
     def read(self, name: str, method: str) -> np.ndarray | None:
         """As of the product where nothing was added."""
         values, added = self._product.read(name, method), self._increments.read(name, method)
@@ -136,13 +140,15 @@ class LeftOutReader(Reader):
         """As of the product where nothing was added."""
         whole, raw = self._product.read(name, method), self._raw.read(name, method)
         error = self._error("wind_speed" if name in WIND else name)
-        if whole is None or raw is None or error is None:
+        if whole is None or raw is None or error is None or not self._raw.changed(name):
             return whole
         if name in WIND:
             u, v = (self._raw.read(n, method) for n in WIND)
             assert u is not None
             assert v is not None
             corrected = raw * wind_factor(np.hypot(u, v), error)
+        elif name == "wind_speed":
+            corrected = raw * wind_factor(raw, error)
         else:
             corrected = raw - error
         return np.where(np.isnan(error), whole, corrected)

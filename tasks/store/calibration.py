@@ -4,6 +4,9 @@ t2m, d2m, u10, v10, sp, msl (step, latitude, longitude)   what was added; produc
 {variable}_left_out, {variable}_own (step, station)       expected error at each station that took part, SI
 {variable}_applied (step)                                 whether it was taken off
 {variable}_range (step, quantile)                         how far the truth is from it; wind: of square roots
+{variable}_spread (step, station)                         of an ensemble: standard deviation of its members as they were
+
+Of an ensemble, wind is corrected as the speed of its members: wind_speed in the place of u10 and v10.
 """
 
 from __future__ import annotations
@@ -20,10 +23,11 @@ from tasks.handover.prepared import create_fields
 from tasks.storage import join, remove, room_for
 from tasks.store import packing
 from tasks.store.product import encoding
-from tasks.variables import VARIABLES
+from tasks.variables import VARIABLES, WINDS
 
+FIELDS = {"left_out": "left_out", "own": "own", "applied": "applied", "ranges": "range", "spread": "spread"}
 KEPT_BITS = 8  # of increments: an error of a five-hundredth
-PARTS = ("left_out", "own")
+PARTS = ("left_out", "own", "spread")
 
 
 def create_calibration(uri: str, product: xr.Dataset, names: list[str], stations: Calibration) -> Digests:
@@ -45,16 +49,18 @@ def create_calibration(uri: str, product: xr.Dataset, names: list[str], stations
         about = {"long_name": f"quantiles of the truth's departure from {name}", "units": unit}
         ds[f"{name}{RANGE}"] = ("step", "quantile"), bounds.astype(np.float32), about
     ds.attrs = {"title": "what stations have changed in the product"}
+    if stations.widened:
+        ds.attrs["ensemble"] = " ".join(stations.widened)
     with room_for(uri):
         ds.to_zarr(zarr_store(uri), group=GROUP, mode="w", zarr_format=3, consolidated=False, encoding=encoding(ds))
         shape = product.sizes["step"], product.sizes["latitude"], product.sizes["longitude"]
         attributes = {
             n: {
-                "long_name": f"increment of {VARIABLES[n].long_name} by calibration",
-                "units": VARIABLES[n].units,
+                "long_name": f"increment of {VARIABLES[n].long_name if n in VARIABLES else n} by calibration",
+                "units": units(n),
                 "coordinates": "time valid_time",
             }
-            | ({"units_metadata": "temperature: difference"} if VARIABLES[n].units == "K" else {})
+            | ({"units_metadata": "temperature: difference"} if units(n) == "K" else {})
             for n in names
         }
         group = zarr.open_group(zarr_store(uri), path=GROUP, mode="r+", use_consolidated=False)
@@ -79,12 +85,13 @@ def open_calibration(uri: str) -> Calibration | None:
         ds = open_zarr(uri, GROUP)
     except (FileNotFoundError, KeyError, ValueError):
         return None
-    names = [n for n in VARIABLES if n in ds]
+    names = [n for n in (*VARIABLES, *WINDS) if n in ds]
     increments = gridded(ds[names], f"{uri}/{GROUP}") if names else None
     return Calibration(
         increments,
         [str(s) for s in ds["station"].values],
-        *(_ending(ds, part) for part in (*PARTS, "applied", "range")),
+        **{of: _ending(ds, part) for of, part in FIELDS.items()},
+        widened=str(ds.attrs.get("ensemble", "")).split(),
     )
 
 

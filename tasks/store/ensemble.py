@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import xarray as xr
 import zarr
 
-from tasks.arrays import zarr_store
+from tasks.arrays import open_zarr, zarr_store
+from tasks.grids.gridded import Gridded
 from tasks.handover.calibrated import LEVELS
 from tasks.handover.digests import Digests, digests_beside
 from tasks.handover.members import GROUP, QUANTILES, SPREAD, chance_name
@@ -82,6 +84,20 @@ def _create(
         compressors=packing.compressors(), dimension_names=dimensions,
         attributes={**about, "coordinates": "time valid_time"},
     )  # fmt: skip
+
+
+def with_members(product: Gridded, uri: str) -> Gridded:
+    """A product with what its ensemble says beside its fields; any other as it is.
+
+    `wind_speed`, `wind_speed_100`: the members' median, which is what people are shown; `{variable}_spread`.
+    """
+    try:
+        ensemble = open_zarr(uri, GROUP)
+    except (FileNotFoundError, KeyError, ValueError):
+        return product
+    middle = {n: ensemble[f"{n}{QUANTILES}"][LEVELS.index(0.5)] for n in WINDS if f"{n}{QUANTILES}" in ensemble}
+    spreads = {str(n): ensemble[n] for n in ensemble.data_vars if str(n).endswith(SPREAD)}
+    return replace(product, fields=product.fields.assign(middle | spreads).drop_vars("quantile", errors="ignore"))
 
 
 def open_ensemble(uri: str) -> dict[str, zarr.Array[Any]]:

@@ -44,7 +44,9 @@ COLUMNS = {
     "observed": "float64",  # SI
     "left_out": "float64",  # what the forecast's error was expected to be from all other stations; NaN: nothing known
     "own": "float64",  # the same with the station's own earlier pairs
+    "spread": "float64",  # standard deviation of an ensemble's members there, before calibration; NaN: none
 }
+YOUNGER = {"spread"}  # columns that older files lack
 
 
 def history_table(rows: pd.DataFrame) -> pd.DataFrame:
@@ -78,8 +80,8 @@ def believable(rows: pd.DataFrame) -> pd.DataFrame:
 def write_history(store: str, region: str, cycle: Cycle, rows: pd.DataFrame) -> None:
     """Put a cycle's pairs into the history, in the place of those that were there."""
     table = history_table(rows)
-    small = dict.fromkeys(("elevation", "land", "lead_hours", "forecast", "simple", "observed"), "float32")
-    write_parquet(table.astype(small | {"left_out": "float32", "own": "float32"}), history_uri(store, region, cycle))
+    names = ("elevation", "land", "lead_hours", "forecast", "simple", "observed", "left_out", "own", "spread")
+    write_parquet(table.astype(dict.fromkeys(names, "float32")), history_uri(store, region, cycle))
 
 
 def remove_history(store: str, region: str, cycle: Cycle) -> None:
@@ -102,7 +104,8 @@ def read_history(
         for name, data in _contents(folder, some):
             try:
                 table = parquet.read_table(io.BytesIO(data), read_dictionary=NAMES, page_checksum_verification=True)
-                yield table.to_pandas()[list(COLUMNS)]
+                found = table.to_pandas()
+                yield found.assign(**dict.fromkeys(YOUNGER - set(found), np.nan))[list(COLUMNS)]
             except (ArrowException, ValueError, OSError, TypeError, KeyError) as error:
                 log.warning(
                     "calibration: %s/%s is damaged and left out (%s); `finescale calibrate %s` writes it anew",

@@ -25,6 +25,7 @@ from tasks.region.document import Region
 from tasks.steps import step
 from tasks.storage import join, read_parquet, write_parquet
 from tasks.store.calibration import open_calibration
+from tasks.store.ensemble import with_members
 from tasks.store.product import open_input, open_product
 from tasks.validate.checks import assert_written, check
 from tasks.validate.gate import judge
@@ -96,7 +97,7 @@ def _score(product: str, seen: Seen, folder: str) -> Scored:
         return Scored()
     observations = read_parquet(seen.observed.uri)
     verification, kept, scores = against_stations(
-        open_product(product),
+        with_members(open_product(product), product),
         open_input(product),
         observations,
         seen.observed.sources,

@@ -17,9 +17,9 @@ from tasks.grids.samples import Points, Sampler
 from tasks.handover.candidates import ALL, HEADLINE, NEAR, headline
 from tasks.handover.members import GROUP, QUANTILES, SPREAD
 from tasks.handover.scorecard import MemberScore
+from tasks.store.ensemble import with_members
 from tasks.store.product import open_product
 from tasks.validate.scored import UNITS
-from tasks.variables import WINDS
 
 SCORED = ("t2m", "d2m", "msl", "wind_speed")  # rain at stations is of other hours than lead times are apart
 FINELY = (np.arange(200) + 0.5) / 200  # levels that CRPS is summed over
@@ -32,7 +32,7 @@ def score_members(product: str, pairs: pd.DataFrame) -> list[MemberScore]:
         ensemble = open_zarr(product, GROUP)
     except (FileNotFoundError, KeyError, ValueError):
         return []
-    fine = open_product(product)
+    fine = with_members(open_product(product), product)
     return [
         score for name in SCORED if f"{name}{QUANTILES}" in ensemble for score in _scores(name, ensemble, fine, pairs)
     ]
@@ -52,10 +52,7 @@ def _scores(name: str, ensemble: xr.Dataset, fine: Gridded, pairs: pd.DataFrame)
     spread, observed = read(ensemble[f"{name}{SPREAD}"]), here["observed"].to_numpy(np.float64)
     forecast = here[column].to_numpy(np.float64)
     levels = ensemble["quantile"].values
-    if name in WINDS:  # the speed of the mean wind is no mean of speeds
-        forecast = quantiles[:, int(np.argmin(np.abs(levels - 0.5)))]
-    else:
-        quantiles = quantiles + (forecast - read(fine.fields[name]))[:, None]
+    quantiles = quantiles + (forecast - read(fine.fields[name]))[:, None]  # of wind as of the members' median
     below = quantiles[:, [int(np.argmin(np.abs(levels - end))) for end in EIGHTY]]
     table = pd.DataFrame({
         "station": here["station"], "error": forecast - observed, "spread": spread,
