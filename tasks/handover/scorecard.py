@@ -137,6 +137,7 @@ class MemberScore(BaseModel):
 
     crps: what the mean absolute error `mae` of the mean becomes by ranges. spread_skill: spread over the mean's RMSE, 1
     where ranges are as wide as errors. within_80: how often the observation lay in what is said for eight times in ten.
+    between: shares of observations below, between and above the quantiles LEVELS, in their order.
     """
 
     variable: str
@@ -148,6 +149,22 @@ class MemberScore(BaseModel):
     crps: float
     spread_skill: float
     within_80: float
+    between: list[float] = []
+
+
+class ChanceScore(BaseModel):
+    """Chances of a threshold, at stations near the terrain's height: means in %, and Brier scores.
+
+    said: what was said on the average; happened: how often it did. reference: the Brier score of always saying that.
+    """
+
+    threshold: str
+    count: int
+    stations: int
+    said: float
+    happened: float
+    brier: float
+    reference: float
 
 
 class Verification(BaseModel):
@@ -166,6 +183,7 @@ class Verification(BaseModel):
     events: list[EventScore]
     cases: list[CaseStudy]
     members: list[MemberScore] = []  # of an ensemble
+    chances: list[ChanceScore] = []  # of its thresholds
 
     @property
     def group(self) -> str:

@@ -29,7 +29,7 @@ from tasks.store.ensemble import with_members
 from tasks.store.product import open_input, open_product
 from tasks.validate.checks import assert_written, check
 from tasks.validate.gate import judge
-from tasks.validate.members import score_members
+from tasks.validate.members import score_chances, score_members
 from tasks.validate.scores import reporting, score, tabulate
 from tasks.validate.truth import beside_truth, fractions, score_against
 
@@ -105,6 +105,7 @@ def _score(product: str, seen: Seen, folder: str) -> Scored:
         open_calibration(product),
     )
     verification.members = score_members(product, kept)
+    verification.chances = score_chances(product, kept)
     pairs, table = join(folder, "pairs.parquet"), join(folder, "scores.parquet")
     write_parquet(kept, pairs)
     write_parquet(scores, table)

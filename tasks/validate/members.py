@@ -6,6 +6,7 @@ Quantiles are read at the nearest point; of what is brought to the station's hei
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -13,10 +14,12 @@ import xarray as xr
 
 from tasks.arrays import open_zarr
 from tasks.grids.gridded import Gridded, lead_times
-from tasks.grids.samples import Points, Sampler
+from tasks.grids.samples import Sampler
 from tasks.handover.candidates import ALL, HEADLINE, NEAR, headline
 from tasks.handover.members import GROUP, QUANTILES, SPREAD
-from tasks.handover.scorecard import MemberScore
+from tasks.handover.scorecard import ChanceScore, MemberScore
+from tasks.passing import Passing
+from tasks.present import display
 from tasks.store.ensemble import with_members
 from tasks.store.product import open_product
 from tasks.validate.scored import UNITS
@@ -38,25 +41,60 @@ def score_members(product: str, pairs: pd.DataFrame) -> list[MemberScore]:
     ]
 
 
+def score_chances(product: str, pairs: pd.DataFrame) -> list[ChanceScore]:
+    """Of the thresholds that an ensemble's product has, against pairs as `score_members` has them.
+
+    Of an amount those of sums over hours, for which stations have sums too. A threshold is passed at the station or
+    not, whatever its height: those far from the terrain's count only where no heights are known.
+    """
+    try:
+        ensemble = open_zarr(product, GROUP)
+    except (FileNotFoundError, KeyError, ValueError):
+        return []
+    fine, near = open_product(product), pairs["above"].abs() <= NEAR
+    kept = pairs[near] if near.any() else pairs
+    return [
+        score
+        for array in ensemble.data_vars.values()
+        if "threshold" in array.attrs
+        for score in _chances(Passing.parse(array.attrs["threshold"]), array, fine, kept)
+    ]
+
+
+def _chances(one: Passing, array: xr.DataArray, fine: Gridded, pairs: pd.DataFrame) -> Iterator[ChanceScore]:
+    here = pairs[(pairs["variable"] == one.variable) & (pairs["period"] == one.hours)].reset_index(drop=True)
+    if here.empty or one.variable not in (*SCORED, "tp"):
+        return
+    said = _at_pairs(here, fine, array) / 100.0
+    value = display.of(one.variable).shown(here["observed"].to_numpy(np.float64))
+    happened = value < one.value if one.below else value > one.value
+    known = np.isfinite(said)
+    if not known.any():
+        return
+    said, happened, often = said[known], happened[known], float(happened[known].mean())
+    yield ChanceScore(
+        threshold=str(one), count=len(said), stations=here["station"][known].nunique(), said=100 * float(said.mean()),
+        happened=100 * often, brier=float(((said - happened) ** 2).mean()), reference=often * (1 - often),
+    )  # fmt: skip
+
+
 def _scores(name: str, ensemble: xr.Dataset, fine: Gridded, pairs: pd.DataFrame) -> Iterator[MemberScore]:
     column = headline(name).name
     here = pairs[(pairs["variable"] == name) & pairs[column].notna()].reset_index(drop=True)
     if here.empty:
         return
-    stations = here[["station", "latitude", "longitude"]].drop_duplicates("station").reset_index(drop=True)
-    nearest = Sampler(fine.grid, stations["latitude"].to_numpy(), stations["longitude"].to_numpy()).nearest
-    step = pd.DatetimeIndex(fine.fields["valid_time"].values).get_indexer(pd.DatetimeIndex(here["time"]))
-    place = pd.Index(stations["station"]).get_indexer(here["station"])
-    read = lambda array: _at(array, nearest)[step, place]  # noqa: E731
+    read = partial(_at_pairs, here, fine)
     quantiles = np.stack([read(level) for level in ensemble[f"{name}{QUANTILES}"]], axis=1)
     spread, observed = read(ensemble[f"{name}{SPREAD}"]), here["observed"].to_numpy(np.float64)
     forecast = here[column].to_numpy(np.float64)
     levels = ensemble["quantile"].values
     quantiles = quantiles + (forecast - read(fine.fields[name]))[:, None]  # of wind as of the members' median
+    place = (quantiles < observed[:, None]).sum(axis=1)
     below = quantiles[:, [int(np.argmin(np.abs(levels - end))) for end in EIGHTY]]
     table = pd.DataFrame({
         "station": here["station"], "error": forecast - observed, "spread": spread,
         "crps": crps(quantiles, levels, observed), "inside": (observed >= below[:, 0]) & (observed <= below[:, 1]),
+        "place": place,
     })  # fmt: skip
     near = here["above"].abs().to_numpy() <= NEAR
     for group, some in ((HEADLINE, table[near]), (ALL, table)):
@@ -66,12 +104,18 @@ def _scores(name: str, ensemble: xr.Dataset, fine: Gridded, pairs: pd.DataFrame)
                 mae=float(some["error"].abs().mean()), crps=float(some["crps"].mean()),
                 spread_skill=float(np.sqrt((some["spread"] ** 2).mean() / max((some["error"] ** 2).mean(), 1e-12))),
                 within_80=float(some["inside"].mean()),
+                between=(np.bincount(some["place"], minlength=len(levels) + 1) / len(some)).round(4).tolist(),
             )  # fmt: skip
 
 
-def _at(array: xr.DataArray, points: Points) -> np.ndarray:
-    """(step, station) of a field, one lead time in memory at a time."""
-    return np.stack([points(field) for _, field in lead_times(array)])
+def _at_pairs(pairs: pd.DataFrame, fine: Gridded, array: xr.DataArray) -> np.ndarray:
+    """(pair,) of a field (step, latitude, longitude), at the nearest point; one lead time in memory at a time."""
+    stations = pairs[["station", "latitude", "longitude"]].drop_duplicates("station").reset_index(drop=True)
+    nearest = Sampler(fine.grid, stations["latitude"].to_numpy(), stations["longitude"].to_numpy()).nearest
+    step = pd.DatetimeIndex(fine.fields["valid_time"].values).get_indexer(pd.DatetimeIndex(pairs["time"]))
+    place = pd.Index(stations["station"]).get_indexer(pairs["station"])
+    found: np.ndarray = np.stack([nearest(field) for _, field in lead_times(array)])[step, place]
+    return found
 
 
 def crps(quantiles: np.ndarray, levels: np.ndarray, observed: np.ndarray) -> np.ndarray:

@@ -149,6 +149,9 @@ def test_stations_say_how_sure_the_members_are(run: Run, mirror: OpenData, tmp_p
             place = f"{product['latitude'].values[row]:.3f},{product['longitude'].values[col]:.3f}"
             height = float(product["surface_altitude"].isel(at))
             rows.append(f"s{i},synop,{place},{height:.1f},{str(time)[:19]}Z,t2m,0,{float(value):.2f},")
+            if step == 2:
+                rain = 0.002 if i % 2 else 0.0
+                rows.append(f"s{i},synop,{place},{height:.1f},{str(time)[:19]}Z,tp,12,{rain},")
     (tmp_path / "stations.csv").write_text("\n".join(rows) + "\n")
     result = run("--force", "--observations", str(tmp_path / "stations.csv"))
     assert result.exit_code == 0, result.stderr
@@ -159,7 +162,17 @@ def test_stations_say_how_sure_the_members_are(run: Run, mirror: OpenData, tmp_p
     assert 0.6 < score["crps"] / score["mae"] < 0.8
     assert 0.65 < score["within_80"] < 0.95
     assert not [why for why in entry["scorecard"]["why"] if "ranges" in why]
-    assert "How sure the ensemble is" in (tmp_path / "s" / entry["report"]).read_text()
+    assert sum(score["between"]) == pytest.approx(1, abs=1e-3)
+    assert abs(sum(score["between"][:4]) - 0.5) < 0.15
+    cold, wet = entry["scorecard"]["verification"]["chances"]
+    assert (cold["threshold"], cold["count"]) == ("t2m<8", score["count"])
+    assert abs(cold["said"] - cold["happened"]) < 10, "truth was drawn as the members say"
+    assert cold["brier"] < cold["reference"]
+    assert (wet["threshold"], wet["count"], wet["happened"]) == ("tp/12h>0.1", 60, 50)
+    report = (tmp_path / "s" / entry["report"]).read_text()
+    assert "How sure the ensemble is" in report
+    assert "Shares of observations below, between and above the quantiles. t2m: " in report
+    assert '<td class="n">50.0</td>' in report
 
 
 def test_two_runs_make_the_same_values_to_the_bit(made: Path, run: Run, prefect_server: None) -> None:

@@ -66,6 +66,8 @@ def report(
             events=tables.events(found) if found else [],
             cases=tables.cases(found) if found else [],
             members=[s for s in found.members if s.group == group] if found else [],
+            ranks=charts.ranks([s for s in found.members if s.group == group]) if found else None,
+            chances=found.chances if found else [],
             judged=[s for s in found.judged if s.group == group] if found else [],
             words=words,
             display=display,

@@ -10,6 +10,9 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap, to_rgba
 from matplotlib.ticker import MaxNLocator, MultipleLocator
 
+from tasks.handover.calibrated import LEVELS
+from tasks.handover.scorecard import MemberScore
+from tasks.present import display
 from tasks.present.report import pictures
 from tasks.present.report.pictures import Picture
 from tasks.present.report.samples import Sample
@@ -113,3 +116,34 @@ def _lines(sample: Sample, groups: pd.Series, label: str) -> Picture:
     )  # fmt: skip
     alt = f"RMSE{' and bias' if biased else ''} by {label.split(',')[0]}: {sample.title}"
     return pictures.picture(figure, alt, few_colours=True)
+
+
+def ranks(scores: list[MemberScore]) -> Picture | None:
+    """Where observations lay among an ensemble's quantiles; None without any.
+
+    A panel a variable, in each how much more often an observation lay in a part of the ranges than was said.
+    """
+    scores = [s for s in scores if len(s.between) == len(LEVELS) + 1]
+    if not scores:
+        return None
+    edges = np.array([0.0, *LEVELS, 1.0])
+    rows = -(-len(scores) // 2)
+    figure = pictures.new_figure(pictures.WIDTH, 1.5 * rows)
+    panels = figure.subplots(rows, 2, sharey=True, squeeze=False).ravel()
+    for ax, score in zip(panels, scores, strict=False):
+        ax.bar(
+            100 * edges[:-1], score.between / np.diff(edges), 100 * np.diff(edges), align="edge", linewidth=0.6,
+            color=pictures.PRODUCT_STYLE["color"], edgecolor="white",
+        )  # fmt: skip
+        ax.axhline(1.0, color=pictures.INK, linewidth=0.8)
+        pictures.plain(ax, display.title(score.variable, 0))
+        ax.set_xlim(0, 100)
+        ax.xaxis.set_major_locator(MultipleLocator(25))
+        ax.set_xlabel("said, %", fontsize=pictures.SMALL, color=pictures.INK)
+    for ax in panels[len(scores) :]:
+        ax.set_visible(False)
+    panels[0].set_ylabel("times as often", fontsize=pictures.SMALL, color=pictures.INK)
+    told = "; ".join(f"{s.variable}: " + ", ".join(f"{100 * share:.0f} %" for share in s.between) for s in scores)
+    return pictures.picture(
+        figure, f"Shares of observations below, between and above the quantiles. {told}", few_colours=True
+    )

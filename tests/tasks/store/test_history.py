@@ -14,7 +14,7 @@ import pytest
 
 from tasks.handover.candidates import PAIR_COLUMNS
 from tasks.handover.cycle import Cycle
-from tasks.storage import exists, remove, write_bytes
+from tasks.storage import exists, remove, write_bytes, write_parquet
 from tasks.store.history import (
     COLUMNS,
     FURTHEST,
@@ -30,7 +30,7 @@ from tasks.store.history import (
 from tasks.store.paths import history_folder, history_uri
 
 NOW = datetime(2026, 3, 20, 12, tzinfo=UTC)
-SMALL = ("forecast", "simple", "observed", "left_out", "own", "elevation", "land")  # float32 in files
+SMALL = ("forecast", "simple", "observed", "left_out", "own", "elevation", "land", "spread")  # float32 in files
 
 
 def cycle(days: float, source: str = "ifs") -> Cycle:
@@ -45,7 +45,7 @@ def rows(value: float = 280.0, stations: int = 3) -> pd.DataFrame:
                 "station": [f"S{i}" for i in count], "latitude": 30.1 + count, "longitude": 112.3, "elevation": 50.0,
                 "land": np.where(count == 0, np.nan, 1.0), "time": pd.Timestamp("2026-03-01T18:30"), "lead_hours": 6.5,
                 "variable": "t2m", "forecast": value, "simple": np.nan, "observed": value - 0.1 * count,
-                "left_out": 0.25, "own": np.nan,
+                "left_out": 0.25, "own": np.nan, "spread": np.where(count == 0, np.nan, 1.5),
             }
         )
     )  # fmt: skip
@@ -78,6 +78,15 @@ def test_what_is_written_is_read_again(store: str) -> None:
     assert has_history(store, "hubei", "ifs")
     assert not has_history(store, "hubei", "era5")
     assert not has_history(store, "guangdong", "ifs")
+
+
+def test_a_file_of_an_older_release_knows_no_spread(tmp_path: Path) -> None:
+    old = rows().drop(columns="spread")
+    write_parquet(old, history_uri(str(tmp_path), "hubei", cycle(1)))
+    (found,) = read_history(str(tmp_path), "hubei", "ifs", NOW, 5)
+    assert list(found) == list(COLUMNS)
+    assert found["spread"].isna().all()
+    assert found["forecast"].tolist() == old["forecast"].tolist()
 
 
 def test_cycles_come_in_order_and_the_newest_alone(tmp_path: Path) -> None:
