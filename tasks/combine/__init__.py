@@ -24,7 +24,7 @@ from tasks.combine.statistics import chance, quantiles, spread
 from tasks.grids.gridded import lead_times
 from tasks.handover.cycle import Cycle
 from tasks.handover.digests import path_of
-from tasks.handover.members import GROUP, QUANTILES, SPREAD, chance_name
+from tasks.handover.members import GROUP, MEMBERS, QUANTILES, SPREAD, chance_name
 from tasks.handover.prepared import Prepared, PreparedInfo, Series
 from tasks.handover.shards import Block, blocks, digest, joined
 from tasks.handover.slab import SlabReport, borders
@@ -102,7 +102,7 @@ class Combined:
             first = min([steps.start, *(self._first(steps.start, p.hours) for p in asked if p.hours)])
             read = [self._read(part, number, wide, slice(first, steps.stop)) for part in parts]
             for part, values in zip(parts, read, strict=True):
-                self._write_mean(part, wide.inner(values[:, steps.start - first :]), block, steps)
+                self._write_members(part, wide.inner(values[:, steps.start - first :]), block, steps)
             samples = self._samples(parts, read, wide)
             found: dict[str, list[np.ndarray]] = defaultdict(list)
             for i in range(steps.start, steps.stop):
@@ -117,7 +117,7 @@ class Combined:
                 kept = kept_bits(name) if title.endswith(QUANTILES) else KEPT_BITS
                 self._write(title, round_to(np.stack(fields, axis=-3), kept), block, steps)
         for alone in set(self.names) - {part for parts in self.spoken.values() for part in parts}:
-            self._write_mean(alone, wide.inner(self._read(alone, number, wide, steps)), block, steps)
+            self._write_members(alone, wide.inner(self._read(alone, number, wide, steps)), block, steps)
 
     def _first(self, step: int, over: int) -> int:
         """The first lead time whose amount is part of the sum over so many hours before one."""
@@ -147,7 +147,10 @@ class Combined:
             total += samples(i - first)
         return total
 
-    def _write_mean(self, name: str, members: np.ndarray, block: Block, steps: slice) -> None:
+    def _write_members(self, name: str, members: np.ndarray, block: Block, steps: slice) -> None:
+        """Their mean, and where they are kept themselves."""
+        if f"{name}{MEMBERS}" in self.ensemble:
+            self._write(f"{name}{MEMBERS}", members, block, steps)
         mean = round_field(name, members.mean(axis=0, dtype=np.float32))
         self.means[name][steps, block.rows, block.cols] = mean
         for i, field in enumerate(mean, steps.start):
@@ -167,7 +170,7 @@ class Combined:
         return out
 
     def _write(self, name: str, values: np.ndarray, block: Block, steps: slice) -> None:
-        """Values (steps, rows, cols), or (quantiles, steps, rows, cols), with their digests."""
+        """Values (steps, rows, cols), or these of each quantile or member, with their digests."""
         self.ensemble[name][..., steps, block.rows, block.cols] = values
         for k, fields in enumerate(values if values.ndim > 3 else values[None]):
             for i, field in enumerate(fields, steps.start):
@@ -206,7 +209,8 @@ def combine(
         filled = fill_input(uri, _input_means(prepared, first.variables))
         ensemble, names = region.of_ensemble, list(spoken_of(first.variables))
         product = open_product(uri).fields
-        beside |= create_ensemble(uri, product, names, ensemble.passings, len(members), block)
+        kept = first.variables if ensemble.keep else []
+        beside |= create_ensemble(uri, product, names, ensemble.passings, numbers, kept, block)
         begin = float(source["step_bounds"].values[0, 0] / np.timedelta64(1, "h")) if "step_bounds" in source else 0.0
         dresser = Dresser(
             package.dressing, package.statistics, first.grid, first.operator, region.target, coarse.statics,

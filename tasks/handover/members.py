@@ -3,6 +3,7 @@
 {variable}_quantiles (quantile, step, latitude, longitude)   below which the truth lies so often; wind: of its speed
 {variable}_spread (step, latitude, longitude)                standard deviation of the members
 {variable}_below_0, {variable}_24h_above_50 (step, ...)      how likely a threshold of region.yaml is passed, in %
+{variable}_members (realization, step, latitude, longitude)  the members themselves, where region.yaml keeps them
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from tasks.handover.cycle import RawFile
 from tasks.passing import Passing
 
 GROUP = "ensemble"
-QUANTILES, SPREAD = "_quantiles", "_spread"
+QUANTILES, SPREAD, MEMBERS = "_quantiles", "_spread", "_members"
 
 
 def chance_name(passing: Passing) -> str:

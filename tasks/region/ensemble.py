@@ -22,6 +22,7 @@ class EnsembleSettings(BaseModel):
     members: Annotated[int, Field(ge=2, le=MEMBERS)] = 10  # the first so many: they are all alike
     every: Annotated[int, Field(ge=3, le=24, multiple_of=3)] = 6  # hours, of the region's lead times
     variables: Annotated[list[str], Field(min_length=1)] = ["t2m", "u10", "v10", "tp"]  # those that the region has
+    keep: bool = False  # the members' own fields, in the product
     thresholds: list[str] = []  # how likely it is that they are passed: t2m<0, wind_speed>10.8, tp/24h>50
 
     @field_validator("variables")

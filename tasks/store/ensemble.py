@@ -13,7 +13,7 @@ from tasks.arrays import open_zarr, zarr_store
 from tasks.grids.gridded import Gridded
 from tasks.handover.calibrated import LEVELS
 from tasks.handover.digests import Digests, digests_beside
-from tasks.handover.members import GROUP, QUANTILES, SPREAD, chance_name
+from tasks.handover.members import GROUP, MEMBERS, QUANTILES, SPREAD, chance_name
 from tasks.handover.shards import DIMENSIONS, SHARD_SIDE, shapes
 from tasks.passing import Passing
 from tasks.storage import room_for
@@ -30,17 +30,26 @@ def kept_bits(name: str) -> int:
 
 
 def create_ensemble(
-    uri: str, product: xr.Dataset, names: list[str], passings: list[Passing], members: int, block: int = SHARD_SIDE
+    uri: str,
+    product: xr.Dataset,
+    names: list[str],
+    passings: list[Passing],
+    numbers: list[int],
+    kept: list[str],
+    block: int = SHARD_SIDE,
 ) -> Digests:
     """The group without values yet; what stands there is replaced.
 
-    names: variables, and speeds of wind. block: points a side of a shard at most, as the product's own. Returns digests
-    of what is written here.
+    names: variables, and speeds of wind. numbers: of the members. kept: variables whose members' fields it is to have.
+    block: points a side of a shard at most, as the product's own. Returns digests of what is written here.
     """
     coords = {c: product[c] for c in product.coords if c in ("latitude", "longitude", "step", "time", "valid_time")}
     ds = xr.Dataset(coords=coords)
     ds = ds.assign_coords(quantile=("quantile", np.array(LEVELS), {"standard_name": "quantile", "units": "1"}))
-    ds.attrs = {"title": "what the members of the ensemble say", "members": members}
+    if kept:
+        about = {"standard_name": "realization", "units": "1"}
+        ds = ds.assign_coords(realization=("realization", np.array(numbers, np.int32), about))
+    ds.attrs = {"title": "what the members of the ensemble say", "members": len(numbers)}
     with room_for(uri):
         ds.to_zarr(zarr_store(uri), group=GROUP, mode="w", zarr_format=3, consolidated=False, encoding=encoding(ds))
         group = zarr.open_group(zarr_store(uri), path=GROUP, mode="r+", use_consolidated=False)
@@ -54,6 +63,11 @@ def create_ensemble(
             if about["units"] == "K":
                 spread["units_metadata"] = "temperature: difference"
             _create(group, f"{name}{SPREAD}", sizes, chunks, shards, spread)
+        for name in kept:
+            fields = {"long_name": f"members' {VARIABLES[name].long_name}", **_of_field(name)}
+            _create(
+                group, f"{name}{MEMBERS}", (len(numbers), *sizes), (1, *chunks), (1, *shards), fields, "realization"
+            )
         for passing in passings:
             about = {"long_name": f"chance of {passing}", "units": "%", "threshold": str(passing)}
             _create(group, chance_name(passing), sizes, chunks, shards, about)
@@ -65,8 +79,12 @@ def _about(name: str) -> dict[str, str]:
     if name in WINDS:
         height = VARIABLES[WINDS[name][0]].long_name.split(" metre")[0]
         return {"long_name": f"{height} metre wind speed", "units": "m s-1", "standard_name": "wind_speed"}
+    return {"long_name": VARIABLES[name].long_name, **_of_field(name)}
+
+
+def _of_field(name: str) -> dict[str, str]:
     variable = VARIABLES[name]
-    about = {"long_name": variable.long_name, "units": variable.units, "standard_name": variable.standard_name}
+    about = {"units": variable.units, "standard_name": variable.standard_name}
     return about | ({"units_metadata": "temperature: on_scale"} if variable.units == "K" else {})
 
 
@@ -77,8 +95,9 @@ def _create(
     chunks: tuple[int, ...],
     shards: tuple[int, ...],
     about: dict[str, Any],
+    along: str = "quantile",
 ) -> None:
-    dimensions = DIMENSIONS if len(shape) == len(DIMENSIONS) else ("quantile", *DIMENSIONS)
+    dimensions = DIMENSIONS if len(shape) == len(DIMENSIONS) else (along, *DIMENSIONS)
     group.create_array(
         name, shape=shape, chunks=chunks, shards=shards, dtype="float32", fill_value=np.nan,
         compressors=packing.compressors(), dimension_names=dimensions,

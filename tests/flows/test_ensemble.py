@@ -108,6 +108,20 @@ def test_members_become_means_quantiles_spread_and_chances(made: Path, mirror: O
     assert "members" in entry["slabs"][0]["note"]
 
 
+def test_members_are_kept_where_a_region_wants_them(run: Run, mirror: OpenData, tmp_path: Path) -> None:
+    result = run(ensemble=ASKED | {"keep": True})
+    assert result.exit_code == 0, result.stderr
+    product, said = (xr.open_zarr(product_of(tmp_path / "s"), group=g) for g in (None, "ensemble"))
+    assert said["realization"].values.tolist() == [1, 2, 3, 4]
+    for name in ("t2m", "u10", "v10", "tp"):
+        members = said[f"{name}_members"]
+        assert members.dims == ("realization", "step", "latitude", "longitude")
+        assert members.attrs["units"] == product[name].attrs["units"]
+        np.testing.assert_allclose(members.mean("realization"), product[name], rtol=2e-3, atol=1e-5)
+    factors = said["t2m_members"].mean(("step", "latitude", "longitude")).values
+    np.testing.assert_allclose(factors / factors.mean(), 1 + MEMBER * (np.arange(4) - 1.5), atol=3e-4)
+
+
 def test_a_place_has_ranges_and_chances_by_members(made: Path, finescale: CommandLine) -> None:
     at = ("--lat", "30.6", "--lon", "114.3", "--store", made)
     found = json.loads(finescale("point", "hubei", *at, "--json", "--chance", "t2m<8", "--chance", "tp/12h>0.1").stdout)
