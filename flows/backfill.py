@@ -13,8 +13,9 @@ from prefect import flow
 from pydantic import BaseModel
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from flows.downscale import downscale, resolve
+from flows.downscale import downscale
 from flows.products.preliminary import preliminary_cycles
+from flows.request import resolve
 from flows.server import names
 from flows.server.carry_out import carry_out
 from flows.server.endings import EndedBadly, failed

@@ -16,17 +16,15 @@ from prefect.states import Completed
 from pydantic import BaseModel
 
 from flows.dispatch import run_slabs
-from flows.ensemble import MEMBERS, of_members
+from flows.ensemble import MEMBERS, cycle_of, of_members, several_members
 from flows.products.gaps import given_way, newer_due
+from flows.request import Request, resolve
 from flows.server import artifacts, names
 from flows.server.orchestrator import assert_clock
 from flows.stopwatch import Stopwatch
-from models.followers import unknown_to
-from models.package import ModelPackage
-from tasks.acquire import SOURCES, Source, acquire, acquire_files, choose_cycle, forget, open_source
-from tasks.acquire.files import assert_present
+from tasks.acquire import SOURCES, acquire, acquire_files, forget, open_source
 from tasks.calibrate import calibrate
-from tasks.errors import BadInput, FinescaleError, GateRefused, ModelMismatch
+from tasks.errors import BadInput, FinescaleError, GateRefused
 from tasks.handover.calibrated import Calibrated
 from tasks.handover.cycle import ALIASES, Cycle, RawFile
 from tasks.handover.members import condensed
@@ -36,9 +34,7 @@ from tasks.handover.slab import SlabReport, slabs_of
 from tasks.locations import default_store, default_workspace, raw_folder
 from tasks.observations.arrivals import arrived, look
 from tasks.observations.observe import Observed
-from tasks.packages import open_package
 from tasks.prepare import prepare
-from tasks.present.quicklook import outline
 from tasks.publish import publish, quarantine
 from tasks.publish.already import same_inputs, same_recipe
 from tasks.publish.draft import draft
@@ -77,56 +73,6 @@ class Outcome(BaseModel):
     def report(self) -> str:
         """URI of the report."""
         return in_store(self.store, self.entry.report)
-
-
-@dataclass(frozen=True)
-class Request:
-    """A run's parameters, looked up: nothing in it is a name any more."""
-
-    region: Region
-    package: ModelPackage
-    model: str  # as it was named: the package's name, or the path of its folder
-    source: Source | None  # None: files are handed in
-    cycle: Cycle | None  # None: the files say which
-
-
-def resolve(
-    region: str,
-    source: str,
-    cycle: str | None,
-    inputs: list[str] | None,
-    model: str | None,
-    spacing: float | None,
-    scheduled: datetime | None = None,
-    input_is: str | None = None,
-    rain_interval: str | None = None,
-) -> Request:
-    """Look up every name and file; the first that is wrong is an error, before anything is started."""
-    wanted = regions.load(region)
-    if spacing is not None:
-        wanted = wanted.with_spacing(spacing)
-    if input_is is not None:
-        wanted = wanted.with_input_is(input_is)
-    if rain_interval is not None:
-        wanted = wanted.with_rain_interval(rain_interval)
-    outline(wanted.boundary_file)  # what pictures are drawn with last must not fail a run whose work is done
-    package = open_package(model or wanted.model)
-    if unknown := unknown_to(package.variables, wanted.variables):
-        raise ModelMismatch(
-            f"model {package.model_id} does not know {', '.join(unknown)} of region {wanted.name}; "
-            f"it knows {', '.join(package.variables)}"
-        )
-    if inputs:
-        if cycle is not None:
-            raise BadInput("--cycle and --input exclude each other: a file says itself which cycle it is")
-        assert_present(inputs)
-        return Request(wanted, package, model or wanted.model, None, None)
-    service = open_source(source)
-    if service.name == "ens":
-        wanted = wanted.for_ensemble()
-    if service.spacing is not None and service.spacing < wanted.input_spacing:
-        wanted = wanted.with_input_spacing(max(service.spacing, wanted.spacing))
-    return Request(wanted, package, model or wanted.model, service, choose_cycle(service, wanted, cycle, scheduled))
 
 
 def scheduled_for() -> datetime | None:
@@ -180,14 +126,18 @@ def _published_or_made(run: Run, inputs: list[str]) -> Outcome:
         forget(cycle, raw_folder())
     files: list[RawFile] = acquire(cycle, region, raw_folder()) if cycle else acquire_files(inputs)
     run.watch.lap("acquire")
+    members = files if cycle is not None and cycle.source == "ens" else several_members(files) if cycle is None else []
+    region = region.with_ensemble() if members else region
     mark = fingerprint(files, package.digest, region.fingerprint, VERSION)
     if (found := run.found(cycle, mark)) is not None:
         return found
-    if cycle is not None and cycle.source == "ens":
-        artifacts.input_table(region.name, cycle, condensed(files))
-        info, reports = _of_members(run, cycle, files)
+    if members:
+        info, reports = _of_members(run, region, members)
+        cycle = cycle or cycle_of(info)
+        named = condensed(files) if cycle.source == "ens" else files
+        artifacts.input_table(region.name, cycle, named)
         try:
-            return _finished(run, cycle, condensed(files), mark, info, reports)
+            return run.found(cycle, mark) or _finished(run, cycle, named, mark, info, reports)
         finally:
             _discard(info.product)
     info = prepare(files, region, cycle, run.store, run.workspace, package.halo)
@@ -195,19 +145,19 @@ def _published_or_made(run: Run, inputs: list[str]) -> Outcome:
     try:
         if cycle is not None:
             return _made(run, cycle, files, mark, info)
-        cycle = Cycle(source="file", time=datetime.fromisoformat(f"{info.init}:00+00:00"))  # files say it only now
+        cycle = cycle_of(info)
         return run.found(cycle, mark) or _made(run, cycle, files, mark, info)
     finally:
         _discard(info.product)
 
 
-def _of_members(run: Run, cycle: Cycle, files: list[RawFile]) -> tuple[PreparedInfo, list[SlabReport]]:
+def _of_members(run: Run, region: Region, files: list[RawFile]) -> tuple[PreparedInfo, list[SlabReport]]:
     """A staged product of an ensemble's members."""
-    region, package = run.request.region, run.request.package
+    cycle, package = run.request.cycle, run.request.package
     try:
         return of_members(
             files, region, cycle, package, run.request.model, run.store, run.workspace, run.queue, run.watch.lap,
-            partial(artifacts.progress_bar, region.name, cycle),
+            partial(artifacts.progress_bar, region.name),
         )  # fmt: skip
     finally:
         _discard(join(run.workspace, MEMBERS))

@@ -11,6 +11,8 @@ import hypothesis
 import pytest
 import yaml
 
+from tests.grib import DEMO_GRIB
+
 os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
 os.environ.setdefault("DO_NOT_TRACK", "1")
 if "PYTEST_XDIST_WORKER" in os.environ:  # processes that share the cores: torch would take all of them in each
@@ -46,7 +48,6 @@ hypothesis.settings.register_profile("steady", derandomize=True, deadline=None)
 hypothesis.settings.load_profile("steady")
 
 ROOT = Path(__file__).parents[1]
-DEMO_GRIB = ROOT / "tasks/acquire/demo_cycle/20211210/12z/ifs/0p25/oper/20211210120000-8h-oper-fc.grib2"
 TRUTH = ROOT / "tasks/acquire/demo_cycle/truth_0p1.nc"
 HUBEI = ROOT / "deployments/regions/hubei"
 

@@ -15,7 +15,7 @@ import json
 import logging
 import math
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -28,6 +28,7 @@ from benchmarks.accuracy.operators import FINE, ROOT, within_limits
 from models.downscaler import Downscaler
 from models.dressing import AMOUNT, LENGTH, Dressing, logistic, noise
 from models.geometry import mean_scale
+from models.operator import Operator, Sampling
 from models.package import ModelPackage
 from models.statics import FINE_MARGIN, HEIGHT
 from models.training.batches import Batch, Batches, BatchSettings
@@ -46,8 +47,8 @@ FAIR = 0.95  # of 1, at which members that all but one agree in cost nothing
 MEANS = (1, 2, 4)  # points a side
 MEMBERS = 20
 WINDOWS = BatchSettings(
-    size=8, parts=1, queries=60, scale_low=2.0, scale_high=4.0, anisotropic=0.0, means=0.0, strides=(), footprints=0.0,
-    steepened=0.0, drop_variable=0.0, alone=0.0, drop_static=0.0, clean=1.0,
+    size=8, parts=1, queries=60, scale_low=2.0, scale_high=4.0, anisotropic=0.0, means=0.0, strides=(), footprints=0.5,
+    sharp=0.0, steepened=0.0, drop_variable=0.0, alone=0.0, drop_static=0.0, clean=1.0,
 )  # fmt: skip
 
 
@@ -164,6 +165,13 @@ def loss_of(
     return total / len(MEANS)
 
 
+def smoother_or_not(batches: Batches) -> Batch:
+    """Windows of the data, or of a model that is smoother than it is said to be, as others are."""
+    recipe, own = batches.recipe(), batches.dataset
+    cell = own.cell * float(np.sqrt(np.prod(recipe.scales)))
+    return replace(batches.draw(recipe), seen=Operator(Sampling.SAMPLES, own.footprint).on(cell))
+
+
 def train(model: Downscaler, dressing: Dressing, data: Path, minutes: float, out: Path) -> NoiseNetwork:
     """As long as there is time; keeps a moving average of the weights."""
     torch.manual_seed(0)
@@ -178,7 +186,7 @@ def train(model: Downscaler, dressing: Dressing, data: Path, minutes: float, out
     while (share := (time.monotonic() - began) / (60 * minutes)) < 1:
         for group in optimiser.param_groups:
             group["lr"] = 1e-3 * min(1.0, (step + 1) / 100) * 0.5 * (1 + math.cos(math.pi * share))
-        s = batches.draw()
+        s = smoother_or_not(batches)
         known = known_of(model, dressing, s)
         sigmas = torch.tensor([v.sigma(s.seen, known.magnification) for v in its]).view(1, -1, 1, 1)
         seeds = [int(n) for n in rng.integers(1 << 40, size=2 * len(s.x))]

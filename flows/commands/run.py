@@ -43,7 +43,8 @@ def run(
     show_steps()
     with one_line_errors():
         began = time.monotonic()
-        from flows.downscale import downscale, resolve
+        from flows.downscale import downscale
+        from flows.request import resolve
         from flows.server.carry_out import carry_out
         from flows.server.orchestrator import assert_prefect_usable
 

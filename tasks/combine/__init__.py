@@ -73,7 +73,8 @@ class Combined:
         self.members, self.region, self.dresser = members, region, dresser
         info = members[0].info
         self.names, self.ends = info.variables, [begin, *info.lead_hours]
-        self.spoken, self.passings = spoken_of(self.names), region.of_ensemble.passings
+        self.spoken = spoken_of(self.names)
+        self.passings = [p for p in region.of_ensemble.passings if p.variable in self.spoken]
         self.sources = [m.arrays() for m in members]
         group = zarr.open_group(zarr_store(product), mode="r+", use_consolidated=False)
         self.means = {n: fast(cast("Array", group[n]), product) for n in self.names}
@@ -210,7 +211,8 @@ def combine(
         ensemble, names = region.of_ensemble, list(spoken_of(first.variables))
         product = open_product(uri).fields
         kept = first.variables if ensemble.keep else []
-        beside |= create_ensemble(uri, product, names, ensemble.passings, numbers, kept, block)
+        passings = [p for p in ensemble.passings if p.variable in names]  # a file may lack some
+        beside |= create_ensemble(uri, product, names, passings, numbers, kept, block)
         begin = float(source["step_bounds"].values[0, 0] / np.timedelta64(1, "h")) if "step_bounds" in source else 0.0
         dresser = Dresser(
             package.dressing, package.statistics, first.grid, first.operator, region.target, coarse.statics,

@@ -48,13 +48,14 @@ def _halo_of(grid: Grid, region: Region, wanted: int) -> int:
 
 
 @contextmanager
-def opened(files: list[str], region: Region, halo: int) -> Iterator[Assembled]:
+def opened(files: list[str], region: Region, halo: int, member: int = 0) -> Iterator[Assembled]:
     """What is in some files for a region, by their headers; values can be decoded while it is open.
 
+    member: of an ensemble, whose fields are wanted of files that have several.
     BadInput where the files do not say of what time.
     """
     assert region.required is not None
-    with scanned([Path(file) for file in files], set(region.variables)) as scan:
+    with scanned([Path(file) for file in files], set(region.variables), member) as scan:
         assert_one_spacing(scan.headers, region, halo)
         target_of = partial(input_grid, region, halo=halo)
         rule = parse_rule(region.rain_interval)
@@ -102,9 +103,10 @@ def prepare(
 ) -> PreparedInfo:
     """Raw files -> a product in the store's _staging that has its input and no values yet. Nobody reads there.
 
-    `cycle`: None for files that were handed in, which say it themselves. A failure leaves nothing in the store.
+    `cycle`: None for files that were handed in, which say it themselves. Files may be one member's, or have it among
+    others. A failure leaves nothing in the store.
     """
-    with opened([f.uri for f in raw], region, halo) as assembled:
+    with opened([f.uri for f in raw], region, halo, raw[0].member) as assembled:
         cycle = cycle or Cycle(source="file", time=assembled.init)
         operator = operator_of(assembled.origin, assembled.grid.dlat, assembled.means, region.input_is)
         statics = terrain_of(region, assembled.grid, operator)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tasks.errors import CorruptField, UnreadableFile, readable
-from tasks.grib.walk import is_grib
+from tasks.errors import CorruptField, FinescaleError, UnreadableFile, readable
+from tasks.grib.walk import is_grib, walk
 from tasks.grids.grid import Grid
 from tasks.parallel import in_order
 from tasks.prepare.archive import unpacked
@@ -46,8 +46,8 @@ def grid_of(path: Path) -> Grid:
 
 
 @contextmanager
-def scanned(paths: list[Path], wanted: set[str]) -> Iterator[Scan]:
-    """What some files or Zarr stores hold; values of the wanted fields can be decoded meanwhile.
+def scanned(paths: list[Path], wanted: set[str], member: int = 0) -> Iterator[Scan]:
+    """What some files or Zarr stores hold, of one member where they have several; values can be decoded meanwhile.
 
     All files are looked through before anything is decoded: a broken one is found first. The files of a ZIP archive
     are read as if each had been handed in.
@@ -64,7 +64,28 @@ def scanned(paths: list[Path], wanted: set[str]) -> Iterator[Scan]:
             scan.others.extend(o for o in others if o not in scan.others)
         for header in scan.headers:
             _assert_in_our_time(header)
-        yield _of_one_member(scan)
+        yield _of_member(scan, member) if member else _of_one_member(scan)
+
+
+def members_in(paths: list[Path]) -> list[int]:
+    """Numbers of an ensemble's perturbed members in GRIB files, if there are two at least; else none.
+
+    Raises nothing: what is wrong with a file is said by whoever reads it.
+    """
+    found: set[int] = set()
+    with suppress(FinescaleError, OSError):
+        for path in paths:
+            if path.is_file() and is_grib(path):
+                found |= {int(p.message.get("perturbationNumber", 0)) for p in walk(path, CorruptField)}
+    found.discard(0)
+    return sorted(found) if len(found) > 1 else []
+
+
+def _of_member(scan: Scan, member: int) -> Scan:
+    """One member's fields, and those that no member has: terrain and the like. The control is another forecast."""
+    varying = {h.variable for h in scan.headers if h.member}
+    kept = [h for h in scan.headers if h.member == member or (not h.member and h.variable not in varying)]
+    return Scan(kept, scan.others)
 
 
 def _of_one_member(scan: Scan) -> Scan:

@@ -223,7 +223,11 @@ class Region(BaseModel):
             raise InvalidRegion(f"region {self.name}: {error}") from None
         chosen = self.of_ensemble.chosen(self.variables)
         only = {"variables": chosen, "required": chosen, "ensemble": self.of_ensemble.model_dump()}
-        region = parse(self.model_dump() | only, self._folder, "ensemble")
+        return parse(self.model_dump() | only, self._folder, "ensemble").with_ensemble()
+
+    def with_ensemble(self) -> Region:
+        """The same region, whose products its ensemble's settings shape."""
+        region = self.model_copy()
         region._for_ensemble = True
         return region
 

@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-import eccodes
 import numpy as np
 import pytest
 import xarray as xr
@@ -12,22 +11,9 @@ from tasks.prepare.assemble import Assembled, assemble
 from tasks.prepare.decode import scanned
 from tasks.variables import VARIABLES
 from tests.conftest import DEMO_GRIB
-from tests.grib import messages
+from tests.grib import message
 
 INDICATOR, END = 16, b"7777"
-
-
-def message(name: str, factor: float = 1.0, **keys: int | str) -> bytes:
-    """One of the demo's messages with other keys, its values times a factor."""
-    for data in messages(DEMO_GRIB):
-        handle = eccodes.codes_new_from_message(data)
-        if eccodes.codes_get(handle, "shortName") == name:
-            for key, value in keys.items():
-                eccodes.codes_set(handle, key, value)
-            if factor != 1.0:
-                eccodes.codes_set_values(handle, eccodes.codes_get_values(handle) * factor)
-            return bytes(eccodes.codes_get_message(handle))
-    raise AssertionError(name)
 
 
 def together(first: bytes, second: bytes) -> bytes:

@@ -21,6 +21,7 @@ from tasks.handover.cycle import Cycle
 from tasks.store.paths import history_uri
 from tests.conftest import RegionMaker
 from tests.flows.conftest import CommandLine
+from tests.grib import message
 from tests.invented_month import put
 from tests.servers.http import cut
 from tests.servers.opendata import MEMBER, OpenData, open_data
@@ -319,3 +320,33 @@ def test_past_runs_move_the_ensemble_and_say_how_wide_its_ranges_are(
     near = [said["t2m_spread"].sel(step=r.time - before["time"].values, method="nearest")
             .sel(latitude=r.latitude, longitude=r.longitude, method="nearest") for r in kept.itertuples()]  # fmt: skip
     assert kept["spread"].isna().all() or np.allclose(kept["spread"], near, atol=0.02)
+
+
+def member(number: int, name: str = "2t", **keys: int) -> bytes:
+    """One of the demo's messages as that of a member, which has its number in hundredths more; 0: the control."""
+    keys |= {"productDefinitionTemplateNumber": 1, "typeOfEnsembleForecast": 3 if number else 1}
+    return message(name, 1 + 0.001 * number, **keys, perturbationNumber=number)
+
+
+def test_a_file_of_several_members_is_an_ensemble(
+    make_region: RegionMaker, finescale: CommandLine, tmp_path: Path
+) -> None:
+    file = tmp_path / "members.grib2"
+    file.write_bytes(b"".join(member(n, name) for n in (0, 2, 5, 7) for name in ("2t", "10u", "10v")))
+    asked = {"keep": True, "thresholds": ["t2m<8", "tp/24h>50"]}
+    region = make_region(required=["t2m"], ensemble=asked)
+    result = finescale("run", region, "--input", file, "--store", tmp_path / "s")
+    assert result.exit_code == 0, result.stderr
+    (uri,) = (tmp_path / "s").glob("hubei/file/*/*/*.zarr")
+    product, said = (xr.open_zarr(uri, group=g) for g in (None, "ensemble"))
+    assert said["realization"].values.tolist() == [2, 5, 7], "the control is another forecast"
+    factors = said["t2m_members"].mean(("step", "latitude", "longitude")).values
+    np.testing.assert_allclose(factors / factors.mean(), np.array([1.002, 1.005, 1.007]) / (1 + 0.014 / 3), atol=1e-4)
+    np.testing.assert_allclose(said["t2m_members"].mean("realization"), product["t2m"], atol=0.05)
+    assert "tp_24h_above_50" not in said, "the file has no rain"
+    again = finescale("run", region, "--input", file, "--store", tmp_path / "s")
+    assert "published already" in again.stdout
+    file.write_bytes(member(1) + member(2) + member(2, "10u"))
+    unlike = finescale("run", region, "--input", file, "--store", tmp_path / "s")
+    assert unlike.exit_code == 2
+    assert "members 1 and 2 differ in variables" in unlike.stderr

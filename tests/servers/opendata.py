@@ -18,11 +18,10 @@ from pathlib import Path
 import eccodes
 
 from tests.followers import follower_messages
-from tests.grib import messages
+from tests.grib import DEMO_GRIB, messages
 from tests.servers.http import Handler, Served, serving
 
 DEMO = Path(__file__).parents[2] / "tasks/acquire/demo_cycle"
-DEMO_GRIB = DEMO / "20211210/12z/ifs/0p25/oper/20211210120000-8h-oper-fc.grib2"
 MEMBER = 0.002  # by how much of a value two neighbouring members differ
 BOUNDARY = "finescale-stand-in"
 AIFS = "aifs-single/"  # the folder of that model
