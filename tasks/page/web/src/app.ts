@@ -55,7 +55,12 @@ export class App {
   }
 
   get quantities(): Quantity[] {
-    return this.product ? [...quantitiesOf(new Set(this.product.fine.fields.keys())), ...this.product.chances] : [];
+    return this.product ? [...quantitiesOf(new Set(this.product.fine.fields.keys())), ...this.product.chances, ...this.product.ends] : [];
+  }
+
+  /** Those that are offered: ends of ranges of the chosen one alone. */
+  get choices(): Quantity[] {
+    return this.quantities.filter((q) => q.end === null || q.end.of === (this.quantity?.end?.of ?? this.quantity));
   }
 
   get quantity(): Quantity | null {
@@ -197,7 +202,7 @@ export class App {
     byId("panel").hidden = point === null;
     if (opens && this.view?.whole) this.view.fit(product.fine.box);
     if (point === null) this.panel.hide();
-    else await this.panel.show(product, quantity, point, step, this.#stations, this.language, this.gazetteer.nameOf(point, this.language));
+    else await this.panel.show(product, quantity.end?.of ?? quantity, point, step, this.#stations, this.language, this.gazetteer.nameOf(point, this.language));
   }
 
   /** Read the next lead time while this one is looked at. */
@@ -244,7 +249,7 @@ export class App {
     const group = byId("quantities");
     const focused = group.contains(document.activeElement);
     group.replaceChildren(
-      ...this.quantities.map((q) => {
+      ...this.choices.map((q) => {
         const button = document.createElement("button");
         Object.assign(button, { type: "button", textContent: nameOf(q, language), tabIndex: q === quantity ? 0 : -1 });
         button.setAttribute("role", "radio");

@@ -27,6 +27,8 @@ export interface Raster {
   readonly dlon: number;
 }
 
+/** The quantile that a field of several is read at, as its name says: t2m_quantiles@5. */
+const levelOf = (name: string): number => Number(name.split("@")[1] ?? 0);
 const sizeOf = (from: number, to: number, stride: number): number => Math.ceil((to - from) / stride);
 
 export class Grid {
@@ -114,7 +116,7 @@ export class Grid {
   }
 
   /** One point of a field at one lead time, as in the file; `level`: of a field that has several, by their index. */
-  async value(name: string, step: number, row: number, col: number, signal: AbortSignal, level = 0): Promise<number> {
+  async value(name: string, step: number, row: number, col: number, signal: AbortSignal, level = levelOf(name)): Promise<number> {
     const [tall, wide] = this.#field(name).chunks.slice(-2) as [number, number];
     const [i, j] = [Math.floor(row / tall), Math.floor(col / wide)];
     const [chunk, base] = await this.#chunk(name, step, i, j, signal, level);
@@ -129,7 +131,7 @@ export class Grid {
   }
 
   /** A chunk, and where the lead time begins in it. */
-  async #chunk(name: string, step: number, i: number, j: number, signal: AbortSignal, level = 0): Promise<[Chunk, number]> {
+  async #chunk(name: string, step: number, i: number, j: number, signal: AbortSignal, level = levelOf(name)): Promise<[Chunk, number]> {
     const field = this.#field(name);
     const before = [level, step].slice(4 - field.shape.length); // of latitude and longitude
     const depths = field.chunks.slice(0, -2);

@@ -58,7 +58,8 @@ export function drawLegend(shown: Legend, language: Language): void {
 
 /** Precipitation in 3 h. */
 /** In few words, as on its button. */
-export function nameOf({ name, threshold }: Quantity, language: Language): string {
+export function nameOf({ name, threshold, end }: Quantity, language: Language): string {
+  if (end) return say(language, end.level < 0.5 ? "lowEnd" : "highEnd", { of: nameOf(end.of, language) });
   if (threshold === null) return say(language, name as QuantityName);
   const { of, hours, sign, value } = threshold;
   const over = hours > 0 ? ` ${say(language, "overHours", { hours })}` : "";
@@ -67,6 +68,8 @@ export function nameOf({ name, threshold }: Quantity, language: Language): strin
 
 export function quantityTitle(quantity: Quantity, period: number, language: Language): string {
   if (quantity.threshold) return say(language, "chance", { of: nameOf(quantity, language) });
+  const { end } = quantity;
+  if (end) return say(language, end.level < 0.5 ? "lowLong" : "highLong", { of: quantityTitle(end.of, period, language) });
   const title = say(language, `${quantity.name as QuantityName}Long`);
   return quantity.amount && period > 0 ? `${title} ${say(language, "overHours", { hours: period })}` : title;
 }

@@ -66,8 +66,9 @@ divider.addEventListener("pointerup", (event) => {
 
 /** Arrow keys along a group of buttons of which one is chosen. */
 function alongQuantities(by: number): void {
-  const at = app.quantities.findIndex((q) => q === app.quantity);
-  const next = app.quantities[(at + by + app.quantities.length) % app.quantities.length];
+  const { choices } = app;
+  const at = choices.findIndex((q) => q === app.quantity);
+  const next = choices[(at + by + choices.length) % choices.length];
   if (next) store.set({ quantity: next.name });
 }
 

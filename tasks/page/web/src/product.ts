@@ -5,7 +5,7 @@ import { Calibration } from "./calibration";
 import { Ensemble } from "./ensemble";
 import { Failure } from "./failures";
 import { Grid } from "./grid";
-import { chanceOf, type Quantity } from "./quantities";
+import { chanceOf, endsOf, type Quantity } from "./quantities";
 import { openStore, type Store } from "./store";
 import { zoneOf } from "./text";
 
@@ -20,8 +20,9 @@ export interface Product {
   readonly calibration: Calibration | null;
   /** What the members of an ensemble say, of which the product is the mean; null of single forecasts. */
   readonly ensemble: Ensemble | null;
-  /** Thresholds whose chances it has: fields of `fine`. */
+  /** Thresholds whose chances it has, and ends of its ranges: fields of `fine`. */
   readonly chances: readonly Quantity[];
+  readonly ends: readonly Quantity[];
   /** Hours since the start of the forecast. */
   readonly leads: readonly number[];
   readonly times: readonly Date[];
@@ -104,18 +105,18 @@ async function ensembleOf(root: Location, name: string, fine: Grid, names: reado
   return new Ensemble(new Grid(name, fine.latitude, fine.longitude, new Map(found)), levels?.values ?? []);
 }
 
-/** A product's grid with the chances of thresholds among its fields, and these. */
-function withChances(fine: Grid, ensemble: Ensemble | null): { fine: Grid; chances: Quantity[] } {
+/** A product's grid with chances of thresholds and ends of ranges among its fields, and these. */
+function withMembers(fine: Grid, ensemble: Ensemble | null): { fine: Grid; chances: Quantity[]; ends: Quantity[] } {
   const fields = new Map(fine.fields);
-  const chances: Quantity[] = [];
+  const [chances, ends]: [Quantity[], Quantity[]] = [[], []];
   for (const [name, array] of ensemble?.grid.fields ?? []) {
     const chance = chanceOf(name, textOf(array.attrs, "threshold"));
-    if (chance) {
-      chances.push(chance);
-      fields.set(name, array);
-    }
+    const of = endsOf(name, ensemble?.levels ?? []);
+    for (const one of chance ? [chance] : of) fields.set(one.arrays[0], array);
+    if (chance) chances.push(chance);
+    ends.push(...of);
   }
-  return { fine: chances.length ? new Grid(fine.name, fine.latitude, fine.longitude, fields) : fine, chances };
+  return { fine: ensemble ? new Grid(fine.name, fine.latitude, fine.longitude, fields) : fine, chances, ends };
 }
 
 /** Open a product; Failure says what is missing. */
@@ -149,7 +150,7 @@ export async function openProduct(url: URL): Promise<Product> {
   // bounds take their unit from what they bound (CF-1.11, 7.1)
   const ends = bounds ? milliseconds(bounds.units ? bounds : { ...bounds, units: step.units }).map((ms) => ms / HOUR) : [];
   return {
-    ...withChances(fine, ensemble), coarse, calibration, ensemble, leads,
+    ...withMembers(fine, ensemble), coarse, calibration, ensemble, leads,
     times: milliseconds(valid).map((ms) => new Date(ms)),
     periods: leads.map((_, i) => (ends[2 * i + 1] ?? 0) - (ends[2 * i] ?? 0)),
     zone: zoneIn(textOf(root.attrs, "ledger")),

@@ -10,6 +10,15 @@ export type QuantityName =
 /** A threshold of an ensemble's product, by the name of its array. */
 export type ChanceName = `chance:${string}`;
 
+/** An end of an ensemble's ranges, by the name of its field. */
+export type EndName = `end:${string}`;
+
+/** Below which value the truth lies so often: 0.1, 0.9. */
+export interface End {
+  readonly of: Quantity;
+  readonly level: number;
+}
+
 /** A threshold as region.yaml has it: t2m<0, tp/24h>50, in the unit that is shown. */
 export interface Threshold {
   readonly of: Quantity;
@@ -20,9 +29,11 @@ export interface Threshold {
 }
 
 export interface Quantity {
-  readonly name: QuantityName | ChanceName;
+  readonly name: QuantityName | ChanceName | EndName;
   /** Of which this is the chance; null of what is no chance. */
   readonly threshold: Threshold | null;
+  /** Of whose ranges this is an end; null of what is none. */
+  readonly end: End | null;
   /** Arrays of the product; two are the eastward and northward component of a vector. */
   readonly arrays: readonly [string] | readonly [string, string];
   /** Name in the table of units and colours, and in the stations' file. */
@@ -43,12 +54,13 @@ export interface Quantity {
   readonly amount: boolean;
 }
 
+const ENDS = [0.1, 0.9];
 const AMOUNTS: ReadonlySet<QuantityName> = new Set(["tp", "ssrd", "strd", "sf"]);
 
 function made(name: Quantity["name"], arrays: Quantity["arrays"], variable: Quantity["variable"], threshold: Threshold | null = null): Quantity {
   const how = display.variables[variable];
   return {
-    name, arrays, variable, threshold,
+    name, arrays, variable, threshold, end: null,
     unit: how.unit, scale: how.scale, offset: how.offset, decimals: how.decimals,
     colours: how.colours as ColourMapName, // a test of the table says that it names maps that are there
     anchored: how.from_zero, visible: how.least_drawn ?? -Infinity, leastRange: how.cycle_span, contour: how.isolines,
@@ -82,6 +94,17 @@ export function chanceOf(array: string, text: string): Quantity | null {
   const of = QUANTITIES.find((q) => q.variable === found?.[1]);
   if (!found || !of) return null;
   return made(`chance:${array}`, [array], "chance", { of, hours: Number(found[2] ?? 0), sign: found[3] ?? "", value: found[4] ?? "" });
+}
+
+/** Ends of ranges that are quantiles of an array, whose fields are called by its name and their place in `levels`. */
+export function endsOf(array: string, levels: readonly number[]): Quantity[] {
+  const of = QUANTITIES.find((q) => `${q.variable}_quantiles` === array);
+  return ENDS.flatMap((level) => {
+    const place = levels.findIndex((one) => Math.abs(one - level) < 1e-6);
+    if (of === undefined || place < 0) return [];
+    const field = `${array}@${place}`;
+    return [{ ...made(`end:${field}`, [field], of.variable), amount: of.amount, end: { of, level } }];
+  });
 }
 
 /** The quantities that a product with these arrays has. */

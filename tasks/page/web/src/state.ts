@@ -1,7 +1,7 @@
 /** What is shown, as it stands in the address: whoever opens the link sees the same. */
 
 import { type Language, preferredLanguage } from "./i18n";
-import { type ChanceName, QUANTITIES, type Quantity } from "./quantities";
+import { type ChanceName, type EndName, QUANTITIES, type Quantity } from "./quantities";
 
 export interface Place {
   readonly latitude: number;
@@ -23,7 +23,7 @@ export interface State {
   readonly language: Language;
 }
 
-const isChance = (text: string | null): text is ChanceName => text !== null && /^chance:\w+$/.test(text); // of a product: it says which
+const ofMembers = (text: string | null): text is ChanceName | EndName => text !== null && /^(chance:\w+|end:\w+@\d)$/.test(text); // of a product: it says which
 
 const NAME = /^[a-z0-9][a-z0-9-]*$/; // what becomes part of a path
 
@@ -46,7 +46,7 @@ export function parse(search: string): State {
   return {
     region: name("region"),
     source: name("source"),
-    quantity: QUANTITIES.find((q) => q.name === wanted)?.name ?? (isChance(wanted) ? wanted : "t2m"),
+    quantity: QUANTITIES.find((q) => q.name === wanted)?.name ?? (ofMembers(wanted) ? wanted : "t2m"),
     lead: number(given.get("lead"), 0, 10_000),
     point: latitude !== null && longitude !== null ? { latitude, longitude } : null,
     split: corrections ? null : number(given.get("split"), 0, 1),

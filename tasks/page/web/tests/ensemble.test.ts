@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { Ensemble } from "../src/ensemble";
 import { type Field, Grid } from "../src/grid";
 import { nameOf, quantityTitle } from "../src/legend";
-import { chanceOf, QUANTITIES } from "../src/quantities";
+import { chanceOf, endsOf, QUANTITIES } from "../src/quantities";
 
 const named = (name: string) => {
   const found = QUANTITIES.find((q) => q.name === name);
@@ -64,4 +64,18 @@ test.each([
 test("a threshold of something that is not shown is left out", () => {
   expect(chanceOf("rh_above_90", "rh>90")).toBeNull();
   expect(chanceOf("t2m", "")).toBeNull();
+});
+
+test("ends of ranges are fields at their quantile, named in both languages", async () => {
+  const [low, high] = endsOf("tp_quantiles", [0.1, 0.5, 0.9]);
+  expect([low?.name, high?.name]).toEqual(["end:tp_quantiles@0", "end:tp_quantiles@2"]);
+  expect([low?.unit, low?.amount]).toEqual(["mm", true]);
+  expect(low && [nameOf(low, "en"), nameOf(low, "zh")]).toEqual(["Precipitation, low", "降水偏低"]);
+  expect(high && quantityTitle(high, 6, "en")).toBe("Precipitation in 6 h: above this 1 in 10 times");
+  const name = high?.arrays[0] ?? "";
+  const said = new Grid("rain", [31, 30.5], [110, 110.5, 111], new Map([[name, field([3, 5, 2, 3], [2, 2, 1, 3])]]));
+  expect(await said.value(name, 4, 1, 2, signal)).toBe(2412);
+  expect([...(await said.window(name, 4, said.whole, signal)).data]).toEqual([2400, 2401, 2402, 2410, 2411, 2412]);
+  expect(endsOf("wind_speed_100_quantiles", [0.5])).toEqual([]);
+  expect(endsOf("t2m_spread", [0.1, 0.9])).toEqual([]);
 });
