@@ -18,7 +18,14 @@ os.environ.setdefault("DO_NOT_TRACK", "1")
 if "PYTEST_XDIST_WORKER" in os.environ:  # processes that share the cores: torch would take all of them in each
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-pytest_plugins = ["tests.fault_table", "tests.golden", "tests.invented_month", "tests.published", "tests.clients.stac"]
+pytest_plugins = [
+    "tests.fault_table",
+    "tests.golden",
+    "tests.invented_month",
+    "tests.flows.ensembles",
+    "tests.published",
+    "tests.clients.stac",
+]
 
 
 def pytest_configure(config: pytest.Config) -> None:

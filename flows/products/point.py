@@ -230,7 +230,7 @@ def heading_lines(found: PointForecast) -> list[str]:
         lines.append(f"behind each value what earlier runs forecast, of {cycles}")
     elif found.quantiles:
         who = f"{found.members} members" if found.members else "errors at stations"
-        who += " and the errors of past runs" if found.widened else ""
+        who += f", and of {', '.join(found.widened)} the errors of past runs" if found.widened else ""
         lines.append(f"in brackets: the truth lies within eight times in ten, as {who} say")
     if found.elevation is not None and "t2m" in found.units:
         lines.append(

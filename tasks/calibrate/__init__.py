@@ -15,7 +15,7 @@ from tasks.calibrate.correction import Correction, correction, stations_of, stea
 from tasks.calibrate.learn import PLACE, Learner
 from tasks.calibrate.members import move
 from tasks.calibrate.proof import UNITS, Record
-from tasks.calibrate.ranges import Residuals, Shape, cells_of
+from tasks.calibrate.ranges import PARTS, Residuals, Shape, cells_of
 from tasks.calibrate.today import Persistence, with_today
 from tasks.errors import FinescaleError
 from tasks.grids.gridded import Gridded
@@ -53,7 +53,7 @@ class Learnt:
     applied: dict[str, np.ndarray]  # variable -> (step,)
     ranges: dict[str, np.ndarray]  # variable -> (step, LEVELS); of no ensemble
     spread: dict[str, np.ndarray]  # variable -> (step, station), of an ensemble's members
-    shapes: dict[str, dict[bool, Shape]]  # the same's departures, with a correction and without
+    shapes: dict[str, dict[int, Shape]]  # the same's departures, by day of lead time
     cell: np.ndarray  # (step,) of these
 
 
@@ -76,6 +76,7 @@ def calibrate(cycle: Cycle, region: Region, store: str, product: str, observed: 
             return Calibrated()
         used = {n: c for n, c in learnt.corrections.items() if learnt.applied[n].any()}
         names = changed(used, opened.fields)
+        names += [n for n in learnt.shapes if n in WINDS and n not in names]  # whose median ranges may move
         beside = create_calibration(product, opened.fields, names, _record(learnt))
     except FinescaleError:
         raise  # a store that is away is no matter of stations
@@ -144,11 +145,12 @@ def learn(
             if ensemble:
                 spread[name] = _read(reader, f"{name}{SPREAD}", "nearest")
                 of = residuals.shapes(name, cell, applied[name])
-                if of is not None:
-                    shapes[name] = of
-                else:  # its middle is not moved without ranges that go with it
-                    applied[name][:] = False
-                    found = [_unused(p, NO_RANGES) if p.variable == name and p.used else p for p in found]
+                if of:
+                    shapes[name] = {day: shape for day, (_, shape) in of.items()}
+                moved = [day for day, (corrected, _) in of.items() if corrected]  # never without ranges that go with it
+                applied[name] &= np.isin(cell // PARTS, moved)
+                idle = lambda p: p.variable == name and p.used and p.day - 1 not in moved  # noqa: B023, E731
+                found = [_unused(p, NO_RANGES) if idle(p) else p for p in found]
             elif (held := residuals.ranges(name, cell, applied[name])) is not None:
                 ranges[name] = held
     return Learnt(stations, corrections, found, applied, ranges, spread, shapes, cell) if corrections else None

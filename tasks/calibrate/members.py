@@ -9,7 +9,7 @@ import numpy as np
 import zarr
 
 from tasks.arrays import fast, zarr_store
-from tasks.calibrate.ranges import Shape, apart, spread_apart, together
+from tasks.calibrate.ranges import PARTS, Shape, apart, spread_apart, together
 from tasks.handover.calibrated import GROUP, LEVELS, ROOTS, wind_factor
 from tasks.handover.digests import Digests, path_of
 from tasks.handover.members import GROUP as ENSEMBLE
@@ -24,20 +24,21 @@ from tasks.variables import WINDS
 
 MIDDLE = LEVELS.index(0.5)
 TABLE = np.linspace(0.0, 1.0, 401)  # levels between which chances are straight
+FINELY = (np.arange(21) + 0.5) / 21  # levels whose values have a wind's spread
 
 
 def move(
     uri: str,
-    shapes: dict[str, dict[bool, Shape]],
+    shapes: dict[str, dict[int, Shape]],
     applied: dict[str, np.ndarray],
     cell: np.ndarray,
     errors: dict[str, Iterator[np.ndarray]],
 ) -> Digests:
     """Write the ranges, spread and chances of a staged product's ensemble anew; digests of what was written.
 
-    shapes: variable -> of the truth's departures from its middle, with a correction and without. applied: variable ->
-    (step,), whether there is one. cell (step,): of `cells_of`. errors: of wind speeds that are corrected, expected
-    errors (rows, cols) at the lead times where that is so; other variables' fields are corrected already.
+    shapes: variable -> day of lead time -> of the truth's departures from its middle; other days stay as they are.
+    applied: variable -> (step,), whether it is corrected there. cell (step,): of `cells_of`. errors: of wind speeds
+    that are corrected, expected errors (rows, cols) at these lead times; other variables' fields are corrected already.
     """
     arrays = {n: fast(a, uri) for n, a in open_ensemble(uri).items()}
     group = zarr.open_group(zarr_store(uri), mode="r+", use_consolidated=False)
@@ -45,71 +46,68 @@ def move(
     for name, of in shapes.items():
         passed = {n: Passing.parse(str(a.attrs["threshold"])) for n, a in arrays.items() if "threshold" in a.attrs}
         passed = {n: p for n, p in passed.items() if p.variable == name and not p.hours}
-        count, written = len(cell), dict[str, list[list[str]]]()
-        for start in range(0, count, SHARD_STEPS):
-            steps = slice(start, min(start + SHARD_STEPS, count))
-            raw, middle = _middle(uri, group, arrays, name, steps, applied[name][steps], errors.get(name), digests)
-            spread = np.asarray(arrays[f"{name}{SPREAD}"][steps])
-            values = _moved(name, of, applied[name][steps], cell[steps], raw, middle, spread, passed)
+        titles = [f"{name}{QUANTILES}", f"{name}{SPREAD}", *passed]
+        written: dict[str, list[list[str]]] = {t: [[] for _ in range(_levels(arrays[t]))] for t in titles}
+        for start in range(0, len(cell), SHARD_STEPS):
+            steps = slice(start, min(start + SHARD_STEPS, len(cell)))
+            values = {t: np.asarray(arrays[t][..., steps, :, :]) for t in titles}
+            raw, middle = _middle(uri, group, values, name, steps, applied[name][steps], errors.get(name))
+            _move(name, of, cell[steps], raw, middle, values, passed)
+            if name in WINDS:
+                path = path_of(GROUP, name)
+                added = increment(values[f"{name}{QUANTILES}"][MIDDLE] - raw)
+                fast(group[path], uri)[steps] = added  # type: ignore[arg-type]
+                digests[path] = digests.get(path, []) + [digest(field) for field in added]
             for title, fields in values.items():
                 array = arrays[title]
                 array[..., steps, :, :] = fields
                 side = (array.shards or array.shape)[-2:]
-                by_level = written.setdefault(title, [[] for _ in range(array.shape[0] if array.ndim > 3 else 1)])
-                for known, level in zip(by_level, fields if array.ndim > 3 else fields[None], strict=True):
+                for known, level in zip(written[title], fields.reshape(-1, *middle.shape), strict=True):
                     known += [field_digest(field, *side) for field in level]
-        digests |= {
-            path_of(ENSEMBLE, title): [d for level in by_level for d in level] for title, by_level in written.items()
-        }
+        for title, by_level in written.items():
+            digests[path_of(ENSEMBLE, title)] = [d for level in by_level for d in level]
     return digests
 
 
+def _levels(array: Any) -> int:
+    return int(array.shape[0]) if array.ndim > 3 else 1
+
+
 def _middle(
-    uri: str, group: zarr.Group, arrays: dict[str, Any], name: str, steps: slice, applied: np.ndarray,
-    errors: Iterator[np.ndarray] | None, digests: Digests,
+    uri: str, group: zarr.Group, values: dict[str, np.ndarray], name: str, steps: slice, applied: np.ndarray,
+    errors: Iterator[np.ndarray] | None,
 ) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
-    """What ranges lay about and what they are to lie about, (steps, rows, cols); of wind what was added is written."""
+    """What ranges lay about and what they are to lie about, (steps, rows, cols)."""
     if name not in WINDS:
         middle = np.asarray(fast(group[name], uri)[steps])  # type: ignore[arg-type]
         return middle, middle
-    raw = np.asarray(arrays[f"{name}{QUANTILES}"][MIDDLE, steps])
-    if errors is None:
-        return raw, raw
-    added = np.zeros_like(raw)
-    for i in np.flatnonzero(applied):
-        added[i] = increment(raw[i] * (wind_factor(raw[i], next(errors)) - 1.0))
-    path = path_of(GROUP, name)
-    fast(group[path], uri)[steps] = added  # type: ignore[arg-type]
-    digests[path] = digests.get(path, []) + [digest(field) for field in added]
-    return raw, raw + added
+    raw = values[f"{name}{QUANTILES}"][MIDDLE].copy()
+    middle = raw.copy()
+    for i in np.flatnonzero(applied) if errors is not None else ():
+        middle[i] = raw[i] * wind_factor(raw[i], next(errors))  # type: ignore[arg-type]
+    return raw, middle
 
 
-def _moved(
-    name: str, of: dict[bool, Shape], applied: np.ndarray, cell: np.ndarray, raw: np.ndarray, middle: np.ndarray,
-    spread: np.ndarray, passed: dict[str, Passing],
-) -> dict[str, np.ndarray]:  # fmt: skip
-    """Arrays of the group by their names, rounded as they are kept."""
-    apart_from = apart(name, middle)
-    own = spread_apart(name, spread, raw)
-    shape = middle.shape
-    found = {f"{name}{QUANTILES}": np.empty((len(LEVELS), *shape), np.float32)}
-    found |= {title: np.empty(shape, np.float32) for title in (f"{name}{SPREAD}", *passed)}
-    for corrected, its in of.items():
-        here = np.flatnonzero(applied == corrected)
+def _move(
+    name: str, of: dict[int, Shape], cell: np.ndarray, raw: np.ndarray, middle: np.ndarray,
+    values: dict[str, np.ndarray], passed: dict[str, Passing],
+) -> None:  # fmt: skip
+    """Arrays of the group by their names, changed where a day's shape is known, rounded as they are kept."""
+    quantiles, spread = values[f"{name}{QUANTILES}"], values[f"{name}{SPREAD}"]
+    for day, its in of.items():
+        here = np.flatnonzero(cell // PARTS == day)
         if not len(here):
             continue
-        mean, wide = its.at(cell[here], own[here])
-        centre = apart_from[here] + mean
+        mean, wide = its.at(cell[here], spread_apart(name, spread[here], raw[here]))
+        centre, wide = (apart(name, middle[here]) + mean).astype(np.float32), wide.astype(np.float32)
+        at = lambda level: together(name, centre + wide * np.float32(np.quantile(its.scaled, level)))  # noqa: B023, E731
         for k, level in enumerate(LEVELS):
-            found[f"{name}{QUANTILES}"][k, here] = together(name, centre + wide * np.quantile(its.scaled, level))
-        size = wide * its.scaled.std()
-        if name in ROOTS:
-            size = np.sqrt(4 * (centre * size) ** 2 + 2 * size**4)  # of a normal's square
-        found[f"{name}{SPREAD}"][here] = size
-        table = np.quantile(its.scaled, TABLE)
+            quantiles[k, here] = at(level)
+        spread[here] = np.std([at(level) for level in FINELY], axis=0) if name in ROOTS else wide * its.scaled.std()
+        table, shown = np.quantile(its.scaled, TABLE), display.of(name)
         for title, one in passed.items():
-            shown = display.of(name)
             value = apart(name, np.array((one.value - shown.offset) / shown.scale))
             below = np.interp((value - centre) / np.maximum(wide, 1e-12), table, TABLE)
-            found[title][here] = 100.0 * (below if one.below else 1.0 - below)
-    return {t: round_to(v, kept_bits(name) if t.endswith(QUANTILES) else KEPT_BITS) for t, v in found.items()}
+            values[title][here] = 100.0 * (below if one.below else 1.0 - below)
+    for title, fields in values.items():
+        round_to(fields, kept_bits(name) if title.endswith(QUANTILES) else KEPT_BITS)

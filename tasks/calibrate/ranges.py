@@ -7,7 +7,8 @@ are few; its shape is that of all of a variable's. So the ranges are as skewed a
 
 Of an ensemble the square of a residual's size is a part of that square and a part of the members' variance there, both
 fitted by least CRPS: members say which day and place is less sure than others, past runs by how much they say too
-little (Gneiting et al. 2005, doi:10.1175/MWR2904.1).
+little (Gneiting et al. 2005, doi:10.1175/MWR2904.1). Where no correction is used its middle stays where it is, and
+residuals are as likely to either side.
 """
 
 from __future__ import annotations
@@ -64,8 +65,16 @@ class Shape:
     parts: tuple[float, float] = (1.0, 0.0)  # of the cell's size, and of the members' spread
 
     @classmethod
-    def of(cls, residual: np.ndarray, cell: np.ndarray, cells: int, spread: np.ndarray | None = None) -> Shape:
-        """Of residuals (n,) in cells (n,) of so many; spread (n,): of an ensemble's members."""
+    def of(
+        cls, residual: np.ndarray, cell: np.ndarray, cells: int, spread: np.ndarray | None = None, even: bool = False
+    ) -> Shape:
+        """Of residuals (n,) in cells (n,) of so many; spread (n,): of an ensemble's members.
+
+        even: of no mean, and as likely to either side.
+        """
+        if even:
+            residual, cell = np.concatenate([residual, -residual]), np.tile(cell, 2)
+            spread = np.tile(spread, 2) if spread is not None else None
         day = cell // PARTS
         known = np.bincount(day, minlength=-(-cells // PARTS))
         whole = np.bincount(day, residual, len(known)) / np.maximum(known, 1)
@@ -104,7 +113,7 @@ def _wide(parts: tuple[float, float], size: np.ndarray, spread: np.ndarray | Non
 
 def _parts(residual: np.ndarray, size: np.ndarray, spread: np.ndarray) -> tuple[float, float]:
     """Those whose normal distributions have the least CRPS."""
-    some = slice(None, None, max(len(residual) // FITTED, 1))
+    some = np.random.default_rng(0).permutation(len(residual))[:FITTED]  # in their order, places and hours take turns
     error, own, theirs = residual[some], size[some], spread[some]
     loss = lambda p: float(normal_crps(error, _wide((p[0], p[1]), own, theirs)).mean() / own.mean())  # noqa: E731
     found = np.abs(minimize(loss, np.array([0.8, 0.8]), method="Nelder-Mead", options={"maxiter": 200}).x)
@@ -147,51 +156,62 @@ class Residuals:
             run[name] = np.stack([cell[mine], raw, corrected, spread_apart(name, spread[mine], forecast[mine])])
         self._runs.append(run)
 
-    def shape(self, name: str, corrected: bool, cells: int, runs: slice = slice(None)) -> Shape | None:
-        """Of a variable, with corrections or as it was; None where too little is known."""
-        of_runs = [r[name] for r in list(self._runs)[runs]]
-        cell, residual, spread = self._of(of_runs, corrected)
-        if len(residual) < FEWEST or sum(len(self._of([r], corrected)[0]) > 0 for r in of_runs) < FEWEST_RUNS:
+    def shape(
+        self, name: str, corrected: bool, cells: int, runs: slice = slice(None), day: int | None = None
+    ) -> Shape | None:
+        """Of a variable, with corrections or as it was, of all days of lead time or one; None: too little is known."""
+        of_runs = [self._of([r[name]], corrected, day) for r in list(self._runs)[runs]]
+        if sum(len(r.T) for r in of_runs) < FEWEST or sum(len(r.T) > 0 for r in of_runs) < FEWEST_RUNS:
             return None
-        return Shape.of(residual, cell, max(cells, int(cell.max()) + 1), spread)
+        cell, residual, spread, _ = np.concatenate(of_runs, axis=1)
+        of_each = spread if self.ensemble else None
+        cell = cell.astype(int)
+        return Shape.of(residual, cell, max(cells, int(cell.max()) + 1), of_each, self.ensemble and not corrected)
 
-    def _of(self, runs: list[np.ndarray], corrected: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
-        """Cells, residuals and the members' spread, of which there is none where this is no ensemble."""
+    @staticmethod
+    def _of(runs: list[np.ndarray], corrected: bool, day: int | None = None) -> np.ndarray:
+        """Cells, residuals, the members' spread and residuals of the forecast as it was, of the same pairs (4, n)."""
         every = np.concatenate(runs, axis=1) if runs else np.empty((4, 0))
-        every = every[:, np.isfinite(every[2 if corrected else 1]) & np.isfinite(every[3])]
-        return every[0].astype(int), every[2 if corrected else 1], every[3] if self.ensemble else None
+        cell, raw, without, spread = every
+        residual = without if corrected else raw
+        known = np.isfinite(residual) & np.isfinite(spread) & ((day is None) | (cell // PARTS == day))
+        return np.stack([cell, residual, spread, raw])[:, known]
 
-    def coverage(self, name: str, corrected: bool, cells: int) -> float | None:
+    def coverage(self, name: str, corrected: bool, cells: int, day: int | None = None) -> float | None:
         """How often the newer half of the runs lay WITHIN what the older half had said; None where it says nothing."""
         half = len(self._runs) // 2
-        before = self.shape(name, corrected, cells, slice(0, half))
-        cell, residual, spread = self._of([r[name] for r in list(self._runs)[half:]], corrected)
+        before = self.shape(name, corrected, cells, slice(0, half), day)
+        cell, residual, spread, _ = self._of([r[name] for r in list(self._runs)[half:]], corrected, day)
         if before is None or not len(residual):
             return None
-        low, high = before.quantiles(cell, WITHIN, spread).T
+        low, high = before.quantiles(cell.astype(int), WITHIN, spread if self.ensemble else None).T
         return float(((residual >= low) & (residual <= high)).mean())
 
-    def better(self, name: str, corrected: bool, cells: int) -> bool:
+    def better(self, name: str, corrected: bool, cells: int, day: int) -> bool:
         """Whether the older half of an ensemble's runs would have made the newer half better than members were."""
         half = len(self._runs) // 2
-        before = self.shape(name, corrected, cells, slice(0, half))
-        newer = [r[name] for r in list(self._runs)[half:]]
-        cell, residual, spread = self._of(newer, corrected)
-        _, raw, members = self._of(newer, False)
-        if before is None or spread is None or members is None or not len(residual):
+        before = self.shape(name, corrected, cells, slice(0, half), day)
+        cell, residual, spread, raw = self._of([r[name] for r in list(self._runs)[half:]], corrected, day)
+        if before is None or not len(residual):
             return False
-        middle, wide = before.at(cell, spread)
-        return bool(normal_crps(residual - middle, wide).mean() < normal_crps(raw, members).mean())
+        middle, wide = before.at(cell.astype(int), spread)
+        return bool(normal_crps(residual - middle, wide).mean() < normal_crps(raw, spread).mean())
 
-    def shapes(self, name: str, cell: np.ndarray, applied: np.ndarray) -> dict[bool, Shape] | None:
-        """Of an ensemble, with corrections and without, as lead times (n,) have them; None where it would not help."""
+    def shapes(self, name: str, cell: np.ndarray, applied: np.ndarray) -> dict[int, tuple[bool, Shape]]:
+        """Of an ensemble, by day of lead time, whether it is that with the correction, and it; only of days that gain.
+
+        applied, cell: of lead times (n,). Where the correction is used and ranges about it would not hold, those about
+        the members' own middle may.
+        """
         out, cells = {}, int(cell.max()) + 1
-        for corrected in map(bool, np.unique(applied)):
-            shape, held = self.shape(name, corrected, cells), self.coverage(name, corrected, cells)
-            kept = held is not None and ALLOWED[0] <= held <= ALLOWED[1] and self.better(name, corrected, cells)
-            if shape is None or not kept:
-                return None
-            out[corrected] = shape
+        for day in map(int, np.unique(cell // PARTS)):
+            for corrected in (True, False) if applied[cell // PARTS == day].any() else (False,):
+                shape = self.shape(name, corrected, cells, day=day)
+                held = self.coverage(name, corrected, cells, day)
+                kept = held is not None and ALLOWED[0] <= held <= ALLOWED[1]
+                if shape is not None and kept and self.better(name, corrected, cells, day):
+                    out[day] = corrected, shape
+                    break
         return out
 
     def ranges(self, name: str, cell: np.ndarray, applied: np.ndarray) -> np.ndarray | None:

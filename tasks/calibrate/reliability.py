@@ -32,7 +32,7 @@ class Reliability:
 def reliability(pairs: pd.DataFrame, way: str, since: pd.Timestamp | None = None) -> list[Reliability]:
     """Of pairs that `rolling` has gone through; `way`: corrected as `left_out` or as `own`. Scored from `since` on.
 
-    Of an ensemble, pairs have its members' `spread`.
+    Of an ensemble all pairs of a variable have its members' `spread`.
     """
     from scores.probability import crps_for_ensemble  # half a second, which nobody else waits for
 
@@ -79,25 +79,26 @@ def _foretold(pairs: pd.DataFrame, variables: list[str]) -> tuple[np.ndarray, np
     times, ahead = pairs["time"].to_numpy(), pairs["lead_hours"].to_numpy(np.float64)
     hours = pd.DatetimeIndex(pairs["time"]).hour.to_numpy() + pd.DatetimeIndex(pairs["time"]).minute.to_numpy() / 60
     cell, code = cells_of(ahead, hours), pd.Categorical(pairs["variable"], variables).codes
-    centre = (pairs["forecast"] - pairs["left_out"]).to_numpy(np.float64)
+    forecast = pairs["forecast"].to_numpy(np.float64)
+    centre = forecast - pairs["left_out"].to_numpy(np.float64)
     levels = (np.arange(MEMBERS) + 0.5) / MEMBERS
     members = np.full((len(pairs), MEMBERS), np.nan)
-    ensemble = "spread" in pairs and bool(pairs["spread"].notna().any())
-    residuals, waiting = Residuals(variables, CYCLES, ensemble), list[np.ndarray]()
+    given = pairs["spread"].to_numpy(np.float64) if "spread" in pairs else np.full(len(pairs), np.nan)
+    of_members = [bool(np.isfinite(given[code == i]).all()) for i in range(len(variables))]
+    each = {ensemble: Residuals(variables, CYCLES, ensemble) for ensemble in {False, *of_members}}
+    waiting = list[np.ndarray]()
     for start, rows in pairs.groupby(begun.to_numpy(), sort=True).indices.items():
         now = np.datetime64(pd.Timestamp(str(start)))
         ended = [bool((times[r] <= now).all()) for r in waiting]
         for run in (r for r, done in zip(waiting, ended, strict=True) if done):
-            residuals.add(pairs.iloc[run])
+            for residuals in each.values():
+                residuals.add(pairs.iloc[run])
         waiting = [*(r for r, done in zip(waiting, ended, strict=True) if not done), rows]
         for i, name in enumerate(variables):
             mine = rows[code[rows] == i]
-            shape = residuals.shape(name, True, int(cell.max()) + 1) if len(mine) else None
+            shape = each[of_members[i]].shape(name, True, int(cell.max()) + 1) if len(mine) else None
             if shape is not None:
-                spread = None
-                if ensemble:
-                    given = pairs[["spread", "forecast"]].to_numpy(np.float64)[mine].T
-                    spread = spread_apart(name, given[0], given[1])
+                spread = spread_apart(name, given[mine], forecast[mine]) if of_members[i] else None
                 about = apart(name, centre[mine])[:, None] + shape.quantiles(cell[mine], levels, spread)
                 members[mine] = together(name, about)
     return members, centre, begun

@@ -69,7 +69,9 @@ PAIR_COLUMNS = [
     "time", "lead_hours", "variable", "period", "observed",
     "land",  # share, of the product there (bilinear); NaN: unknown
     "left_out", "own",  # what calibration expected the forecast's error to be (tasks/handover/calibrated.py)
-    "spread",  # standard deviation of an ensemble's members, before calibration; NaN: none
+    # of an ensemble: its members' standard deviation before calibration; of wind, the median of their speeds, which is
+    # what people are shown, and that before calibration; NaN: none
+    "spread", "middle", "middle_raw",
 ]  # fmt: skip
 EXPECTED = ("left_out", "own")
 

@@ -57,6 +57,8 @@ def pairs(
     for name in EXPECTED:
         joined[name] = _expected(joined, name, calibration, times)
     joined["spread"] = _spread(joined, fine, calibration, times, stations)
+    for name, reader in (("middle", readers["product"]), ("middle_raw", readers.get("raw", fine))):
+        joined[name] = _middle(joined, reader, times, stations)
     joined["above"] = joined["station"].map(pd.Series(fine.above, stations["station"]))
     forecasts = [c for c in joined if c not in PAIR_COLUMNS]
     complete = joined[[c for c in forecasts if c.startswith("product")]].notna().any(axis=1)
@@ -94,14 +96,25 @@ def _spread(
 ) -> np.ndarray:
     """Of an ensemble's members before calibration, at the nearest point, (n,); NaN: none, or not known any more."""
     out = _expected(joined, "spread", calibration, times)
-    changed = set(calibration.spread) if calibration is not None else set()
+    widened = set(calibration.widened) if calibration is not None else set()
     step = times.get_indexer(pd.DatetimeIndex(joined["time"]))
     place = pd.Index(stations["station"]).get_indexer(joined["station"])
-    for name in set(joined["variable"]) - changed:
+    for name in set(joined["variable"]) - widened:
         spread = fine.read(f"{name}_spread", "nearest")
         if spread is not None:
             here = (joined["variable"] == name).to_numpy()
             out[here] = spread[step[here], place[here]]
+    return out
+
+
+def _middle(joined: pd.DataFrame, reader: Reader, times: pd.DatetimeIndex, stations: pd.DataFrame) -> np.ndarray:
+    """Of an ensemble, the median of its members' wind speeds, (n,); NaN of anything else."""
+    out = np.full(len(joined), np.nan, dtype=np.float32)
+    here = (joined["variable"] == "wind_speed").to_numpy()
+    speed = reader.read("wind_speed", "bilinear") if here.any() else None
+    if speed is not None:
+        step = times.get_indexer(pd.DatetimeIndex(joined["time"][here]))
+        out[here] = speed[step, pd.Index(stations["station"]).get_indexer(joined["station"][here])]
     return out
 
 
@@ -157,8 +170,6 @@ def _values(
     reader: Reader, candidate: Candidate, variable: str, found: pd.DataFrame, step: np.ndarray, place: np.ndarray
 ) -> np.ndarray | None:
     method, height = candidate.method, candidate.height
-    if variable == "wind_speed" and (speed := reader.read(variable, method)) is not None:  # of an ensemble's members
-        return np.asarray(speed[step, place])
     if variable.startswith("wind"):
         u, v = (reader.read(name, method) for name in ("u10", "v10"))
         if u is None or v is None:

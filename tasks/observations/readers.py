@@ -147,8 +147,9 @@ class LeftOutReader(Reader):
             assert u is not None
             assert v is not None
             corrected = raw * wind_factor(np.hypot(u, v), error)
-        elif name == "wind_speed":
-            corrected = raw * wind_factor(raw, error)
+        elif name == "wind_speed":  # of an ensemble, where what its ranges moved the median by is no error of a station
+            own = self._expected(self._calibration.own[name])
+            corrected = whole + raw * (wind_factor(raw, error) - wind_factor(raw, own))
         else:
             corrected = raw - error
         return np.where(np.isnan(error), whole, corrected)
@@ -157,6 +158,8 @@ class LeftOutReader(Reader):
         """(step, station) expected from all other stations; NaN where none was taken off, or none is known."""
         if variable not in self._calibration.applied:
             return None
-        error = self._calibration.left_out[variable]
-        at = np.where(self._place[None] >= 0, error[:, self._place], np.nan)
-        return np.where(self._calibration.applied[variable][:, None], at, np.nan)
+        error = self._expected(self._calibration.left_out[variable])
+        return np.where(self._calibration.applied[variable][:, None], error, np.nan)
+
+    def _expected(self, error: np.ndarray) -> np.ndarray:
+        return np.where(self._place[None] >= 0, error[:, self._place], np.nan)

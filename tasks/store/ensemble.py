@@ -49,7 +49,7 @@ def create_ensemble(
     if kept:
         about = {"standard_name": "realization", "units": "1"}
         ds = ds.assign_coords(realization=("realization", np.array(numbers, np.int32), about))
-    ds.attrs = {"title": "what the members of the ensemble say", "members": len(numbers)}
+    ds.attrs = {"title": "how sure the ensemble is", "members": len(numbers)}
     with room_for(uri):
         ds.to_zarr(zarr_store(uri), group=GROUP, mode="w", zarr_format=3, consolidated=False, encoding=encoding(ds))
         group = zarr.open_group(zarr_store(uri), path=GROUP, mode="r+", use_consolidated=False)
@@ -59,7 +59,7 @@ def create_ensemble(
             about = _about(name)
             ranges = {"long_name": f"quantiles of {about.pop('long_name')}", **about}
             _create(group, f"{name}{QUANTILES}", (len(LEVELS), *sizes), (1, *chunks), (len(LEVELS), *shards), ranges)
-            spread = {"long_name": f"standard deviation of the members' {name}", "units": about["units"]}
+            spread = {"long_name": f"standard deviation of what {name} may be", "units": about["units"]}
             if about["units"] == "K":
                 spread["units_metadata"] = "temperature: difference"
             _create(group, f"{name}{SPREAD}", sizes, chunks, shards, spread)

@@ -64,7 +64,9 @@ def of_pairs(pairs: pd.DataFrame) -> pd.DataFrame:
         here = set(found.columns[found.notna().any()])
         ours = [headline(str(variable)), Candidate("product", "bilinear")]  # plain where no heights are known
         forecast = next((w for way in ours for w in (replace(way, field="raw"), way) if w.name in here), None)
-        if forecast is not None:
+        if "middle_raw" in here:  # of an ensemble's winds, whose mean says little of their speed
+            parts.append(found.assign(forecast=found["middle_raw"], simple=np.nan))
+        elif forecast is not None:
             simple = replace(forecast, field="input").name
             rows = found.assign(forecast=found[forecast.name], simple=found[simple] if simple in here else np.nan)
             parts.append(rows)

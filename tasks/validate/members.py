@@ -23,6 +23,7 @@ from tasks.present import display
 from tasks.store.ensemble import with_members
 from tasks.store.product import open_product
 from tasks.validate.scored import UNITS
+from tasks.variables import WINDS
 
 SCORED = ("t2m", "d2m", "msl", "wind_speed")  # rain at stations is of other hours than lead times are apart
 FINELY = (np.arange(200) + 0.5) / 200  # levels that CRPS is summed over
@@ -79,7 +80,9 @@ def _chances(one: Passing, array: xr.DataArray, fine: Gridded, pairs: pd.DataFra
 
 
 def _scores(name: str, ensemble: xr.Dataset, fine: Gridded, pairs: pd.DataFrame) -> Iterator[MemberScore]:
-    column = headline(name).name
+    column = "middle" if name in WINDS else headline(name).name
+    if column not in pairs:  # no station reports it
+        return
     here = pairs[(pairs["variable"] == name) & pairs[column].notna()].reset_index(drop=True)
     if here.empty:
         return
@@ -89,6 +92,8 @@ def _scores(name: str, ensemble: xr.Dataset, fine: Gridded, pairs: pd.DataFrame)
     forecast = here[column].to_numpy(np.float64)
     levels = ensemble["quantile"].values
     quantiles = quantiles + (forecast - read(fine.fields[name]))[:, None]  # of wind as of the members' median
+    if name in WINDS:
+        quantiles = np.maximum(quantiles, 0.0)
     place = (quantiles < observed[:, None]).sum(axis=1)
     below = quantiles[:, [int(np.argmin(np.abs(levels - end))) for end in EIGHTY]]
     table = pd.DataFrame({

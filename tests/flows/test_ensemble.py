@@ -3,72 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import pandas as pd
 import pytest
 import xarray as xr
-from ecmwf.opendata.urls import URLS
-from typer.testing import Result
 
-from tasks.calibrate.rolling import rolling
 from tasks.combine.statistics import quantiles
-from tasks.handover.cycle import Cycle
-from tasks.store.paths import history_uri
 from tests.conftest import RegionMaker
 from tests.flows.conftest import CommandLine
+from tests.flows.ensembles import ASKED, MEMBERS, Run, product_of
 from tests.grib import message
-from tests.invented_month import put
 from tests.servers.http import cut
-from tests.servers.opendata import MEMBER, OpenData, open_data
-
-QUICK = {
-    "mirrors": ["ecmwf", "aws"], "timeout_seconds": 5, "pause_seconds": 0.2, "poll_seconds": 0.2, "wait_minutes": 0.05,
-}  # fmt: skip
-MEMBERS = 4
-ASKED = {"members": MEMBERS, "thresholds": ["t2m<8", "tp/12h>0.1"]}
-
-Run = Callable[..., Result]
-
-
-@pytest.fixture
-def mirror(monkeypatch: pytest.MonkeyPatch) -> Iterator[OpenData]:
-    """Two mirrors with a cycle of ten hours ago to 12 h, of six members."""
-    with open_data() as served:
-        now = datetime.now(UTC) - timedelta(hours=10)
-        served.add_ensemble(now.replace(hour=now.hour // 6 * 6, minute=0, second=0, microsecond=0), [0, 6, 12], 6)
-        for name in ("ecmwf", "aws"):
-            monkeypatch.setitem(URLS, name, served.url)
-        yield served
-
-
-@pytest.fixture
-def run(make_region: RegionMaker, finescale: CommandLine, tmp_path: Path) -> Run:
-    """`finescale run REGION --source ens`."""
-
-    def command(*more: str, **keys: Any) -> Result:
-        settings = {"lead_times": {"start": 0, "stop": 12, "step": 3}, "acquire": QUICK, "ensemble": ASKED} | keys
-        return finescale("run", make_region(**settings), "--source", "ens", "--store", tmp_path / "s", *more)
-
-    return command
-
-
-def product_of(store: Path) -> Path:
-    """The only product in a store."""
-    (found,) = store.glob("hubei/ens/*/*/*.zarr")
-    return found
-
-
-@pytest.fixture
-def made(run: Run, mirror: OpenData, tmp_path: Path) -> Path:
-    """A store with a product of four members."""
-    result = run()
-    assert result.exit_code == 0, result.stderr
-    return tmp_path / "s"
+from tests.servers.opendata import MEMBER, OpenData
 
 
 def test_members_become_means_quantiles_spread_and_chances(made: Path, mirror: OpenData) -> None:
@@ -250,76 +197,6 @@ def test_a_member_that_is_cut_or_lacking_loses_nothing_and_says_which(
     assert lacking.exit_code == 3
     assert "every parameter of every member" in lacking.stderr
     assert run().exit_code == 0
-
-
-def past(cycle: datetime, cold: float) -> pd.DataFrame:
-    """A month of an ensemble whose temperatures were too cold, and that was half as sure as it said: 0.5 to 2 K."""
-    rng, parts = np.random.default_rng(1), []
-    places = pd.DataFrame({
-        "station": [f"s{i}" for i in range(60)], "latitude": rng.uniform(29.5, 32.5, 60),
-        "longitude": rng.uniform(109.0, 115.5, 60), "elevation": rng.uniform(20, 1200, 60),
-    })  # fmt: skip
-    for day in range(30, 0, -1):
-        begun = cycle.replace(tzinfo=None) - timedelta(days=day)
-        for hours in (0.0, 6.0, 12.0):
-            spread = np.exp(rng.uniform(np.log(0.5), np.log(2.0), len(places)))
-            forecast = 281 + 3 * np.cos(2.4 * day) + rng.normal(0, 0.5, len(places))
-            parts.append(places.assign(
-                land=1.0, time=pd.Timestamp(begun + timedelta(hours=hours)), lead_hours=hours, variable="t2m",
-                forecast=forecast, simple=np.nan, observed=forecast + cold + 2 * spread * rng.normal(size=len(places)),
-                spread=spread,
-            ))  # fmt: skip
-    return rolling(pd.concat(parts, ignore_index=True))
-
-
-def test_past_runs_move_the_ensemble_and_say_how_wide_its_ranges_are(
-    run: Run, mirror: OpenData, finescale: CommandLine, tmp_path: Path
-) -> None:
-    assert run("--no-calibration").exit_code == 0
-    before, said = (xr.open_zarr(product_of(tmp_path / "s"), group=g).load() for g in (None, "ensemble"))
-    begun = datetime.fromisoformat(str(before["time"].values)[:19]).replace(tzinfo=UTC)
-    put(tmp_path / "s", past(begun, 1.5), "ens")
-    result = run("--force")
-    assert result.exit_code == 0, result.stderr
-    (uri,) = (tmp_path / "s").glob("hubei/ens/*/*/*-r2.zarr")
-    after, moved = xr.open_zarr(uri), xr.open_zarr(uri, group="ensemble")
-    assert after.attrs["finescale_calibrated"] == "t2m"
-    assert xr.open_zarr(uri, group="calibration").attrs["ensemble"] == "t2m"
-    added = (after["t2m"] - before["t2m"]).values
-    assert 1.2 < added.mean() < 1.8
-    assert np.abs(added - added.mean()).max() < 0.8, "of one error everywhere little varies"
-    widened = moved["t2m_spread"].values / said["t2m_spread"].values
-    assert 1.8 < widened.mean() < 2.2, "members said half of it"
-    middle = moved["t2m_quantiles"].sel(quantile=0.5).values
-    np.testing.assert_allclose(middle, after["t2m"].values, atol=0.15 * float(moved["t2m_spread"].max()))
-    share = (moved["t2m_quantiles"].sel(quantile=[0.1, 0.9]) < 281.15).values
-    cold = moved["t2m_below_8"].values
-    assert cold[share[0] & ~share[1]].min() >= 9.5
-    assert cold[share[0] & ~share[1]].max() <= 90.5
-    assert cold[~share[0]].max() <= 10.5, "chances are those of the ranges"
-    for name in ("wind_speed_quantiles", "tp_quantiles", "tp_12h_above_0p1"):
-        assert moved[name].values.tobytes() == said[name].values.tobytes(), "nothing is known of these"
-    assert finescale("maintain", "hubei", "--store", tmp_path / "s").exit_code == 0
-    table = finescale("point", "hubei", "--lat", "30.6", "--lon", "114.3", "--store", tmp_path / "s").stdout
-    assert "as 4 members and the errors of past runs say" in table
-    truth = after["t2m"].isel(step=[1, 2]) + 2 * said["t2m_spread"].isel(step=[1, 2])
-    rows = ["station,network,latitude,longitude,elevation,time,variable,period,value,quality"]
-    for i in range(9):
-        at = {"latitude": 10 + 8 * i, "longitude": 12 + 15 * i}
-        height, value = float(after["surface_altitude"].isel(at)), truth.isel(at)
-        place = f"{float(value['latitude']):.3f},{float(value['longitude']):.3f},{height:.1f}"
-        rows += [f"n{i},synop,{place},{str(v['valid_time'].values)[:19]}Z,t2m,0,{float(v):.3f}," for v in value]
-    (tmp_path / "stations.csv").write_text("\n".join(rows) + "\n")
-    source = Cycle(source="ens", time=begun)
-    verified = finescale(
-        "calibrate", "hubei", "--source", "ens", "--products", tmp_path / "s", "--store", tmp_path / "s",
-        "--observations", tmp_path / "stations.csv",
-    )  # fmt: skip
-    assert verified.exit_code == 0, verified.stderr
-    kept = pd.read_parquet(history_uri(str(tmp_path / "s"), "hubei", source))
-    near = [said["t2m_spread"].sel(step=r.time - before["time"].values, method="nearest")
-            .sel(latitude=r.latitude, longitude=r.longitude, method="nearest") for r in kept.itertuples()]  # fmt: skip
-    assert kept["spread"].isna().all() or np.allclose(kept["spread"], near, atol=0.02)
 
 
 def member(number: int, name: str = "2t", **keys: int) -> bytes:
