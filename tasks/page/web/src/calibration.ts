@@ -30,9 +30,8 @@ export class Calibration {
     return quantity.arrays.every((name) => this.grid.fields.has(name));
   }
 
-  /** Whether the quantity's own correction is used at a lead time; of an ensemble's winds it is their ranges' alone. */
+  /** Whether the quantity's own correction is used at a lead time. */
   async used(quantity: Quantity, step: number): Promise<boolean> {
-    if (!this.changes(quantity)) return false;
     const applied = await this.#once(`${quantity.variable}_applied`);
     return applied?.[step] === 1;
   }
