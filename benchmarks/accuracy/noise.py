@@ -1,6 +1,6 @@
 """Noise as an input of a network, trained by CRPS, against dressing: which knows better how far the truth lies.
 
-    python -m benchmarks.accuracy.noise training.npz evaluation.npz PACKAGE --minutes 40
+    python -m benchmarks.accuracy.noise training.npz evaluation.npz PACKAGE --minutes 50 --smoother 0.5
 
 A small convolutional network beside the frozen downscaler sees the field, the terrain, the scale of the package's
 dressing and noise, and changes what dressing draws: its size, and by something of any shape. It begins as dressing and
@@ -47,8 +47,8 @@ FAIR = 0.95  # of 1, at which members that all but one agree in cost nothing
 MEANS = (1, 2, 4)  # points a side
 MEMBERS = 20
 WINDOWS = BatchSettings(
-    size=8, parts=1, queries=60, scale_low=2.0, scale_high=4.0, anisotropic=0.0, means=0.0, strides=(), footprints=0.5,
-    sharp=0.0, steepened=0.0, drop_variable=0.0, alone=0.0, drop_static=0.0, clean=1.0,
+    size=8, parts=1, queries=60, scale_low=2.0, scale_high=4.0, anisotropic=0.0, means=0.0, strides=(), sharp=0.0,
+    steepened=0.0, drop_variable=0.0, alone=0.0, drop_static=0.0, clean=1.0,
 )  # fmt: skip
 
 
@@ -172,18 +172,18 @@ def smoother_or_not(batches: Batches) -> Batch:
     return replace(batches.draw(recipe), seen=Operator(Sampling.SAMPLES, own.footprint).on(cell))
 
 
-def train(model: Downscaler, dressing: Dressing, data: Path, minutes: float, out: Path) -> NoiseNetwork:
+def train(model: Downscaler, dressing: Dressing, args: argparse.Namespace) -> NoiseNetwork:
     """As long as there is time; keeps a moving average of the weights."""
     torch.manual_seed(0)
     rng = np.random.default_rng(0)
     names, its = model.statistics.names, list(model.statistics.variables.values())
-    batches = Batches(load(data)["hres"], names, WINDOWS, rng)
+    batches = Batches(load(args.training)["hres"], names, replace(WINDOWS, footprints=args.smoother), rng)
     amounts = [i for i, v in enumerate(its) if v.amount]
     network, average = NoiseNetwork(len(names)), NoiseNetwork(len(names))
     optimiser = torch.optim.Adam(network.parameters(), lr=1e-3)
     began, step, total, plain = time.monotonic(), 0, 0.0, 0.0
     untrained = NoiseNetwork(len(names))
-    while (share := (time.monotonic() - began) / (60 * minutes)) < 1:
+    while (share := (time.monotonic() - began) / (60 * args.minutes)) < 1:
         for group in optimiser.param_groups:
             group["lr"] = 1e-3 * min(1.0, (step + 1) / 100) * 0.5 * (1 + math.cos(math.pi * share))
         s = smoother_or_not(batches)
@@ -205,8 +205,8 @@ def train(model: Downscaler, dressing: Dressing, data: Path, minutes: float, out
         if step % 250 == 0:
             log.info("step %d (%.0f %%): CRPS %.4f, of dressing %.4f", step, 100 * share, total / 250, plain / 25)
             total = plain = 0.0
-            torch.save(average.state_dict(), out)
-    torch.save(average.state_dict(), out)
+            torch.save(average.state_dict(), args.weights)
+    torch.save(average.state_dict(), args.weights)
     return average
 
 
@@ -251,6 +251,7 @@ def main() -> None:
     parser.add_argument("evaluation", type=Path)
     parser.add_argument("package", type=Path)
     parser.add_argument("--minutes", type=float, default=40)
+    parser.add_argument("--smoother", type=float, default=0.5, help="share of windows of a smoother model")
     parser.add_argument("--weights", type=Path, default=Path("noise.pt"), help="kept, and used with --minutes 0")
     parser.add_argument("--results", type=Path, default=RESULTS)
     args = parser.parse_args()
@@ -260,7 +261,7 @@ def main() -> None:
     if dressing is None:
         parser.error(f"{args.package} has no dressing: python -m models.training.dress")
     if args.minutes:
-        network = train(model, dressing, args.training, args.minutes, args.weights)
+        network = train(model, dressing, args)
     else:
         network = NoiseNetwork(len(model.statistics.variables))
         network.load_state_dict(torch.load(args.weights, weights_only=True))

@@ -155,13 +155,13 @@ class MemberScore(BaseModel):
 class ChanceScore(BaseModel):
     """Chances of a threshold, at stations near the terrain's height: means in %, and Brier scores.
 
-    said: what was said on the average; happened: how often it did. reference: the Brier score of always saying that.
+    chance: on the average; happened: how often it did. reference: the Brier score of always saying that.
     """
 
     threshold: str
     count: int
     stations: int
-    said: float
+    chance: float
     happened: float
     brier: float
     reference: float

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import mimetypes
 import re
 from collections.abc import Collection
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +32,8 @@ TYPES = {
 FOR_EVER = "public, max-age=31536000, immutable"  # named by content
 REVALIDATE = "no-cache"  # kept, but asked for again each time: latest.json and verdicts change
 LONGEST = 255  # bytes of a name, on any file system
+TEXTS = frozenset({".css", ".geojson", ".html", ".js", ".json", ".md", ".svg"})  # a third or less of it, packed
+PACKED = 1024, 8 * 2**20  # bytes of a file that is worth it, least and most
 RANGE = re.compile(r"bytes=(\d*)-(\d*)")
 BYTES = "application/octet-stream"  # of chunks, which have no suffix
 
@@ -59,6 +63,30 @@ def span(header: str | None, size: int) -> tuple[int, int] | None:
     return start, stop
 
 
+def packable(request: Request, name: str, size: int) -> bool:
+    """Whether a file goes out packed by gzip: text, wanted whole, by a client that takes it (RFC 9110, 12.5.3)."""
+    taken = {c.split(";")[0].strip(): c.replace(" ", "") for c in request.headers.get("accept-encoding", "").split(",")}
+    wanted = "gzip" in taken and not taken["gzip"].endswith((";q=0", ";q=0.0"))
+    whole = request.method == "GET" and "range" not in request.headers
+    return wanted and whole and Path(name).suffix in TEXTS and PACKED[0] <= size <= PACKED[1]
+
+
+def packed(data: bytes, headers: dict[str, str], name: str) -> Response:
+    """An answer packed by gzip, whose tag is another than that of the file as it is."""
+    about = {"content-encoding": "gzip", "vary": "accept-encoding", "etag": _packed_tag(headers["etag"])}
+    return Response(data, 200, headers | about, media_type(name))
+
+
+def _packed_tag(tag: str) -> str:
+    return f'{tag.removesuffix(chr(34))}-gzip"'
+
+
+@lru_cache(maxsize=64)
+def _packed_file(path: str, tag: str) -> bytes:  # noqa: ARG001 - what is kept is kept by it
+    """Of a file as it was when it had that tag; pages and their parts are asked for again and again."""
+    return gzip.compress(Path(path).read_bytes(), 6, mtime=0)
+
+
 class StoreFiles:
     """Answers from one store, a local folder or an object store, and the page from the installed bundle."""
 
@@ -71,7 +99,7 @@ class StoreFiles:
         if not allowed(path):
             return PlainTextResponse("not found\n", 404)
         if path == PAGE or path.startswith(f"{PARTS}/"):
-            response = self._of_page(request, path)
+            response = await self._of_page(request, path)
             if response is not None:
                 return response
         response = await (self._remote(request, path) if is_remote(self.store) else self._local(request, path))
@@ -80,14 +108,14 @@ class StoreFiles:
             response = JSONResponse(found) if found is not None else PlainTextResponse(f"{path}: not found\n", 404)
         return response
 
-    def _of_page(self, request: Request, path: str) -> Response | None:
+    async def _of_page(self, request: Request, path: str) -> Response | None:
         file = self.bundle / path
-        return _file(request, file, FOR_EVER if path != PAGE else REVALIDATE) if file.is_file() else None
+        return await _file(request, file, FOR_EVER if path != PAGE else REVALIDATE) if file.is_file() else None
 
     async def _local(self, request: Request, path: str) -> Response | None:
         root = Path(self.store).resolve()
         file = (root / path).resolve()  # a link must not lead out
-        return _file(request, file, REVALIDATE) if file.is_relative_to(root) and file.is_file() else None
+        return await _file(request, file, REVALIDATE) if file.is_relative_to(root) and file.is_file() else None
 
     async def _remote(self, request: Request, path: str) -> Response | None:
         uri = join(self.store, path)
@@ -96,8 +124,11 @@ class StoreFiles:
             return None
         size = found.size
         headers = {"etag": found.tag, "accept-ranges": "bytes", "cache-control": REVALIDATE}
-        if request.headers.get("if-none-match") == found.tag:
+        if request.headers.get("if-none-match") in (found.tag, _packed_tag(found.tag)):
             return Response(status_code=304, headers=headers)
+        if packable(request, path, size):
+            data = b"".join([piece async for piece in await objects.stream(uri, 0, size, found.tag)])
+            return packed(await run_in_threadpool(gzip.compress, data, 6, mtime=0), headers, path)
         try:
             wanted = span(request.headers.get("range"), size)
         except ValueError:
@@ -113,12 +144,14 @@ class StoreFiles:
         return StreamingResponse(pieces, status, headers, media_type(path))
 
 
-def _file(request: Request, file: Path, cache: str) -> Response:
+async def _file(request: Request, file: Path, cache: str) -> Response:
     state = file.stat()
     tag = f'"{hashlib.sha256(f"{state.st_mtime_ns}-{state.st_size}-{state.st_ino}".encode()).hexdigest()[:24]}"'
     headers = {"etag": tag, "cache-control": cache}
-    if request.headers.get("if-none-match") == tag:
+    if request.headers.get("if-none-match") in (tag, _packed_tag(tag)):
         return Response(status_code=304, headers=headers)
+    if packable(request, file.name, state.st_size):
+        return packed(await run_in_threadpool(_packed_file, str(file), tag), headers, file.name)
     return FileResponse(file, headers=headers, media_type=media_type(file.name), stat_result=state)
 
 

@@ -66,16 +66,17 @@ def _chances(one: Passing, array: xr.DataArray, fine: Gridded, pairs: pd.DataFra
     here = pairs[(pairs["variable"] == one.variable) & (pairs["period"] == one.hours)].reset_index(drop=True)
     if here.empty or one.variable not in (*SCORED, "tp"):
         return
-    said = _at_pairs(here, fine, array) / 100.0
+    given = _at_pairs(here, fine, array) / 100.0
     value = display.of(one.variable).shown(here["observed"].to_numpy(np.float64))
     happened = value < one.value if one.below else value > one.value
-    known = np.isfinite(said)
+    known = np.isfinite(given)
     if not known.any():
         return
-    said, happened, often = said[known], happened[known], float(happened[known].mean())
+    given, happened, often = given[known], happened[known], float(happened[known].mean())
     yield ChanceScore(
-        threshold=str(one), count=len(said), stations=here["station"][known].nunique(), said=100 * float(said.mean()),
-        happened=100 * often, brier=float(((said - happened) ** 2).mean()), reference=often * (1 - often),
+        threshold=str(one), count=len(given), stations=here["station"][known].nunique(),
+        chance=100 * float(given.mean()), happened=100 * often, brier=float(((given - happened) ** 2).mean()),
+        reference=often * (1 - often),
     )  # fmt: skip
 
 

@@ -128,7 +128,7 @@ def test_stations_say_how_sure_the_members_are(run: Run, mirror: OpenData, tmp_p
     assert abs(sum(score["between"][:4]) - 0.5) < 0.15
     cold, wet = entry["scorecard"]["verification"]["chances"]
     assert (cold["threshold"], cold["count"]) == ("t2m<8", score["count"])
-    assert abs(cold["said"] - cold["happened"]) < 10, "truth was drawn as the members say"
+    assert abs(cold["chance"] - cold["happened"]) < 10, "truth was drawn as the members say"
     assert cold["brier"] < cold["reference"]
     assert (wet["threshold"], wet["count"], wet["happened"]) == ("tp/12h>0.1", 60, 50)
     report = (tmp_path / "s" / entry["report"]).read_text()

@@ -143,7 +143,7 @@ def ranks(scores: list[MemberScore]) -> Picture | None:
     for ax in panels[len(scores) :]:
         ax.set_visible(False)
     panels[0].set_ylabel("times as often", fontsize=pictures.SMALL, color=pictures.INK)
-    told = "; ".join(f"{s.variable}: " + ", ".join(f"{100 * share:.0f} %" for share in s.between) for s in scores)
+    listed = "; ".join(f"{s.variable}: " + ", ".join(f"{100 * share:.0f} %" for share in s.between) for s in scores)
     return pictures.picture(
-        figure, f"Shares of observations below, between and above the quantiles. {told}", few_colours=True
+        figure, f"Shares of observations below, between and above the quantiles. {listed}", few_colours=True
     )

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
 import http.client
+import json
 import shutil
 import threading
 from collections.abc import Iterator
@@ -94,6 +96,32 @@ def test_what_has_not_changed_is_not_sent_again(store: str, client: httpx.Client
     write_bytes(join(store, "hubei", "ifs", "latest.json"), b"{}")
     assert client.get("/hubei/ifs/latest.json", headers=tag).content == b"{}"
     assert client.get("/viewer/index-abc.js").headers["cache-control"].endswith("immutable")
+
+
+def test_text_goes_out_packed_to_those_who_take_it(store: str, client: httpx.Client, page: Path) -> None:
+    text = json.dumps({str(i): i for i in range(1000)}).encode()
+    write_bytes(join(store, "hubei", "places.geojson"), text)
+    (page / "viewer/index-long.js").write_bytes(text)
+    for path in ("/hubei/places.geojson", "/viewer/index-long.js"):
+        plain = client.get(path, headers={"Accept-Encoding": "identity"})
+        assert "content-encoding" not in plain.headers
+        assert plain.content == text
+        with client.stream("GET", path, headers={"Accept-Encoding": "br, gzip"}) as answer:
+            sent = b"".join(answer.iter_raw())
+        assert answer.headers["content-encoding"] == "gzip"
+        assert answer.headers["vary"].startswith("accept-encoding")
+        assert len(sent) == int(answer.headers["content-length"]) < len(text) / 2
+        assert gzip.decompress(sent) == text
+        assert answer.headers["etag"] != plain.headers["etag"], "other bytes"
+        for tag in (answer.headers["etag"], plain.headers["etag"]):
+            assert client.get(path, headers={"If-None-Match": tag}).status_code == 304
+        part = client.get(path, headers={"Range": "bytes=2-5", "Accept-Encoding": "gzip"})
+        assert (part.status_code, part.content) == (206, text[2:6]), "a range is of the file as it is"
+        assert "content-encoding" not in client.get(path, headers={"Accept-Encoding": "gzip;q=0"}).headers
+        head = client.head(path, headers={"Accept-Encoding": "gzip"})
+        assert int(head.headers["content-length"]) == len(text)
+    assert "content-encoding" not in client.get(CHUNK).headers, "chunks are packed already"
+    assert "content-encoding" not in client.get("/hubei/ifs/latest.json").headers, "and short ones gain nothing"
 
 
 def test_only_what_is_published_is_served(store: str, client: httpx.Client, page: Path) -> None:

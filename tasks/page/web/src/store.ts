@@ -3,6 +3,7 @@
 import { FetchStore, withConsolidatedMetadata, withRangeCoalescing } from "zarrita";
 import { holdToChecksums } from "./checksum";
 import { Failure, isAbort } from "./failures";
+import { readZstd } from "./zstd";
 
 async function answer(request: Request): Promise<Response> {
   let response: Response;
@@ -36,6 +37,7 @@ export type Store = Awaited<ReturnType<typeof openStore>>;
 /** A product's store; Failure "missing" where there is none. */
 export async function openStore(url: URL) {
   holdToChecksums();
+  readZstd();
   const raw = new ProductStore(new URL(url), { fetch: answer, useSuffixRequest: true });
   try {
     return withRangeCoalescing(await withConsolidatedMetadata(raw, { format: "v3" }));
