@@ -13,7 +13,7 @@ from flows.commands.terminal import one_line_errors, show_steps
 def export(
     region: Region,
     format: Annotated[
-        str, typer.Option(help="netcdf, geotiff (a file a variable), micaps (a lead time) or csv-point.")
+        str, typer.Option(help="netcdf, geotiff (a file a variable), grib2, micaps (a lead time) or csv-point.")
     ],
     source: Source = None,
     cycle: CycleOption = None,
@@ -25,7 +25,7 @@ def export(
     output: Annotated[str | None, typer.Option(help="File, or folder; default: here.")] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace files that are there.")] = False,
 ) -> None:
-    """Write a published product as NetCDF, GeoTIFF, MICAPS or a table of one place."""
+    """Write a published product as NetCDF, GeoTIFF, GRIB2, MICAPS or a table of one place."""
     show_steps()
     with one_line_errors():
         from flows.products.export import export as run_export

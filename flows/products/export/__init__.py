@@ -1,4 +1,4 @@
-"""Products in the formats of programs that do not read Zarr v3: NetCDF, GeoTIFF, MICAPS, and CSV of one place."""
+"""Products in the formats of programs that do not read Zarr v3: NetCDF, GeoTIFF, GRIB2, MICAPS; CSV of one place."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tasks.storage import is_remote, room_for
 
 log = logging.getLogger(__name__)
 
-FORMATS = ("netcdf", "geotiff", "micaps", "csv-point")
+FORMATS = ("netcdf", "geotiff", "grib2", "micaps", "csv-point")
 
 
 def export(
@@ -52,6 +52,10 @@ def export(
             writers: dict[Path, Callable[[Path], None]] = {
                 _file(output, f"{chosen.name}.nc"): lambda path: write_netcdf(wanted, path)
             }
+        case "grib2":
+            from flows.products.export.grib import write_grib
+
+            writers = {_file(output, f"{chosen.name}.grib2"): lambda path: write_grib(wanted, path)}
         case "geotiff":
             from flows.products.export.geotiff import geotiff_writers
 

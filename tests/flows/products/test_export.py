@@ -16,6 +16,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import eccodes
 import numpy as np
 import pandas as pd
 import pytest
@@ -35,6 +36,7 @@ from tasks.store.paths import in_store
 from tasks.store.withdrawal import mark
 from tests.conftest import ROOT
 from tests.flows.conftest import CommandLine
+from tests.grib import messages
 from tests.published import GRID, HOURS, cycle_of, publish
 
 PLACES = Path(__file__).with_name("places.csv")  # as people have them: Excel's mark, capitals, a name with a comma
@@ -89,6 +91,25 @@ def test_variables_and_lead_times_are_those_asked_for(tmp_path: Path, made: tupl
     assert tif.name == f"hubei-ifs-{cycle}-tp.tif"
     assert steps_of(old, None) == [0, 1, 2]
     assert variables_of(old, "tp, t2m,tp") == ["tp", "t2m"]
+
+
+def test_grib_has_a_message_a_field_and_lead_time(tmp_path: Path, made: tuple) -> None:
+    store, _, new = made
+    (file,) = export("hubei", "grib2", store=store, output=f"{tmp_path}/g/")
+    assert file.name == "hubei-ifs-2026-11-22T00.grib2"
+    at, found = field(store, new), {}
+    for data in messages(file):
+        handle = eccodes.codes_new_from_message(data)
+        keys = ("shortName", "startStep", "endStep", "dataDate", "dataTime", "centre", "Ni", "Nj", "units")
+        name, start, stop, *rest = (eccodes.codes_get(handle, k) for k in keys)
+        assert rest == [20261122, 0, "255", GRID.cols, GRID.rows, "K" if name == "2t" else "kg m**-2"]
+        corner = [eccodes.codes_get(handle, f"{a}OfFirstGridPointInDegrees") for a in ("latitude", "longitude")]
+        np.testing.assert_allclose(corner, [float(at.latitude[0]), float(at.longitude[0])], atol=1e-6)
+        found[name, int(start), int(stop)] = eccodes.codes_get_values(handle).reshape(GRID.rows, GRID.cols)
+    assert set(found) == {("2t", h, h) for h in (3, 6, 9)} | {("tp", 0, 3), ("tp", 3, 6), ("tp", 6, 9)}
+    for i, hour in enumerate((3, 6, 9)):
+        np.testing.assert_allclose(found["2t", hour, hour], at.t2m.values[i], atol=2e-3)
+        np.testing.assert_allclose(found["tp", hour - 3, hour], 1000 * at.tp.values[i], atol=2e-3)
 
 
 def test_micaps_has_a_file_a_lead_time_by_beijing_time(tmp_path: Path, made: tuple) -> None:
@@ -207,7 +228,7 @@ def test_files_are_not_replaced_unasked(tmp_path: Path, made: tuple) -> None:
     [
         ("export hubei --format netcdf --source era5", 3, "no good product of era5 in"),
         ("export hubei --format netcdf --cycle 2001-01-01T00", 2, "2001-01-01T00 is not in the ledger"),
-        ("export hubei --format grib", 2, "--format 'grib' is not one of netcdf, geotiff, micaps, csv-point"),
+        ("export hubei --format grib", 2, "--format 'grib' is not one of netcdf, geotiff, grib2, micaps, csv-point"),
         ("export hubei --format netcdf --variables t2m,foo", 2, "unknown variable 'foo'; known are: t2m"),
         ("export hubei --format netcdf --variables msl", 2, "ifs/2026-11-22T00 has no msl; it has t2m, tp"),
         ("export hubei --format netcdf --variables ,", 2, "write them like t2m,tp"),
