@@ -38,7 +38,8 @@ def grib_message(
 ) -> bytes:  # fmt: skip
     """The message of a forecast's field (rows, cols), in the table's unit, on a regular grid.
 
-    As ECMWF's operational forecast has it, or `standard`: of no centre, by WMO's tables and in their units. `hours`:
+    As ECMWF's operational forecast has it, or `standard`: of no centre, by WMO's tables and in their units, packed so
+    that every reader unpacks it. `hours`:
     since `init`, from and until when it is a sum or an extreme; of a moment the second counts. What is not finite is
     missing.
     """
@@ -54,7 +55,7 @@ def grib_message(
         "latitudeOfFirstGridPointInDegrees": grid.north, "latitudeOfLastGridPointInDegrees": grid.south,
         "longitudeOfFirstGridPointInDegrees": grid.west % 360.0, "longitudeOfLastGridPointInDegrees": grid.east % 360.0,
         "iDirectionIncrementInDegrees": grid.dlon, "jDirectionIncrementInDegrees": grid.dlat,
-        "bitsPerValue": BITS, "packingType": "grid_ccsds",
+        "bitsPerValue": BITS, "packingType": "grid_simple" if standard else "grid_ccsds",
     }  # fmt: skip
     over_time = variable.amount or variable.extreme
     keys |= {"startStep": start, "endStep": stop} if over_time else {"forecastTime": stop}
