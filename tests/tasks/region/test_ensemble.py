@@ -31,7 +31,7 @@ from tests.conftest import RegionMaker
         ({"thresholds": ["tp/8h>5"]}, "8 h is no multiple of every 6 h"),
         ({"thresholds": ["tp/150h>5"]}, "threshold tp/150h>5: no two lead times are 150 h apart"),
         ({"variables": ["u10"]}, "of wind, both components have to be there"),
-        ({"member": 10}, "unknown key; allowed are: members, every, variables, thresholds"),
+        ({"member": 10}, "unknown key; allowed are: members, every, variables, keep, thresholds"),
     ],
 )
 def test_what_it_may_not_ask_is_refused_with_why(make_region: RegionMaker, ensemble: dict, why: str) -> None:
