@@ -42,7 +42,6 @@ log = logging.getLogger(__name__)
 RESULTS = ROOT / "benchmarks" / "results" / "noise.json"
 WHITE = 4  # channels of noise beside each variable's own
 HIDDEN = 48
-REACH = 3  # points that an output sees on each side
 FAIR = 0.95  # of 1, at which members that all but one agree in cost nothing
 MEANS = (1, 2, 4)  # points a side
 MEMBERS = 20
@@ -67,7 +66,6 @@ class NoiseNetwork(nn.Module):
 
     def __init__(self, variables: int) -> None:
         super().__init__()
-        self.variables = variables
         self.hidden = nn.Sequential(
             nn.Conv2d(channels(variables) + variables + WHITE, HIDDEN, 3, padding=1), nn.GELU(),
             nn.Conv2d(HIDDEN, HIDDEN, 3, padding=1), nn.GELU(), nn.Conv2d(HIDDEN, HIDDEN, 3, padding=1), nn.GELU(),
