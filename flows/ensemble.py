@@ -43,6 +43,7 @@ def of_members(
     makes, of the cycle and of how many lead times there are, what hears how many are computed.
     """
     of_each = by_member(files)
+    log.info("ensemble: members, one after another: %s", ", ".join(map(str, of_each)))
     infos: list[PreparedInfo] = [
         prepare(its, region, cycle, join(workspace, MEMBERS), join(workspace, f"m{number:02d}"), package.halo)
         for number, its in of_each.items()
@@ -51,7 +52,8 @@ def of_members(
     assert_alike(dict(zip(of_each, infos, strict=True)))
     lap("prepare")
     by_info = [
-        slabs_of(info, region, package, model, join(workspace, "slabs", f"{i:02d}")) for i, info in enumerate(infos)
+        slabs_of(info, region, package, model, join(workspace, "slabs", f"{number:02d}"), number)
+        for number, info in zip(of_each, infos, strict=True)
     ]
     slabs = [slab for its in by_info for slab in its]
     reports = run_slabs(slabs, region.inference, progress(cycle, len(infos[0].lead_hours)), queue)

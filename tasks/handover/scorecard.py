@@ -152,10 +152,19 @@ class MemberScore(BaseModel):
     between: list[float] = []
 
 
+class ReliabilityPoint(BaseModel):
+    """Pairs whose chance lies in one tenth of 0 to 100 %: the mean of their chances and how often it happened, in %."""
+
+    chance: float
+    happened: float
+    count: int
+
+
 class ChanceScore(BaseModel):
     """Chances of a threshold, at stations near the terrain's height: means in %, and Brier scores.
 
-    chance: on the average; happened: how often it did. reference: the Brier score of always saying that.
+    chance: on the average; happened: how often it did. reference: the Brier score of always saying that. reliability:
+    of each tenth of the chances that has pairs, in their order.
     """
 
     threshold: str
@@ -165,6 +174,7 @@ class ChanceScore(BaseModel):
     happened: float
     brier: float
     reference: float
+    reliability: list[ReliabilityPoint] = []
 
 
 class Verification(BaseModel):

@@ -43,12 +43,14 @@ class Slab(BaseModel):
     device: str = "auto"
     first: int = 0
     last: int | None = None  # the block after the last one
+    member: int | None = None  # of an ensemble
 
     @property
     def part(self) -> str:
-        """For people: lead times 0 to 7, blocks 4 to 7."""
+        """For people: member 3, lead times 0 to 7, blocks 4 to 7."""
+        who = f"member {self.member}, " if self.member is not None else ""
         here = f", blocks {self.first} to {self.last - 1}" if self.last is not None else ""
-        return f"lead times {self.start} to {self.stop - 1}{here}"
+        return f"{who}lead times {self.start} to {self.stop - 1}{here}"
 
     @property
     def name(self) -> str:
@@ -93,8 +95,10 @@ def borders(reports: list[SlabReport]) -> tuple[list[int], list[int]]:
     return sorted(rows), sorted(cols)
 
 
-def slabs_of(info: PreparedInfo, region: Region, package: ModelPackage, model: str, folder: str) -> list[Slab]:
-    """The slabs of a staged product; their reports go below `folder`.
+def slabs_of(
+    info: PreparedInfo, region: Region, package: ModelPackage, model: str, folder: str, member: int | None = None
+) -> list[Slab]:
+    """The slabs of a staged product, of an ensemble's `member` maybe; their reports go below `folder`.
 
     `model`: the package's name, or its folder, which goes by its absolute path for another process's sake.
     """
@@ -108,7 +112,7 @@ def slabs_of(info: PreparedInfo, region: Region, package: ModelPackage, model: s
             deviations={n: d[start:stop] for n, d in info.deviations.items()},
             model=str(package.folder) if os.sep in model else model,
             model_sha256=package.digest, target=target, device=settings.device, first=first,
-            last=last if len(groups) > 1 else None,
+            last=last if len(groups) > 1 else None, member=member,
         )
         for start, stop in spans(len(info.lead_hours), settings.slab_steps)
         for first, last in groups

@@ -17,7 +17,7 @@ from tasks.grids.gridded import Gridded, lead_times
 from tasks.grids.samples import Sampler
 from tasks.handover.candidates import ALL, HEADLINE, NEAR, headline
 from tasks.handover.members import GROUP, QUANTILES, SPREAD
-from tasks.handover.scorecard import ChanceScore, MemberScore
+from tasks.handover.scorecard import ChanceScore, MemberScore, ReliabilityPoint
 from tasks.passing import Passing
 from tasks.present import display
 from tasks.store.ensemble import with_members
@@ -76,8 +76,20 @@ def _chances(one: Passing, array: xr.DataArray, fine: Gridded, pairs: pd.DataFra
     yield ChanceScore(
         threshold=str(one), count=len(given), stations=here["station"][known].nunique(),
         chance=100 * float(given.mean()), happened=100 * often, brier=float(((given - happened) ** 2).mean()),
-        reference=often * (1 - often),
+        reference=often * (1 - often), reliability=reliability(given, happened),
     )  # fmt: skip
+
+
+def reliability(given: np.ndarray, happened: np.ndarray) -> list[ReliabilityPoint]:
+    """By tenths of the chances `given` (n,), 0 to 1, with whether it happened (n,)."""
+    tenth = np.minimum((given * 10 + 1e-6).astype(int), 9)  # a chance of exactly 30 % opens its tenth
+    parts = [tenth == part for part in np.unique(tenth)]
+    return [
+        ReliabilityPoint(
+            chance=100 * float(given[p].mean()), happened=100 * float(happened[p].mean()), count=int(p.sum())
+        )
+        for p in parts
+    ]
 
 
 def _scores(name: str, ensemble: xr.Dataset, fine: Gridded, pairs: pd.DataFrame) -> Iterator[MemberScore]:

@@ -59,6 +59,7 @@ def test_members_become_means_quantiles_spread_and_chances(made: Path, mirror: O
 def test_members_are_kept_where_a_region_wants_them(run: Run, mirror: OpenData, tmp_path: Path) -> None:
     result = run(ensemble=ASKED | {"keep": True})
     assert result.exit_code == 0, result.stderr
+    assert "member 3, lead times 0 to 2" in result.stderr
     product, said = (xr.open_zarr(product_of(tmp_path / "s"), group=g) for g in (None, "ensemble"))
     assert said["realization"].values.tolist() == [1, 2, 3, 4]
     for name in ("t2m", "u10", "v10", "tp"):
@@ -130,11 +131,16 @@ def test_stations_say_how_sure_the_members_are(run: Run, mirror: OpenData, tmp_p
     assert (cold["threshold"], cold["count"]) == ("t2m<8", score["count"])
     assert abs(cold["chance"] - cold["happened"]) < 10, "truth was drawn as the members say"
     assert cold["brier"] < cold["reference"]
+    tenths = [10 * i <= p["chance"] <= 10 * i + 10 for p in cold["reliability"] for i in [int(p["chance"] // 10)]]
+    assert all(tenths)
+    assert sum(p["count"] for p in cold["reliability"]) == cold["count"]
+    assert cold["reliability"][0]["happened"] < 30 < 70 < cold["reliability"][-1]["happened"], "drawn as members say"
     assert (wet["threshold"], wet["count"], wet["happened"]) == ("tp/12h>0.1", 60, 50)
     report = (tmp_path / "s" / entry["report"]).read_text()
     assert "How sure the ensemble is" in report
     assert "Shares of observations below, between and above the quantiles. t2m: " in report
     assert '<td class="n">50.0</td>' in report
+    assert "How often it happened where the chance was so high. t2m&lt;8: " in report
 
 
 def test_two_runs_make_the_same_values_to_the_bit(made: Path, run: Run, prefect_server: None) -> None:

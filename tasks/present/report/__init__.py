@@ -68,6 +68,7 @@ def report(
             members=[s for s in found.members if s.group == group] if found else [],
             ranks=charts.ranks([s for s in found.members if s.group == group]) if found else None,
             chances=found.chances if found else [],
+            reliability=charts.reliability(found.chances) if found else None,
             judged=[s for s in found.judged if s.group == group] if found else [],
             words=words,
             display=display,

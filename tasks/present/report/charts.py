@@ -11,7 +11,7 @@ from matplotlib.colors import LinearSegmentedColormap, to_rgba
 from matplotlib.ticker import MaxNLocator, MultipleLocator
 
 from tasks.handover.calibrated import LEVELS
-from tasks.handover.scorecard import MemberScore
+from tasks.handover.scorecard import ChanceScore, MemberScore
 from tasks.present import display
 from tasks.present.report import pictures
 from tasks.present.report.pictures import Picture
@@ -147,3 +147,37 @@ def ranks(scores: list[MemberScore]) -> Picture | None:
     return pictures.picture(
         figure, f"Shares of observations below, between and above the quantiles. {listed}", few_colours=True
     )
+
+
+def reliability(scores: list[ChanceScore]) -> Picture | None:
+    """Reliability diagrams of an ensemble's chances: how often it happened where it was so likely; None without any.
+
+    A panel a threshold; a point's area is its share of the pairs. The thin line is how often it happened altogether.
+    """
+    scores = [s for s in scores if s.reliability]
+    if not scores:
+        return None
+    columns = min(len(scores), 3)
+    rows = -(-len(scores) // columns)
+    figure = pictures.new_figure(pictures.WIDTH, 2.3 * rows)
+    panels = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False).ravel()
+    for ax, score in zip(panels, scores, strict=False):
+        chance, happened = ([getattr(p, name) for p in score.reliability] for name in ("chance", "happened"))
+        colour = pictures.PRODUCT_STYLE["color"]
+        ax.plot([0, 100], [0, 100], color=pictures.INK, linewidth=0.8)
+        ax.axhline(score.happened, color=pictures.FAINT, linewidth=0.8)
+        ax.plot(chance, happened, color=colour, linewidth=1.0)
+        ax.scatter(chance, happened, s=[8 + 150 * p.count / score.count for p in score.reliability], color=colour)
+        pictures.plain(ax, score.threshold)
+        ax.set(xlim=(-4, 104), ylim=(-4, 104), aspect="equal")
+        ax.xaxis.set_major_locator(MultipleLocator(25))
+        ax.yaxis.set_major_locator(MultipleLocator(25))
+        ax.set_xlabel("chance, %", fontsize=pictures.SMALL, color=pictures.INK)
+    for ax in panels[len(scores) :]:
+        ax.set_visible(False)
+    for ax in panels[::columns]:
+        ax.set_ylabel("happened, %", fontsize=pictures.SMALL, color=pictures.INK)
+    listed = "; ".join(
+        f"{s.threshold}: " + ", ".join(f"{p.chance:.0f} > {p.happened:.0f} %" for p in s.reliability) for s in scores
+    )
+    return pictures.picture(figure, f"How often it happened where the chance was so high. {listed}", few_colours=True)
