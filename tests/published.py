@@ -96,13 +96,13 @@ def cycle_of(time: datetime, source: str = "ifs") -> Cycle:
     return Cycle(source=source, time=time.replace(minute=0, second=0, microsecond=0))
 
 
-def _fields(cycle: Cycle, seed: int) -> Prepared:
+def _fields(cycle: Cycle, seed: int, lead_hours: list[int]) -> Prepared:
     """What such a product may have been made from, with terrain."""
-    hours = np.array(HOURS, dtype="timedelta64[h]").astype("timedelta64[ns]")
+    hours = np.array(lead_hours, dtype="timedelta64[h]").astype("timedelta64[ns]")
     start, rng = np.datetime64(cycle.time.replace(tzinfo=None), "ns"), np.random.default_rng(seed)
     coords = {"step": hours, "time": start, "valid_time": ("step", start + hours)}
     where = {"latitude": INPUT_GRID.latitude, "longitude": INPUT_GRID.longitude}
-    shape = (3, INPUT_GRID.rows, INPUT_GRID.cols)
+    shape = (len(hours), INPUT_GRID.rows, INPUT_GRID.cols)
     dims = ("step", "latitude", "longitude")
     fields = {"t2m": (dims, rng.normal(285, 5, shape).astype("f4")), "tp": (dims, np.zeros(shape, "f4"))}
     height = (
@@ -112,18 +112,18 @@ def _fields(cycle: Cycle, seed: int) -> Prepared:
     return Prepared(xr.Dataset(fields, coords | where), INPUT_GRID, IFS, StaticFields(*height, 1))
 
 
-def put_product(store: str, cycle: Cycle, *, revision: int = 1, seed: int = 0) -> str:
+def put_product(store: str, cycle: Cycle, *, revision: int = 1, seed: int = 0, hours: list[int] = HOURS) -> str:
     """A product without a ledger entry; returns its path in the store."""
     stamp = cycle.stamp + (f"-r{revision}" if revision > 1 else "")
     name = f"hubei/{cycle.source}/{cycle.time:%Y}/{cycle.time:%m}/{stamp}.zarr"
-    uri, made_from = in_store(store, name), _fields(cycle, seed)
+    uri, made_from = in_store(store, name), _fields(cycle, seed, hours)
     names = ["t2m", "tp"]
     create(uri, made_from.fields.drop_vars(names), GRID, names, made_from.statics, made_from.operator)
     fill_input(uri, ((n, iter(made_from.fields[n].values)) for n in names))
     group = zarr.open_group(zarr_store(uri), mode="r+", use_consolidated=False)
     rng = np.random.default_rng(seed)
-    group["t2m"][:] = rng.normal(285, 5, (3, GRID.rows, GRID.cols)).astype("f4")
-    group["tp"][:] = rng.gamma(0.5, 0.002, (3, GRID.rows, GRID.cols)).astype("f4")
+    group["t2m"][:] = rng.normal(285, 5, (len(hours), GRID.rows, GRID.cols)).astype("f4")
+    group["tp"][:] = rng.gamma(0.5, 0.002, (len(hours), GRID.rows, GRID.cols)).astype("f4")
     seal(uri, {"title": "small"})
     write_bytes(uri.removesuffix(".zarr") + ".png", b"\x89PNG\r\n\x1a\n")
     write_bytes(uri.removesuffix(".zarr") + ".html", b"<!doctype html>")
@@ -138,13 +138,14 @@ def publish(
     age: timedelta = timedelta(),
     state: str = "published",
     timezone: str = "UTC",
+    hours: list[int] = HOURS,
 ) -> LedgerEntry:
     """A whole small product with its entry, which `latest.json` names if it is the newest."""
-    name = put_product(store, cycle, revision=revision, seed=revision)
+    name = put_product(store, cycle, revision=revision, seed=revision, hours=hours)
     entry = LedgerEntry(
         region="hubei", cycle=str(cycle), state=state, quality="unverified", product=name,
         quicklook=name.replace(".zarr", ".png"), report=name.replace(".zarr", ".html"), revision=revision,
-        fingerprint="f", published_at=datetime.now(UTC) - age, lead_hours=[float(h) for h in HOURS],
+        fingerprint="f", published_at=datetime.now(UTC) - age, lead_hours=[float(h) for h in hours],
         variables=["t2m", "tp"], absent=[],
         inputs=[], origin="ifs", expver="0001", model="m", model_sha256="s", code_version="1",
         region_fingerprint="r", timezone=timezone, spacing=GRID.dlat, timings={"downscale": 1.0},

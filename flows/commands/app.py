@@ -9,6 +9,7 @@ import typer
 from flows.commands import models, regions
 from flows.commands.backfill import backfill
 from flows.commands.calibrate import calibrate
+from flows.commands.districts import districts
 from flows.commands.export import export
 from flows.commands.field import field
 from flows.commands.maintain import maintain
@@ -31,7 +32,9 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (export, point, run, backfill, field, regrid, status, verify, calibrate, withdraw, maintain, serve):
+READ = (export, point, districts, status)
+MAKE = (run, backfill, field, regrid, verify, calibrate, withdraw, maintain, serve)
+for command in (*READ, *MAKE):
     app.command()(command)
 app.add_typer(models.app, name="models")
 app.add_typer(regions.app, name="regions")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from datetime import date, timedelta, tzinfo
+from collections.abc import Iterator
+from datetime import date, datetime, timedelta, tzinfo
 from typing import Any
 
 import numpy as np
@@ -34,29 +35,38 @@ class Day(BaseModel):
 
 
 def daily(found: list[Series], zone: tzinfo) -> list[list[Day]]:
-    """Of each place's whole forecast, the days that its lead times cover. What falls over midnight is shared by time.
-
-    All places have the same times, so that which day each belongs to is asked once.
-    """
+    """Of each place's whole forecast, the days that its lead times cover; all places have the same times."""
     first = found[0]
-    times, start = first.times, first.times[0] - timedelta(hours=first.lead_hours[0])
-    at, before = ([day_of(t, zone, ends) for t in times] for ends in (False, True))
-    spans = [shares(start + timedelta(hours=b), t, zone) for b, t in zip(first.begins, times, strict=True)]
+    values = {name: np.stack([series.values[name] for series in found], axis=1) for name in first.values}
     out: list[list[Day]] = [[] for _ in found]
+    for day, heading, columns in by_day(values, first.times, first.lead_hours, first.begins, zone):
+        for i, days in enumerate(out):
+            known = {"day": day, "heading": heading} | {k: round(float(v[i]), 3) for k, v in columns.items()}
+            days.append(Day.model_validate(known))
+    return out
+
+
+def by_day(
+    values: dict[str, np.ndarray], times: list[datetime], lead_hours: list[float], begins: list[float], zone: tzinfo
+) -> Iterator[tuple[date, str, dict[str, np.ndarray]]]:
+    """Day, heading, and what becomes of values (lead time, place): t2m_max (place,) and so on.
+
+    begins: hours ahead at which sums of each lead time begin. What falls over midnight is shared by time.
+    """
+    start = times[0] - timedelta(hours=lead_hours[0])
+    at, before = ([day_of(t, zone, ends) for t in times] for ends in (False, True))
+    spans = [shares(start + timedelta(hours=b), t, zone) for b, t in zip(begins, times, strict=True)]
     for day, heading in days_of(times[0], times[-1], zone).items():
         of_moments, of_extremes = (np.array([d == day for d in days]) for days in (at, before))
         weights = np.array([s.get(day, 0.0) for s in spans])
-        for i, series in enumerate(found):
-            values: dict[str, float] = {}
-            for name, column in series.values.items():
-                if name in SUMS:
-                    values[f"{name}_sum"] = float(weights[weights > 0] @ column[weights > 0])
-                here = column[of_extremes if name in VARIABLES and VARIABLES[name].extreme else of_moments]
-                for how, extreme in EXTREMES.get(name, {}).items():
-                    values[f"{name}_{how}"] = float(extreme.reduce(here, initial=math.nan))
-            known = {"day": day, "heading": heading} | {k: round(v, 3) for k, v in values.items()}
-            out[i].append(Day.model_validate(known))
-    return out
+        found: dict[str, np.ndarray] = {}
+        for name, column in values.items():
+            if name in SUMS:
+                found[f"{name}_sum"] = weights[weights > 0] @ column[weights > 0]
+            here = column[of_extremes if name in VARIABLES and VARIABLES[name].extreme else of_moments]
+            for how, extreme in EXTREMES.get(name, {}).items():
+                found[f"{name}_{how}"] = extreme.reduce(here, axis=0, initial=math.nan)
+        yield day, heading, found
 
 
 def variable_of(name: str) -> str:

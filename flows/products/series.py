@@ -66,7 +66,7 @@ def _index(position: float, count: int) -> int:
 
 def cells_of(product: zarr.Group, places: list[Place], region: str) -> list[Cell]:
     """The cells that places lie in; BadInput outside of the product's cells."""
-    grid = canonical(_read(product, "latitude"), _read(product, "longitude"), region).grid
+    grid = grid_of(product, region)
     at = [_position(grid, place, region) for place in places]
     rows, cols = (np.array(axis) for axis in zip(*at, strict=True))
     box = slice(rows.min(), rows.max() + 1), slice(cols.min(), cols.max() + 1)
@@ -76,6 +76,11 @@ def cells_of(product: zarr.Group, places: list[Place], region: str) -> list[Cell
         Cell(row, col, float(grid.latitude[row]), float(grid.longitude[col]), height[i], land[i])
         for i, (row, col) in enumerate(at)
     ]
+
+
+def grid_of(product: zarr.Group, region: str) -> Grid:
+    """Of a product's fields."""
+    return canonical(_read(product, "latitude"), _read(product, "longitude"), region).grid
 
 
 def _position(grid: Grid, place: Place, region: str) -> tuple[int, int]:
@@ -124,7 +129,7 @@ def read_series(
     raw = {n: _columns(product, n, cells).astype(np.float64) for n in names}
     hours = its_hours = chosen.entry.lead_hours
     given = raw
-    begins = _begins(product, hours)
+    begins = begins_of(product, hours)
     if every_hour:
         first, last = hours[steps[0]], hours[steps[-1]]
         hours, raw = hourly(hours, raw, _starts(product))
@@ -136,12 +141,14 @@ def read_series(
     times = [chosen.cycle.time + timedelta(hours=h) for h in hours]
     found = []
     for i, (place, cell) in enumerate(zip(places, cells, strict=True)):
-        values = _derived({n: v[:, i] for n, v in raw.items()}, cell, place.elevation, chosen.entry.product)
+        values = derived({n: v[:, i] for n, v in raw.items()})
+        if place.elevation is not None:
+            values = _at_height(values, cell, place.elevation, chosen.entry.product)
         values = sure[i].with_medians(values, hours)
         if hub_height is not None:
             values["wind_speed_hub"] = _at_hub(values, hub_height, chosen.entry.cycle)
         units = {n: display.of(n).unit for n in values}
-        its = sure[i].with_medians(_derived({n: v[:, i] for n, v in given.items()}, cell, None, ""), its_hours)
+        its = sure[i].with_medians(derived({n: v[:, i] for n, v in given.items()}), its_hours)
         ranges = {n: display.of(n).shown(v) for n, v in sure[i].ranges(values, its, hours).items()}
         shown = {n: display.of(n).shown(v) for n, v in values.items()}
         its_sure = sure[i] if place.elevation is None else sure[i].at_another_height()
@@ -157,14 +164,14 @@ def _starts(product: zarr.Group) -> np.ndarray | None:
     return np.asarray(bounds[:, 0], dtype=np.float64)
 
 
-def _begins(product: zarr.Group, hours: list[float]) -> list[float]:
+def begins_of(product: zarr.Group, hours: list[float]) -> list[float]:
     """The same of every product: where nothing is said, sums begin at the lead time before, first with the forecast."""
     starts = _starts(product)
     return [0.0, *hours[:-1]] if starts is None else [float(s) for s in starts]
 
 
-def _derived(raw: dict[str, np.ndarray], cell: Cell, elevation: float | None, product: str) -> dict[str, np.ndarray]:
-    """What people ask for, in SI."""
+def derived(raw: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """What people ask for, in SI, of a product's values, whatever their shape."""
     columns = dict(raw)
     if {"t2m", "d2m"} <= raw.keys():
         columns["rh"] = relative_humidity(raw["t2m"], raw["d2m"])
@@ -174,13 +181,18 @@ def _derived(raw: dict[str, np.ndarray], cell: Cell, elevation: float | None, pr
             direction = 360.0 - np.rad2deg(np.arctan2(raw[u], -raw[v])) % 360.0
             columns[speed.replace("speed", "direction")] = np.where(columns[speed] < CALM, 0.0, direction)
             del columns[u], columns[v]
-    if elevation is not None and not np.isfinite(elevation):
-        raise BadInput(f"--elevation {elevation:g}: give metres above the sea")
-    if elevation is not None and "t2m" in columns:
-        if cell.height is None:
-            raise BadInput(f"--elevation: {product} does not know the height of its terrain; leave it out")
-        columns["t2m"] = columns["t2m"] + STANDARD_LAPSE_RATE * (elevation - cell.height)
     return columns
+
+
+def _at_height(values: dict[str, np.ndarray], cell: Cell, elevation: float, product: str) -> dict[str, np.ndarray]:
+    """With t2m of a place above or below its cell's terrain."""
+    if not np.isfinite(elevation):
+        raise BadInput(f"--elevation {elevation:g}: give metres above the sea")
+    if "t2m" not in values:
+        return values
+    if cell.height is None:
+        raise BadInput(f"--elevation: {product} does not know the height of its terrain; leave it out")
+    return values | {"t2m": values["t2m"] + STANDARD_LAPSE_RATE * (elevation - cell.height)}
 
 
 def _at_hub(values: dict[str, np.ndarray], height: float, cycle: str) -> np.ndarray:
