@@ -433,6 +433,7 @@ def test_humidity_and_wind_as_in_tables() -> None:
     [
         ("point", "hubei", "--lat", "30.6", "--lon", "114.3", "--source", "ifs"),
         ("point", "hubei", "--places", str(PLACES)),
+        ("districts", "hubei", str(PLACES.with_name("district.geojson"))),
         ("export", "hubei", "--format", "csv-point", "--lat", "30.6", "--lon", "114.3", "--source", "ifs"),
         ("regions", "list"),
         ("models", "list"),
