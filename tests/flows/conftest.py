@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
 
@@ -28,9 +29,9 @@ class GribMaker(Protocol):
     ) -> Path: ...
 
 
-@pytest.fixture
-def finescale(workspace: Path) -> Iterable[CommandLine]:
-    """`finescale ...` in this process; its log handlers end with the test, as their stream does."""
+@contextmanager
+def command_line() -> Iterator[CommandLine]:
+    """`finescale ...` in this process; its log handlers end with it, as their stream does."""
     loggers = [logging.getLogger(name) for name in ("tasks", "flows")]
     before = [(logger.handlers, logger.level, logger.propagate) for logger in loggers]
     runner = CliRunner()
@@ -38,6 +39,13 @@ def finescale(workspace: Path) -> Iterable[CommandLine]:
     for logger, (handlers, level, propagate) in zip(loggers, before, strict=True):
         logger.handlers, logger.propagate = handlers, propagate
         logger.setLevel(level)
+
+
+@pytest.fixture
+def finescale(workspace: Path) -> Iterator[CommandLine]:
+    """`finescale ...` in this process."""
+    with command_line() as command:
+        yield command
 
 
 @pytest.fixture(scope="session")
