@@ -43,12 +43,12 @@ def read_polygons(file: Path, key: str | None = None) -> dict[str, list[dict[str
     try:
         found = json.loads(file.read_text(encoding="utf-8-sig"))
     except (OSError, ValueError) as error:
-        why = error.strerror if isinstance(error, OSError) else "is no JSON"
+        why = error.strerror if isinstance(error, OSError) else "is no JSON in UTF-8"
         raise BadInput(f"{file}: {why}; give polygons as GeoJSON, which QGIS and ogr2ogr write") from None
     features = found.get("features", [found]) if isinstance(found, dict) else None
     if not isinstance(features, list) or not all(isinstance(f, dict) for f in features) or not features:
         raise BadInput(f"{file}: is no GeoJSON with features; give polygons as GeoJSON, which QGIS and ogr2ogr write")
-    if "crs" in found and not any(known in str(found["crs"]) for known in ("CRS84", "4326", "4490")):
+    if found.get("crs") and not any(known in str(found["crs"]) for known in ("CRS84", "4326", "4490")):
         raise BadInput(f"{file}: its coordinates are of {short(str(found['crs']))}; write it in degrees, EPSG:4326")
     whole = [f if "geometry" in f else {"geometry": f, "properties": {}} for f in features]
     names = _names(file, whole, key)
@@ -69,17 +69,21 @@ def _names(file: Path, features: list[dict[str, Any]], key: str | None) -> list[
         known = ", ".join(dict.fromkeys(k for p in properties for k in p)) or "none"
         raise BadInput(f"--name {key}: not every feature of {file} has it; their properties: {short(known)}")
     key = key or next((k for k in NAMES if all(p.get(k) for p in properties)), None)
-    return [str(p[key]) if key is not None else f"feature {i}" for i, p in enumerate(properties, 1)]
+    return [f"feature {i}" if p.get(key) is None else str(p[key]) for i, p in enumerate(properties, 1)]
 
 
 def _assert_degrees(file: Path, name: str, polygon: Any) -> None:
     try:
         rings = [np.asarray(ring, np.float64) for ring in polygon]
-        shaped = bool(rings) and all(r.ndim == 2 and len(r) >= 4 and r.shape[1] >= 2 for r in rings)
+        shaped = bool(rings) and all(
+            r.ndim == 2 and len(r) >= 4 and r.shape[1] >= 2 and (r[0] == r[-1]).all() for r in rings
+        )
     except (TypeError, ValueError):
         shaped = False
     if not shaped or not all(np.isfinite(r).all() for r in rings):
-        raise BadInput(f"{file}: {name}: is no polygon of rings of four points or more; mend it (QGIS: Fix geometries)")
+        raise BadInput(
+            f"{file}: {name}: is no polygon of closed rings of four points or more; mend it (QGIS: Fix geometries)"
+        )
     if any((np.abs(r[:, 0]) > 360).any() or (np.abs(r[:, 1]) > 90).any() for r in rings):
         raise BadInput(f"{file}: {name}: its coordinates are no degrees; write the file in EPSG:4326")
 
@@ -104,7 +108,10 @@ def districts_of(polygons: dict[str, list[dict[str, Any]]], grid: Grid, region: 
         covered = np.zeros(grid.rows * grid.cols)
         for part in parts:
             moved = {"type": "Feature", "properties": {}, "geometry": _beside(part, west)}
-            (answer,) = exact_extract(here, [moved], ["cell_id", "coverage"])
+            try:
+                (answer,) = exact_extract(here, [moved], ["cell_id", "coverage"])
+            except RuntimeError as error:
+                raise BadInput(f"{name}: is no polygon ({error}); mend it (QGIS: Fix geometries)") from None
             covered[answer["properties"]["cell_id"]] += answer["properties"]["coverage"]
         cells = np.flatnonzero(covered)
         if not cells.size:

@@ -187,13 +187,14 @@ def test_json_has_what_the_table_has(product: xr.Dataset, tmp_path: Path, finesc
 
 
 WRONG = {
-    "text": ("{", "is no JSON; give polygons as GeoJSON"),
+    "text": ("{", "is no JSON in UTF-8; give polygons as GeoJSON"),
     "no features": ('{"features": []}', "is no GeoJSON with features"),
     "points": (json.dumps(feature([1, 2], "Point", name="p")), "p is a Point, not a polygon"),
     "nothing": ('{"type": "Feature", "properties": {}, "geometry": null}', "a feature without geometry"),
     "metres": (json.dumps(feature(square(500000, 3400000, 9000), name="x")), "are no degrees; write the file in EPSG"),
-    "a line": (json.dumps(feature([[1, 1], [5, 5]], name="line")), "is no polygon of rings of four points"),
-    "nested": (json.dumps(feature([[[1, 1]]], name="deep")), "is no polygon of rings of four points"),
+    "a line": (json.dumps(feature([[1, 1], [5, 5]], name="line")), "is no polygon of closed rings of four points"),
+    "open": (json.dumps(feature([[1, 1], [5, 5], [5, 1], [1, 2]], name="o")), "is no polygon of closed rings"),
+    "nested": (json.dumps(feature([[[1, 1]]], name="deep")), "is no polygon of closed rings of four points"),
     "another crs": (
         json.dumps({"features": [feature(WHOLE)], "crs": {"properties": {"name": "urn:ogc:def:crs:EPSG::32649"}}}),
         "write it in degrees, EPSG:4326",
@@ -214,6 +215,7 @@ def test_a_crs_in_degrees_a_bare_polygon_and_any_name_are_read(tmp_path: Path) -
     crs = {"crs": {"properties": {"name": "urn:ogc:def:crs:OGC:1.3:CRS84"}}}
     file = written(tmp_path, feature(WHOLE, NAME_2="Yichang"), feature([[WHOLE]], "MultiPolygon", NAME_2="En"), **crs)
     assert list(read_polygons(file)) == ["Yichang", "En"]
+    assert list(read_polygons(written(tmp_path, feature(WHOLE, code=None), crs=None), "code")) == ["feature 1"]
     file.write_text(json.dumps({"type": "Polygon", "coordinates": [WHOLE]}))
     assert list(read_polygons(file)) == ["feature 1"]
     file = written(tmp_path, feature(WHOLE, a="x"), feature(WHOLE, b="y"))
