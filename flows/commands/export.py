@@ -20,6 +20,13 @@ def export(
     store: Store = None,
     variables: Annotated[str | None, typer.Option(help="Comma-separated, like t2m,tp; default: all.")] = None,
     lead_hours: LeadHours = None,
+    units: Annotated[
+        str,
+        typer.Option(help="si, or common: °C, mm, hPa, wind as speed and direction, humidity; of netcdf and geotiff."),
+    ] = "si",
+    box: Annotated[
+        str | None, typer.Option(help="North,west,south,east of what is wanted, like 32,110,30,112.")
+    ] = None,
     lat: Latitude = None,
     lon: Longitude = None,
     output: Annotated[str | None, typer.Option(help="File, or folder; default: here.")] = None,
@@ -32,7 +39,7 @@ def export(
 
         written = run_export(
             region, format, source=source, cycle=cycle, store=store, variables=variables, lead_hours=lead_hours,
-            latitude=lat, longitude=lon, output=output, force=force,
+            latitude=lat, longitude=lon, output=output, force=force, units=units, box=box,
         )  # fmt: skip
     for path in written:
         typer.echo(str(path))

@@ -11,11 +11,13 @@ from uuid import uuid4
 
 from flows.products.choose import choose, steps_of, variables_of
 from flows.products.export.wanted import Wanted
-from tasks.errors import BadInput, FinescaleError, StoreNotWritable
+from tasks.errors import BadInput, FinescaleError, StoreNotWritable, short
+from tasks.grids.box import Box
 from tasks.storage import is_remote, room_for
 
 log = logging.getLogger(__name__)
 
+UNITS = ("si", "common")
 FORMATS = ("netcdf", "geotiff", "grib2", "micaps", "csv-point")
 
 
@@ -32,9 +34,13 @@ def export(
     longitude: float | None = None,
     output: str | None = None,
     force: bool = False,
+    units: str = "si",
+    box: str | None = None,
 ) -> list[Path]:
     """Write a published product, by default the latest good one, as other files; returns their paths.
 
+    units: si, as the product has them, or common: °C, mm, hPa, wind as speed and direction, humidity. box: north, west,
+    south, east of what is wanted.
     A file appears whole or not at all. BadInput for what cannot be done; StoreNotWritable, WorkspaceFull.
     """
     if format not in FORMATS:
@@ -43,8 +49,17 @@ def export(
         raise BadInput("--lat and --lon go with --format csv-point, which needs both")
     if output is not None and is_remote(output):
         raise BadInput(f"--output {output}: files are written to a local folder only")
+    if units not in UNITS:
+        raise BadInput(f"--units {units!r} is not one of {', '.join(UNITS)}")
+    if units != "si" and format not in ("netcdf", "geotiff"):
+        raise BadInput(f"--units goes with netcdf and geotiff; {format} has units of its own")
+    if box is not None and format == "csv-point":
+        raise BadInput("--box goes with all formats but csv-point, which is of one place")
     chosen = choose(region, source, cycle, store)
-    wanted = Wanted(chosen, variables_of(chosen.entry, variables), steps_of(chosen.entry, lead_hours))
+    wanted = Wanted(
+        chosen, variables_of(chosen.entry, variables), steps_of(chosen.entry, lead_hours), units == "common",
+        _box(box) if box is not None else None,
+    )  # fmt: skip
     match format:
         case "netcdf":
             from flows.products.export.netcdf import write_netcdf
@@ -73,6 +88,15 @@ def export(
             lat, lon = latitude, longitude
             writers = {_file(output, at): lambda path: write_csv(wanted, lat, lon, path)}
     return _written(writers, force)
+
+
+def _box(text: str) -> Box:
+    try:
+        north, west, south, east = (float(part) for part in text.split(","))
+        return Box(north=north, west=west, south=south, east=east)
+    except ValueError as error:  # pydantic's is one
+        why = "" if "unpack" in str(error) or "convert" in str(error) else f" ({short(str(error))})"
+        raise BadInput(f"--box {short(text)!r}: write it as north,west,south,east like 32,110,30,112{why}") from None
 
 
 def _file(output: str | None, name: str) -> Path:

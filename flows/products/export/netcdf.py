@@ -11,7 +11,6 @@ import xarray as xr
 
 from flows.products.export.wanted import Wanted
 from flows.products.valid_time import along_valid_time, time_encoding
-from tasks.grids.gridded import lead_times
 from tasks.store.metadata import CHECKSUM
 from tasks.version import VERSION
 
@@ -27,9 +26,9 @@ def write_netcdf(wanted: Wanted, path: Path) -> None:
     skeleton.to_netcdf(path, format="NETCDF4", engine="netcdf4", encoding=encoding)
     rows, cols = product.sizes["latitude"], product.sizes["longitude"]
     with netCDF4.Dataset(path, "a") as file:
-        for name in wanted.names:
+        for column in wanted.columns():
             variable = file.createVariable(
-                name,
+                column.name,
                 "f4",
                 ("time", "latitude", "longitude"),
                 fill_value=netCDF4.default_fillvals["f4"],
@@ -38,8 +37,8 @@ def write_netcdf(wanted: Wanted, path: Path) -> None:
                 complevel=4,
                 shuffle=True,
             )  # fmt: skip; deflate and shuffle: every reader of NetCDF-4 has these
-            variable.setncatts(_attributes(product[name], skeleton))
-            for i, field in lead_times(product[name]):
+            variable.setncatts(_attributes(column.attributes, skeleton))
+            for i, field in column.fields(product):
                 variable[i] = field
 
 
@@ -55,9 +54,9 @@ def _skeleton(product: xr.Dataset, wanted: Wanted) -> xr.Dataset:
     return ds
 
 
-def _attributes(field: xr.DataArray, skeleton: xr.Dataset) -> dict[str, str]:
+def _attributes(of_product: dict[str, Any], skeleton: xr.Dataset) -> dict[str, Any]:
     # `quantization` names a variable of the product that is not exported
-    attributes = {k: v for k, v in field.attrs.items() if k not in ("coordinates", "quantization")}
+    attributes = {k: v for k, v in of_product.items() if k not in ("coordinates", "quantization")}
     attributes["cell_methods"] = attributes["cell_methods"].replace("step:", "time:")
     beside = [str(n) for n in skeleton.coords if n not in ("time", "latitude", "longitude", "crs")]
     return attributes | {"coordinates": " ".join(beside)}

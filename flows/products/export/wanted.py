@@ -2,25 +2,123 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from flows.products.choose import Chosen
 from tasks.arrays import open_zarr
+from tasks.errors import BadInput
+from tasks.grids.box import Box
+from tasks.variables import VARIABLES, WINDS
 
 if TYPE_CHECKING:
     import xarray as xr
 
+# CF's names and units of what is derived; units of what is shown as UDUNITS writes them
+NAMED = {
+    "rh": ("2 metre relative humidity", "relative_humidity"),
+    **{speed: (f"{h} metre wind speed", "wind_speed") for speed, h in zip(WINDS, (10, 100), strict=True)},
+    **{
+        speed.replace("speed", "direction"): (f"{h} metre wind direction", "wind_from_direction")
+        for speed, h in zip(WINDS, (10, 100), strict=True)
+    },
+}
+UDUNITS = {"°C": "degC", "m/s": "m s-1", "°": "degree", "MJ/m²": "MJ m-2", "kg/m²": "kg m-2"}
+
+
+@dataclass(frozen=True)
+class Column:
+    """A field that is written: its CF attributes, and the product's variables that it is made of."""
+
+    name: str
+    attributes: dict[str, Any]
+    parts: tuple[str, ...]
+    common: bool
+
+    @property
+    def units(self) -> str:
+        """Of its values."""
+        return str(self.attributes["units"])
+
+    def fields(self, product: xr.Dataset) -> Iterator[tuple[int, np.ndarray]]:
+        """(index, (latitude, longitude)) of each lead time; one chunk's in memory at a time."""
+        from flows.products.series import derived
+        from tasks.grids.gridded import lead_times
+        from tasks.present import display
+
+        for each in zip(*(lead_times(product[part]) for part in self.parts), strict=True):
+            raw = {part: values for part, (_, values) in zip(self.parts, each, strict=True)}
+            if not self.common:
+                yield each[0][0], raw[self.name]
+                continue
+            found = derived({n: v.astype(np.float64) for n, v in raw.items()})[self.name]
+            yield each[0][0], display.of(self.name).shown(found).astype(np.float32)
+
 
 @dataclass(frozen=True)
 class Wanted:
-    """Variables and lead times (indices of them) of one product."""
+    """Variables and lead times (indices of them) of one product.
+
+    common: in the units people use, wind as speed and direction, humidity beside the dew point; else as the product has
+    them. box: cells whose centres lie in it; None: all.
+    """
 
     chosen: Chosen
     names: list[str]
     steps: list[int]
+    common: bool = False
+    box: Box | None = None
+    _opened: list[xr.Dataset] = field(default_factory=list, compare=False)
 
     def open(self) -> xr.Dataset:
-        """The product with these variables and lead times, read when asked for."""
-        product = open_zarr(self.chosen.uri)
-        return product[[*self.names, "crs", *(n for n in ("step_bounds",) if n in product)]].isel(step=self.steps)
+        """The product with these variables, lead times and cells, read when asked for; BadInput for a box outside."""
+        if not self._opened:
+            product = open_zarr(self.chosen.uri)
+            product = product[[*self.names, "crs", *(n for n in ("step_bounds",) if n in product)]]
+            self._opened.append(self._cut(product.isel(step=self.steps)))
+        return self._opened[0]
+
+    def _cut(self, product: xr.Dataset) -> xr.Dataset:
+        if self.box is None:
+            return product
+        latitude, longitude = product["latitude"].values, product["longitude"].values
+        east = (longitude - self.box.west) % 360.0
+        rows = np.flatnonzero((latitude >= self.box.south) & (latitude <= self.box.north))
+        cols = np.flatnonzero(east <= self.box.east - self.box.west)
+        if not rows.size or not cols.size or np.any(np.diff(cols) > 1):
+            raise BadInput(
+                f"--box: no block of cells of {self.chosen.entry.region} lies in it, which is {latitude[-1]:g} to "
+                f"{latitude[0]:g} north and {longitude[0]:g} to {longitude[-1]:g} east; write north,west,south,east"
+            )
+        return product.isel(latitude=slice(rows[0], rows[-1] + 1), longitude=slice(cols[0], cols[-1] + 1))
+
+    def columns(self) -> list[Column]:
+        """What is written, in the order of `names`."""
+        product = self.open()
+        if not self.common:
+            return [Column(n, dict(product[n].attrs), (n,), common=False) for n in self.names]
+        from tasks.present import display
+
+        parts: dict[str, tuple[str, ...]] = {}
+        for name in self.names:
+            wind = next((w for w, uv in WINDS.items() if name in uv and set(uv) <= set(self.names)), None)
+            if wind is None:
+                parts[name] = (name,)
+            else:
+                parts |= dict.fromkeys((wind, wind.replace("speed", "direction")), WINDS[wind])
+        if {"t2m", "d2m"} <= set(self.names):
+            parts["rh"] = ("t2m", "d2m")
+        found = []
+        for name, of in parts.items():
+            attributes = dict(product[of[0]].attrs)
+            if name not in VARIABLES:
+                attributes["long_name"], attributes["standard_name"] = NAMED[name]
+            unit = display.of(name).unit
+            attributes["units"] = UDUNITS.get(unit, unit)
+            if attributes["units"] != "degC":
+                attributes.pop("units_metadata", None)
+            found.append(Column(name, attributes, of, common=True))
+        return found

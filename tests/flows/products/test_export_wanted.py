@@ -1,0 +1,73 @@
+"""What of a product is exported: a box of it, and in the units people use."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import eccodes
+import numpy as np
+import pytest
+import rasterio
+import xarray as xr
+
+from flows.products.export import export
+from flows.products.places import Place
+from flows.products.point import forecasts
+from tasks.errors import BadInput
+from tasks.store.paths import in_store
+from tests.grib import messages
+from tests.published import cycle_of, publish
+
+
+def test_a_box_is_cut_out_and_one_outside_is_told(tmp_path: Path) -> None:
+    store = str(tmp_path / "store")
+    new = publish(store, cycle_of(datetime(2026, 11, 22, tzinfo=UTC)))
+    (file,) = export("hubei", "netcdf", store=store, output=f"{tmp_path}/b/", box="32.1,110.4,31.5,111.3")
+    at = xr.open_zarr(in_store(store, new.product)).sel(latitude=slice(32.1, 31.5), longitude=slice(110.4, 111.3))
+    assert at.t2m.shape == (3, 3, 4)
+    with xr.open_dataset(file) as nc:
+        np.testing.assert_array_equal(nc.t2m.values, at.t2m.values)
+        np.testing.assert_allclose(nc.longitude, at.longitude)
+    tifs = export("hubei", "geotiff", store=store, output=f"{tmp_path}/b/", box="32.1,110.4,31.5,111.3")
+    with rasterio.open(tifs[0]) as tif:
+        assert (tif.bounds.left, tif.bounds.top) == (110.375, 32.125)
+        np.testing.assert_array_equal(tif.read(2), at.t2m.values[1])
+    (grib,) = export("hubei", "grib2", store=store, output=f"{tmp_path}/b/", box="32.1,110.4,31.5,111.3")
+    assert {eccodes.codes_get(eccodes.codes_new_from_message(m), "Ni") for m in messages(grib)} == {4}
+    for box, why in (
+        ("40,110,39,111", "no block of cells of hubei lies in it, which is 30.25 to 33 north"),
+        ("31,110,32,111", r"write it as north,west,south,east like 32,110,30,112 \(.*must be above south"),
+        ("32,110,31", "write it as north,west,south,east like 32,110,30,112$"),
+        ("32,110,31,east", "write it as north,west,south,east like 32,110,30,112$"),
+    ):
+        with pytest.raises(BadInput, match=why):
+            export("hubei", "netcdf", store=store, output=str(tmp_path), box=box)
+
+
+def test_common_units_are_those_of_point_with_wind_as_speed_and_direction(tmp_path: Path, demo_store: Path) -> None:
+    store = str(demo_store)
+    (file,) = export("hubei", "netcdf", source="demo", store=store, output=f"{tmp_path}/c/", units="common")
+    (here,) = forecasts("hubei", [Place(30.6, 114.3)], source="demo", store=store)
+    with xr.open_dataset(file, decode_timedelta=True) as nc:
+        assert set(here.units) <= set(nc.data_vars)
+        assert not {"u10", "v10"} & set(nc.data_vars)
+        at = nc.sel(latitude=here.cell.latitude, longitude=here.cell.longitude, method="nearest").isel(time=0)
+        for name in here.units:
+            assert float(at[name]) == pytest.approx(here.series[0].__pydantic_extra__[name], abs=2e-3), name
+        assert {n: nc[n].units for n in ("t2m", "sp", "tp", "rh", "wind_speed", "wind_direction")} == {
+            "t2m": "degC", "sp": "hPa", "tp": "mm", "rh": "%", "wind_speed": "m s-1", "wind_direction": "degree",
+        }  # fmt: skip
+        names = {n: nc[n].standard_name for n in ("wind_speed", "wind_direction", "rh")}
+        assert names == {
+            "wind_speed": "wind_speed", "wind_direction": "wind_from_direction", "rh": "relative_humidity",
+        }  # fmt: skip
+    tifs = export("hubei", "geotiff", source="demo", store=store, output=f"{tmp_path}/c/", units="common")
+    (speed,) = [t for t in tifs if t.stem.endswith("wind_speed")]
+    with rasterio.open(speed) as tif:
+        assert tif.units == ("m s-1",)
+        row, col = tif.index(here.cell.longitude, here.cell.latitude)
+        assert tif.read(1)[row, col] == pytest.approx(here.series[0].__pydantic_extra__["wind_speed"], abs=2e-3)
+    for format, units, why in (("micaps", "common", "goes with netcdf and geotiff"), ("netcdf", "imperial", "not one")):
+        with pytest.raises(BadInput, match=why):
+            export("hubei", format, source="demo", store=store, units=units)
