@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -13,7 +14,10 @@ from flows.commands.terminal import one_line_errors, show_steps
 def export(
     region: Region,
     format: Annotated[
-        str, typer.Option(help="netcdf, geotiff (a file a variable), grib2, micaps (a lead time) or csv-point.")
+        str,
+        typer.Option(
+            help="netcdf, geotiff (a file a variable), grib2, micaps, micaps-points (a lead time), csv-point."
+        ),
     ],
     source: Source = None,
     cycle: CycleOption = None,
@@ -27,6 +31,9 @@ def export(
     box: Annotated[
         str | None, typer.Option(help="North,west,south,east of what is wanted, like 32,110,30,112.")
     ] = None,
+    places: Annotated[
+        Path | None, typer.Option(help="A CSV table of stations (name, latitude, longitude, elevation): micaps-points.")
+    ] = None,
     lat: Latitude = None,
     lon: Longitude = None,
     output: Annotated[str | None, typer.Option(help="File, or folder; default: here.")] = None,
@@ -39,7 +46,7 @@ def export(
 
         written = run_export(
             region, format, source=source, cycle=cycle, store=store, variables=variables, lead_hours=lead_hours,
-            latitude=lat, longitude=lon, output=output, force=force, units=units, box=box,
+            latitude=lat, longitude=lon, output=output, force=force, units=units, box=box, places=places,
         )  # fmt: skip
     for path in written:
         typer.echo(str(path))

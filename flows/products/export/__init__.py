@@ -11,6 +11,7 @@ from uuid import uuid4
 
 from flows.products.choose import choose, steps_of, variables_of
 from flows.products.export.wanted import Wanted
+from flows.products.places import read_places
 from tasks.errors import BadInput, FinescaleError, StoreNotWritable, short
 from tasks.grids.box import Box
 from tasks.storage import is_remote, room_for
@@ -18,7 +19,7 @@ from tasks.storage import is_remote, room_for
 log = logging.getLogger(__name__)
 
 UNITS = ("si", "common")
-FORMATS = ("netcdf", "geotiff", "grib2", "micaps", "csv-point")
+FORMATS = ("netcdf", "geotiff", "grib2", "micaps", "micaps-points", "csv-point")
 
 
 def export(
@@ -36,25 +37,15 @@ def export(
     force: bool = False,
     units: str = "si",
     box: str | None = None,
+    places: Path | None = None,
 ) -> list[Path]:
     """Write a published product, by default the latest good one, as other files; returns their paths.
 
     units: si, as the product has them, or common: °C, mm, hPa, wind as speed and direction, humidity. box: north, west,
-    south, east of what is wanted.
+    south, east of what is wanted. places: a CSV table of them, of micaps-points.
     A file appears whole or not at all. BadInput for what cannot be done; StoreNotWritable, WorkspaceFull.
     """
-    if format not in FORMATS:
-        raise BadInput(f"--format {format!r} is not one of {', '.join(FORMATS)}")
-    if (format == "csv-point") != (latitude is not None or longitude is not None):
-        raise BadInput("--lat and --lon go with --format csv-point, which needs both")
-    if output is not None and is_remote(output):
-        raise BadInput(f"--output {output}: files are written to a local folder only")
-    if units not in UNITS:
-        raise BadInput(f"--units {units!r} is not one of {', '.join(UNITS)}")
-    if units != "si" and format not in ("netcdf", "geotiff"):
-        raise BadInput(f"--units goes with netcdf and geotiff; {format} has units of its own")
-    if box is not None and format == "csv-point":
-        raise BadInput("--box goes with all formats but csv-point, which is of one place")
+    _assert_consistent(format, units, (latitude, longitude), output, box, places)
     chosen = choose(region, source, cycle, store)
     wanted = Wanted(
         chosen, variables_of(chosen.entry, variables), steps_of(chosen.entry, lead_hours), units == "common",
@@ -79,6 +70,11 @@ def export(
             from flows.products.export.micaps import micaps_writers
 
             writers = micaps_writers(wanted, _folder(output))
+        case "micaps-points":
+            from flows.products.export.micaps_points import micaps_point_writers
+
+            assert places is not None
+            writers = micaps_point_writers(wanted, read_places(places), _folder(output))
         case _:
             from flows.products.export.csv import write_csv
 
@@ -88,6 +84,27 @@ def export(
             lat, lon = latitude, longitude
             writers = {_file(output, at): lambda path: write_csv(wanted, lat, lon, path)}
     return _written(writers, force)
+
+
+def _assert_consistent(
+    format: str, units: str, at: tuple[float | None, float | None], output: str | None, box: str | None,
+    places: Path | None,
+) -> None:  # fmt: skip
+    """BadInput for options that contradict each other, or of which one would not be heard."""
+    if format not in FORMATS:
+        raise BadInput(f"--format {format!r} is not one of {', '.join(FORMATS)}")
+    if (format == "csv-point") != (at != (None, None)):
+        raise BadInput("--lat and --lon go with --format csv-point, which needs both")
+    if output is not None and is_remote(output):
+        raise BadInput(f"--output {output}: files are written to a local folder only")
+    if units not in UNITS:
+        raise BadInput(f"--units {units!r} is not one of {', '.join(UNITS)}")
+    if units != "si" and format not in ("netcdf", "geotiff"):
+        raise BadInput(f"--units goes with netcdf and geotiff; {format} has units of its own")
+    if box is not None and format in ("csv-point", "micaps-points"):
+        raise BadInput(f"--box goes with all formats but {format}, which is of places")
+    if (format == "micaps-points") != (places is not None):
+        raise BadInput("--places goes with --format micaps-points, which needs it")
 
 
 def _box(text: str) -> Box:

@@ -12,9 +12,11 @@ import rasterio
 import xarray as xr
 
 from flows.products.export import export
-from flows.products.places import Place
+from flows.products.places import Place, read_places
 from flows.products.point import forecasts
 from tasks.errors import BadInput
+from tasks.observations.networks.files import read_observations
+from tasks.present import display
 from tasks.store.paths import in_store
 from tests.grib import messages
 from tests.published import cycle_of, publish
@@ -71,3 +73,34 @@ def test_common_units_are_those_of_point_with_wind_as_speed_and_direction(tmp_pa
     for format, units, why in (("micaps", "common", "goes with netcdf and geotiff"), ("netcdf", "imperial", "not one")):
         with pytest.raises(BadInput, match=why):
             export("hubei", format, source="demo", store=store, units=units)
+
+
+def test_micaps_points_are_read_back_as_stations(tmp_path: Path) -> None:
+    store, stations = str(tmp_path / "store"), tmp_path / "stations.csv"
+    publish(store, cycle_of(datetime(2026, 11, 22, tzinfo=UTC)), hours=[6, 12])
+    stations.write_text("name,latitude,longitude,elevation\n57494,30.6,114.05,223.1\n57461,30.74,111.36,\n")
+    options = {"store": store, "places": stations}
+    files = export("hubei", "micaps-points", output=f"{tmp_path}/m/", **options)
+    assert [str(f.relative_to(tmp_path / "m")) for f in files] == [
+        f"hubei-ifs-2026-11-22T00/{name}/26112208.{hour}" for name in ("t2m", "tp") for hour in ("006", "012")
+    ]
+    places = read_places(stations)
+    wanted = forecasts("hubei", places, store=store)
+    assert [f.cell.height for f in wanted] == [100.0, 100.0]
+    for file, name, i in zip(files, ("t2m", "t2m", "tp", "tp"), (0, 1, 0, 1), strict=True):
+        found = read_observations(str(file)).set_index("station").loc[["57494", "57461"]]
+        assert found["time"].unique().tolist() == [np.datetime64(f"2026-11-22T{6 + 6 * i:02d}")]
+        assert found["elevation"].tolist() == [223.1, 100.0]
+        assert set(found["variable"]) == {name}
+        assert set(found["period"]) == {0.0 if name == "t2m" else 6.0}
+        shown = display.of(name).shown(found["value"].to_numpy())
+        values = [one.series[i].__pydantic_extra__[name] for one in wanted]
+        np.testing.assert_allclose(shown, values, atol=0.11)  # less than a gauge measures is none
+    assert files[0].read_text().splitlines()[1] == "2026 11 22 14 -3", "06 UTC is 14 in Beijing"
+    stations.write_text("latitude,longitude\n30.6,114.05\n")
+    unnamed = export("hubei", "micaps-points", output=f"{tmp_path}/n/", variables="tp", lead_hours="6", **options)
+    assert unnamed[0].read_text().splitlines()[-1].startswith("1 114.0500 30.6000 100.0 ")
+    with pytest.raises(BadInput, match="goes with --format micaps-points"):
+        export("hubei", "micaps", **options)
+    with pytest.raises(BadInput, match="which needs it"):
+        export("hubei", "micaps-points", store=store)
