@@ -9,7 +9,8 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from tasks.errors import BadInput
+from tasks.decoded import decodable
+from tasks.errors import BadInput, UnreadableFile
 from tasks.region import search as regions
 from tasks.region.gazetteer import find, like, read_gazetteer
 
@@ -55,9 +56,10 @@ def named(region: str, name: str) -> Place:
 def read_places(file: Path) -> list[Place]:
     """Every row's place, in the file's order; BadInput says which rows are none."""
     try:
-        text = file.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        why = error.strerror if isinstance(error, OSError) else "is no text in UTF-8"
+        data, encoding = decodable(file.read_bytes())
+        text = data.decode(encoding)
+    except (OSError, UnreadableFile) as error:
+        why = error.strerror if isinstance(error, OSError) else error
         raise BadInput(f"{file}: {why}; give a CSV table of places (docs/clients.md)") from None
     rows = csv.DictReader(io.StringIO(text))
     try:

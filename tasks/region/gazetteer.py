@@ -10,7 +10,8 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
-from tasks.errors import InvalidRegion, in_a_line
+from tasks.decoded import decodable
+from tasks.errors import InvalidRegion, UnreadableFile, in_a_line
 
 COLUMNS = ("name", "name_zh", "latitude", "longitude", "rank")
 LOWEST = 3  # rank of what is seen from near alone; 1: cities that everybody knows
@@ -38,13 +39,14 @@ def read_gazetteer(file: Path) -> list[Known]:
     try:
         if file.stat().st_size > LARGEST:
             raise InvalidRegion(f"{file}: more than {LARGEST / 1e6:g} MB; keep the places that people ask for")
-        rows = csv.DictReader(io.StringIO(file.read_text(encoding="utf-8-sig")))
+        data, encoding = decodable(file.read_bytes())
+        rows = csv.DictReader(io.StringIO(data.decode(encoding)))
         lines = list(rows)
     except OSError as error:
         why = error.strerror or in_a_line(error)
         raise InvalidRegion(f"{file}: {why}; leave `places` out, or put the table there") from None
-    except UnicodeDecodeError:
-        raise InvalidRegion(f"{file}: is no text in UTF-8; save it as UTF-8") from None
+    except UnreadableFile as error:
+        raise InvalidRegion(f"{file}: {error}") from None
     except csv.Error as error:
         raise InvalidRegion(f"{file}: line {rows.line_num}: {error}; is a quotation mark open?") from None
     if rows.fieldnames is None or not set(COLUMNS) <= set(rows.fieldnames):

@@ -5,11 +5,9 @@ What the columns are is not known here; `columns` makes numbers and times of the
 
 from __future__ import annotations
 
-import codecs
 import csv
 import gzip
 import io
-import re
 import warnings
 import zlib
 from collections.abc import Collection
@@ -17,16 +15,15 @@ from collections.abc import Collection
 import numpy as np
 import pandas as pd
 
+from tasks.decoded import BEGINNING, decodable
 from tasks.errors import BadInput, UnreadableFile
 
 MOST = 256 * 2**20  # bytes of text, two million reports: half a minute and 5 GB of memory
 LONGEST = 2**20  # bytes of a line; a thousand columns have a tenth of that
 MOST_COLUMNS = 2000  # archives of stations have some hundred; what is done for every column would take minutes
-BEGINNING = 2**16  # bytes that are looked at for header and separator
 ENOUGH = 100  # lines of a table with none of the columns that are read, to say so
 SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
 HAND = "sep="  # Excel's own first line
-ISOLATED = re.compile(rb"(?:^|[\x00-\x7f])(?:[\x80-\xff]{2})*[\x80-\xff](?=[\x00-\x7f]|$)")
 OTHER_KINDS = {  # first bytes -> what it is, and what to do
     b"PK\x03\x04": "is a workbook of Excel, or a zip; save its sheet as CSV, or unpack it",
     b"\xd0\xcf\x11\xe0": "is a workbook of Excel; save its sheet as CSV",
@@ -75,7 +72,7 @@ def read_delimited(data: bytes, known: Collection[str], texts: Collection[str] |
     known: names that headers have, by which the separator is seen. The index is the line in the file. UnreadableFile,
     without the file's name, says what is wrong.
     """
-    data, encoding = _decodable(data)
+    data, encoding = decodable(data)
     _refuse_long_lines(data)
     beginning = data[:BEGINNING].decode(encoding, errors="replace").lstrip("\ufeff")
     lines = beginning.splitlines()
@@ -128,34 +125,6 @@ def _unique(names: list[str]) -> list[str]:
     """Without blanks around them; what comes again is counted, as pandas does."""
     stripped = [n.strip() or f"unnamed {i}" for i, n in enumerate(names)]
     return [f"{n}.{again}" if (again := stripped[:i].count(n)) else n for i, n in enumerate(stripped)]
-
-
-def _decodable(data: bytes) -> tuple[bytes, str]:
-    """The text and its encoding; UTF-16 becomes UTF-8."""
-    if data[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE) or data[1:200:2].count(0) > 50:
-        try:
-            text = data.decode("utf-16" if data[0] > 0xFD else "utf-16-le")
-        except UnicodeDecodeError as error:
-            raise UnreadableFile(f"is cut or no UTF-16 ({error.reason}); save it as UTF-8") from None
-        return text.encode(), "utf-8"
-    if b"\0" not in data[:BEGINNING]:
-        if _is_text(data, "utf-8"):
-            return data, "utf-8-sig"
-        first = int((np.frombuffer(data, np.uint8) > 127).argmax())
-        # A Chinese letter is two bytes in GBK; single ones are accents of western Europe
-        western = ISOLATED.search(data[max(first - 1, 0) : first + BEGINNING]) is not None
-        for encoding in ("cp1252", "gb18030") if western else ("gb18030", "cp1252"):
-            if _is_text(data, encoding):
-                return data, encoding
-    raise UnreadableFile("is no text in UTF-8, UTF-16, GB18030 or Windows-1252; save it as CSV in UTF-8")
-
-
-def _is_text(data: bytes, encoding: str) -> bool:
-    try:
-        data.decode(encoding)
-    except UnicodeDecodeError:
-        return False
-    return True
 
 
 def _refuse_long_lines(data: bytes) -> None:

@@ -300,6 +300,9 @@ def test_tables_as_spreadsheets_leave_them_are_read(tmp_path: Path) -> None:
     file = tmp_path / "places.csv"
     file.write_text("lat,lon,alt\n30.6,114.3,-9999\n,,\n30.6N,114.3E,120\n")
     assert [(p.elevation, p.name) for p in read_places(file)] == [(None, "line 2"), (120.0, "line 4")]
+    for encoding in ("utf-8", "utf-8-sig", "gb18030", "utf-16"):  # Excel's CSV in China is GBK
+        file.write_bytes("名称,纬度,经度,海拔\n武汉站,30.6,114.05,23.1\n".encode(encoding))
+        assert read_places(file) == [Place(30.6, 114.05, 23.1, "武汉站")]
     for content, told in (
         ("lat,lon\n114.3E,30.6N\n", "is east or west: swapped"),
         ("lat,lon,alt\n30,114,77000\n", "is no height on land"),
@@ -397,7 +400,7 @@ def test_many_places_are_a_table_that_has_what_each_would_have_alone(finescale: 
         ("lat,lon\n", ["no places in it"]),
         ("", ["only none"]),
         ("name,lat,lon\nWuhan,30.6,114.3\nLhasa,29.65,91.1\n", ["Lhasa (29.65 north, 91.1 east) is outside hubei"]),
-        (b"lat,lon\n\xff\xfe,1\n", ["is no text in UTF-8"]),
+        (b"lat,lon\n\0\0\xff\xfe,1\n", ["is no text in UTF-8, UTF-16, GB18030"]),
         (None, ["No such file"]),
     ],
 )  # fmt: skip
