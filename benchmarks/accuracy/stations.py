@@ -1,6 +1,7 @@
 """Products beside interpolation of the same input, against real observations of the same time.
 
-    python -m benchmarks.accuracy.stations DATA     # writes results/stations.json and the table of docs/verify.md
+    python -m benchmarks.accuracy.stations DATA          # writes results/stations.json and the table of docs/verify.md
+    python -m benchmarks.accuracy.stations DATA PACKAGE  # of another package, by its folder: prints alone
 
 DATA: folder with stations/matched_*.csv and the fields that belong to them. Nothing is fitted here.
 """
@@ -39,6 +40,7 @@ MARK = "<!-- stations: written by `python -m benchmarks.accuracy.stations DATA` 
 PRINTED = ("t2m", "d2m", "msl", "sp", "wind_speed", "wind_vector")
 TERRAIN = ("static", "hres_0p1_orography.nc")
 Box = tuple[float, float, float, float]  # north, south, west, east
+SHIPPED = "inr-hres"
 MARGIN = 0.5  # degrees around the stations of a tile
 
 
@@ -123,10 +125,10 @@ def product_of(
     return Gridded(fine, region.target, height), prepared.gridded
 
 
-def matched(data: Path, match: Match) -> tuple[pd.DataFrame, pd.DataFrame]:
+def matched(data: Path, match: Match, model: str = SHIPPED) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Pairs and the observations with their quality."""
     observations = quality_control(read_observations(str(data / "stations" / match.stations)))
-    package = open_package("inr-hres")
+    package = open_package(model)
     method = package.load()
     parts = []
     for box in tiles(usable(observations), match.tile):
@@ -196,9 +198,9 @@ def write_page(results: dict[str, dict]) -> None:
 
 def main() -> None:
     """Match, score, print and keep."""
-    data, results = Path(sys.argv[1]), {}
+    data, model, results = Path(sys.argv[1]), next(iter(sys.argv[2:]), SHIPPED), {}
     for match in MATCHES:
-        found, observations = matched(data, match)
+        found, observations = matched(data, match, model)
         done: Scores = score(found)
         results[match.name] = {
             "rejected": rejected(observations),
@@ -215,8 +217,9 @@ def main() -> None:
                 )
         for k in done.skill:
             print(f"{k.variable:14} {k.group:12} skill {k.skill:.3f} [{k.low:.3f}, {k.high:.3f}] against {k.best}")
-    RESULTS.write_text(json.dumps(results, indent=1) + "\n")
-    write_page(results)
+    if model == SHIPPED:
+        RESULTS.write_text(json.dumps(results, indent=1) + "\n")
+        write_page(results)
 
 
 if __name__ == "__main__":
