@@ -33,7 +33,7 @@ HALF = 0.5  # of a cell: one that lies less in a district counts for the mean al
 TOGETHER = (("t2m", "d2m"), *WINDS.values())  # variables of which something is derived
 
 
-class Stretch(BaseModel):
+class Summary(BaseModel):
     """Of a district at one time: mean, lowest and highest cell; None where nothing is known."""
 
     mean: float | None
@@ -47,7 +47,7 @@ class DistrictTime(BaseModel):
     district: str
     time: str  # valid time in the zone asked for, or a day
     lead_hours: float | None  # None of a day
-    values: dict[str, Stretch] = {}
+    values: dict[str, Summary] = {}
     shares: dict[str, float | None] = {}  # threshold -> % of the area that passes it
 
 
@@ -87,12 +87,12 @@ class _Weights:
             found: np.ndarray = np.where(known, here, 0.0) @ self.weight / (known @ self.weight)
         return found
 
-    def stretches(self, values: np.ndarray) -> Iterator[Stretch]:
+    def summaries(self, values: np.ndarray) -> Iterator[Summary]:
         """At each time."""
         inner = values[:, self.inner]
         lowest, highest = (f.reduce(inner, axis=1, initial=np.nan) for f in (np.fmin, np.fmax))
         for mean, low, high in zip(self.mean(values), lowest, highest, strict=True):
-            yield Stretch(mean=_number(mean), lowest=_number(low), highest=_number(high))
+            yield Summary(mean=_number(mean), lowest=_number(low), highest=_number(high))
 
 
 def over_districts(
@@ -135,8 +135,8 @@ def over_districts(
         for name, values in columns.items():
             units[name] = display.of(variable_of(name) if daily else name).unit
             for weight, its in zip(weights, series, strict=True):
-                for row, stretch in zip(its, weight.stretches(values), strict=True):
-                    row.values[name] = stretch
+                for row, summary in zip(its, weight.summaries(values), strict=True):
+                    row.values[name] = summary
         for one in [p for p in asked if p.variable in columns]:
             passed = reader.passed(one, columns[one.variable])
             for weight, its in zip(weights, series, strict=True):
@@ -249,7 +249,7 @@ def csv_lines(found: Districts) -> Iterator[str]:
     """A table for programs: a row a district and time; what is missing is an empty cell."""
     shares = list(found.series[0].shares)
     head = ["district", "time", "lead [h]", "within [%]"]
-    head += [f"{n} {how} [{u}]" for n, u in found.units.items() for how in Stretch.model_fields]
+    head += [f"{n} {how} [{u}]" for n, u in found.units.items() for how in Summary.model_fields]
     head += [f"{one} [% of the area]" for one in shares]
     yield _csv(head)
     for row in found.series:
