@@ -72,12 +72,17 @@ def test_what_is_no_table_of_places_is_refused(tmp_path: Path, content: str, why
         read_gazetteer(file)
 
 
+def test_a_table_in_what_excel_saves_in_china_is_read(tmp_path: Path) -> None:
+    (tmp_path / "gbk.csv").write_bytes((HEAD + "Wuhan,武汉,30.6,114.3,1\n").encode("gbk"))
+    assert [(p.name, p.name_zh) for p in read_gazetteer(tmp_path / "gbk.csv")] == [("Wuhan", "武汉")]
+
+
 def test_a_table_that_is_not_there_or_too_large_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InvalidRegion, match="No such file or directory; leave `places` out"):
         read_gazetteer(tmp_path / "none.csv")
-    (tmp_path / "gbk.csv").write_bytes((HEAD + "Wuhan,武汉,30.6,114.3,1\n").encode("gbk"))
-    with pytest.raises(InvalidRegion, match="save it as UTF-8"):
-        read_gazetteer(tmp_path / "gbk.csv")
+    (tmp_path / "none.csv").write_bytes(b"\0\1\2\3" * 50)
+    with pytest.raises(InvalidRegion, match="is no text in UTF-8, UTF-16, GB18030"):
+        read_gazetteer(tmp_path / "none.csv")
     (tmp_path / "large.csv").write_text(HEAD + "A,,31,112,1\n" * 200_000)
     with pytest.raises(InvalidRegion, match="more than 2 MB"):
         read_gazetteer(tmp_path / "large.csv")
