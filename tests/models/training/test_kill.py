@@ -9,6 +9,7 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
 import torch
 
 from tests.models.training.test_train import write_pack
@@ -45,6 +46,7 @@ def start(folder: Path, name: str) -> tuple[subprocess.Popen[bytes], Path]:
     return subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL), folder / name
 
 
+@pytest.mark.slow  # three trainings; resuming itself is in test_train.py
 def test_a_run_killed_with_sigkill_ends_as_an_unbroken_one(tmp_path: Path) -> None:
     write_pack(tmp_path / "pack.npz")
     unbroken, whole = start(tmp_path, "whole")
