@@ -17,6 +17,7 @@ import math
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -209,8 +210,11 @@ def train(model: Downscaler, dressing: Dressing, args: argparse.Namespace) -> No
 
 
 @torch.no_grad()
-def scores(model: Downscaler, network: NoiseNetwork, known: Known, s: Batch) -> dict[str, dict[str, float]]:
-    """By variable and way: fair CRPS over the field's absolute error, of points and means, spread over skill, power."""
+def scores(model: Downscaler, network: NoiseNetwork, known: Known, s: Batch) -> dict[str, dict[str, Any]]:
+    """By variable and way: fair CRPS over the field's absolute error, of points and means, spread over skill, power.
+
+    And the rank histogram.
+    """
     names, its = model.statistics.names, list(model.statistics.variables.values())
     amounts = [i for i, v in enumerate(its) if v.amount]
     ways: dict[str, list[Tensor]] = {"dressing": [], "noise": []}
@@ -218,7 +222,7 @@ def scores(model: Downscaler, network: NoiseNetwork, known: Known, s: Batch) -> 
         own, white = drawn_for(known, [seed])
         ways["dressing"].append(member(known, own, amounts)[0])
         ways["noise"].append(member(known, network(known.channels, own, white), amounts)[0])
-    out: dict[str, dict[str, float]] = {}
+    out: dict[str, dict[str, Any]] = {}
     for i, name in enumerate(names):
         if not s.present[0, i]:
             continue
@@ -233,6 +237,7 @@ def scores(model: Downscaler, network: NoiseNetwork, known: Known, s: Batch) -> 
                 between = (rank * ordered).sum(dim=0) * 2 / (MEMBERS * (MEMBERS - 1))  # mean distance of two members
                 crps = float(((found - exact).abs().mean(dim=0) - between / 2).mean())
                 line[f"{way} x{side}"] = crps / float(exact.abs().mean())
+            line[f"{way} ranks"] = ranks(some, truth - field)
             variance = some.var(dim=0).mean() * (1 + 1 / MEMBERS)
             error = ((some.mean(dim=0) - (truth - field)) ** 2).mean()
             line[f"{way} spread_skill"] = float((variance / error).sqrt())
@@ -240,6 +245,13 @@ def scores(model: Downscaler, network: NoiseNetwork, known: Known, s: Batch) -> 
                 truth.numpy(), known.magnification
             )
     return out
+
+
+def ranks(members: Tensor, truth: Tensor) -> list[float]:
+    """Share of points at which so many members are below the truth, none to all; half of those that are equal count."""
+    below = (members < truth).sum(dim=0) + (members == truth).sum(dim=0) // 2
+    found: list[float] = (torch.bincount(below.flatten(), minlength=len(members) + 1) / below.numel()).tolist()
+    return found
 
 
 def main() -> None:
@@ -266,15 +278,16 @@ def main() -> None:
     out = {}
     for dataset in (s for s in load(args.evaluation, ()).values() if s.name in FINE):
         for scale in SCALES:
-            found: dict[str, list[dict[str, float]]] = {}
+            found: dict[str, list[dict[str, Any]]] = {}
             for at in range(0, dataset.times, 6):
                 s = box_scene(dataset, EVERYWHERE, at, model.statistics.names, scale, scale)
                 for name, line in scores(model, network, known_of(model, dressing, s, True), s).items():
                     found.setdefault(name, []).append(line)
             for name, lines in found.items():
-                mean = {k: float(np.mean([line[k] for line in lines])) for k in lines[0]}
+                mean = {k: np.mean([line[k] for line in lines], axis=0).tolist() for k in lines[0]}
                 out[f"{dataset.name} x{scale:g} {name}"] = mean
-                told = ", ".join(f"{k} {v:.3f}" for k, v in mean.items() if k != "mae")
+                told = ", ".join(f"{k} {v:.3f}" for k, v in mean.items() if isinstance(v, float) and k != "mae")
+                told += "".join(f", {k} {v[0]:.3f} .. {v[-1]:.3f}" for k, v in mean.items() if isinstance(v, list))
                 print(f"{dataset.name} x{scale:g} {name}: {told}", flush=True)
     args.results.write_text(json.dumps(out, indent=1) + "\n")
 

@@ -32,8 +32,8 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-READ = (export, point, districts, status)
-MAKE = (run, backfill, field, regrid, verify, calibrate, withdraw, maintain, serve)
+READ = (export, point, districts, status, serve)
+MAKE = (run, backfill, field, regrid, verify, calibrate, withdraw, maintain)
 for command in (*READ, *MAKE):
     app.command()(command)
 app.add_typer(models.app, name="models")

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from flows.commands.options import CycleOption, Json, LeadHours, Region, Source, Store
+from flows.commands.options import CycleOption, Json, LeadHours, Region, Source, Store, Timezone, Utc
 from flows.commands.terminal import one_line_errors, show_steps
 
 
@@ -27,11 +27,8 @@ def districts(
         list[str] | None,
         typer.Option(help="Which part of the area passes a value, as 'tp/24h>50'; by day 'tp_sum>50'; repeatable."),
     ] = None,
-    timezone: Annotated[
-        str | None,
-        typer.Option(help="Of the times: a name like Asia/Shanghai, or +08:00; default: that of the product's region."),
-    ] = None,
-    utc: Annotated[bool, typer.Option("--utc", help="The same as --timezone UTC.")] = False,
+    timezone: Timezone = None,
+    utc: Utc = False,
     as_json: Json = False,
 ) -> None:
     """Mean, lowest and highest value in each of a file's polygons, as a CSV table."""

@@ -42,4 +42,9 @@ CycleOption = Annotated[str | None, typer.Option(help="Cycle, like 2026-11-22T00
 LeadHours = Annotated[str | None, typer.Option(help="Like 3,6,9 or 0-48; default: all.")]
 Store = Annotated[str | None, typer.Option(help="Where products are; $FINESCALE_STORE.")]
 TargetStore = Annotated[str | None, typer.Option(help="Where products go: folder or s3://; $FINESCALE_STORE.")]
+Timezone = Annotated[
+    str | None,
+    typer.Option(help="Of the times: a name like Asia/Shanghai, or +08:00; default: that of the product's region."),
+]
+Utc = Annotated[bool, typer.Option("--utc", help="The same as --timezone UTC.")]
 Json = Annotated[bool, typer.Option("--json", help="For programs.")]

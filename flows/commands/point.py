@@ -8,7 +8,18 @@ from typing import Annotated, cast
 
 import typer
 
-from flows.commands.options import CycleOption, Json, Latitude, LeadHours, Longitude, Region, Source, Store
+from flows.commands.options import (
+    CycleOption,
+    Json,
+    Latitude,
+    LeadHours,
+    Longitude,
+    Region,
+    Source,
+    Store,
+    Timezone,
+    Utc,
+)
 from flows.commands.terminal import one_line_errors, show_steps, show_table
 from tasks.errors import BadInput
 
@@ -40,11 +51,8 @@ def point(
     chance: Annotated[
         list[str] | None, typer.Option(help="How likely it is, as 't2m<0' or 'wind_speed>10.8'; repeatable.")
     ] = None,
-    timezone: Annotated[
-        str | None,
-        typer.Option(help="Of the times: a name like Asia/Shanghai, or +08:00; default: that of the product's region."),
-    ] = None,
-    utc: Annotated[bool, typer.Option("--utc", help="The same as --timezone UTC.")] = False,
+    timezone: Timezone = None,
+    utc: Utc = False,
     as_json: Json = False,
 ) -> None:
     """What is forecast for a place, or for each of a file's."""

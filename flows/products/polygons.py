@@ -54,10 +54,11 @@ def read_polygons(file: Path, key: str | None = None) -> dict[str, list[dict[str
     names = _names(file, whole, key)
     out: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for name, feature in zip(names, whole, strict=True):
-        geometry = feature["geometry"] or {}
+        geometry = feature["geometry"] if isinstance(feature["geometry"], dict) else {}
         if geometry.get("type") not in KINDS:
             raise BadInput(f"{file}: {name} is a {geometry.get('type', 'feature without geometry')}, not a polygon")
-        for polygon in [geometry["coordinates"]] if geometry["type"] == "Polygon" else geometry["coordinates"]:
+        there = geometry.get("coordinates")
+        for polygon in there if geometry["type"] == "MultiPolygon" and isinstance(there, list) else [there]:
             _assert_degrees(file, name, polygon)
             out[name].append({"type": "Polygon", "coordinates": polygon})
     return dict(out)

@@ -32,7 +32,7 @@ def geotiff_writers(wanted: Wanted, folder: Path) -> dict[Path, Callable[[Path],
     def writer(column: Column) -> Callable[[Path], None]:
         return lambda path: _write(column, product, wanted, path)
 
-    return {folder / f"{wanted.chosen.name}-{column.name}.tif": writer(column) for column in wanted.columns()}
+    return {folder / f"{wanted.chosen.name}-{column.name}.tif": writer(column) for column in wanted.columns(product)}
 
 
 def _write(column: Column, product: xr.Dataset, wanted: Wanted, path: Path) -> None:

@@ -26,7 +26,7 @@ def write_netcdf(wanted: Wanted, path: Path) -> None:
     skeleton.to_netcdf(path, format="NETCDF4", engine="netcdf4", encoding=encoding)
     rows, cols = product.sizes["latitude"], product.sizes["longitude"]
     with netCDF4.Dataset(path, "a") as file:
-        for column in wanted.columns():
+        for column in wanted.columns(product):
             variable = file.createVariable(
                 column.name,
                 "f4",

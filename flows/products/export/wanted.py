@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from flows.products.choose import Chosen
+from flows.products.series import derived
 from tasks.arrays import open_zarr
 from tasks.errors import BadInput
 from tasks.grids.box import Box
+from tasks.grids.gridded import lead_times
+from tasks.present import display
 from tasks.variables import VARIABLES, WINDS
 
 if TYPE_CHECKING:
@@ -45,10 +48,6 @@ class Column:
 
     def fields(self, product: xr.Dataset) -> Iterator[tuple[int, np.ndarray]]:
         """(index, (latitude, longitude)) of each lead time; one chunk's in memory at a time."""
-        from flows.products.series import derived
-        from tasks.grids.gridded import lead_times
-        from tasks.present import display
-
         for each in zip(*(lead_times(product[part]) for part in self.parts), strict=True):
             raw = {part: values for part, (_, values) in zip(self.parts, each, strict=True)}
             if not self.common:
@@ -71,15 +70,12 @@ class Wanted:
     steps: list[int]
     common: bool = False
     box: Box | None = None
-    _opened: list[xr.Dataset] = field(default_factory=list, compare=False)
 
     def open(self) -> xr.Dataset:
         """The product with these variables, lead times and cells, read when asked for; BadInput for a box outside."""
-        if not self._opened:
-            product = open_zarr(self.chosen.uri)
-            product = product[[*self.names, "crs", *(n for n in ("step_bounds",) if n in product)]]
-            self._opened.append(self._cut(product.isel(step=self.steps)))
-        return self._opened[0]
+        product = open_zarr(self.chosen.uri)
+        product = product[[*self.names, "crs", *(n for n in ("step_bounds",) if n in product)]]
+        return self._cut(product.isel(step=self.steps))
 
     def _cut(self, product: xr.Dataset) -> xr.Dataset:
         if self.box is None:
@@ -95,13 +91,10 @@ class Wanted:
             )
         return product.isel(latitude=slice(rows[0], rows[-1] + 1), longitude=slice(cols[0], cols[-1] + 1))
 
-    def columns(self) -> list[Column]:
-        """What is written, in the order of `names`."""
-        product = self.open()
+    def columns(self, product: xr.Dataset) -> list[Column]:
+        """What is written of what is opened, in the order of `names`."""
         if not self.common:
             return [Column(n, dict(product[n].attrs), (n,), common=False) for n in self.names]
-        from tasks.present import display
-
         parts: dict[str, tuple[str, ...]] = {}
         for name in self.names:
             wind = next((w for w, uv in WINDS.items() if name in uv and set(uv) <= set(self.names)), None)

@@ -194,6 +194,8 @@ WRONG = {
     "metres": (json.dumps(feature(square(500000, 3400000, 9000), name="x")), "are no degrees; write the file in EPSG"),
     "a line": (json.dumps(feature([[1, 1], [5, 5]], name="line")), "is no polygon of closed rings of four points"),
     "open": (json.dumps(feature([[1, 1], [5, 5], [5, 1], [1, 2]], name="o")), "is no polygon of closed rings"),
+    "no coordinates": ('{"type": "MultiPolygon"}', "is no polygon of closed rings"),
+    "a word": ('{"type": "Feature", "geometry": "here"}', "a feature without geometry"),
     "nested": (json.dumps(feature([[[1, 1]]], name="deep")), "is no polygon of closed rings of four points"),
     "another crs": (
         json.dumps({"features": [feature(WHOLE)], "crs": {"properties": {"name": "urn:ogc:def:crs:EPSG::32649"}}}),

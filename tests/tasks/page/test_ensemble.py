@@ -12,7 +12,7 @@ from tasks.page import bundle
 from tests.conftest import write_region
 from tests.grib import message
 from tests.servers.static import static
-from tests.tasks.page.conftest import PRODUCT, Opener, Published, clicked, picture
+from tests.tasks.page.conftest import Opener, Published, clicked, picture
 from tests.tasks.page.test_calibrated import shows
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
@@ -90,4 +90,3 @@ def test_the_table_of_a_place_has_its_range(made: Published, show: Opener) -> No
         cell = page.locator("#panel td[data-low]").first
         found = [float(cell.get_attribute(f"data-{end}") or "nan") for end in ("low", "high")]
         np.testing.assert_allclose(found, said - 273.15, atol=2e-3)
-    assert (made.store / PRODUCT).exists()
