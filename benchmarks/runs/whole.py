@@ -25,7 +25,7 @@ from benchmarks.runs.memory import Usage, run_measured
 from benchmarks.shared.rounds import about, keep, say
 from benchmarks.stages import infer, limits
 from benchmarks.stages.inference import OURS as NETWORK
-from benchmarks.stages.inference import RESULTS
+from benchmarks.stages.inference import RESULTS, at_once, network
 from flows.server.runtime import ENVIRONMENT
 from tasks.region import search as regions
 from tests.grib import messages
@@ -133,7 +133,7 @@ def run(domains: list[str], rounds: int | None, lead_times: int | None, quick: b
             given = files[:count] if count > 1 else write_cycle(folder / "one", [3])
             records.append(measure(domain, given, rounds or ROUNDS[domain], folder))
         found = limits.measure(folder, messages(files[-1]), quick)
-    work = infer.multiply_adds(infer.network(NETWORK), SCALE)
+    work = infer.multiply_adds(network(NETWORK), at_once(NETWORK), SCALE)
     return {"about": about(), "limits": found.to_dict(), "multiply_adds_per_pixel": work, "records": records}
 
 

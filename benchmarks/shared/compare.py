@@ -32,7 +32,7 @@ import torch
 from benchmarks.runs.cycles import LEAD_HOURS, PARAMETERS, noise, write_cycle, write_region
 from benchmarks.runs.whole import launch, product_of
 from benchmarks.shared.rounds import about, keep, say, spread
-from benchmarks.stages import decode, infer
+from benchmarks.stages import decode, infer, inference
 from benchmarks.stages import regrid as regridding
 from benchmarks.stages.inference import OURS, RESULTS
 from benchmarks.stages.limits import values_of
@@ -159,12 +159,12 @@ def measure(rounds: int) -> dict[str, Any]:
         numbers = count()
         source, target, _ = regridding.CASES["0.25° globe to 0.25° Hubei"]
         fields = np.stack([noise((source.rows, source.cols), 2.0, 3).astype(np.float32)] * 7)
-        network, given = infer.network(OURS), infer.inputs((180, 360))
+        network, given = inference.network(OURS), inference.inputs((180, 360), infer.SCALE, 1)
         ways: dict[str, Callable[[], Any]] = {
             "decode": lambda: decode.ours(files[1:4]),
             "regrid": lambda: [regrid(fields, source, target, conservative=False) for _ in range(10)],
             "prepare": prepare_run(folder, files[1:4]),
-            "network": torch.inference_mode()(lambda: network(*given)),
+            "network": torch.inference_mode()(lambda: network(*given, inference.SEEN)),
             "write": lambda: like_product(product, values, folder / f"written{next(numbers)}"),
         }
         sticks = yardsticks(messages(files[1])[0])

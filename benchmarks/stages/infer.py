@@ -1,7 +1,7 @@
 """Cost of inference against the size of the field: ours, chunked as sup3r does it, LIIF and EDSR. Part of stages.
 
-Fields of seven variables to x2 on the same threads, untrained weights, the sizes of the shipped package; LIIF and EDSR
-as published. Ours in blocks, as the pipeline computes large domains. *sup3r-style*: NREL sup3r's forward pass cuts the
+One lead time of seven variables to x2 on the same threads; ours is the shipped package, LIIF and EDSR are as published.
+Ours in blocks, as the pipeline computes large domains. *sup3r-style*: NREL sup3r's forward pass cuts the
 field into chunks of a fixed size with overlap around, runs the whole network on each with its overlap, crops and
 stitches; here with our network, whose package's halo is the overlap that makes both equal but for 0.2 % of the model's
 error (benchmarks.accuracy.halo).
@@ -18,12 +18,12 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.shared.rounds import interleaved
-from benchmarks.stages.inference import CASES, EDSR, LIIF, OURS
-from models.geometry import Axis, subdivide
+from benchmarks.stages.inference import EDSR, LIIF, OURS, SEEN, inputs, network
+from models.geometry import Axis
+from models.operator import Seen
 from models.statics import Statics
-from models.statistics import VARIABLES, Statistics, VariableStatistics
-from models.training.methods import build
-from tasks.downscale.predict import BESIDE, TILE
+from models.statistics import VARIABLES
+from tasks.downscale.predict import TILE
 from tasks.downscale.tiles import tiles
 from tasks.handover.shards import SHARD_SIDE, blocks
 from tasks.packages import open_package
@@ -45,30 +45,14 @@ class Method(Protocol):
     reach: int
 
     def __call__(
-        self, x: torch.Tensor, present: torch.Tensor, statics: Statics, rows: Axis, cols: Axis
+        self, x: torch.Tensor, present: torch.Tensor, statics: Statics, rows: Axis, cols: Axis, seen: Seen
     ) -> torch.Tensor:
         """Fine fields."""
 
 
-def network(case: str) -> Method:
-    """A method of benchmarks.stages.inference."""
-    method, sizes, published, _ = CASES[case]
-    laws = {n: VariableStatistics(0.0, 1.0, (0.2, 0.8), n == "tp") for n in VARIABLES}
-    model: Method = build(method, Statistics(laws), sizes, published).eval().to(memory_format=torch.channels_last)
-    return model
-
-
-def inputs(size: tuple[int, int], scale: float = SCALE) -> tuple[torch.Tensor, torch.Tensor, Statics, Axis, Axis]:
-    """Fields (1, V, H, W), presence, statics of nowhere, and the queries."""
-    torch.manual_seed(0)
-    rows, cols = (subdivide(n, scale) for n in size)
-    present = torch.ones(1, len(VARIABLES))
-    return torch.randn(1, len(VARIABLES), *size), present, Statics.unknown(*size, rows, cols), rows, cols
-
-
 def chunked(model: Method, size: tuple[int, int], overlap: int) -> torch.Tensor:
     """The field in chunks of a fixed size with overlap; each padded chunk goes through the network whole."""
-    x, present, statics, rows, cols = inputs(size)
+    x, present, statics, rows, cols = inputs(size, SCALE, 1)
     out = torch.empty(1, len(VARIABLES), len(rows), len(cols))
     factor = int(SCALE)
     for top in range(0, size[0], CHUNK):
@@ -80,7 +64,7 @@ def chunked(model: Method, size: tuple[int, int], overlap: int) -> torch.Tensor:
             around = statics.window(slice(r0, r1), slice(c0, c1))
             around = around.part(r0 * factor, r1 * factor, c0 * factor, c1 * factor)
             queries = (axis.part(a * factor, b * factor).shifted(a) for axis, a, b in ((rows, r0, r1), (cols, c0, c1)))
-            fine = model(x[..., r0:r1, c0:c1], present, around, *queries)
+            fine = model(x[..., r0:r1, c0:c1], present, around, *queries, SEEN)
             (a, b), (c, d) = ((start * factor, stop * factor) for start, stop in spans)
             part = fine[..., a - r0 * factor : b - r0 * factor, c - c0 * factor : d - c0 * factor]
             out[..., a:b, c:d] = part
@@ -92,22 +76,13 @@ def in_blocks(model: Method, size: tuple[int, int], given: tuple[Any, ...]) -> t
     x, present, statics, rows, cols = given
     out = torch.empty(1, len(VARIABLES), len(rows), len(cols))
     for block in blocks(len(rows), len(cols), SHARD_SIDE, SHARD_SIDE):
-        wide = []
-        for part, axis in ((block.rows, rows), (block.cols, cols)):
-            more = round(BESIDE * SCALE)
-            wide.append(slice(max(part.start - more, 0), min(part.stop + more, len(axis))))
-        (tile,) = tiles(rows.part(wide[0].start, wide[0].stop), cols.part(wide[1].start, wide[1].stop), *size,
-                        size=TILE, halo=model.reach)  # fmt: skip
+        here = rows.part(block.rows.start, block.rows.stop), cols.part(block.cols.start, block.cols.stop)
+        (tile,) = tiles(*here, *size, size=TILE, halo=model.reach)
         around = statics.window(tile.window_rows, tile.window_cols)
-        around = around.part(wide[0].start, wide[0].stop, wide[1].start, wide[1].stop)
-        queries = (
-            axis.part(part.start, part.stop).shifted(window.start)
-            for axis, part, window in zip((rows, cols), wide, (tile.window_rows, tile.window_cols), strict=True)
-        )
-        fine = model(x[..., tile.window_rows, tile.window_cols], present, around, *queries)
-        top, left = block.rows.start - wide[0].start, block.cols.start - wide[1].start
-        height, width = block.rows.stop - block.rows.start, block.cols.stop - block.cols.start
-        out[..., block.rows, block.cols] = fine[..., top : top + height, left : left + width]
+        around = around.part(block.rows.start, block.rows.stop, block.cols.start, block.cols.stop)
+        queries = here[0].shifted(tile.window_rows.start), here[1].shifted(tile.window_cols.start)
+        fine = model(x[..., tile.window_rows, tile.window_cols], present, around, *queries, SEEN)
+        out[..., block.rows, block.cols] = fine
     return out
 
 
@@ -116,25 +91,28 @@ def exponent(pixels: Sequence[int], seconds: Sequence[float]) -> float:
     return float(np.polyfit(np.log(pixels), np.log(seconds), 1)[0])
 
 
-def multiply_adds(model: Method, scale: float = SCALE) -> int:
-    """Of all convolutions and matrix products for one output pixel of seven variables, counted on a small field."""
+def multiply_adds(model: Method, count: int, scale: float = SCALE) -> int:
+    """Of all convolutions and matrix products for one output pixel of seven variables of one of `count` lead times.
+
+    Counted on a small field.
+    """
     size = SIZES[0]
     with FlopCounterMode(display=False) as counter, torch.inference_mode():
-        model(*inputs(size, scale))
-    return round(counter.get_total_flops() / 2 / (math.prod(size) * scale**2))
+        model(*inputs(size, scale, count), SEEN)
+    return round(counter.get_total_flops() / 2 / (count * math.prod(size) * scale**2))
 
 
 def measure(rounds: int, quick: bool) -> dict[str, Any]:
     """Seconds by size and way."""
-    overlap = open_package("inr-hres").halo
+    overlap = open_package(OURS).halo
     models = {case: network(case) for case in (OURS, LIIF, EDSR)}
     records = []
     with torch.inference_mode():
         for size in QUICK if quick else SIZES:
             cells = math.prod(size)
-            given = inputs(size)
+            given = inputs(size, SCALE, 1)
             ways: dict[str, Callable[[], Any]] = {
-                case: lambda model=model, given=given: model(*given)
+                case: lambda model=model, given=given: model(*given, SEEN)
                 for case, model in models.items()
                 if cells <= LARGEST.get(case, cells)
             }
@@ -145,7 +123,7 @@ def measure(rounds: int, quick: bool) -> dict[str, Any]:
                                   1 if large else rounds, warm=not large)  # fmt: skip
             found = dict(zip(ways, seconds.values(), strict=True))
             records.append({"size": list(size), "pixels": round(cells * SCALE**2), "ways": found})
-    work = {case: multiply_adds(model) for case, model in models.items()}
+    work = {case: multiply_adds(model, 1) for case, model in models.items()}
     return {"scale": SCALE, "chunk": CHUNK, "overlap": overlap, "multiply_adds_per_pixel": work, "records": records}
 
 
