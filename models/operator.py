@@ -30,6 +30,15 @@ class Operator:
     sampling: Sampling
     footprint: float
 
+    @property
+    def terrain(self) -> float:
+        """Width in km over which heights of a finer elevation model are averaged to be like the model's own terrain.
+
+        A model's terrain is smoother than its cells: of IFS and ERA5 it is best met by 25 and 55 km
+        (benchmarks/accuracy/own_terrain.py), what lies between is read off a line through these two.
+        """
+        return 12.5 + 1.375 * self.footprint
+
     def on(self, cell: float, target: float | None = None) -> Seen:
         """The same on a grid of `cell` km, where a field of footprint `target` km is asked for: by default its own."""
         if self.sampling is Sampling.MEANS:

@@ -6,7 +6,7 @@ Open-Meteo. Paramids and short names: https://codes.ecmwf.int/grib/param-db.
 
 from __future__ import annotations
 
-from tasks.variables import VARIABLES, Variable
+from tasks.variables import TERRAIN, VARIABLES, Variable
 
 PARAM_IDS = {
     167: "t2m", 168: "d2m", 165: "u10", 166: "v10", 134: "sp", 151: "msl",
@@ -23,6 +23,8 @@ PARAM_IDS = {
     144: "sf", 141: "sd",  # m
     228144: "sf", 228141: "sd",  # kg m-2
 }  # fmt: skip
+
+GEOPOTENTIAL = 129  # at the surface, which its level says, that of the model's terrain
 
 # (short name of ecCodes, level type, level): what centres write that have no number of their own for 2 and 10 metres
 AT_LEVEL = {
@@ -131,6 +133,8 @@ _BY_NAME = {name: variable for variable, names in NAMES.items() for name in name
 
 def by_param_id(param_id: int) -> Variable | None:
     """The variable of an ECMWF paramId, or None if it is not ours."""
+    if param_id == GEOPOTENTIAL:
+        return TERRAIN
     return VARIABLES.get(PARAM_IDS.get(param_id, ""))
 
 

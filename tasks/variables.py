@@ -128,6 +128,12 @@ VARIABLES: dict[str, Variable] = {
 }  # fmt: skip
 
 
+# no field of a product: the terrain that a model computes with, of which its other fields are
+TERRAIN = Variable(
+    "z", "z", "m2 s-2", "surface_geopotential", "Geopotential of the model's terrain", -5000.0, 90000.0, 45000.0
+)
+
+
 def known(names: list[str]) -> list[Variable]:
     """The variables of these names; UnknownVariable if one is not in the table."""
     for name in names:

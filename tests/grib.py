@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import eccodes
+import numpy as np
+import xarray as xr
+
+from models.constants import GRAVITY
 
 ROOT = Path(__file__).resolve().parents[1]
 DEMO_GRIB = ROOT / "tasks/acquire/demo_cycle/20211210/12z/ifs/0p25/oper/20211210120000-8h-oper-fc.grib2"
@@ -33,3 +39,29 @@ def message(name: str, factor: float = 1.0, **keys: int | str) -> bytes:
                 eccodes.codes_set_values(handle, eccodes.codes_get_values(handle) * factor)
             return bytes(eccodes.codes_get_message(handle))
     raise AssertionError(name)
+
+
+def terrain_message(of: bytes, heights: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> bytes:
+    """Geopotential at the surface, on the grid and at the time of a message; heights in m by latitude, longitude."""
+    handle = eccodes.codes_new_from_message(of)
+    eccodes.codes_set(handle, "paramId", 129)
+    eccodes.codes_set(handle, "typeOfLevel", "surface")
+    eccodes.codes_set(handle, "bitsPerValue", 24)
+    where = (eccodes.codes_get_array(handle, n) for n in ("latitudes", "longitudes"))
+    eccodes.codes_set_values(handle, GRAVITY * heights(*where))
+    return bytes(eccodes.codes_get_message(handle))
+
+
+@cache
+def _hubei() -> xr.DataArray:
+    with xr.open_dataset(ROOT / "deployments/regions/hubei/terrain.nc") as ds:
+        return ds["z"].load() / GRAVITY
+
+
+def rippled(latitude: np.ndarray, longitude: np.ndarray) -> np.ndarray:
+    """Hubei's heights with waves of 80 m on them, as another model may have them; level beyond what is known."""
+    waves = 80.0 * np.sin(np.deg2rad(180.0 * latitude)) * np.cos(np.deg2rad(145.0 * longitude))
+    east = (longitude + 180.0) % 360.0 - 180.0
+    at = {"latitude": latitude.ravel(), "longitude": east.ravel()}
+    below = _hubei().interp({n: xr.DataArray(v, dims="at") for n, v in at.items()})
+    return waves + np.nan_to_num(below.values).reshape(latitude.shape)

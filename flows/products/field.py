@@ -37,6 +37,7 @@ from tasks.prepare.assemble import Assembled, assemble
 from tasks.prepare.decode import grid_of, scanned
 from tasks.prepare.fields import Rule
 from tasks.prepare.operators import operator_of, sampling_of
+from tasks.prepare.own_terrain import own_heights
 from tasks.prepare.terrain import static_fields
 from tasks.store.product import describe, operator_attributes
 from tasks.variables import VARIABLES, known
@@ -222,7 +223,8 @@ def super_resolve_file(
         target = target_grid(assembled.grid, scale, spacing, like)
         _assert_fits(target, assembled, most_gb)
         operator = operator_of(assembled.origin, assembled.grid.dlat, assembled.means, sampling_of(input_is))
-        relief = static_fields(Path(terrain), assembled.grid, target, target, operator) if terrain else None
+        own = own_heights(assembled.terrain, assembled.grid) if terrain else None
+        relief = static_fields(Path(terrain), assembled.grid, target, target, operator, own) if terrain else None
         prepared = Prepared(fields, assembled.grid, operator, relief)
         disagreement(fields, assembled, prepared.gridded.height, confirmed=confirmed)
         if package is not None:

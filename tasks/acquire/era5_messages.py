@@ -16,7 +16,7 @@ from tasks.grib.walk import BEGIN, walk
 from tasks.grids.box import Box
 from tasks.grids.grid import Grid
 from tasks.units import AS_IT_IS
-from tasks.variables import Variable
+from tasks.variables import TERRAIN, Variable
 
 MILLIDEGREE = 1.1e-3  # GRIB 1 writes coordinates in 0.001 degree
 
@@ -64,10 +64,15 @@ def _identify(message: GRIBMessage, asked: Asked, label: str, values: bool) -> t
     return variable, int(hour), header.expver
 
 
+def _fields(asked: Asked) -> list[Variable]:
+    """What changes from hour to hour."""
+    return [v for v in asked.variables if v is not TERRAIN]
+
+
 def _assert_whole(found: dict[tuple[str, int], str], asked: Asked, cycle: object) -> None:
-    """Every variable at every hour; CycleNotReady where only the end of the day is missing."""
+    """Every variable at every hour, terrain at any; CycleNotReady where only the end of the day is missing."""
     lacking: dict[tuple[int, ...], list[str]] = {}
-    for variable in asked.variables:
+    for variable in _fields(asked):
         hours = tuple(h for h in HOURS if (variable.name, h) not in found)
         lacking.setdefault(hours, []).append(variable.name)
     lacking.pop((), None)
@@ -101,5 +106,5 @@ def prove(path: Path, asked: Asked, cycle: object, *, values: bool = True) -> di
     _assert_whole(found, asked, cycle)
     out: dict[str, list[int]] = {}
     for hour in HOURS:
-        out.setdefault(max(found[v.name, hour] for v in asked.variables), []).append(hour)
+        out.setdefault(max(found[v.name, hour] for v in _fields(asked)), []).append(hour)
     return out

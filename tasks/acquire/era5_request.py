@@ -11,7 +11,7 @@ from typing import Any
 
 from tasks.grids.box import Box
 from tasks.region.document import Region
-from tasks.variables import Variable, known
+from tasks.variables import TERRAIN, Variable, known
 
 DATASET = "reanalysis-era5-single-levels"
 SPACING = 0.25  # degree: the grid that the CDS gives ERA5 on
@@ -41,6 +41,7 @@ LONG_NAMES = {
     "mn2t": "minimum_2m_temperature_since_previous_post_processing",
     "sf": "snowfall",
     "sd": "snow_depth",
+    TERRAIN.name: "geopotential",
 }
 
 
@@ -91,6 +92,10 @@ def area_around(region: Region) -> Box:
 
 
 def asked_of(region: Region, day: datetime) -> Asked:
-    """The request for a region's day; variables in the table's order, so that equal requests are the same."""
+    """The request for a region's day; variables in the table's order, so that equal requests are the same.
+
+    With the terrain that the model computes with, where the region has one to hold it against.
+    """
     names = [n for n in LONG_NAMES if n in region.variables]
-    return Asked(day, known(names), area_around(region))
+    terrain = [TERRAIN] if region.terrain_file is not None else []  # without it the model's own corrects nothing
+    return Asked(day, [*known(names), *terrain], area_around(region))

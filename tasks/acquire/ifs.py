@@ -9,11 +9,12 @@ from datetime import UTC, datetime, timedelta
 from tasks.acquire.ifs_fetch import Fetch
 from tasks.acquire.layout import THREE_HOURLY_TO, lead_times, reach_of, ready_after
 from tasks.acquire.mirrors import Mirror, MirrorFailure, NotThere
-from tasks.acquire.open_data import by_key, wanted_of
+from tasks.acquire.open_data import Wanted, by_key, wanted_of
 from tasks.acquire.raw import RawFolder
 from tasks.errors import BadInput, CycleNotReady, IncompleteDownload
 from tasks.handover.cycle import Cycle, RawFile
 from tasks.region.document import Region
+from tasks.variables import TERRAIN
 
 log = logging.getLogger(__name__)
 
@@ -28,6 +29,7 @@ class IfsSource:
     truth: str | None = None
     spacing: float | None = None
     needs = "every parameter"  # of a lead time
+    terrain_at_start = True  # the fields of lead time 0 may have that of the model
 
     def latest(self, region: Region, now: datetime) -> Cycle:
         """The newest cycle whose last needed lead time lists every needed parameter, on any mirror."""
@@ -71,8 +73,27 @@ class IfsSource:
         steps = self.steps(region)
         assert_can_be(cycle, steps)
         raw = RawFolder(folder, cycle)
-        with raw.locked(region.acquire.wait_minutes * 60):
-            return Fetch(cycle, region, steps, raw).run()
+        patience = region.acquire.wait_minutes * 60
+        with raw.locked(patience):
+            wanted = {step: wanted_of(cycle.source, region, step) for step in steps}
+            fields = Fetch(cycle, region.acquire, wanted, raw)
+            return fields.run(patience) + self.terrain(cycle, region, raw, ask=fields.asked)
+
+    def terrain(self, cycle: Cycle, region: Region, raw: RawFolder, ask: bool) -> list[RawFile]:
+        """The terrain that the model computes with, which lies among the fields of its start; none if it does not.
+
+        `ask`: mirrors too, not only the raw folder, where it is if they had it when the fields came.
+        """
+        if region.terrain_file is None or not self.terrain_at_start:
+            return []
+        fetch = Fetch(cycle, region.acquire, {0: [Wanted(TERRAIN)]}, raw)
+        if not ask:
+            return fetch.here()
+        try:
+            return fetch.run(0.0)
+        except (CycleNotReady, IncompleteDownload) as error:
+            log.info("acquire: %s: without the model's own terrain (%s)", cycle, error)
+            return []
 
     def final_since(self, time: datetime) -> datetime:
         """From the start: a forecast is never replaced."""
@@ -92,6 +113,7 @@ class EnsembleSource(IfsSource):
 
     name = "ens"
     needs = "every parameter of every member (`ensemble:` in region.yaml)"
+    terrain_at_start = False  # it lies with the control, which is another forecast
 
     def steps(self, region: Region) -> list[int]:
         """Those of the region's lead times that it asks of the ensemble."""

@@ -12,11 +12,10 @@ from datetime import UTC, datetime, timedelta
 
 from tasks.acquire.layout import COMPLETE_AFTER, resol_of, stream_of
 from tasks.acquire.mirrors import Mirror, MirrorFailure, NotThere
-from tasks.acquire.open_data import IndexEntry, Wanted, assert_decodes, assert_is_message, by_key, wanted_of
+from tasks.acquire.open_data import IndexEntry, Wanted, assert_decodes, assert_is_message, by_key
 from tasks.acquire.raw import RawFolder
 from tasks.errors import CycleNotReady, IncompleteDownload
 from tasks.handover.cycle import Cycle, RawFile
-from tasks.region.document import Region
 from tasks.region.settings import AcquireSettings
 from tasks.web.patience import Deadline, NotYet, Patience, PatienceEnded
 
@@ -29,35 +28,42 @@ TOGETHER = 16  # messages of a lead time that are held in memory at once: of an 
 class Fetch:
     """One cycle's download: lead times in parallel, mirrors in order, until all is there or the deadline is over."""
 
-    def __init__(self, cycle: Cycle, region: Region, steps: list[int], raw: RawFolder) -> None:
-        self.cycle, self.region, self.raw = cycle, region, raw
-        self.settings: AcquireSettings = region.acquire
-        self.wanted = {step: wanted_of(cycle.source, region, step) for step in steps}
+    def __init__(
+        self, cycle: Cycle, settings: AcquireSettings, wanted: dict[int, list[Wanted]], raw: RawFolder
+    ) -> None:
+        """`wanted`: messages by lead time."""
+        self.cycle, self.settings, self.wanted, self.raw = cycle, settings, wanted, raw
         # (mirror, lead time) -> what its index lists of these, until all mirrors are asked again
         self._listed: dict[tuple[str, int], dict[str, IndexEntry]] = {}
         self.mirrors = [Mirror(name, self.settings) for name in self.settings.mirrors]
         self.files: dict[tuple[int, str], RawFile] = {}
         # (lead time, parameter) -> mirror -> what was wrong, and whether it is only that it is not there, or not yet
         self.why: dict[tuple[int, str], dict[str, tuple[str, bool]]] = {}
+        self.asked = False  # whether mirrors were, of anything
         self._lock = threading.Lock()
         self._reported = time.monotonic()
 
-    def run(self) -> list[RawFile]:
-        """The files in order of lead time and variable."""
-        for step, messages in self.wanted.items():
-            for wanted in messages:
-                if (file := self.raw.get(self._name(step, wanted))) is not None:
-                    self.files[step, wanted.key] = file
-        if self.files:
+    def run(self, patience: float) -> list[RawFile]:
+        """The files in order of lead time and variable; `patience`: seconds in which they have to come."""
+        if self.here():
             log.info("acquire: %s, %d of %d messages are here already", self.cycle, len(self.files), self._total)
+        self.asked = bool(self._absent)
         try:
-            Patience(jitter=0.2).ask(self._round, Deadline(self.settings.wait_minutes * 60), tell=self._tell_pause)
+            Patience(jitter=0.2).ask(self._round, Deadline(patience), tell=self._tell_pause)
         except PatienceEnded as ended:
             if self._all_late:
                 raise CycleNotReady(f"{ended.last.why}; run it again later: what is here is kept") from None
             raise IncompleteDownload(f"{ended.last.why}; run it again: what is here is kept") from None
         self._tell_unconfirmed()
         return [self.files[s, v.key] for s, messages in self.wanted.items() for v in messages]
+
+    def here(self) -> list[RawFile]:
+        """Those that the raw folder has."""
+        for step, messages in self.wanted.items():
+            for wanted in messages:
+                if (file := self.raw.get(self._name(step, wanted))) is not None:
+                    self.files[step, wanted.key] = file
+        return list(self.files.values())
 
     def _round(self) -> None:
         """Ask for all that is missing; NotYet, with how long to leave the mirrors alone, if something still is."""

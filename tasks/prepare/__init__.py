@@ -26,6 +26,7 @@ from tasks.prepare.decode import scanned
 from tasks.prepare.earlier import earlier_input
 from tasks.prepare.input_grid import assert_one_spacing, input_grid, say_spacing
 from tasks.prepare.operators import operator_of
+from tasks.prepare.own_terrain import own_heights
 from tasks.prepare.terrain import static_fields
 from tasks.region.document import Region
 from tasks.steps import step
@@ -66,18 +67,19 @@ def opened(files: list[str], region: Region, halo: int, member: int = 0) -> Iter
         yield assembled
 
 
-def terrain_of(region: Region, grid: Grid, operator: Operator) -> StaticFields | None:
-    """The region's terrain on its target grid and on an input grid; None if it names no file."""
+def terrain_of(region: Region, assembled: Assembled, operator: Operator) -> StaticFields | None:
+    """The region's terrain on its target grid and on the input's; None if it names no file."""
     if region.terrain_file is None:
         return None
-    return static_fields(region.terrain_file, grid, region.target, region.target, operator)
+    own = own_heights(assembled.terrain, assembled.grid)
+    return static_fields(region.terrain_file, assembled.grid, region.target, region.target, operator, own)
 
 
 def prepare_files(files: list[str], region: Region, halo: int) -> tuple[Assembled, Prepared]:
     """Files for a region, in memory: for whoever wants their fields and no product."""
     with opened(files, region, halo) as assembled:
         operator = operator_of(assembled.origin, assembled.grid.dlat, assembled.means, region.input_is)
-        statics = terrain_of(region, assembled.grid, operator)
+        statics = terrain_of(region, assembled, operator)
         prepared = Prepared(assembled.load(), assembled.grid, operator, statics)
         disagreement(prepared.fields, assembled, prepared.gridded.height)
         return assembled, prepared
@@ -109,7 +111,7 @@ def prepare(
     with opened([f.uri for f in raw], region, halo, raw[0].member) as assembled:
         cycle = cycle or Cycle(source="file", time=assembled.init)
         operator = operator_of(assembled.origin, assembled.grid.dlat, assembled.means, region.input_is)
-        statics = terrain_of(region, assembled.grid, operator)
+        statics = terrain_of(region, assembled, operator)
         available = _halo_of(assembled.grid, region, halo)
         _warn(region, assembled, available, halo)
         terrain = statics.save(join(workspace, "terrain.zarr")) if statics is not None else None

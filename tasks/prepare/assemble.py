@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
 
@@ -20,9 +20,8 @@ from tasks.grids.regrid import is_averaged, regrid
 from tasks.parallel import in_order
 from tasks.prepare.amounts import Course, Covered, Messages, amounts, chosen, course, covered
 from tasks.prepare.checks import assert_complete, assert_physical, assert_smooth
-from tasks.prepare.decode import Scan
 from tasks.prepare.edges import repeat_edge
-from tasks.prepare.fields import FieldHeader, Rule
+from tasks.prepare.fields import FieldHeader, OwnTerrain, Rule, Scan
 from tasks.variables import VARIABLES
 
 log = logging.getLogger(__name__)
@@ -44,6 +43,7 @@ class Assembled:
     averaged: list[str]  # variables whose values are means over time
     covered: dict[str, Covered]  # by name of an amount: its intervals
     others: list[str]  # what else the input holds
+    terrain: list[OwnTerrain] = field(default_factory=list)  # that comes with the fields, as often as it does
     inside: Grid | None = None  # points around which nothing may be missing; farther out the nearest is repeated
 
     @property
@@ -297,5 +297,6 @@ def assemble(
         averaged=list(dict.fromkeys(h.variable.name for h in headers if h.averaged)),
         covered=found,
         others=scan.others,
+        terrain=scan.terrain,
         inside=inside,
     )

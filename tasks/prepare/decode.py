@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import replace
 from pathlib import Path
 
 from tasks.errors import CorruptField, FinescaleError, UnreadableFile, readable
@@ -16,21 +16,13 @@ from tasks.prepare.archive import unpacked
 from tasks.prepare.axes import layout
 from tasks.prepare.decode_grib import first_grid, scan_grib
 from tasks.prepare.decode_xarray import scan_xarray
-from tasks.prepare.fields import DecodedField, FieldHeader
+from tasks.prepare.fields import DecodedField, FieldHeader, Scan
 from tasks.prepare.kinds import is_netcdf, is_zip
 from tasks.prepare.open_xarray import open_dataset
 
 log = logging.getLogger(__name__)
 
 YEARS = 1800, 2200  # numpy's nanoseconds know 1678 to 2261
-
-
-@dataclass(frozen=True)
-class Scan:
-    """What files hold: headers of wanted fields, and names of all others."""
-
-    headers: list[FieldHeader] = field(default_factory=list)
-    others: list[str] = field(default_factory=list)
 
 
 def grid_of(path: Path) -> Grid:
@@ -57,11 +49,12 @@ def scanned(paths: list[Path], wanted: set[str], member: int = 0) -> Iterator[Sc
         for path in _files(paths, opened):
             with readable(f"{path.name}: a header does not decode"):
                 if path.is_file() and is_grib(path):
-                    headers, others = scan_grib(path, wanted)
+                    found = scan_grib(path, wanted)
                 else:
-                    headers, others = scan_xarray(opened.enter_context(open_dataset(path)), wanted, path.name)
-            scan.headers.extend(headers)
-            scan.others.extend(o for o in others if o not in scan.others)
+                    found = scan_xarray(opened.enter_context(open_dataset(path)), wanted, path.name)
+            scan.headers.extend(found.headers)
+            scan.others.extend(o for o in found.others if o not in scan.others)
+            scan.terrain.extend(found.terrain)
         for header in scan.headers:
             _assert_in_our_time(header)
         yield _of_member(scan, member) if member else _of_one_member(scan)
@@ -85,7 +78,7 @@ def _of_member(scan: Scan, member: int) -> Scan:
     """One member's fields, and those that no member has: terrain and the like. The control is another forecast."""
     varying = {h.variable for h in scan.headers if h.member}
     kept = [h for h in scan.headers if h.member == member or (not h.member and h.variable not in varying)]
-    return Scan(kept, scan.others)
+    return replace(scan, headers=kept)
 
 
 def _of_one_member(scan: Scan) -> Scan:
@@ -95,7 +88,8 @@ def _of_one_member(scan: Scan) -> Scan:
         return scan
     if 0 in members:
         left = ", ".join(str(m) for m in members[1:])
-        return Scan([h for h in scan.headers if h.member == 0], [*scan.others, f"members {left} of an ensemble"])
+        others = [*scan.others, f"members {left} of an ensemble"]
+        return replace(scan, headers=[h for h in scan.headers if h.member == 0], others=others)
     if len(members) > 1:
         label = scan.headers[0].label
         raise UnreadableFile(f"{label}: members {', '.join(map(str, members))} of an ensemble; hand in one of them")

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 
-from tasks.errors import CorruptField, UnreadableFile
+from tasks.errors import BadInput, CorruptField, UnreadableFile
 from tasks.grib.header import EXTREMES, MEANS, OF_EXTREME, SUMS, Header, read_header
 from tasks.grib.layout import AGAIN, read_layout, read_values
 from tasks.grib.walk import Placed, message_at, walk
 from tasks.grids.grid import Canonical, Grid
-from tasks.prepare.fields import FieldHeader, Rule, Since
-from tasks.units import Conversion, conversion
+from tasks.prepare.fields import FieldHeader, OwnTerrain, Rule, Scan, Since
+from tasks.units import AS_IT_IS, Conversion, conversion
 
 ORIGINS = {"od": "ifs", "ai": "aifs", "ea": "era5", "l5": "era5"}  # class l5: ERA5-Land
 REANALYSES = {"ea", "l5"}
 DAY = 86400.0  # s
+HEIGHTS = {"z", "orog"}  # short names at the surface: geopotential and height of the model's terrain
 MEAN_OF_ENSEMBLE = {None, 0, 1, 6}  # code table 4.7 of GRIB2; others are spread and the like
 
 
@@ -26,19 +28,23 @@ def first_grid(path: Path) -> Grid:
     return read_layout(next(walk(path, UnreadableFile)).message, f"{path.name} message 1").grid
 
 
-def scan_grib(path: Path, wanted: set[str]) -> tuple[list[FieldHeader], list[str]]:
-    """The header of every wanted surface field of a file, and what others are; no data section is decoded."""
+def scan_grib(path: Path, wanted: set[str]) -> Scan:
+    """The header of every wanted surface field of a file, its terrain, what others are; no data section is decoded."""
     headers: list[FieldHeader] = []
     others: dict[str, None] = {}
+    terrain: list[OwnTerrain] = []
     for placed in walk(path, UnreadableFile):
         label = f"{path.name} message {placed.number}"
         header = read_header(placed.message, CorruptField, label, AGAIN)
         convert = _convert(header)
-        if convert is not None and _is_wanted(header, wanted):
+        if header.level_type == "surface" and header.short_name in HEIGHTS:
+            with suppress(BadInput):  # on a grid that no field of ours comes on
+                terrain.append(_terrain(path, placed, header, f"{label} ({header.short_name})"))
+        elif convert is not None and _is_wanted(header, wanted):
             headers.append(_field(path, placed, header, convert, label))
         else:
             others[_what(header)] = None
-    return headers, list(others)
+    return Scan(headers, list(others), terrain)
 
 
 def _convert(header: Header) -> Conversion | None:
@@ -84,6 +90,11 @@ def _field(path: Path, placed: Placed, header: Header, convert: Conversion, labe
         evidence="the steps of its messages", rule=rule, per=per, averaged=not amount and header.step_type in MEANS,
         member=header.member,
     )  # fmt: skip
+
+
+def _terrain(path: Path, placed: Placed, header: Header, label: str) -> OwnTerrain:
+    read = partial(_values, path, (placed.offset, placed.length, placed.field), label, AS_IT_IS)
+    return OwnTerrain(label, header.units, read_layout(placed.message, label), read)
 
 
 def _values(

@@ -16,14 +16,17 @@ from tasks.grids.grid import Canonical
 from tasks.names import by_name, by_standard_name, rank
 from tasks.prepare.amounts import HOUR, OF_ERA5
 from tasks.prepare.axes import EPOCH, EXPVER, LEAD, Axes, Bounds, When, axes_of, bounds_of, layout, moments
-from tasks.prepare.fields import FieldHeader, Rule, Since
+from tasks.prepare.fields import FieldHeader, OwnTerrain, Rule, Scan, Since
 from tasks.prepare.open_xarray import UNREAD
-from tasks.units import Conversion, conversion
+from tasks.units import AS_IT_IS, Conversion, conversion
 from tasks.variables import Variable
 
 DAY = 86400.0  # s
 SHORT_FORECASTS, LONGEST = {6, 18}, 18  # UTC and h: when the forecasts begin that ERA5's amounts are of, how long
 EXTREMES = {"maximum", "minimum", "range", "median", "standard_deviation", "variance"}  # no field of one moment
+HEIGHTS = {"z", "geopotential", "geopotential_at_surface", "surface_geopotential", "orog", "orography"}  # of terrain,
+HEIGHTS_BY_STANDARD = {"surface_geopotential", "surface_altitude"}
+VERTICAL = {"level", "isobaricInhPa", "pressure_level", "plev", "lev", "hybrid", "height"}  # unless beside one of these
 DEFAULT_FILL = 9e36  # NetCDF writes 9.97e36 where nothing was written, and need not say so
 OF_HOURS = re.compile(r"(.+?)_?(\d+) ?hr?")  # total_precipitation_6hr of WeatherBench 2
 
@@ -127,16 +130,30 @@ def _extreme(field: xr.DataArray) -> str:
     return next((m for m in methods if m in EXTREMES), "")
 
 
-def scan_xarray(ds: xr.Dataset, wanted: set[str], file: str) -> tuple[list[FieldHeader], list[str]]:
-    """The header of every wanted field, and the names of others; values are read while the data set is open."""
+def scan_xarray(ds: xr.Dataset, wanted: set[str], file: str) -> Scan:
+    """The header of every wanted field, its terrain, the names of others; read while the data set is open."""
     lat, lon, to_canonical = layout(ds, file)
     axes = axes_of(ds, lat, lon)
     fields, others = _chosen(ds, wanted)
+    terrain = [t for n in others if n in ds and (t := _terrain(ds, n, axes, to_canonical, file)) is not None]
     others += ds.encoding.get(UNREAD, [])
     headers: list[FieldHeader] = []
     for name, variable in fields.items():
         headers += _headers(ds, name, variable, axes, to_canonical, file)
-    return headers, others
+    return Scan(headers, others, terrain)
+
+
+def _terrain(ds: xr.Dataset, name: str, axes: Axes, to_canonical: Canonical, file: str) -> OwnTerrain | None:
+    """Terrain, if that is what a field of the file is; of times that it has the first, since it does not change."""
+    field = ds[name]
+    plain = name.lower() in HEIGHTS and not VERTICAL & {str(c) for c in field.coords}
+    if not (plain or field.attrs.get("standard_name") in HEIGHTS_BY_STANDARD) or "units" not in field.attrs:
+        return None
+    if axes.latitude not in field.dims or axes.longitude not in field.dims:
+        return None
+    first = field.isel({d: 0 for d in field.dims if d not in (axes.latitude, axes.longitude)})
+    read = partial(_values, first.transpose(axes.latitude, axes.longitude), AS_IT_IS)
+    return OwnTerrain(f"{file} {name}", str(field.attrs["units"]), to_canonical, read)
 
 
 def _headers(

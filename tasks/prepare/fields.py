@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -83,6 +83,28 @@ class FieldHeader:
         layout = self.layout if area is None else self.layout.around(area)
         with readable(f"{self.label}: does not decode"):
             return DecodedField(self, layout.grid, self.read(layout))
+
+
+@dataclass(frozen=True)
+class OwnTerrain:
+    """Terrain that comes with fields: that which their model computes with.
+
+    `read` gives its values of the layout that it is handed, (rows, cols) in `units`: m2 s-2 or m.
+    """
+
+    label: str
+    units: str
+    layout: Canonical
+    read: Callable[[Canonical], np.ndarray]
+
+
+@dataclass(frozen=True)
+class Scan:
+    """What files hold: headers of wanted fields, names of all others, and terrain."""
+
+    headers: list[FieldHeader] = field(default_factory=list)
+    others: list[str] = field(default_factory=list)
+    terrain: list[OwnTerrain] = field(default_factory=list)
 
 
 @dataclass(frozen=True)

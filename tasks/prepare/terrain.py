@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 import numpy as np
@@ -22,9 +23,15 @@ from tasks.handover.prepared import StaticFields
 from tasks.prepare.axes import layout
 from tasks.prepare.open_xarray import open_dataset
 
+log = logging.getLogger(__name__)
+
 NAMES = ("z", "elevation", "height", "orog", "topo")
 LAND_NAMES = ("lsm", "land", "land_sea_mask")  # fraction of land, or 1 and 0
 AROUND_EARTH = 3  # input cells more: blocks at 180 degrees look across
+FINER = 0.8  # of a model's cell: IFS's own terrain comes on a grid of 0.1 degree, 1.2 of its cells
+# RMS in m, and in standard deviations of the heights, by which terrain that comes with an input may differ from the
+# file's: of ERA5 56 m and a tenth in Hubei, 94 m and a twentieth in western China
+MOST_METRES, MOST_DEVIATIONS = 100.0, 0.3
 GEOPOTENTIAL_UNITS = {"m2 s-2", "m**2 s**-2", "m^2/s^2", "m2/s2", "gpm2"}
 HEIGHT_UNITS = {"m", "metre", "meter", "metres", "meters", "gpm"}
 
@@ -59,15 +66,20 @@ def read_statics(path: Path) -> tuple[dict[str, np.ndarray], Grid]:
             extra = [d for d in field.dims if d not in (lat, lon)]
             return to_canonical(field.isel(dict.fromkeys(extra, 0)).transpose(lat, lon).values.astype(np.float64))
 
-        out = {"height": _height(values_of(ds[name]), str(ds[name].attrs.get("units", "")).strip(), f"{path}: {name}")}
+        out = {
+            "height": in_metres(values_of(ds[name]), str(ds[name].attrs.get("units", "")).strip(), f"{path}: {name}")
+        }
         land = next((n for n in LAND_NAMES if n in ds.data_vars), None)
         if land is not None:
             out["land"] = _land(values_of(ds[land]), f"{path}: {land}")
     return {n: f.astype(np.float32) for n, f in out.items()}, to_canonical.grid
 
 
-def _height(values: np.ndarray, units: str, what: str) -> np.ndarray:
-    """Height in m from geopotential or height; unknown, which is the sea in many files, becomes 0."""
+def in_metres(values: np.ndarray, units: str, what: str) -> np.ndarray:
+    """Height in m from geopotential or height; unknown, which is the sea in many files, becomes 0.
+
+    UnreadableFile for another unit, CorruptField for heights that are not on Earth.
+    """
     if units in GEOPOTENTIAL_UNITS:
         values = values / GRAVITY
     elif units not in HEIGHT_UNITS:
@@ -88,10 +100,13 @@ def _land(values: np.ndarray, what: str) -> np.ndarray:
     return np.nan_to_num(values, nan=0.0)
 
 
-def static_fields(path: Path, coarse: Grid, target: Grid, must_cover: Grid, operator: Operator) -> StaticFields:
+def static_fields(
+    path: Path, coarse: Grid, target: Grid, must_cover: Grid, operator: Operator, own: np.ndarray | None = None
+) -> StaticFields:
     """Statics on both grids, on the input's through its operator.
 
-    Beyond the file's edge the edge is repeated, but `must_cover` has to lie inside.
+    Beyond the file's edge the edge is repeated, but `must_cover` has to lie inside. `own`: heights of the input's own
+    terrain on its grid, where it comes with it; they take the place of what the file says there.
     """
     fields, source = read_statics(path)
     if not covers(source, must_cover):
@@ -114,7 +129,7 @@ def static_fields(path: Path, coarse: Grid, target: Grid, must_cover: Grid, oper
     for name, field in fields.items():
         everywhere = _at_target(field, source, lattice, operator)
         if operator.sampling is Sampling.SAMPLES:
-            on_input[name] = _around_points(field, source, coarse, operator.footprint / DEGREE)
+            on_input[name] = _around_points(field, source, coarse, _width(name, source, operator))
         elif coarse.wraps:
             on_input[name] = _on(field, source, coarse, operator.sampling)
         else:
@@ -122,7 +137,31 @@ def static_fields(path: Path, coarse: Grid, target: Grid, must_cover: Grid, oper
             on_input[name] = area_mean(fine, *lattice.axes_in(coarse), coarse.rows, coarse.cols).numpy()
         part = everywhere[top : top + target.rows + 2 * margin, left : left + target.cols + 2 * margin]
         parts[name] = np.ascontiguousarray(part)
+    if (heights := _like(own, on_input["height"])) is not None:
+        on_input["height"] = heights
     return StaticFields({n: f.astype(np.float32) for n, f in on_input.items()}, parts, margin)
+
+
+def _like(own: np.ndarray | None, known: np.ndarray) -> np.ndarray | None:
+    """The same if it can be the terrain of which an elevation model has the heights `known`; None, with a warning."""
+    if own is None:
+        return None
+    apart = float(np.sqrt(np.mean((own - known) ** 2)))
+    if apart <= MOST_METRES + MOST_DEVIATIONS * float(known.std()):
+        return own
+    log.warning("the terrain in the input is %.0f m (RMS) from the region's, and is not used", apart)
+    return None
+
+
+def _width(name: str, source: Grid, operator: Operator) -> float:
+    """Degrees over which a static field is averaged to be as the input's model has it.
+
+    Heights that are finer than the model's cells are an elevation model's, of which its terrain is a smoothed one;
+    others are taken for a model's own.
+    """
+    footprint = operator.footprint / DEGREE
+    finer = min(source.dlat, source.dlon) < FINER * footprint
+    return operator.terrain / DEGREE if name == "height" and finer else footprint
 
 
 def _at_target(values: np.ndarray, source: Grid, lattice: Grid, operator: Operator) -> np.ndarray:

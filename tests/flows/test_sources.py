@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import xarray as xr
 from ecmwf.opendata.urls import URLS
@@ -21,6 +22,7 @@ from tasks.region import search as regions
 from tasks.region.document import Region
 from tests.conftest import RegionMaker
 from tests.flows.conftest import CommandLine
+from tests.grib import rippled
 from tests.servers import opendata
 from tests.servers.http import cut
 from tests.servers.opendata import OpenData, open_data
@@ -80,7 +82,7 @@ def test_aifs_from_open_data_to_product(
 ) -> None:
     now = datetime.now(UTC) - timedelta(hours=8)
     time = now.replace(hour=now.hour // 6 * 6, minute=0, second=0, microsecond=0)
-    mirror.add_demo(time, [0, 6], model=opendata.AIFS, followers=True)
+    mirror.add_demo(time, [0, 6], model=opendata.AIFS, followers=True, terrain=True)
     names = ["t2m", "u10", "v10", "tp", "sf", "u100", "v100", "tcc", "tcwv"]
     region = make_region(
         lead_times={"start": 0, "stop": 6, "step": 3}, variables=names, required=["t2m"],
@@ -97,6 +99,8 @@ def test_aifs_from_open_data_to_product(
     assert xr.open_zarr(tmp_path / "s" / entry["product"], group="input").attrs["finescale_footprint_km"] == 31
     assert set(ds.data_vars) >= set(names) - {"tcwv"}
     given = xr.open_zarr(tmp_path / "s" / entry["product"], group="input").isel(step=1)
+    own = rippled(*np.meshgrid(given.latitude, given.longitude, indexing="ij"))
+    np.testing.assert_allclose(given.surface_altitude, own, atol=0.1, err_msg="the model's own terrain, not the file's")
     assert 1e-3 < float(given.tp.max()) < 0.1, "m: it comes in kg m-2"
     assert 0 < float(given.sf.max()) <= float(given.tp.max())
 

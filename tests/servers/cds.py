@@ -36,6 +36,7 @@ PARAM_IDS = {
     "surface_solar_radiation_downwards": 169, "surface_thermal_radiation_downwards": 175,
     "maximum_2m_temperature_since_previous_post_processing": 201,
     "minimum_2m_temperature_since_previous_post_processing": 202, "snowfall": 144, "snow_depth": 141,
+    "geopotential": 129,
 }  # fmt: skip
 LICENCE_PAGE = f"https://cds.climate.copernicus.eu/datasets/{DATASET}?tab=download#manage-licences"
 

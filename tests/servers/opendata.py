@@ -18,7 +18,7 @@ from pathlib import Path
 import eccodes
 
 from tests.followers import follower_messages
-from tests.grib import DEMO_GRIB, messages
+from tests.grib import DEMO_GRIB, messages, rippled, terrain_message
 from tests.servers.http import Handler, Served, serving
 
 DEMO = Path(__file__).parents[2] / "tasks/acquire/demo_cycle"
@@ -121,13 +121,21 @@ class OpenData(Served):
         )
         return path
 
-    def add_demo(self, time: datetime, steps: list[int], *, followers: bool = False, **where: str) -> None:
-        """The demo cycle's fields as of this cycle and these lead times; `followers`: and made-up ones beside them."""
+    def add_demo(
+        self, time: datetime, steps: list[int], *, followers: bool = False, terrain: bool = False, **where: str
+    ) -> str:
+        """The demo cycle's fields as of this cycle and these lead times; returns the last one's path.
+
+        `followers`: and made-up ones beside them; `terrain`: at the start also that which the model computes with.
+        """
         for step in steps:
             found = [(param_of(m), m) for m in messages(DEMO_GRIB)] + (follower_messages(step) if followers else [])
+            if terrain and step == 0:
+                found.append(("z", terrain_message(found[0][1], rippled)))
             label = where.get("stream", "oper"), where.get("model", "ifs/")
             parts = [(name, relabelled(m, time, step, *label)) for name, m in found]
-            self.add(time, step, [p for p in parts if step or p[0] not in OF_INTERVALS], **where)
+            path = self.add(time, step, [p for p in parts if step or p[0] not in OF_INTERVALS], **where)
+        return path
 
     def add_ensemble(self, time: datetime, steps: list[int], members: int) -> None:
         """The demo cycle's fields as members 1 and on of this cycle."""

@@ -25,8 +25,8 @@ from tasks.handover.cycle import Cycle, RawFile
 from tasks.region import search as regions
 from tasks.region.document import Region
 from tasks.web.patience import Patience
-from tests.conftest import RegionMaker
-from tests.grib import messages
+from tests.conftest import HUBEI, RegionMaker
+from tests.grib import messages, rippled, terrain_message
 from tests.servers.cds import KEY, LICENCE_PAGE, CdsServer, Fault, cds_server
 from tests.tasks.acquire.conftest import CDS_QUICK
 
@@ -130,6 +130,30 @@ def test_request_is_one_day_of_grib_with_the_names_of_the_cds(cds: CdsServer, fe
         "data_format": "grib",
         "download_format": "unarchived",
     }
+
+
+def test_the_model_s_terrain_is_asked_for_where_the_region_has_one_and_comes_with_the_day(
+    fixtures: Path, place: Callable, right: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At every hour or at one, or not at all: it does not change."""
+    hills = place().model_copy(update={"terrain": str(HUBEI / "terrain.nc")})
+    variables = messages(right)
+    terrain = [terrain_message(m, rippled) for m in variables[:: len(variables) // 24]]
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for count in (24, 1, 0):
+        folder = tmp_path / f"served{count}"
+        folder.mkdir()
+        (folder / "day.grib").write_bytes(right)
+        if count:
+            (folder / "terrain.grib").write_bytes(b"".join(terrain[:count]))
+        with cds_server(folder) as server:
+            write_rc(tmp_path, server)
+            file = Fetch(tmp_path / f"raw{count}")(hills)
+            (job,) = server.jobs.values()
+        assert job.inputs["variable"][-1] == "geopotential"
+        assert file.expver == {"0005": ALL_DAY}, count
+        found = [m for m in messages(Path(file.uri)) if m not in set(variables)]
+        assert len(found) == count
 
 
 def test_cycle_is_a_whole_day(place: Callable, fetch: Fetch) -> None:

@@ -10,6 +10,7 @@ import eccodes
 import numpy as np
 import pytest
 import xarray as xr
+from scipy.optimize import brentq
 
 from models.constants import DEGREE, GRAVITY
 from models.operator import CELL_MEANS, ERA5, IFS, Operator, Sampling
@@ -206,14 +207,40 @@ def around(heights: np.ndarray, grid: Grid, latitude: float, longitude: float, c
     return float(heights[i - half : i + half + 1, j - half : j + half + 1].mean())
 
 
-def test_heights_of_samples_are_means_over_the_footprint_around_the_input_s_points(tmp_path: Path) -> None:
+@pytest.mark.parametrize("cells", [5, 7, 9])
+def test_heights_of_an_elevation_model_are_averaged_as_the_input_s_model_smooths_them(
+    cells: int, tmp_path: Path
+) -> None:
     path, heights, grid = rough(tmp_path / "rough.nc", 0.05)
-    for operator, cells in ((degrees(0.15), 3), (degrees(0.25), 5), (degrees(0.35), 7)):
-        found = static_fields(path, COARSE, TARGET, TARGET, operator).coarse["height"]
-        assert found.shape == (COARSE.rows, COARSE.cols)
-        for i, j in ((0, 0), (7, 11), (20, 24)):
-            want = around(heights, grid, COARSE.latitude[i], COARSE.longitude[j], cells)
-            assert found[i, j] == pytest.approx(want, rel=1e-4), (cells, i, j)
+    footprint = brentq(lambda f: Operator(Sampling.SAMPLES, f).terrain - cells * 0.05 * DEGREE, 0.0, 100.0)
+    found = static_fields(path, COARSE, TARGET, TARGET, Operator(Sampling.SAMPLES, footprint)).coarse["height"]
+    assert found.shape == (COARSE.rows, COARSE.cols)
+    for i, j in ((0, 0), (7, 11), (20, 24)):
+        want = around(heights, grid, COARSE.latitude[i], COARSE.longitude[j], cells)
+        assert found[i, j] == pytest.approx(want, rel=1e-4), (i, j)
+
+
+def test_a_model_s_terrain_is_smoother_than_its_cells() -> None:
+    assert IFS.terrain == pytest.approx(25, abs=1)
+    assert ERA5.terrain == pytest.approx(55, abs=1)
+
+
+def test_heights_as_coarse_as_a_model_s_cells_are_its_own_and_land_is_never_smoothed(tmp_path: Path) -> None:
+    """Means over the footprint, no wider."""
+    path, heights, grid = rough(tmp_path / "rough.nc", 0.15)
+    with xr.open_dataset(path) as ds:
+        ds.assign(lsm=(("latitude", "longitude"), heights / 2000)).to_netcdf(tmp_path / "both.nc")
+    found = static_fields(tmp_path / "both.nc", COARSE, TARGET, TARGET, degrees(0.15)).coarse["height"]
+    fine, _, small = rough(tmp_path / "fine.nc", 0.05)
+    with xr.open_dataset(fine) as ds:
+        ds.assign(lsm=ds["z"] / 2000).drop_attrs().assign(z=ds["z"]).to_netcdf(tmp_path / "fine_both.nc")
+    i, j = COARSE.latitude.tolist().index(32.0), COARSE.longitude.tolist().index(111.5)
+    near = np.abs(grid.latitude - 32.0) <= 0.15, np.abs(grid.longitude - 111.5) <= 0.15
+    assert heights[np.ix_(*near)].min() <= found[i, j] <= heights[np.ix_(*near)].max()
+    land = static_fields(tmp_path / "fine_both.nc", COARSE, TARGET, TARGET, degrees(0.15)).coarse["land"]
+    with xr.open_dataset(fine) as ds:
+        want = around(ds["z"].values, small, 32.0, 111.5, 3) / 2000
+    assert land[i, j] == pytest.approx(want, rel=1e-4)
 
 
 def test_where_terrain_is_coarser_than_the_footprint_heights_of_samples_are_read_linearly(tmp_path: Path) -> None:
