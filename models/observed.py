@@ -7,6 +7,8 @@ from scipy import sparse
 
 from models.geometry import Axis
 
+OF_TERRAIN = 0.25  # what a difference from the input that goes with height counts
+
 
 def reading_weights(source: Axis, count: int) -> np.ndarray:
     """Linear reading of fields on `source` (Q) at the input's points 0..count-1: (count, Q), 0 beyond the queries."""
@@ -79,17 +81,30 @@ class PointReadings(Observed):
         super().__init__(*weights, inside)
         self._up = sparse.csr_array(upward_weights(rows, height)), sparse.csr_array(upward_weights(cols, width))
 
-    def error(self, fine: np.ndarray, coarse: np.ndarray) -> float:
-        """As `Observed.error`, against the input brought to the fine points linearly and read in the same way.
+    def beyond(self, fine: np.ndarray, coarse: np.ndarray) -> np.ndarray:
+        """By how much fine fields read are above the input, brought to the fine points linearly and read alike.
 
         Where points of the two grids do not meet, reading alone smooths: at 0.2 of 0.25 degree by a third of a shower's
         deviation, whatever the fine field is. That is no error of a product.
         """
+        return self(fine) - self(both_axes(self._up[0], coarse, self._up[1]))
+
+    def error(self, fine: np.ndarray, coarse: np.ndarray, higher: np.ndarray | None = None) -> float:
+        """As `Observed.error`, by `beyond`.
+
+        `higher`, `beyond` of heights: what goes with it linearly, by one factor for the whole field, counts a quarter.
+        A product on its own terrain has to be colder where that is higher than the input's model has it; ten times
+        colder it may not be.
+        """
         spread = float(self.select(coarse).std()) if self.inside_rows.any() and self.inside_cols.any() else 0.0
         if spread == 0:
             return 0.0
-        read = self(both_axes(self._up[0], coarse, self._up[1]))
-        return float(np.sqrt(((self(fine) - read) ** 2).mean()) / spread)
+        beyond = self.beyond(fine, coarse)
+        whole = float(np.sqrt((beyond**2).mean()) / spread)
+        if higher is None or not higher.any():
+            return whole
+        factor = float((beyond * higher).sum() / (higher**2).sum())
+        return max(float(np.sqrt(((beyond - factor * higher) ** 2).mean()) / spread), OF_TERRAIN * whole)
 
 
 def both_axes(rows: sparse.csr_array, fields: np.ndarray, cols: sparse.csr_array) -> np.ndarray:

@@ -193,11 +193,12 @@ INTRO = f"""## Inference
 Written from `benchmarks/results/inference-*.json` (`python -m benchmarks.stages.inference`).
 
 Seven variables on {HEIGHT} x {WIDTH} cells to x2 and x2.5, float32, one process, the same threads; the fastest of
-several rounds in which every method has its turn. Seconds of a lead time: ours takes the {LEAD_TIMES} of a slab together
-and works out once what terrain says, the others have nothing in common between lead times. *As published*: 64 channels
-and 16 blocks, and for LIIF the local ensemble of four, unfolded features and queries in batches of 30,000. Ours includes
-what the others lack: interpolation, statics and their regression. Peak memory is what one inference adds, of ours with
-{LEAD_TIMES} lead times. bf16 autocast makes convolutions faster and ours as a whole slower on a CPU, so it is not used there.
+several rounds in which every method has its turn. Seconds of a lead time: ours takes the {LEAD_TIMES} of a slab
+together and works out once what terrain says, the others have nothing in common between lead times. *As published*: 64
+channels and 16 blocks, and for LIIF the local ensemble of four, unfolded features and queries in batches of 30,000.
+Ours includes what the others lack: interpolation, statics and their regression. Peak memory is what one inference adds,
+of ours with {LEAD_TIMES} lead times. bf16 autocast makes convolutions faster and ours as a whole slower on a CPU, so it
+is not used there.
 The peak is that of torch's own float32 matrix product; convolutions can be faster than that: shares above 1.
 
 """

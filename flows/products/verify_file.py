@@ -18,6 +18,7 @@ from tasks.prepare.assemble import assemble
 from tasks.prepare.decode import scanned
 from tasks.prepare.fields import Rule
 from tasks.prepare.operators import operator_of
+from tasks.prepare.own_terrain import own_heights
 from tasks.prepare.terrain import static_fields
 from tasks.storage import exists, is_remote, join
 from tasks.store.calibration import open_calibration
@@ -49,7 +50,9 @@ def read_fields(file: str, rule: Rule | None = None) -> tuple[Gridded, Operator]
         if assembled.averaged:
             log.warning("%s: means over time, not scored: %s", file, ", ".join(assembled.averaged))
         fields = assembled.load().drop_vars(assembled.averaged).assign_attrs(series=assembled.analysis)
-        return Gridded(fields, assembled.grid), operator_of(assembled.origin, assembled.grid.dlat, assembled.means)
+        heights = own_heights(assembled.terrain, assembled.grid)
+        operator = operator_of(assembled.origin, assembled.grid.dlat, assembled.means)
+        return Gridded(fields, assembled.grid, heights), operator
 
 
 def verify_file(
@@ -86,9 +89,10 @@ def verify_file(
 def on_terrain(
     terrain: str, fine: Gridded, below: Gridded | None, operator: Operator
 ) -> tuple[Gridded, Gridded | None]:
-    """The same with heights."""
+    """The same with heights; of the coarser one its own where they came with it."""
     grid = below.grid if below is not None else fine.grid
-    statics = static_fields(Path(terrain), grid, fine.grid, fine.grid, operator)
+    own = below.height if below is not None else None
+    statics = static_fields(Path(terrain), grid, fine.grid, fine.grid, operator, own)
     m = slice(statics.margin, -statics.margin or None)
     part = {n: f[m, m] for n, f in statics.fine.items()}
     fine = Gridded(fine.fields, fine.grid, part.get("height"), part.get("land"))

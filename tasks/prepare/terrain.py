@@ -129,7 +129,7 @@ def static_fields(
     for name, field in fields.items():
         everywhere = _at_target(field, source, lattice, operator)
         if operator.sampling is Sampling.SAMPLES:
-            on_input[name] = _around_points(field, source, coarse, _width(name, source, operator))
+            on_input[name] = smoothed(field, source, coarse, _width(name, source, operator))
         elif coarse.wraps:
             on_input[name] = _on(field, source, coarse, operator.sampling)
         else:
@@ -168,11 +168,11 @@ def _at_target(values: np.ndarray, source: Grid, lattice: Grid, operator: Operat
     """A static field on the target's lattice: means over its cells, of samples no wider than their footprint."""
     width = operator.footprint / DEGREE
     if operator.sampling is Sampling.SAMPLES and min(lattice.dlat, lattice.dlon) > width * 1.001:
-        return _around_points(values, source, lattice, width).astype(np.float32)
+        return smoothed(values, source, lattice, width).astype(np.float32)
     return _on(values, source, lattice, operator.sampling)
 
 
-def _around_points(values: np.ndarray, source: Grid, lattice: Grid, width: float) -> np.ndarray:
+def smoothed(values: np.ndarray, source: Grid, lattice: Grid, width: float) -> np.ndarray:
     """A static field as samples at a lattice's points: means over `width` degrees around them; edges repeated.
 
     Read linearly where its own cells are wider than that.

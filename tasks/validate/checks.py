@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from itertools import repeat
 
@@ -11,13 +11,13 @@ import xarray as xr
 
 from models.cell_means import CellMeans
 from models.followers import FOLLOWERS, Share
-from models.observed import Observed
+from models.observed import Observed, PointReadings
 from models.operator import Operator
 from tasks.arrays import DAMAGE, not_read_back
 from tasks.errors import in_a_line
 from tasks.grids.cell_means import observed
 from tasks.grids.grid import Grid
-from tasks.grids.gridded import lead_times
+from tasks.grids.gridded import ALTITUDE, lead_times
 from tasks.handover.calibrated import GROUP
 from tasks.handover.digests import Digests, path_of
 from tasks.handover.prepared import INPUT
@@ -79,12 +79,16 @@ def check(
     `increments`: what calibration has added, without which the product is true to its input.
     """
     input_of = observed(target, grid, operator)
+    higher = None
+    if isinstance(input_of, PointReadings) and ALTITUDE in product.coords and ALTITUDE in fields.coords:
+        higher = input_of.beyond(product[ALTITUDE].values, fields[ALTITUDE].values)
     names = [str(n) for n in product.data_vars if n in VARIABLES]
     calls = (
         partial(
             _check,
             product[n],
             fields[n],
+            partial(_error, input_of, higher, n),
             input_of,
             limits,
             borders,
@@ -99,6 +103,7 @@ def check(
 def _check(
     product: xr.DataArray,
     fields: xr.DataArray,
+    error: Callable[[np.ndarray, np.ndarray], float],
     input_of: Observed,
     limits: GateLimits,
     borders: tuple[list[int], list[int]],
@@ -133,7 +138,7 @@ def _check(
         inside = input_of.select(coarse)
         constant += bool(least == most and np.ptp(inside) > max(variable.noise, _unseen(inside, name)))
         raw = fine if added is None else fine - added
-        missed = max(missed, _error(input_of, raw, coarse, name))
+        missed = max(missed, error(raw, coarse))
         seam = max(seam, seam_ratio(fine, *borders))
     return [
         Check(name=what, variable=name, value=round(value, 8), limit=limit, passed=passed)
@@ -148,16 +153,20 @@ def _check(
     ]
 
 
-def _error(input_of: Observed, fine: np.ndarray, coarse: np.ndarray, name: str) -> float:
+def _error(input_of: Observed, higher: np.ndarray | None, name: str, fine: np.ndarray, coarse: np.ndarray) -> float:
     """Observation error as a share of the input's deviation, which counts as no less than ROUNDINGS rounding errors.
 
-    An overcast sky of 0.9995 to 1 does not vary by what a product's rounding takes off.
+    An overcast sky of 0.9995 to 1 does not vary by what a product's rounding takes off. `higher`: the product's terrain
+    than the input's, at its points, where that is known.
     """
+    found = (
+        input_of.error(fine, coarse, higher) if isinstance(input_of, PointReadings) else input_of.error(fine, coarse)
+    )
     inside = input_of.select(coarse)
     deviation = float(inside.std()) if inside.size else 0.0
     if not deviation > 0:  # nothing varies, or NaN
-        return input_of.error(fine, coarse)
-    return input_of.error(fine, coarse) * min(deviation / _unseen(inside, name), 1.0)
+        return found
+    return found * min(deviation / _unseen(inside, name), 1.0)
 
 
 def _unseen(values: np.ndarray, name: str) -> float:
