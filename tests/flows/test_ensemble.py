@@ -155,6 +155,7 @@ def test_two_runs_make_the_same_values_to_the_bit(made: Path, run: Run, mirror: 
             assert before[name].values.tobytes() == after[name].values.tobytes(), name
 
 
+@pytest.mark.slow
 def test_a_block_is_the_same_as_the_whole(mirror: OpenData, run: Run, tmp_path: Path) -> None:
     found = []
     for block in (256, 1024):  # at 0.0125 degree the box is two blocks, or one

@@ -109,6 +109,7 @@ def test_training_lowers_the_loss(tmp_path: Path) -> None:
     assert trainer.statistics.variables["t2m"].mean == pytest.approx(275, abs=8)
 
 
+@pytest.mark.slow
 def test_a_run_ends_with_the_network_that_was_best_on_the_validation_box(tmp_path: Path) -> None:
     trainer = Trainer(experiment(tmp_path, "best", 9))  # three reports
     given, seen = iter([0.9, 0.7, 0.8]), []
@@ -146,6 +147,7 @@ def test_statistics_of_other_data_are_refused(tmp_path: Path) -> None:
         Trainer(experiment(tmp_path, "second", 3, statistics=stats))
 
 
+@pytest.mark.slow
 def test_a_run_goes_on_with_its_own_data_and_settings_only(tmp_path: Path) -> None:
     Trainer(experiment(tmp_path, "run", 3)).save()
     with pytest.raises(Mismatch, match=r"other settings \(steps\)"):
@@ -172,6 +174,7 @@ def _package_of(trainer: Trainer, folder: Path) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_a_run_begins_with_what_fits_of_a_package(tmp_path: Path) -> None:
     large = Trainer(experiment(tmp_path, "large", 4))
     large.run()
@@ -187,6 +190,7 @@ def test_a_run_begins_with_what_fits_of_a_package(tmp_path: Path) -> None:
         Trainer(replace(lean, out=tmp_path / "other", method="edsr", network={"channels": 6, "blocks": 1, "ratio": 2}))
 
 
+@pytest.mark.slow
 def test_a_teacher_says_half_of_what_is_true(tmp_path: Path) -> None:
     large = Trainer(experiment(tmp_path, "large", 4))
     large.run()
@@ -205,6 +209,7 @@ def test_a_teacher_says_half_of_what_is_true(tmp_path: Path) -> None:
         Trainer(experiment(tmp_path, "taught", 3, statistics=package / "stats.json"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("published", [False, True])
 def test_peers_train_at_their_ratio(published: bool, tmp_path: Path) -> None:
     sizes = {"channels": 8, "blocks": 1, "ratio": 2}
@@ -246,6 +251,7 @@ def test_under_autocast_the_regression_stays_in_float32(tmp_path: Path) -> None:
     torch.testing.assert_close(reduced, whole, atol=1e-3, rtol=0)
 
 
+@pytest.mark.slow
 def test_a_step_in_bf16_is_about_one_in_float32(tmp_path: Path) -> None:
     losses = []
     for precision in ("float32", "bfloat16"):
@@ -274,6 +280,7 @@ def test_a_step_has_windows_of_several_scales(tmp_path: Path) -> None:
     assert len({b.rows.scale for b in drawn}) > 1
 
 
+@pytest.mark.slow
 def test_the_regression_does_not_depend_on_the_seed(tmp_path: Path) -> None:
     one, other = (Trainer(experiment(tmp_path, f"seed{s}", 3, seed=s)).model for s in (0, 1))
     assert torch.equal(one.regression.coefficients, other.regression.coefficients)

@@ -15,7 +15,7 @@ from tests.conftest import write_region
 from tests.invented_month import month, put
 from tests.servers.static import static
 from tests.several_leads import write_grib
-from tests.tasks.page.conftest import PRODUCT, Opener, Published, clicked, picture
+from tests.tasks.page.conftest import Opener, Published, clicked, picture
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
 
@@ -107,15 +107,6 @@ def test_switch_draws_increments_in_the_legends_colours(calibrated: Published, s
         page.locator("#compare").click()
         expect(page.locator("#divider")).to_be_visible()
         expect(page.locator("#corrections")).to_have_attribute("aria-pressed", "false")
-
-
-def test_a_product_without_calibration_is_shown_as_before(published: Published, served: str, show: Opener) -> None:
-    page = show(f"{served}?lead={CORRECTED}&{AT}&corrections=1")
-    shows(page, f"t2m {CORRECTED}")
-    assert "calibration" not in {p.name for p in (published.store / PRODUCT).iterdir()}
-    expect(page.locator("#corrections")).to_be_hidden()
-    expect(page.locator(".correction")).to_have_count(0)
-    expect(page.locator("#legend .head").first).to_contain_text("Air temperature at 2 m")
 
 
 @pytest.mark.parametrize("locale", ["en-GB", "zh-CN"])

@@ -278,6 +278,16 @@ def test_phone_shows_all_and_nothing_is_wider_than_it(served: str, show: Opener,
     assert small == [], "too small for a finger"
 
 
+def test_a_product_without_calibration_is_shown_as_before(published: Published, served: str, show: Opener) -> None:
+    page = show(f"{served}?lead=12&lat=31.02&lon=110.87&corrections=1")
+    page.wait_for_selector("html[data-ready=true][data-shown='t2m 12']")
+    page.wait_for_selector("#panel[data-state=ready]")
+    assert "calibration" not in {p.name for p in (published.store / PRODUCT).iterdir()}
+    expect(page.locator("#corrections")).to_be_hidden()
+    expect(page.locator(".correction")).to_have_count(0)
+    expect(page.locator("#legend .head").first).to_contain_text("Air temperature at 2 m")
+
+
 def test_published_store_is_a_page_behind_any_static_server(published: Published, show: Opener) -> None:
     with static(published.store.parent) as url:  # below a folder, as in a bucket
         page = show(f"{url}store/index.html?{WUHAN}&var=wind&lead=27")

@@ -110,14 +110,14 @@ def test_a_flipped_bit_of_any_metadata_is_found(tmp_path: Path) -> None:
     rng, found = np.random.default_rng(3), 0
     for file in uri.rglob("zarr.json"):
         whole = file.read_bytes()
-        for at in rng.integers(len(whole), size=5):  # benchmarks.runs.flipped has many more
+        for at in rng.integers(len(whole), size=2):  # benchmarks.runs.flipped has many more
             flipped = whole[:at] + bytes([whole[at] ^ 1 << rng.integers(8)]) + whole[at + 1 :]
             if not same_json(flipped, whole):
                 file.write_bytes(flipped)
                 assert verify_product(str(tmp_path), entry), (file, at)
                 found += 1
         file.write_bytes(whole)
-    assert found > 80
+    assert found > 30
     assert verify_product(str(tmp_path), entry) == []
 
 

@@ -68,6 +68,7 @@ def test_headings_between_messages_are_passed_over() -> None:
     assert read_synop(data, "x.bufr")["station"].nunique() == 2
 
 
+@pytest.mark.slow
 def test_a_real_hour_of_the_world_is_read_in_seconds(shared_data: Path) -> None:
     file = shared_data / "stations/synop_global_20181102T12.bufr"
     start = time.monotonic()
