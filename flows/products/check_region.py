@@ -50,13 +50,13 @@ def _terrain(region: Region) -> Row:
     found = f"{grid}; {height.min():.0f}..{height.max():.0f} m; {land}"
     if not covers(grid, region.target):
         return Row("terrain", f"{found}; does not reach over the whole target grid", False)
-    if not covers(grid, _with_margin(region)):
+    if not covers(grid, around_target(region)):
         found += f"; less than {MARGIN:g} degree beyond the box: its edge is repeated"
     return Row("terrain", found, True)
 
 
-def _with_margin(region: Region) -> Grid:
-    """The target grid and MARGIN around it, not beyond the poles."""
+def around_target(region: Region) -> Grid:
+    """The target grid and MARGIN degrees around it, not beyond the poles: where terrain is looked at."""
     target = region.target
     top, bottom = (int(min(MARGIN, 90 - edge) / target.dlat) for edge in (target.north, -target.south))
     aside = int(MARGIN / target.dlon)

@@ -9,11 +9,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from uuid import uuid4
 
+from flows.products.boxes import parse_box
 from flows.products.choose import choose, steps_of, variables_of
 from flows.products.export.wanted import Wanted
 from flows.products.places import read_places
-from tasks.errors import BadInput, FinescaleError, StoreNotWritable, short
-from tasks.grids.box import Box
+from tasks.errors import BadInput, FinescaleError, StoreNotWritable
 from tasks.storage import is_remote, room_for
 
 log = logging.getLogger(__name__)
@@ -49,7 +49,7 @@ def export(
     chosen = choose(region, source, cycle, store)
     wanted = Wanted(
         chosen, variables_of(chosen.entry, variables), steps_of(chosen.entry, lead_hours), units == "common",
-        _box(box) if box is not None else None,
+        parse_box(box) if box is not None else None,
     )  # fmt: skip
     match format:
         case "netcdf":
@@ -105,15 +105,6 @@ def _assert_consistent(
         raise BadInput(f"--box goes with all formats but {format}, which is of places")
     if (format == "micaps-points") != (places is not None):
         raise BadInput("--places goes with --format micaps-points, which needs it")
-
-
-def _box(text: str) -> Box:
-    try:
-        north, west, south, east = (float(part) for part in text.split(","))
-        return Box(north=north, west=west, south=south, east=east)
-    except ValueError as error:  # pydantic's is one
-        why = "" if "unpack" in str(error) or "convert" in str(error) else f" ({short(str(error))})"
-        raise BadInput(f"--box {short(text)!r}: write it as north,west,south,east like 32,110,30,112{why}") from None
 
 
 def _file(output: str | None, name: str) -> Path:
