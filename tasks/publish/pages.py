@@ -24,6 +24,7 @@ AT_ONCE = 64_000_000  # bytes of an input that is read whole: a province's, of a
 
 def attributes(entry: LedgerEntry, region: Region) -> dict[str, Any]:
     """Global attributes of the product: what it is, where it came from, how good it is."""
+    chinese = {"finescale_region_title_zh": region.title_zh} if region.title_zh else {}
     licence = {"license": LICENCE[entry.origin]} if entry.origin in LICENCE else {}
     return {
         "title": f"{region.title}: {entry.cycle} at {region.spacing:g} degree",
@@ -34,6 +35,7 @@ def attributes(entry: LedgerEntry, region: Region) -> dict[str, Any]:
         "attribution": ". ".join(p for p in (attribution(entry.source, entry.origin), region.attribution) if p),
         "finescale_region": entry.region,
         "finescale_region_title": region.title,
+        **chinese,
         "finescale_cycle": entry.cycle,
         "finescale_version": entry.code_version,
         "finescale_model": entry.model,

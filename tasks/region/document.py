@@ -94,6 +94,7 @@ class Region(BaseModel):
         str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$", max_length=64, description="lower case, digits and dashes")
     ]
     title: Text
+    title_zh: Text = ""  # of the page in Chinese; default: `title`
     box: Box
     timezone: Annotated[str, Field(max_length=60), AfterValidator(_zone)] = "UTC"  # of who reads, UTC stays beside it
     spacing: Annotated[float, Field(ge=1e-4, le=1)] = 0.05  # 1e-4: ten metres

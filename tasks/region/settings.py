@@ -11,6 +11,7 @@ from tasks.storage import has_userinfo
 
 # the region's keys that are in here: they shape no product, but for `calibration`, whose history is another every day
 SHAPE_NOTHING = {
+    "title_zh",
     "acquire", "calibration", "catch_up", "inference", "keep", "observations", "places", "schedule", "timezone",
 }  # fmt: skip
 Positive = Annotated[float, Field(gt=0, le=1e9)]  # no infinity: durations and counts are made of them

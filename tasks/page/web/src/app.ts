@@ -119,7 +119,7 @@ export class App {
       this.gazetteer.open(places, this.view, this.language);
       const { view } = this;
       if (view) drawCoast(product, view).catch(() => view.set("coast", NOTHING));
-      this.chooser.entitle(region, product.title);
+      this.chooser.entitle(region, product);
       this.chooser.draw(this.language);
       byId("credit").lastElementChild?.replaceChildren(product.attribution);
       await this.draw();

@@ -7,6 +7,7 @@ import type { Places } from "./places";
 export interface Choice {
   readonly name: string;
   readonly title: string;
+  readonly titleZh?: string;
 }
 
 export interface Latest {

@@ -54,10 +54,11 @@ export class Chooser {
     this.store.set({ region, source: chosen.name, ...(elsewhere ? { point: null, lead: null } : {}) });
   }
 
-  /** Without a catalogue a region's title is known from its product: "Hubei, China: ifs/2026-11-22T00 at ...". */
-  entitle(region: string, productTitle: string): void {
-    const title = productTitle.split(":")[0] ?? "";
-    this.#regions = this.#regions.map((r) => (r.name === region && r.title === r.name && title !== "" ? { ...r, title } : r));
+  /** Without a catalogue a region's title is known from its product: "Hubei, China: ifs/2026-11-22T00 at ..."; in Chinese always. */
+  entitle(region: string, { title: whole, titleZh }: { title: string; titleZh: string }): void {
+    const [first = ""] = whole.split(":");
+    this.#regions = this.#regions.map((r) =>
+      r.name === region ? { ...r, title: r.title === r.name && first !== "" ? first : r.title, titleZh } : r);
   }
 
   /** Choosers, and the verdict of what is chosen. */

@@ -24,9 +24,9 @@ export function named(text: string, language: Language): string {
 
 export function drawChoices(id: "region" | "source", choices: readonly Choice[], chosen: string | null, language: Language): void {
   const select = byId<HTMLSelectElement>(id);
-  select.replaceChildren(
-    ...choices.map(({ name, title }) => make("option", { value: name }, id === "source" && isKey(name) ? say(language, name) : title)),
-  );
+  const called = ({ name, title, titleZh }: Choice): string =>
+    id === "source" && isKey(name) ? say(language, name) : (language === "zh" && titleZh) || title;
+  select.replaceChildren(...choices.map((choice) => make("option", { value: choice.name }, called(choice))));
   if (chosen !== null) select.value = chosen;
   select.disabled = choices.length < 2;
   select.hidden = choices.length === 0;

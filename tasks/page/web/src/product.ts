@@ -31,6 +31,8 @@ export interface Product {
   /** IANA name of the zone whose times are shown: that of the region. */
   readonly zone: string;
   readonly title: string;
+  /** The region's in Chinese; empty where it has none. */
+  readonly titleZh: string;
   /** Who made the input, and under which licence. */
   readonly attribution: string;
 }
@@ -154,7 +156,7 @@ export async function openProduct(url: URL): Promise<Product> {
     times: milliseconds(valid).map((ms) => new Date(ms)),
     periods: leads.map((_, i) => (ends[2 * i + 1] ?? 0) - (ends[2 * i] ?? 0)),
     zone: zoneIn(textOf(root.attrs, "ledger")),
-    title: textOf(root.attrs, "title"),
+    title: textOf(root.attrs, "title"), titleZh: textOf(root.attrs, "finescale_region_title_zh"),
     attribution: textOf(root.attrs, "attribution"),
   };
 }

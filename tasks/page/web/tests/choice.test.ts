@@ -129,10 +129,12 @@ describe("choosers", () => {
   test("a region that has only a name is called as its product calls it, others are not", async () => {
     await twoRegions();
     const { chooser } = await chosen("");
-    chooser.entitle("fiji", "Fiji Islands: era5/2026-11-22T00 at 0.05 degree");
-    chooser.entitle("hubei", "Another name: ifs/2026-11-22T00");
+    chooser.entitle("fiji", { title: "Fiji Islands: era5/2026-11-22T00 at 0.05 degree", titleZh: "" });
+    chooser.entitle("hubei", { title: "Another name: ifs/2026-11-22T00", titleZh: "湖北省" });
     chooser.draw("en");
     expect(options("region")).toEqual(["Hubei, China", "Fiji Islands"]);
+    chooser.draw("zh");
+    expect(options("region")).toEqual(["湖北省", "Fiji Islands"]);
   });
 
   test("the verdict is of what is chosen, not of what was read before", async () => {
