@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 from uuid import uuid4
@@ -62,8 +63,8 @@ def new_region(
     files = {key: FILES[key] for key, file in given.items() if file is not None}
     lines = [f"{key}: {files[key]}" if key in files else f"# {key}: {FILES[key]}" for key in FILES]
     text = TEMPLATE.format(
-        name=name, title=yaml.safe_dump(title or name.title(), width=1000, allow_unicode=True).splitlines()[0],
-        timezone=timezone, spacing=spacing, files="\n".join(lines), **wanted.model_dump(),
+        name=_scalar(name), title=_scalar(title or name.title()), timezone=_scalar(timezone), spacing=spacing,
+        files="\n".join(lines), **wanted.model_dump(),
     )  # fmt: skip
     data = {key: value for key, value in yaml.safe_load(text).items() if key not in FILES}  # which are not there yet
     region = parse(data, folder, f"region {name}")
@@ -80,6 +81,12 @@ def new_region(
     finally:
         shutil.rmtree(making, ignore_errors=True)
     return folder, [f"no {key}: {WHENCE[key]}" for key in FILES if key not in files]
+
+
+def _scalar(text: str) -> str:
+    """A text as YAML has it on one line, quoted where it would be something else."""
+    line = yaml.safe_dump(text, width=1_000_000, allow_unicode=True).splitlines()[0]
+    return line if text.isprintable() else json.dumps(text)
 
 
 def _bring(key: str, file: Path, target: Path, region: Region) -> None:

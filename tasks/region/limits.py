@@ -17,8 +17,8 @@ class GateLimits(BaseModel):
     # hard; of the input's standard deviation: product averaged back against its input, of an input of means
     recoarsening: Positive = 0.01
     seam: Positive = 1.5  # hard; mean jump across a tile's border over the largest within ten points of it
-    # hard; the same of an input of samples, read at its points. What a product on finer terrain is off by because that is
-    # higher or lower than the input's model has it counts a quarter; IFS over Hubei 0.02, ERA5 over eastern China 0.17
+    # hard; the same of an input of samples, read at its points. What a product is off by because its terrain is higher
+    # or lower there than the input's counts a quarter; IFS over Hubei 0.02, ERA5 over eastern China 0.17
     reading: Positive = 0.25
     # hard; RMSE against stations over the highest of the last `history_days`, where so many cycles are known
     history: Positive = 2.0

@@ -43,6 +43,8 @@ def test_a_folder_with_terrain_cut_out_of_a_larger_file_and_the_files_that_were_
     [
         (("guizhou", "--box", "29,107,24"), "--box '29,107,24': write it as north,west,south,east"),
         (("Guizhou", "--box", BOX), "String should match pattern"),
+        (("a: b", "--box", BOX), "String should match pattern"),
+        (("guizhou", "--box", BOX, "--timezone", "UTC\nmodel: x"), "timezone"),
         (("hubei", "--box", BOX), "hubei is a region already, in "),
         (("guizhou", "--box", BOX, "--terrain", "none.nc"), "--terrain none.nc: no such file"),
         (("alps", "--box", "48,5,44,15", "--terrain", str(HUBEI / "terrain.nc")), "terrain.nc covers "),

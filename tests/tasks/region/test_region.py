@@ -81,7 +81,9 @@ BOX = {"north": 33.4, "south": 29.0, "west": 108.3, "east": 116.2}
         pytest.param({"boundary": "alps.geojson"}, ["boundary = 'alps.geojson'", "no such file"], id="no boundary"),
         pytest.param({"name": "Hu Bei"}, ["name = 'Hu Bei'", "[a-z0-9]"], id="name that is no folder"),
         pytest.param({"title": None}, ["title", "required"], id="missing key"),
-        pytest.param({"title": None, "titel": "x"}, ["titel = 'x'", "unknown key", "name, title, title_zh, box"], id="misspelt"),
+        pytest.param(
+            {"title": None, "titel": "x"}, ["titel = 'x'", "unknown key", "name, title, title_zh, box"], id="misspelt"
+        ),
     ],
 )
 def test_wrong_key_is_refused_with_its_value_and_what_is_allowed(
