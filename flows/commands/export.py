@@ -34,6 +34,9 @@ def export(
     places: Annotated[
         Path | None, typer.Option(help="A CSV table of stations (name, latitude, longitude, elevation): micaps-points.")
     ] = None,
+    hourly: Annotated[
+        bool, typer.Option("--hourly", help="Hours between lead times too, interpolated; of netcdf.")
+    ] = False,
     lat: Latitude = None,
     lon: Longitude = None,
     output: Annotated[str | None, typer.Option(help="File, or folder; default: here.")] = None,
@@ -47,6 +50,7 @@ def export(
         written = run_export(
             region, format, source=source, cycle=cycle, store=store, variables=variables, lead_hours=lead_hours,
             latitude=lat, longitude=lon, output=output, force=force, units=units, box=box, places=places,
+            every_hour=hourly,
         )  # fmt: skip
     for path in written:
         typer.echo(str(path))

@@ -16,13 +16,23 @@ from flows.products.export import export
 from flows.products.field import super_resolve_file
 
 
-@pytest.mark.parametrize("kind", ["export", "export in common units", "field", "field of a series"])
+@pytest.mark.parametrize(
+    "kind", ["export", "export in common units", "export of every hour", "field", "field of a series"]
+)
 def test_netcdf_passes_the_cf_checker_without_an_error_or_a_warning(
     kind: str, published: Path, demo_grib: Path, tmp_path: Path
 ) -> None:
     if kind.startswith("export"):
         units = "common" if "common" in kind else "si"
-        (file,) = export("hubei", "netcdf", source="file", store=str(published), output=str(tmp_path), units=units)
+        (file,) = export(
+            "hubei",
+            "netcdf",
+            source="file",
+            store=str(published),
+            output=str(tmp_path),
+            units=units,
+            every_hour="hour" in kind,
+        )
     else:
         source, file = demo_grib if kind == "field" else rain_of_era5(tmp_path), tmp_path / "fine.nc"
         super_resolve_file(str(source), str(file), scale="2", method="bilinear")

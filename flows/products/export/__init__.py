@@ -38,18 +38,22 @@ def export(
     units: str = "si",
     box: str | None = None,
     places: Path | None = None,
+    every_hour: bool = False,
 ) -> list[Path]:
     """Write a published product, by default the latest good one, as other files; returns their paths.
 
     units: si, as the product has them, or common: °C, mm, hPa, wind as speed and direction, humidity. box: north, west,
-    south, east of what is wanted. places: a CSV table of them, of micaps-points.
+    south, east of what is wanted. places: a CSV table of them, of micaps-points. every_hour: of netcdf, the hours
+    between lead times too.
     A file appears whole or not at all. BadInput for what cannot be done; StoreNotWritable, WorkspaceFull.
     """
     _assert_consistent(format, units, (latitude, longitude), output, box, places)
+    if every_hour and format != "netcdf":
+        raise BadInput(f"--hourly goes with netcdf; {format} has lead times as they are")
     chosen = choose(region, source, cycle, store)
     wanted = Wanted(
         chosen, variables_of(chosen.entry, variables), steps_of(chosen.entry, lead_hours), units == "common",
-        parse_box(box) if box is not None else None,
+        parse_box(box) if box is not None else None, every_hour,
     )  # fmt: skip
     match format:
         case "netcdf":

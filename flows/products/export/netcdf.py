@@ -9,18 +9,23 @@ from typing import Any
 import netCDF4
 import xarray as xr
 
+from flows.products.export.hours import COMMENT, Hours
 from flows.products.export.wanted import Wanted
 from flows.products.valid_time import along_valid_time, time_encoding
 from tasks.store.metadata import CHECKSUM
 from tasks.version import VERSION
 
+ROWS = 64  # of a field, of which every hour is in memory
 LEFT_OUT = ("scorecard", "ledger", CHECKSUM)  # of the product as Zarr, for programs
 
 
 def write_netcdf(wanted: Wanted, path: Path) -> None:
-    """Write what is wanted; one chunk's lead times in memory at a time."""
+    """Write what is wanted; one chunk's lead times in memory at a time, or every hour of ROWS rows."""
     product = wanted.open()
-    skeleton = _skeleton(product, wanted)
+    hours = Hours.of(product, min(wanted.steps), max(wanted.steps)) if wanted.hourly else None
+    skeleton = _skeleton(hours.coordinates(product) if hours else product.drop_vars(wanted.names), product, wanted)
+    if hours:
+        skeleton["forecast_period"].attrs["comment"] = COMMENT
     encoding: dict[str, dict[str, Any]] = {str(n): {"_FillValue": None} for n in skeleton.variables}
     encoding |= time_encoding(skeleton)
     skeleton.to_netcdf(path, format="NETCDF4", engine="netcdf4", encoding=encoding)
@@ -32,19 +37,24 @@ def write_netcdf(wanted: Wanted, path: Path) -> None:
                 "f4",
                 ("time", "latitude", "longitude"),
                 fill_value=netCDF4.default_fillvals["f4"],
-                chunksizes=(1, min(rows, 512), min(cols, 512)),
+                chunksizes=(1, min(rows, ROWS if hours else 512), min(cols, 512)),
                 zlib=True,
                 complevel=4,
                 shuffle=True,
             )  # fmt: skip; deflate and shuffle: every reader of NetCDF-4 has these
             variable.setncatts(_attributes(column.attributes, skeleton))
-            for i, field in column.fields(product):
-                variable[i] = field
+            if hours is None:
+                for i, field in column.fields(product):
+                    variable[i] = field
+                continue
+            for top in range(0, rows, ROWS):
+                part = slice(top, min(top + ROWS, rows))
+                variable[:, part] = hours.fields(column, product, part)
 
 
-def _skeleton(product: xr.Dataset, wanted: Wanted) -> xr.Dataset:
+def _skeleton(bare: xr.Dataset, product: xr.Dataset, wanted: Wanted) -> xr.Dataset:
     """Everything but the fields, renamed: time is the valid time, the start is forecast_reference_time."""
-    ds = along_valid_time(product.drop_vars(wanted.names))
+    ds = along_valid_time(bare)
     history = (
         f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ} finescale {VERSION}: export to NetCDF of {wanted.chosen.entry.product}"
     )

@@ -49,12 +49,14 @@ class Column:
     def fields(self, product: xr.Dataset) -> Iterator[tuple[int, np.ndarray]]:
         """(index, (latitude, longitude)) of each lead time; one chunk's in memory at a time."""
         for each in zip(*(lead_times(product[part]) for part in self.parts), strict=True):
-            raw = {part: values for part, (_, values) in zip(self.parts, each, strict=True)}
-            if not self.common:
-                yield each[0][0], raw[self.name]
-                continue
-            found = derived({n: v.astype(np.float64) for n, v in raw.items()})[self.name]
-            yield each[0][0], display.of(self.name).shown(found).astype(np.float32)
+            yield each[0][0], self.made({part: values for part, (_, values) in zip(self.parts, each, strict=True)})
+
+    def made(self, raw: dict[str, np.ndarray]) -> np.ndarray:
+        """Its values of those of its parts, whatever their shape."""
+        if not self.common:
+            return raw[self.name]
+        found = derived({n: v.astype(np.float64) for n, v in raw.items()})[self.name]
+        return display.of(self.name).shown(found).astype(np.float32)
 
 
 @dataclass(frozen=True)
@@ -62,7 +64,7 @@ class Wanted:
     """Variables and lead times (indices of them) of one product.
 
     common: in the units people use, wind as speed and direction, humidity beside the dew point; else as the product has
-    them. box: cells whose centres lie in it; None: all.
+    them. box: cells whose centres lie in it; None: all. hourly: the hours between the lead times too, interpolated.
     """
 
     chosen: Chosen
@@ -70,12 +72,16 @@ class Wanted:
     steps: list[int]
     common: bool = False
     box: Box | None = None
+    hourly: bool = False
 
     def open(self) -> xr.Dataset:
-        """The product with these variables, lead times and cells, read when asked for; BadInput for a box outside."""
+        """The product with these variables, lead times and cells, read when asked for; BadInput for a box outside.
+
+        With all lead times for hours between them, which those around say too.
+        """
         product = open_zarr(self.chosen.uri)
         product = product[[*self.names, "crs", *(n for n in ("step_bounds",) if n in product)]]
-        return self._cut(product.isel(step=self.steps))
+        return self._cut(product if self.hourly else product.isel(step=self.steps))
 
     def _cut(self, product: xr.Dataset) -> xr.Dataset:
         if self.box is None:

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+import xarray as xr
 
+from flows.products.export import export
 from flows.products.hourly import hourly
+from flows.products.places import Place
+from flows.products.point import forecasts
 from tasks.errors import BadInput
 from tests.flows.conftest import CommandLine
+from tests.published import GRID, HOURS, cycle_of, publish
 
 GIVEN = [0.0, 3.0, 6.0, 12.0]
 STARTS = np.array([0.0, 0.0, 3.0, 6.0])
@@ -73,3 +80,35 @@ def test_one_lead_time_has_no_hours_between(demo_store: Path, finescale: Command
     where = ("hubei", "--store", demo_store, "--lat", "31", "--lon", "111.5", "--hourly", "--json")
     found = json.loads(finescale("point", *where).stdout)
     assert (len(found["series"]), found["interpolated"]) == (1, [])
+
+
+def test_a_file_has_the_hours_that_point_says(tmp_path: Path) -> None:
+    store = str(tmp_path / "store")
+    entry = publish(store, cycle_of(datetime(2026, 11, 22, tzinfo=UTC)))
+    more: dict[str, Any] = {"store": store, "every_hour": True}
+    (common,) = export("hubei", "netcdf", output=str(tmp_path / "common.nc"), units="common", **more)
+    (plain,) = export("hubei", "netcdf", output=str(tmp_path / "plain.nc"), **more)
+    (said,) = forecasts("hubei", [Place(float(GRID.latitude[3]), float(GRID.longitude[5]))], **more)
+    hours = list(range(HOURS[0], HOURS[-1] + 1))
+    assert [step.lead_hours for step in said.series] == hours
+    with xr.open_dataset(common) as ds, xr.open_dataset(plain) as si, xr.open_zarr(f"{store}/{entry.product}") as given:
+        assert (ds.forecast_period / np.timedelta64(1, "h")).values.tolist() == hours
+        assert (si.time_bounds[:, 1].values == si.time.values).all()
+        assert "interpolated" in si.forecast_period.attrs["comment"]
+        for name in said.units:
+            there = [step.__pydantic_extra__[name] for step in said.series]
+            np.testing.assert_allclose(ds[name][:, 3, 5], there, rtol=1e-3, atol=0.051, err_msg=name)
+        np.testing.assert_allclose(si.t2m[:: HOURS[1] - HOURS[0]], given.t2m, rtol=1e-6)
+        sums = si.tp[1:].values.reshape(len(HOURS) - 1, -1, *si.tp.shape[1:]).sum(axis=1)
+        np.testing.assert_allclose(sums, given.tp[1:], atol=1e-7)
+
+
+def test_a_part_of_the_lead_times_has_its_hours(tmp_path: Path) -> None:
+    publish(str(tmp_path / "store"), cycle_of(datetime(2026, 11, 22, tzinfo=UTC)))
+    more: dict[str, Any] = {"store": str(tmp_path / "store"), "every_hour": True}
+    lead_hours = ",".join(map(str, HOURS[1:]))
+    export("hubei", "netcdf", lead_hours=lead_hours, output=str(tmp_path / "a.nc"), **more)
+    with xr.open_dataset(tmp_path / "a.nc") as ds:
+        assert (ds.forecast_period / np.timedelta64(1, "h")).values.tolist() == list(range(HOURS[1], HOURS[-1] + 1))
+    with pytest.raises(BadInput, match="--hourly goes with netcdf; geotiff has lead times as they are"):
+        export("hubei", "geotiff", **more)

@@ -1,0 +1,55 @@
+"""Every hour of a product for a file: its coordinates, and its fields between lead times, some rows at a time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import xarray as xr
+
+from flows.products.export.wanted import Column
+from flows.products.hourly import hourly
+
+HOUR = np.timedelta64(1, "h")
+COMMENT = (
+    "hours between the forecast's lead times are interpolated: states along a monotone cubic, sums with their amounts"
+)
+
+
+@dataclass(frozen=True)
+class Hours:
+    """Hours that are written, of a product with all its lead times; `starts`: at which their sums begin, if known."""
+
+    known: list[float]
+    every: list[float]
+    starts: np.ndarray | None
+
+    @classmethod
+    def of(cls, product: xr.Dataset, first: int, last: int) -> Hours:
+        """From one lead time to another, which are indices; BadInput where nothing can be said between lead times."""
+        known = (product["step"].values / HOUR).tolist()
+        starts = product["step_bounds"].values[:, 0] / HOUR if "step_bounds" in product else None
+        every, _ = hourly(known, {}, starts)
+        return cls(known, [h for h in every if known[first] <= h <= known[last]], starts)
+
+    def coordinates(self, product: xr.Dataset) -> xr.Dataset:
+        """The product without fields, at these hours."""
+        step = np.array([round(h * 3600) for h in self.every], dtype="timedelta64[s]").astype("timedelta64[ns]")
+        ds = product.drop_dims("step").assign_coords(
+            step=("step", step, product["step"].attrs),
+            valid_time=("step", product["time"].values + step, product["valid_time"].attrs),
+        )
+        if self.starts is not None:
+            begin = np.maximum(step - HOUR, product["step_bounds"].values[0, 0])
+            ds["step_bounds"] = (("step", "bounds"), np.stack([begin, step], axis=1))
+        return ds
+
+    def fields(self, column: Column, product: xr.Dataset, rows: slice) -> np.ndarray:
+        """Some rows of a column at these hours, (hours, rows, cols) float32."""
+        parts = {n: product[n].isel(latitude=rows).values for n in column.parts}
+        size = next(iter(parts.values())).shape[1:]
+        every, raw = hourly(self.known, {n: v.reshape(len(v), -1).astype(np.float64) for n, v in parts.items()},
+                            self.starts)  # fmt: skip
+        kept = [i for i, hour in enumerate(every) if self.every[0] <= hour <= self.every[-1]]
+        made = column.made({n: v[kept] for n, v in raw.items()})
+        return made.reshape(len(kept), *size).astype(np.float32)
