@@ -46,7 +46,10 @@ def _between(
     if not variable.amount:
         return np.asarray(PchipInterpolator(known, values)(every))
     if starts is None:
-        raise BadInput(f"--hourly: nothing says which time {name} covers")
+        raise BadInput(
+            f"--hourly: nothing says which time {name} covers; leave it out, or make the product with rain_interval in "
+            "region.yaml"
+        )
     so_far = np.cumsum(values, axis=0)
     if starts[0] < known[0]:
         known, so_far = np.insert(known, 0, starts[0]), np.insert(so_far, 0, 0.0, axis=0)
