@@ -92,7 +92,8 @@ class IfsSource:
         try:
             return fetch.run(0.0)
         except (CycleNotReady, IncompleteDownload) as error:
-            log.info("acquire: %s: without the model's own terrain (%s)", cycle, error)
+            level = logging.INFO if isinstance(error, CycleNotReady) else logging.WARNING  # not there, or broken
+            log.log(level, "acquire: %s: without the model's own terrain (%s)", cycle, error)
             return []
 
     def final_since(self, time: datetime) -> datetime:

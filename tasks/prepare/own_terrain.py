@@ -10,7 +10,7 @@ import logging
 
 import numpy as np
 
-from tasks.errors import readable
+from tasks.errors import BadInput, readable
 from tasks.grids.grid import Grid
 from tasks.grids.regrid import covers, regrid
 from tasks.prepare.fields import OwnTerrain
@@ -20,18 +20,22 @@ log = logging.getLogger(__name__)
 
 
 def own_heights(found: list[OwnTerrain], grid: Grid) -> np.ndarray | None:
-    """Heights in m (rows, cols) on an input grid; None where no terrain came that covers it.
+    """Heights in m (rows, cols) on an input grid; None where no terrain came that covers it and can be read.
 
-    CorruptField for heights that are not on Earth, UnreadableFile for another unit.
+    Nobody has asked for it: what is wrong with it is a warning, and no reason to refuse the fields beside it.
     """
     for one in found:
         if not covers(one.layout.grid, grid):
             log.warning("%s: its terrain does not cover %s, and is not used", one.label, grid)
             continue
         layout = one.layout.around(grid)
-        with readable(f"{one.label}: does not decode"):
-            values = one.read(layout).astype(np.float64)
-        heights = in_metres(values, one.units, one.label)
+        try:
+            with readable(f"{one.label}: does not decode"):
+                values = one.read(layout).astype(np.float64)
+            heights = in_metres(values, one.units, one.label)
+        except BadInput as error:
+            log.warning("%s: its terrain is not used", error)
+            continue
         if layout.grid != grid:
             heights = regrid(heights, layout.grid, grid, conservative=False)
         log.info("terrain of the input: %s", one.label)

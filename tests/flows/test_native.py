@@ -107,7 +107,11 @@ def test_what_was_fetched_is_not_fetched_again(
 @pytest.mark.fault(
     "a file of the 9 km bucket that is refused or cut", "asked for again; what was fetched of the run is kept"
 )
-@pytest.mark.parametrize("fault", [status(503), cut(300)], ids=["503", "cut"])
+@pytest.mark.parametrize(
+    "fault",
+    [status(503), pytest.param(status(429, Retry_After="0"), marks=pytest.mark.slow), cut(300)],
+    ids=["503", "429", "cut"],
+)
 def test_a_bucket_that_fails_for_a_while_is_asked_again(
     region: Path, bucket: OpenData, finescale: CommandLine, tmp_path: Path, fault: Callable[..., bool]
 ) -> None:

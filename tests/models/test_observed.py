@@ -77,3 +77,38 @@ def test_what_linear_reading_does_to_any_field_is_no_error() -> None:
     assert np.abs(read(interpolated) - read.select(coarse)).max() > 0.3, "which by itself would be an error"
     assert read.error(np.roll(interpolated, 2, axis=0), coarse) > 0.5, "rain elsewhere is one"
     assert read.error(np.zeros_like(interpolated), coarse) > 0.3, "and so is none"
+
+
+def on_mountains(rate: float) -> tuple[PointReadings, np.ndarray, np.ndarray, np.ndarray]:
+    """Readings, a field that changes by `rate` a metre where its terrain is not the input's, that input, and `beyond`.
+
+    The input's terrain lacks hills of 300 m that the field has at its points; the input varies by 5 K.
+    """
+    axis, rng = lattice(41, 4), np.random.default_rng(3)
+    read, up = PointReadings(axis, axis, 11, 11), upward_weights(axis, 11)
+    x, coarse = rng.normal(285.0, 5.0, (11, 11)), rng.uniform(0.0, 1000.0, (11, 11))
+    ground = up @ (coarse + rng.normal(0.0, 300.0, (11, 11))) @ up.T
+    fine = up @ x @ up.T + rate * (ground - up @ coarse @ up.T)
+    return read, fine, x, read.beyond(ground, coarse)
+
+
+def test_what_goes_with_terrain_that_the_input_lacks_counts_a_quarter() -> None:
+    read, fine, x, higher = on_mountains(-0.0065)
+    whole = read.error(fine, x)
+    assert 0.25 < whole < 0.6, "by itself more than the gate allows"
+    assert read.error(fine, x, higher) == pytest.approx(whole / 4)
+    assert read.error(fine, x, np.zeros_like(higher)) == whole, "on the input's own terrain there is nothing of that"
+
+
+def test_what_does_not_go_with_terrain_counts_whole_beside_it() -> None:
+    read, fine, x, higher = on_mountains(-0.0065)
+    damage = np.random.default_rng(4).normal(0.0, 3.0, fine.shape)
+    assert read.error(fine + damage, x, higher) == pytest.approx(3.0 / x.std(), rel=0.1)
+    shifted = np.roll(fine, 4, axis=1)  # by a cell of the input
+    assert read.error(shifted, x, higher) > 1.0
+    assert np.isnan(read.error(np.where(fine > fine.mean(), np.nan, fine), x, higher))
+
+
+def test_a_rate_ten_times_too_steep_is_no_terrain() -> None:
+    read, fine, x, higher = on_mountains(-0.065)
+    assert read.error(fine, x, higher) > 0.8

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,6 @@ import pytest
 import xarray as xr
 
 from models.constants import GRAVITY
-from tasks.errors import CorruptField
 from tasks.prepare import prepare_files
 from tasks.region import search
 from tasks.region.document import Region
@@ -116,8 +116,23 @@ def test_terrain_unlike_the_region_s_is_left_aside_with_a_warning(
     assert "from the region's, and is not used" in caplog.text
 
 
-def test_heights_that_are_not_on_earth_are_a_corrupt_field(tmp_path: Path, region: Region) -> None:
+def test_heights_that_are_not_on_earth_are_left_aside_and_named(
+    tmp_path: Path, region: Region, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Geopotential of 50 hPa that does not say so, for instance: its fields are as good as without it."""
     file = tmp_path / "beyond.grib2"
     file.write_bytes(terrain_message(messages(DEMO_GRIB)[0], beyond))
-    with pytest.raises(CorruptField, match=r"beyond.grib2 message 1 \(z\): heights 20000.*not on Earth"):
-        heights_of([DEMO_GRIB, file], region)
+    with caplog.at_level(logging.WARNING):
+        found, _ = heights_of([DEMO_GRIB, file], region)
+    np.testing.assert_array_equal(found, heights_of([DEMO_GRIB], region)[0])
+    assert re.search(r"beyond.grib2 message 1 \(z\): heights 20000.*not on Earth.*its terrain is not used", caplog.text)
+
+
+def test_a_unit_of_no_height_is_named_too(
+    make_region: RegionMaker, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    region = search.load(str(make_region(variables=["t2m"], required=["t2m"])))
+    with caplog.at_level(logging.WARNING):
+        found, want = heights_of([netcdf(tmp_path / "a.nc", "z", "K", 1.0)], region)
+    assert np.abs(found - want).max() > 50
+    assert "z has units 'K'" in caplog.text

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
+from models.observed import upward_weights
 from models.operator import CELL_MEANS, IFS, Operator
 from tasks.downscale.fields import downscale_fields
 from tasks.downscale.predict import make_plan
@@ -219,3 +220,28 @@ def test_events_that_hardly_occurred_have_no_fractions_skill_score() -> None:
     calm = np.ones((20, 20))
     beside = Beside(calm, dict.fromkeys(("product", "bicubic", "bilinear"), calm))
     assert fractions({"u10": beside, "v10": beside}, 0.1) == []
+
+
+def test_on_terrain_that_the_input_lacks_a_product_may_be_colder_and_no_more() -> None:
+    """The gate takes both heights from the product and its input; without them the same fields are refused."""
+    rng, steps = np.random.default_rng(11), ("step", "latitude", "longitude")
+    fine_grid = Grid(COARSE.north, COARSE.west, 0.05, 0.05, 56, 66)
+    bare, x = rng.uniform(0, 1500, (12, 14)), rng.normal(285, 3, (1, 12, 14))
+    axes = [upward_weights(a, n) for a, n in zip(fine_grid.axes_in(COARSE), (12, 14), strict=True)]
+    up = lambda field: axes[0] @ field @ axes[1].T  # noqa: E731
+    ground = up(bare + rng.normal(0, 300, bare.shape))
+    values = (up(x[0]) - 0.0065 * (ground - up(bare)))[None].astype(np.float32)
+
+    def failed(values: np.ndarray, heights: bool) -> set[str]:
+        product = xr.Dataset(
+            {"t2m": (steps, values)}, {"latitude": fine_grid.latitude, "longitude": fine_grid.longitude}
+        )
+        fields = xr.Dataset({"t2m": (steps, x)})
+        if heights:
+            product = product.assign_coords(surface_altitude=(steps[1:], ground))
+            fields = fields.assign_coords(surface_altitude=(steps[1:], bare))
+        return {c.name for c in check(product, fine_grid, fields, COARSE, IFS, GateLimits()) if not c.passed}
+
+    assert failed(values, heights=True) == set()
+    assert failed(values, heights=False) == {"reading error"}
+    assert failed(np.roll(values, 5, axis=2), heights=True) == {"reading error"}
