@@ -110,6 +110,7 @@ bench: $(BENCH)
 	@$(BIN)/python -m benchmarks.stages.verify
 	@$(BIN)/python -m benchmarks.stages.limits
 	@$(BIN)/python -m benchmarks.stages.suite
+	@$(BIN)/python -m benchmarks.stages.bucket $(RELEASE)
 	@$(BIN)/python -m benchmarks.runs.whole
 	@$(BIN)/python -m benchmarks.runs.releases $(RELEASE)
 	@$(BIN)/python -m benchmarks.runs.commands $(RELEASE)

@@ -6,14 +6,14 @@ from pathlib import Path
 
 from benchmarks.runs import commands, cost, pool, releases, scaling, whole
 from benchmarks.shared.sections import put
-from benchmarks.stages import acquire, inference, limits, verify
+from benchmarks.stages import acquire, bucket, inference, limits, verify
 from benchmarks.stages import suite as stages
 
 DOCS = Path(__file__).parents[2] / "docs"
 PAGE, PERFORMANCE = DOCS / "benchmarks.md", DOCS / "performance.md"
 HEAD = "# Speed\n\nWritten by `make bench`; do not edit.\n\n"
 PARTS = {"limits": limits, "whole": whole, "cost": cost, "stages": stages, "scaling": scaling}
-PARTS |= {"releases": releases, "commands": commands}
+PARTS |= {"releases": releases, "commands": commands, "bucket": bucket}
 
 
 def main() -> None:

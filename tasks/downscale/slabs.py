@@ -15,7 +15,7 @@ from models.followers import unknown_to
 from models.following import following
 from models.limits import Fields
 from models.package import ModelPackage
-from tasks.arrays import DAMAGE, fast, undamaged, zarr_store
+from tasks.arrays import Shards, undamaged, write_shards, zarr_store
 from tasks.downscale.fields import check_scale, coarse_fields
 from tasks.downscale.limits import PlanLimits
 from tasks.downscale.predict import TILE, Plan, make_plan, seen_by, statics_of, super_resolve
@@ -26,11 +26,9 @@ from tasks.handover.shards import Block, blocks, digest
 from tasks.handover.slab import Slab, SlabReport
 from tasks.packages import assert_knows, open_package
 from tasks.progress import progress
-from tasks.storage import is_full, join, remove, room_for, write_json
+from tasks.storage import join, write_json
 from tasks.store.packing import round_field
 from tasks.variables import VARIABLES
-
-Array = zarr.Array[Any]
 
 log = logging.getLogger(__name__)
 
@@ -116,22 +114,10 @@ class _Blocks:
         self._borders(plan)
 
 
-def _write(product: str, arrays: dict[str, Array], steps: slice, block: Block, fields: Fields) -> dict[str, list[str]]:
+def _write(shards: dict[str, Shards], steps: slice, block: Block, fields: Fields) -> dict[str, list[str]]:
     """Write one shard a variable; returns the digest of each lead time's values in it."""
-    digests = {}
-    for name, values in fields.items():
-        with room_for(f"{name}, lead times {steps.start} to {steps.stop - 1}"):
-            try:
-                arrays[name][steps, block.rows, block.cols] = values
-            except DAMAGE as error:  # an earlier try's shard, which zarr reads first where the domain does not fill it
-                if is_full(error):
-                    raise
-                starts = (steps.start, block.rows.start, block.cols.start)
-                at = tuple(n // side for n, side in zip(starts, _shard(arrays[name]), strict=True))
-                remove(join(product, name, arrays[name].metadata.encode_chunk_key(at)))
-                arrays[name][steps, block.rows, block.cols] = values
-        digests[name] = [digest(field) for field in values]
-    return digests
+    write_shards(shards, (steps.start, block.rows.start, block.cols.start), fields)
+    return {name: [digest(field) for field in values] for name, values in fields.items()}
 
 
 def _stacked(
@@ -169,12 +155,6 @@ class _Progress:
             write_json(self.slab.progress, {"done": round(self.done / self.blocks, 2)})
 
 
-def _shard(array: Array) -> tuple[int, int, int]:
-    """Lead times, rows and columns in one object."""
-    steps, rows, cols = array.shards or array.chunks
-    return steps, rows, cols
-
-
 def compute(slab: Slab) -> SlabReport:
     """Compute the slab, write its shards, leave its report; running it again writes the same.
 
@@ -195,8 +175,8 @@ def compute(slab: Slab) -> SlabReport:
         raise ModelMismatch(f"model {slab.model} does not know {', '.join(unknown)}")
     device = choose_device(slab.device)
     work = _Blocks(prepared, names, slab, package, device)
-    arrays = {n: fast(cast("Array", product[n]), slab.product) for n in names}
-    depth, *side = _shard(arrays[names[0]])
+    shards = {n: Shards(cast("zarr.Array[Any]", product[n]), join(slab.product, n)) for n in names}
+    depth, *side = shards[names[0]].shape
     todo = blocks(slab.target.rows, slab.target.cols, *side)[slab.first : slab.last]
     check_scale(work.plan(todo[0]), package.scale_range, slab.model)
     log.info(
@@ -221,7 +201,7 @@ def compute(slab: Slab) -> SlabReport:
                 fields = _stacked(work, names, steps, on_lead_time, tick)
                 if before is not None:
                     note(*before)
-                before = steps, writer.submit(_write, slab.product, arrays, steps, block, fields)
+                before = steps, writer.submit(_write, shards, steps, block, fields)
         assert before is not None
         note(*before)
     report = SlabReport(

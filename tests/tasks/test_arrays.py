@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 import zarr
 
-from tasks.arrays import fast, zarr_store
+from tasks.arrays import Shards, fast, write_shards, zarr_store
 from tasks.errors import WorkspaceFull
-from tasks.storage import join, room_for
+from tasks.storage import files_in, join, room_for, write_bytes
 
 VALUES = np.random.default_rng(0).random((4, 256, 256), dtype=np.float32)
 
@@ -41,6 +41,34 @@ def test_what_zarrs_writes_any_reader_reads(store: str) -> None:
     uri = join(store, "a.zarr")
     array_in(uri)[:] = VALUES
     np.testing.assert_array_equal(zarr.open_array(zarr_store(uri), mode="r")[:], VALUES)
+
+
+def test_shards_are_written_whole_wherever_they_are(store: str) -> None:
+    """One at the domain's edge over what a killed writer began; the files are those that zarr's Python writes."""
+    names, values = ("t2m", "sp"), np.round(VALUES[:, :200, :250] * 10)
+    options = {"chunks": (2, 64, 64), "shards": (4, 128, 128), "dtype": "f4", "fill_value": np.nan}
+    for name in (*names, "plain"):
+        zarr.create_array(zarr_store(join(store, name)), shape=values.shape, **options)
+    write_bytes(join(store, "sp", "c/0/1/1"), b"half a shard")
+    arrays = {n: zarr.open_array(zarr_store(join(store, n)), mode="r+") for n in (*names, "plain")}
+    shards = {n: Shards(arrays[n], join(store, n)) for n in names}
+    assert shards["t2m"].shape == (4, 128, 128)
+    for top in (0, 128):
+        for side in (0, 128):
+            part = values[:, top : top + 128, side : side + 128]
+            write_shards(shards, (0, top, side), {"t2m": part, "sp": -part})
+    arrays["plain"][:] = values
+    np.testing.assert_array_equal(arrays["t2m"][:], values)
+    np.testing.assert_array_equal(arrays["sp"][:], -values)
+    assert files_in(join(store, "t2m")) == files_in(join(store, "plain"))
+
+
+def test_a_full_disk_names_the_shard_that_it_has_no_room_for(tmp_path: Path) -> None:
+    shards = {"t2m": Shards(array_in(str(tmp_path / "a.zarr")), str(tmp_path / "a.zarr"))}
+    with pytest.raises(WorkspaceFull, match="t2m, lead times 0 to 3: no room"), no_file_above(100_000):
+        write_shards(shards, (0, 0, 0), {"t2m": VALUES})
+    write_shards(shards, (0, 0, 0), {"t2m": VALUES})
+    np.testing.assert_array_equal(shards["t2m"].array[:], VALUES)
 
 
 def test_other_arrays_of_the_process_are_zarrs_own(tmp_path: Path) -> None:
