@@ -74,6 +74,7 @@ class StaticFields:
     coarse: dict[str, np.ndarray]
     fine: Mapping[str, Sliceable]
     margin: int
+    heights: str = ""  # where the coarse ones are from, in words
 
     @property
     def on_input(self) -> dict[str, np.ndarray]:

@@ -137,9 +137,12 @@ def static_fields(
             on_input[name] = area_mean(fine, *lattice.axes_in(coarse), coarse.rows, coarse.cols).numpy()
         part = everywhere[top : top + target.rows + 2 * margin, left : left + target.cols + 2 * margin]
         parts[name] = np.ascontiguousarray(part)
-    if (heights := _like(own, on_input["height"])) is not None:
-        on_input["height"] = heights
-    return StaticFields({n: f.astype(np.float32) for n, f in on_input.items()}, parts, margin)
+    heights = f"elevations of the region, means over {DEGREE * _width('height', source, operator):.0f} km"
+    if operator.sampling is Sampling.MEANS:
+        heights = "elevations of the region, means over cells"
+    if (known := _like(own, on_input["height"])) is not None:
+        on_input["height"], heights = known, "terrain of the model that made the input"
+    return StaticFields({n: f.astype(np.float32) for n, f in on_input.items()}, parts, margin, heights)
 
 
 def _like(own: np.ndarray | None, known: np.ndarray) -> np.ndarray | None:

@@ -119,7 +119,10 @@ def create(
         ds["step_bounds"] = source["step_bounds"]
     ds = _with_statics(describe(ds, {}, operator.sampling), on_target)
     write_zarr(ds, uri, encoding=encoding(ds))
-    beside = digests_beside(ds) | _create_input(_with_statics(source, on_input), names, operator, uri)
+    described = _with_statics(source, on_input)
+    if statics is not None and statics.heights and ALTITUDE in on_input:
+        described[ALTITUDE].attrs = described[ALTITUDE].attrs | {"source": statics.heights}
+    beside = digests_beside(ds) | _create_input(described, names, operator, uri)
     group = zarr.open_group(zarr_store(uri), mode="r+", use_consolidated=False)
     shape = (ds.sizes["step"], target.rows, target.cols)
     chunks, shards = shapes(*shape, block)

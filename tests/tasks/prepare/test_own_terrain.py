@@ -11,7 +11,10 @@ import pytest
 import xarray as xr
 
 from models.constants import GRAVITY
-from tasks.prepare import prepare_files
+from tasks.acquire.files import local_files
+from tasks.arrays import open_zarr
+from tasks.packages import open_package
+from tasks.prepare import prepare, prepare_files
 from tasks.region import search
 from tasks.region.document import Region
 from tests.conftest import DEMO_GRIB, RegionMaker
@@ -53,6 +56,18 @@ def test_of_grib_it_is_the_geopotential_at_the_surface(grib: Path, region: Regio
     np.testing.assert_allclose(found, want, atol=0.05)
     without, _ = heights_of([DEMO_GRIB], region)
     assert np.abs(without - want).max() > 50, "what the region's file says is another"
+
+
+def test_a_product_says_whose_heights_it_started_from(grib: Path, region: Region, tmp_path: Path) -> None:
+    halo = open_package(region.model).halo
+    for files, source in (
+        ([DEMO_GRIB, grib], "terrain of the model that made the input"),
+        ([DEMO_GRIB], "elevations of the region, means over 9 km"),
+    ):
+        raw = local_files([str(f) for f in files])
+        info = prepare.fn(raw, region, None, str(tmp_path / "store"), str(tmp_path), halo)
+        assert open_zarr(info.product, "input")["surface_altitude"].attrs["source"] == source
+        assert "source" not in open_zarr(info.product)["surface_altitude"].attrs
 
 
 def test_fields_and_what_is_wanted_at_the_target_stay_as_they_are(grib: Path, region: Region) -> None:
