@@ -26,10 +26,10 @@ class IfsSource:
     """Implements `Source` for the IFS of ECMWF open data."""
 
     name = "ifs"
+    forecast = "ifs"  # among whose fields of lead time 0 the model's terrain may lie
     truth: str | None = None
     spacing: float | None = None
     needs = "every parameter"  # of a lead time
-    terrain_at_start = True  # the fields of lead time 0 may have that of the model
 
     def latest(self, region: Region, now: datetime) -> Cycle:
         """The newest cycle whose last needed lead time lists every needed parameter, on any mirror."""
@@ -84,9 +84,9 @@ class IfsSource:
 
         `ask`: mirrors too, not only the raw folder, where it is if they had it when the fields came.
         """
-        if region.terrain_file is None or not self.terrain_at_start:
+        if region.terrain_file is None:
             return []
-        fetch = Fetch(cycle, region.acquire, {0: [Wanted(TERRAIN)]}, raw)
+        fetch = Fetch(Cycle(source=self.forecast, time=cycle.time), region.acquire, {0: [Wanted(TERRAIN)]}, raw)
         if not ask:
             return fetch.here()
         try:
@@ -114,7 +114,11 @@ class EnsembleSource(IfsSource):
 
     name = "ens"
     needs = "every parameter of every member (`ensemble:` in region.yaml)"
-    terrain_at_start = False  # it lies with the control, which is another forecast
+
+    def terrain(self, cycle: Cycle, region: Region, raw: RawFolder, ask: bool) -> list[RawFile]:
+        """That of the high-resolution forecast, whose resolution members have since June 2023: for each of them."""
+        found = super().terrain(cycle, region, raw, ask)
+        return [f.model_copy(update={"member": n}) for n in region.of_ensemble.numbers for f in found]
 
     def steps(self, region: Region) -> list[int]:
         """Those of the region's lead times that it asks of the ensemble."""
@@ -127,7 +131,7 @@ class EnsembleSource(IfsSource):
 class AifsSource(IfsSource):
     """Implements `Source` for AIFS Single, ECMWF's forecast by machine learning: every six hours to 360 h."""
 
-    name = "aifs"
+    name = forecast = "aifs"
 
 
 def assert_can_be(cycle: Cycle, steps: list[int]) -> None:

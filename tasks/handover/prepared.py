@@ -97,11 +97,11 @@ class StaticFields:
         return uri
 
     @classmethod
-    def load(cls, uri: str, coarse: dict[str, np.ndarray]) -> StaticFields:
+    def load(cls, uri: str, coarse: dict[str, np.ndarray], heights: str = "") -> StaticFields:
         """What `save` wrote, read by slices when asked for; `coarse` by their names in STATICS."""
         group = zarr.open_group(zarr_store(uri), mode="r")
         fine = {n: cast("Sliceable", group[n]) for n in STATICS if n in group}
-        return cls(coarse, fine, int(cast("int", group.attrs["margin"])))
+        return cls(coarse, fine, int(cast("int", group.attrs["margin"])), heights)
 
 
 @dataclass(frozen=True)
@@ -122,7 +122,8 @@ class Prepared:
         with undamaged(f"{product}: input"):
             ds = open_zarr(product, INPUT)
             coarse = {n: ds[c].values for n, c in COORDINATE.items() if c in ds.coords}
-        statics = StaticFields.load(terrain, coarse) if terrain is not None else None
+            heights = str(ds[ALTITUDE].attrs.get("source", "")) if ALTITUDE in ds.coords else ""
+        statics = StaticFields.load(terrain, coarse, heights) if terrain is not None else None
         return cls(ds, grid, operator, statics)
 
     @property

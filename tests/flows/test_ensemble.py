@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from tasks.combine.statistics import quantiles
 from tests.conftest import RegionMaker
 from tests.flows.conftest import CommandLine
 from tests.flows.ensembles import ASKED, MEMBERS, Made, Run, product_of
-from tests.grib import message
+from tests.grib import message, rippled
 from tests.servers.http import cut
 from tests.servers.opendata import MEMBER, OpenData
 
@@ -55,6 +56,21 @@ def test_members_become_means_quantiles_spread_and_chances(made_once: Made) -> N
     entry = json.loads(next(made.glob("hubei/ens/*/*/*T*.json")).read_text())
     assert [f["member"] for f in entry["inputs"]] == [1, 2, 3, 4]
     assert "members" in entry["slabs"][0]["note"]
+
+
+def test_members_start_from_the_terrain_of_their_model(
+    run: Run, mirror: OpenData, begun: datetime, tmp_path: Path
+) -> None:
+    """It lies among the fields of the high-resolution forecast, once for all."""
+    mirror.add_demo(begun, [0], terrain=True)
+    result = run(ensemble=ASKED | {"members": 2})
+    assert result.exit_code == 0, result.stderr
+    given = xr.open_zarr(product_of(tmp_path / "s"), group="input")
+    own = rippled(*np.meshgrid(given.latitude, given.longitude, indexing="ij"))
+    np.testing.assert_allclose(given.surface_altitude, own, atol=0.1)
+    assert given.surface_altitude.attrs["source"] == "terrain of the model that made the input"
+    entry = json.loads(next(tmp_path.glob("s/hubei/ens/*/*/*T*.json")).read_text())
+    assert [f["member"] for f in entry["inputs"]] == [1, 2]
 
 
 def test_members_are_kept_where_a_region_wants_them(run: Run, mirror: OpenData, tmp_path: Path) -> None:
