@@ -12,7 +12,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 BENCH := $(VENV)/.installed-bench
 TORCH ?=  # `make run TORCH=cpu`: torch without the libraries of NVIDIA GPUs, from its makers' index, 4 GB less
-CPU_BUILDS := https://download.pytorch.org/whl/cpu
+CPU_BUILD := $(if $(filter cpu,$(TORCH)),--extra-index-url https://download.pytorch.org/whl/cpu)
 RELEASE ?= 1786f65  # what `make bench` compares with
 PAGE := tasks/page/web
 PAGE_SOURCES := $(wildcard $(PAGE)/src/*) $(addprefix $(PAGE)/,index.html package.json package-lock.json tsconfig.json vite.config.js)
@@ -29,9 +29,7 @@ $(STAMP): pyproject.toml constraints.txt
 	@echo "set-up: installing pinned packages into $(VENV), a few minutes the first time; 2.3 GB on disk, on Linux with torch's"
 	@echo "        libraries for NVIDIA GPUs 6.4 GB: 'make run TORCH=cpu' leaves them out (docs/operate.md#what-it-takes)"
 	@$(PYTHON) -m venv $(VENV)
-	@if [ "$(strip $(TORCH))" = cpu ]; then $(BIN)/python -m pip install --quiet --disable-pip-version-check \
-		--constraint constraints.txt --index-url $(CPU_BUILDS) torch; fi
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[s3,server,export,dev]'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check $(CPU_BUILD) --constraint constraints.txt --editable '.[s3,server,export,dev]'
 	@touch $@
 
 $(BENCH): $(STAMP)
