@@ -192,7 +192,7 @@ def _finished(
         artifacts.scores(refused)
         raise GateRefused(
             f"{cycle}: {refused.why}; it is in quarantine ({in_store(store, refused.product)}), the last "
-            "good product stays"
+            "good product stays. What it means: docs/operate.md#a-product-in-quarantine"
         )
     published = publish(store, region, cycle, info.product, entry, found, again=run.force)
     run.watch.lap("publish")

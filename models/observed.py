@@ -89,12 +89,15 @@ class PointReadings(Observed):
         """
         return self(fine) - self(both_axes(self._up[0], coarse, self._up[1]))
 
-    def error(self, fine: np.ndarray, coarse: np.ndarray, higher: np.ndarray | None = None) -> float:
+    def error(
+        self, fine: np.ndarray, coarse: np.ndarray, higher: np.ndarray | None = None, steepest: float | None = None
+    ) -> float:
         """As `Observed.error`, by `beyond`.
 
-        `higher`, `beyond` of heights: what goes with it linearly, by one factor for the whole field, counts a quarter.
-        A product on its own terrain has to be colder where that is higher than the input's model has it; ten times
-        colder it may not be.
+        `higher`, `beyond` of heights in m: of what goes with it linearly, by one factor for the whole field, so much a
+        metre as `steepest` counts nothing, and all above. A product on its own terrain has to be colder where that is
+        higher than the input's model has it; ten times colder it may not be. None: nobody knows how steep the variable
+        can be, and it counts a quarter.
         """
         spread = float(self.select(coarse).std()) if self.inside_rows.any() and self.inside_cols.any() else 0.0
         if spread == 0:
@@ -104,7 +107,9 @@ class PointReadings(Observed):
         if higher is None or not higher.any():
             return whole
         factor = float((beyond * higher).sum() / (higher**2).sum())
-        return max(float(np.sqrt(((beyond - factor * higher) ** 2).mean()) / spread), OF_TERRAIN * whole)
+        taken = factor if steepest is None else min(max(factor, -steepest), steepest)
+        rest = float(np.sqrt(((beyond - taken * higher) ** 2).mean()) / spread)
+        return max(rest, OF_TERRAIN * whole) if steepest is None else rest
 
 
 def both_axes(rows: sparse.csr_array, fields: np.ndarray, cols: sparse.csr_array) -> np.ndarray:

@@ -33,6 +33,13 @@ ROUNDINGS = 4  # of a value's largest rounding error: less than that a field doe
 # Of the input's deviation: snow falls on mountains of which a coarse input's temperature knows nothing, so that a share
 # of another amount is not the input's where read again; damage is further away
 OF_SHARES = 1.0
+# Of the input at its points, in the variable's unit: a small or quiet region varies less
+QUIET = {
+    "t2m": 1.0, "d2m": 1.0, "skt": 1.0, "mx2t": 1.0, "mn2t": 1.0, "u10": 0.5, "v10": 0.5, "u100": 0.5, "v100": 0.5,
+    "fg10": 1.0, "sp": 100.0, "msl": 50.0,
+}  # fmt: skip
+# Most that a variable changes a metre with the terrain: dry air 9.8 K/km, inversions as much upwards; cold air 14 Pa
+STEEPEST = dict.fromkeys(("t2m", "d2m", "skt", "mx2t", "mn2t"), 0.012) | {"sp": 14.0}
 NEAR = 10  # points on either side of a border that it is held against: a mountain range is no seam, nor a front
 
 
@@ -156,17 +163,17 @@ def _check(
 def _error(input_of: Observed, higher: np.ndarray | None, name: str, fine: np.ndarray, coarse: np.ndarray) -> float:
     """Observation error as a share of the input's deviation, which counts as no less than ROUNDINGS rounding errors.
 
-    An overcast sky of 0.9995 to 1 does not vary by what a product's rounding takes off. `higher`: the product's terrain
-    than the input's, at its points, where that is known.
+    An overcast sky of 0.9995 to 1 does not vary by what a product's rounding takes off. Of samples it counts as no less
+    than QUIET either. `higher`: the product's terrain than the input's, at its points, where that is known.
     """
-    found = (
-        input_of.error(fine, coarse, higher) if isinstance(input_of, PointReadings) else input_of.error(fine, coarse)
-    )
+    readings = isinstance(input_of, PointReadings)
+    found = input_of.error(fine, coarse, higher, STEEPEST.get(name)) if readings else input_of.error(fine, coarse)
     inside = input_of.select(coarse)
     deviation = float(inside.std()) if inside.size else 0.0
     if not deviation > 0:  # nothing varies, or NaN
         return found
-    return found * min(deviation / _unseen(inside, name), 1.0)
+    least = max(_unseen(inside, name), QUIET.get(name, 0.0) if readings else 0.0)
+    return found * min(deviation / least, 1.0)
 
 
 def _unseen(values: np.ndarray, name: str) -> float:

@@ -100,6 +100,14 @@ def test_what_goes_with_terrain_that_the_input_lacks_counts_a_quarter() -> None:
     assert read.error(fine, x, np.zeros_like(higher)) == whole, "on the input's own terrain there is nothing of that"
 
 
+def test_of_a_variable_whose_rate_is_known_that_much_is_free_and_all_above_counts() -> None:
+    for rate, counted in ((-0.0065, 0.0), (0.012, 0.0), (-0.024, 0.012), (-0.065, 0.053)):
+        read, fine, x, higher = on_mountains(rate)
+        wanted = counted * np.sqrt((higher**2).mean()) / x.std()
+        assert read.error(fine, x, higher, 0.012) == pytest.approx(wanted, abs=1e-9)
+        assert read.error(fine, x, None, 0.012) == read.error(fine, x), "without heights all of it"
+
+
 def test_what_does_not_go_with_terrain_counts_whole_beside_it() -> None:
     read, fine, x, higher = on_mountains(-0.0065)
     damage = np.random.default_rng(4).normal(0.0, 3.0, fine.shape)

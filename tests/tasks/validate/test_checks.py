@@ -230,9 +230,10 @@ def test_on_terrain_that_the_input_lacks_a_product_may_be_colder_and_no_more() -
     axes = [upward_weights(a, n) for a, n in zip(fine_grid.axes_in(COARSE), (12, 14), strict=True)]
     up = lambda field: axes[0] @ field @ axes[1].T  # noqa: E731
     ground = up(bare + rng.normal(0, 300, bare.shape))
-    values = (up(x[0]) - 0.0065 * (ground - up(bare)))[None].astype(np.float32)
+    colder = lambda rate, x: (up(x[0]) - rate * (ground - up(bare)))[None].astype(np.float32)  # noqa: E731
+    values = colder(0.0065, x)
 
-    def failed(values: np.ndarray, heights: bool) -> set[str]:
+    def failed(values: np.ndarray, heights: bool, x: np.ndarray = x) -> set[str]:
         product = xr.Dataset(
             {"t2m": (steps, values)}, {"latitude": fine_grid.latitude, "longitude": fine_grid.longitude}
         )
@@ -245,3 +246,8 @@ def test_on_terrain_that_the_input_lacks_a_product_may_be_colder_and_no_more() -
     assert failed(values, heights=True) == set()
     assert failed(values, heights=False) == {"reading error"}
     assert failed(np.roll(values, 5, axis=2), heights=True) == {"reading error"}
+    assert "reading error" in failed(colder(0.065, x), heights=True), "ten times colder"
+    calm = 285 + (x - 285) / 6  # half a kelvin: the air over a small region varies less than what its mountains make
+    assert failed(colder(0.0065, calm), heights=True, x=calm) == set()
+    noisy = colder(0.0065, calm) + rng.normal(0, 0.5, (1, 56, 66)).astype(np.float32)
+    assert failed(noisy, heights=True, x=calm) == {"reading error"}
