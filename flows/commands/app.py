@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import sys
 from typing import Annotated
 
 import typer
@@ -58,6 +60,9 @@ def _options(version: Version = False) -> None:
 
 def main() -> None:
     """Entry point; Prefect, which a command imports when it needs it, finds the process set up."""
+    for stream in (sys.stdout, sys.stderr):  # to a file or pipe: a code page of Windows has neither MJ/m² nor 武汉
+        if isinstance(stream, io.TextIOWrapper) and not stream.isatty():
+            stream.reconfigure(encoding="utf-8")
     runtime.set_up()
     app()
 

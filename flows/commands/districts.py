@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from flows.commands.options import CycleOption, Json, LeadHours, Region, Source, Store, Timezone, Utc
+from flows.commands.options import CycleOption, DayStarts, Json, LeadHours, Region, Source, Store, Timezone, Utc
 from flows.commands.terminal import one_line_errors, show_steps
 
 
@@ -23,6 +23,7 @@ def districts(
     variables: Annotated[str | None, typer.Option(help="Comma-separated, like t2m,tp; default: all.")] = None,
     lead_hours: LeadHours = None,
     by_day: Annotated[bool, typer.Option("--daily", help="Extremes and sums of each day, in the zone.")] = False,
+    day_starts: DayStarts = 0,
     share: Annotated[
         list[str] | None,
         typer.Option(help="Which part of the area passes a value, as 'tp/24h>50'; by day 'tp_sum>50'; repeatable."),
@@ -41,9 +42,12 @@ def districts(
             raise BadInput("--utc and --timezone: give one of them")
         if by_day and lead_hours is not None:
             raise BadInput("--daily is of all lead times; leave --lead-hours out")
+        if day_starts and not by_day:
+            raise BadInput("--day-starts goes with --daily")
         found = over_districts(
             region, polygons, key=name, source=source, cycle=cycle, store=store, variables=variables,
-            lead_hours=lead_hours, timezone="UTC" if utc else timezone, daily=by_day, shares=share,
+            lead_hours=lead_hours, timezone="UTC" if utc else timezone, daily=by_day, day_starts=day_starts,
+            shares=share,
         )  # fmt: skip
     if as_json:
         typer.echo(found.model_dump_json(indent=2))

@@ -32,11 +32,15 @@ def export(
         str | None, typer.Option(help="North,west,south,east of what is wanted, like 32,110,30,112.")
     ] = None,
     places: Annotated[
-        Path | None, typer.Option(help="A CSV table of stations (name, latitude, longitude, elevation): micaps-points.")
+        Path | None,
+        typer.Option(help="A CSV table of places, as for point --places: csv-point, micaps-points."),
     ] = None,
     hourly: Annotated[
-        bool, typer.Option("--hourly", help="Hours between lead times too, interpolated; of netcdf.")
+        bool, typer.Option("--hourly", help="Hours between lead times too, interpolated; of netcdf and csv-point.")
     ] = False,
+    hub_height: Annotated[
+        list[float] | None, typer.Option(help="Wind at so many m above the ground too; of csv-point; repeatable.")
+    ] = None,
     lat: Latitude = None,
     lon: Longitude = None,
     output: Annotated[str | None, typer.Option(help="File, or folder; default: here.")] = None,
@@ -50,7 +54,7 @@ def export(
         written = run_export(
             region, format, source=source, cycle=cycle, store=store, variables=variables, lead_hours=lead_hours,
             latitude=lat, longitude=lon, output=output, force=force, units=units, box=box, places=places,
-            every_hour=hourly,
+            every_hour=hourly, hub_heights=hub_height or (),
         )  # fmt: skip
     for path in written:
         typer.echo(str(path))

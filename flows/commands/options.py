@@ -48,3 +48,6 @@ Timezone = Annotated[
 ]
 Utc = Annotated[bool, typer.Option("--utc", help="The same as --timezone UTC.")]
 Json = Annotated[bool, typer.Option("--json", help="For programs.")]
+DayStarts = Annotated[
+    int, typer.Option(min=0, max=23, help="Hour at which days begin; one from 20 to 20 has the date that it ends on.")
+]

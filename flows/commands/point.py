@@ -10,6 +10,7 @@ import typer
 
 from flows.commands.options import (
     CycleOption,
+    DayStarts,
     Json,
     Latitude,
     LeadHours,
@@ -40,13 +41,16 @@ def point(
     store: Store = None,
     lead_hours: LeadHours = None,
     elevation: Annotated[
-        float | None, typer.Option(help="Height of the place in m: temperature is brought there by 6.5 K/km.")
+        float | None,
+        typer.Option(help="Height of the place in m: temperature, humidity and pressure are brought there."),
     ] = None,
     hub_height: Annotated[
-        float | None, typer.Option(help="Wind at so many m above the ground too, from that at 10 and 100 m.")
+        list[float] | None,
+        typer.Option(help="Wind at so many m above the ground too, from that at 10 and 100 m; repeatable."),
     ] = None,
     hourly: Annotated[bool, typer.Option("--hourly", help="Hours between lead times too, interpolated.")] = False,
     by_day: Annotated[bool, typer.Option("--daily", help="Highest, lowest and sum of each day, in the zone.")] = False,
+    day_starts: DayStarts = 0,
     runs: Annotated[int, typer.Option(help="What so many earlier runs forecast for the same times, too.")] = 0,
     chance: Annotated[
         list[str] | None, typer.Option(help="How likely it is, as 't2m<0' or 'wind_speed>10.8'; repeatable.")
@@ -61,19 +65,12 @@ def point(
         from pydantic import RootModel
 
         from flows.products.places import Place, named, read_places
-        from flows.products.point import (
-            PointForecast,
-            csv_days,
-            csv_lines,
-            forecasts,
-            heading_lines,
-            table_of,
-            table_of_days,
-        )
+        from flows.products.point import PointForecast, forecasts
+        from flows.products.point_tables import csv_days, csv_lines, heading_lines, table_of, table_of_days
 
         _assert_consistent(
             place=place, at=(lat, lon), places=places, elevation=elevation, runs=runs, chance=chance, by_day=by_day,
-            zones=(utc, timezone), as_json=as_json,
+            zones=(utc, timezone), as_json=as_json, day_starts=day_starts,
         )  # fmt: skip
         if places is not None:
             asked = read_places(places)
@@ -83,8 +80,8 @@ def point(
             asked = [Place(cast("float", lat), cast("float", lon), elevation)]
         found = forecasts(
             region, asked, source=source, cycle=cycle, store=store, lead_hours=lead_hours,
-            timezone="UTC" if utc else timezone, hub_height=hub_height, every_hour=hourly, chances=chance, runs=runs,
-            with_days=by_day or as_json,
+            timezone="UTC" if utc else timezone, hub_heights=hub_height or (), every_hour=hourly, chances=chance,
+            runs=runs, with_days=by_day or as_json, day_starts=day_starts,
         )  # fmt: skip
         table = None if as_json else table_of_days(found[0]) if by_day else table_of(found[0])
     if as_json:
@@ -94,7 +91,7 @@ def point(
         for line in csv_days(found) if by_day else csv_lines(found):
             typer.echo(line, nl=False)
     else:
-        for line in heading_lines(found[0]):
+        for line in heading_lines(found[0], by_day):
             typer.echo(line)
         if len(found[0].earlier) < runs:
             typer.echo(f"{len(found[0].earlier)} of {runs} earlier runs are there")
@@ -105,6 +102,7 @@ def point(
 def _assert_consistent(
     *, place: str | None, at: tuple[float | None, float | None], places: Path | None, elevation: float | None,
     runs: int, chance: list[str] | None, by_day: bool, zones: tuple[bool, str | None], as_json: bool,
+    day_starts: int,
 ) -> None:  # fmt: skip
     """BadInput for options that contradict each other, or of which one would not be heard."""
     from flows.products.places import HIGHEST, LOWEST
@@ -114,6 +112,8 @@ def _assert_consistent(
         raise BadInput("give a place's name, or --lat and --lon, with --elevation if you like; or --places and a file")
     if (runs or chance) and by_day and not as_json:
         raise BadInput("--daily has neither --runs nor --chance in its table; leave them out, or ask for --json")
+    if day_starts and not (by_day or as_json):
+        raise BadInput("--day-starts goes with --daily")
     if runs and places is not None and not as_json:
         raise BadInput("--runs of many places goes with --json")
     if zones[0] and zones[1] is not None:

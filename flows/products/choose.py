@@ -110,10 +110,10 @@ def variables_of(entry: LedgerEntry, text: str | None) -> list[str]:
     return list(dict.fromkeys(names))
 
 
-def steps_of(entry: LedgerEntry, text: str | None) -> list[int]:
-    """Indices of the lead times asked for in hours, like 3,6,9 or 0-48, or all; BadInput if a part names none."""
+def steps_of(hours: list[float], text: str | None, cycle: str) -> list[int]:
+    """Indices of a cycle's hours that are asked for, like 3,6,9 or 0-48, or all; BadInput if a part names none."""
     if text is None:
-        return list(range(len(entry.lead_hours)))
+        return list(range(len(hours)))
     wanted: set[int] = set()
     for part in text.split(","):
         first, dash, last = part.partition("-")
@@ -121,9 +121,9 @@ def steps_of(entry: LedgerEntry, text: str | None) -> list[int]:
             low, high = float(first), float(last or ("inf" if dash else first))
         except ValueError:
             raise BadInput(f"--lead-hours {text!r}: write hours like 3,6,9, 0-48 or 24-") from None
-        found = {i for i, hour in enumerate(entry.lead_hours) if low <= hour <= high}
+        found = {i for i, hour in enumerate(hours) if low <= hour <= high}
         if not found:
-            there = ", ".join(f"{h:g}" for h in entry.lead_hours)
-            raise BadInput(f"--lead-hours {part.strip()}: {entry.cycle} has no such lead time; it has {there} h")
+            there = ", ".join(f"{h:g}" for h in hours)
+            raise BadInput(f"--lead-hours {part.strip()}: {cycle} has no such lead time; it has {there} h")
         wanted |= found
     return sorted(wanted)

@@ -26,7 +26,7 @@ from tasks.handover import members
 from tasks.handover.scorecard import Quality
 from tasks.passing import Passing
 from tasks.present import display
-from tasks.timezones import zone_of
+from tasks.timezones import DaySpan, zone_of
 from tasks.variables import VARIABLES, WINDS
 
 HALF = 0.5  # of a cell: one that lies less in a district counts for the mean alone
@@ -47,6 +47,7 @@ class DistrictTime(BaseModel):
     district: str
     time: str  # valid time in the zone asked for, or a day
     lead_hours: float | None  # None of a day
+    hours: float | None = None  # of a day that the lead times cover; None of a lead time
     values: dict[str, Summary] = {}
     shares: dict[str, float | None] = {}  # threshold -> % of the area that passes it
 
@@ -107,17 +108,19 @@ def over_districts(
     lead_hours: str | None = None,
     timezone: str | None = None,
     daily: bool = False,
+    day_starts: int = 0,
     shares: list[str] | None = None,
 ) -> Districts:
     """Of each polygon of a GeoJSON file, in its order; `daily`: of days' extremes and sums, found cell by cell.
 
     A mean is weighted by the area of each cell that lies in the district; lowest and highest are of cells that lie in
-    it by half or more, or of all that it touches where none does. `shares`: thresholds like tp/24h>50, by day
+    it by half or more, or of all that it touches where none does. `day_starts`: hour at which days begin.
+    `shares`: thresholds like tp/24h>50, by day
     tp_sum>50. BadInput for what cannot be done, NothingPublished without a product.
     """
     geometries, asked = read_polygons(polygons, key), [_passing(text) for text in shares or []]
     chosen = choose(region, source, cycle, store)
-    names, steps = variables_of(chosen.entry, variables), steps_of(chosen.entry, None if daily else lead_hours)
+    names, steps = variables_of(chosen.entry, variables), _steps(chosen, None if daily else lead_hours)
     try:
         zone = zone_of(timezone or chosen.entry.timezone)
     except ValueError as error:
@@ -127,7 +130,7 @@ def over_districts(
     found = districts_of(geometries, grid, chosen.entry.region)
     used = np.unique(np.concatenate([d.cells for d in found]))
     weights = [_Weights.of(d, used, grid) for d in found]
-    reader = _Reader(product, chosen, grid, used, zone, steps, daily)
+    reader = _Reader(product, chosen, grid, used, zone, steps, day_starts if daily else None)
     series = [[DistrictTime(district=d.name, **when) for when in reader.times()] for d in found]
     units: dict[str, str] = {}
     for group in _groups(names):
@@ -152,14 +155,20 @@ def over_districts(
     )  # fmt: skip
 
 
+def _steps(chosen: Chosen, text: str | None) -> list[int]:
+    return steps_of(chosen.entry.lead_hours, text, chosen.entry.cycle)
+
+
 class _Reader:
     """Values (time, cell) of a product at the cells `used`, in the units shown: of lead times, or of days."""
 
     def __init__(
         self, product: zarr.Group, chosen: Chosen, grid: Grid, used: np.ndarray, zone: tzinfo, steps: list[int],
-        daily: bool,
+        day_starts: int | None,
     ) -> None:  # fmt: skip
-        self.product, self.zone, self.steps, self.daily = product, zone, steps, daily
+        """`day_starts`: hour at which days begin; None: it is of lead times."""
+        self.product, self.zone, self.steps, self.daily = product, zone, steps, day_starts is not None
+        self.starts = day_starts or 0
         rows, cols = np.divmod(used, grid.cols)
         self.window = slice(rows.min(), rows.max() + 1), slice(cols.min(), cols.max() + 1)
         self.at = rows - rows.min(), cols - cols.min()
@@ -167,8 +176,8 @@ class _Reader:
         self.begins = begins_of(product, self.hours)
         self.valid = [chosen.cycle.time + timedelta(hours=h) for h in self.hours]
         nothing = {"tp": np.zeros((len(self.hours), 0))}
-        self.days = [d.isoformat() for d, _, _ in by_day(nothing, self.valid, self.hours, self.begins, zone)]
-        if daily and not self.days:
+        self.days = [span for span, _ in self._by_day(nothing)]
+        if self.daily and not self.days:
             raise BadInput(
                 f"--daily: {chosen.entry.cycle} covers no day: its lead times span less than 15 hours of any"
             )
@@ -176,7 +185,7 @@ class _Reader:
     def times(self) -> list[dict[str, Any]]:
         """What `columns` are of."""
         if self.daily:
-            return [{"time": day, "lead_hours": None} for day in self.days]
+            return [{"time": d.day.isoformat(), "lead_hours": None, "hours": round(d.hours, 2)} for d in self.days]
         stamps = [t.astimezone(self.zone).isoformat(timespec="minutes") for t in self.valid]
         return [{"time": stamps[i], "lead_hours": self.hours[i]} for i in self.steps]
 
@@ -190,8 +199,11 @@ class _Reader:
         shown = {n: display.of(n).shown(v) for n, v in raw.items() if "direction" not in n}
         if not self.daily:
             return {n: v[self.steps] for n, v in shown.items()}
-        days = [found for _, _, found in by_day(shown, self.valid, self.hours, self.begins, self.zone)]
+        days = [found for _, found in self._by_day(shown)]
         return {n: np.stack([day[n] for day in days]) for n in days[0]}
+
+    def _by_day(self, values: dict[str, np.ndarray]) -> Iterator[tuple[DaySpan, dict[str, np.ndarray]]]:
+        return by_day(values, self.valid, self.hours, self.begins, self.zone, self.starts)
 
     def _read(self, field: Any, *which: int) -> np.ndarray:
         array = cast("zarr.Array[Any]", field)
@@ -247,14 +259,19 @@ def _number(value: float, decimals: int = 3) -> float | None:
 
 def csv_lines(found: Districts) -> Iterator[str]:
     """A table for programs: a row a district and time; what is missing is an empty cell."""
-    shares = list(found.series[0].shares)
-    head = ["district", "time", "lead [h]", "within [%]"]
+    shares, of_days = list(found.series[0].shares), found.series[0].hours is not None
+    head = ["district", *(["day", "covered [h]"] if of_days else ["time", "lead [h]"]), "within [%]"]
     head += [f"{n} {how} [{u}]" for n, u in found.units.items() for how in Summary.model_fields]
     head += [f"{one} [% of the area]" for one in shares]
     yield _csv(head)
     for row in found.series:
         values = [v for name in found.units for v in row.values[name].model_dump().values()]
-        cells = [row.lead_hours, found.within[row.district], *values, *(row.shares[one] for one in shares)]
+        cells = [
+            row.hours if of_days else row.lead_hours,
+            found.within[row.district],
+            *values,
+            *(row.shares[one] for one in shares),
+        ]
         yield _csv([row.district, row.time, *("" if v is None else v for v in cells)])
 
 

@@ -15,11 +15,13 @@ from tasks.region import search as regions
 from tasks.region.gazetteer import find, like, read_gazetteer
 
 # what tables call their columns, in small letters; the first is ours
-NAMES = ("name", "place", "station", "id", "名称", "站名")
+NAMES = ("name", "place", "名称", "站名", "station", "id")
+NUMBERS = ("number", "station", "station_id", "id", "wmo", "站号", "区站号")
 LATITUDES = ("latitude", "lat", "纬度")
 LONGITUDES = ("longitude", "lon", "long", "lng", "经度")
 ELEVATIONS = ("elevation", "height", "altitude", "alt", "海拔")
 LOWEST, HIGHEST = -500.0, 9000.0  # m; the Dead Sea, Everest
+SEPARATORS = ",;\t"
 SHOWN = 3  # rows of which an error says what is wrong
 
 
@@ -31,6 +33,7 @@ class Place:
     longitude: float
     elevation: float | None = None
     name: str = ""
+    number: str = ""  # of its station, where a table has them
 
     def __str__(self) -> str:
         if self.name:
@@ -61,7 +64,9 @@ def read_places(file: Path) -> list[Place]:
     except (OSError, UnreadableFile) as error:
         why = error.strerror if isinstance(error, OSError) else error
         raise BadInput(f"{file}: {why}; give a CSV table of places (docs/clients.md)") from None
-    rows = csv.DictReader(io.StringIO(text))
+    # spreadsheets separate by semicolons where a comma is the decimal sign, and copy tables with tabs
+    first = text.partition("\n")[0]
+    rows = csv.DictReader(io.StringIO(text), delimiter=max(SEPARATORS, key=first.count))
     try:
         lines = [(rows.line_num, row) for row in rows]
     except csv.Error as error:
@@ -72,23 +77,25 @@ def read_places(file: Path) -> list[Place]:
         return next((columns[c] for c in known if c in columns), None)
 
     name, lat, lon, elevation = (column(known) for known in (NAMES, LATITUDES, LONGITUDES, ELEVATIONS))
+    number = column(NUMBERS)
     if lat is None or lon is None:
         raise BadInput(
-            f"{file}: its first line names no columns latitude and longitude, separated by commas, only "
-            f"{', '.join(columns)[:200] or 'none'}"
+            f"{file}: its first line has to name columns latitude and longitude, and "
+            + (f"names {', '.join(columns)[:200]}" if columns else "there is none")
         )
     places, wrong = [], []
-    for number, row in lines:
+    for line, row in lines:
         if not any(str(cell or "").strip() for cell in row.values()):
             continue  # spreadsheets leave rows of commas
         try:
             height = (row[elevation] or "").strip() if elevation is not None else ""
             place = Place(
                 degrees(row[lat] or "", "NS"), degrees(row[lon] or "", "EW"), _height(height),
-                name=((row[name] or "").strip() if name is not None else "") or f"line {number}",
+                name=((row[name] or "").strip() if name is not None else "") or f"line {line}",
+                number=(row[number] or "").strip() if number is not None else "",
             )  # fmt: skip
         except ValueError as error:
-            wrong.append(f"line {number}: {error}")
+            wrong.append(f"line {line}: {error}")
             continue
         places.append(place)
     if wrong:

@@ -14,7 +14,7 @@ from flows.products.places import Place
 from flows.products.series import Series, read_series
 from tasks.errors import BadInput
 from tasks.storage import exists, join
-from tasks.store.ledger import LedgerEntry, entries
+from tasks.store.ledger import entries
 from tasks.store.paths import in_store
 
 log = logging.getLogger(__name__)
@@ -50,17 +50,13 @@ def earlier_runs(
         if not there or not exists(join(uri, "zarr.json")):
             continue
         try:
-            its_own = read_series(Chosen(entry, uri), there, _every(entry), places)
+            its_own = read_series(Chosen(entry, uri), there, None, places)
         except BadInput as error:  # of another box, or without the terrain that an elevation wants
             log.warning("--runs: %s is left out: %s", entry.cycle, error)
             continue
         for i, series in enumerate(its_own):
             found[i].append(EarlierRun(cycle=entry.cycle, values=_at(series, newer[i])))
     return found
-
-
-def _every(entry: LedgerEntry) -> list[int]:
-    return list(range(len(entry.lead_hours)))
 
 
 def _at(series: Series, newer: Series) -> dict[str, list[float | None]]:

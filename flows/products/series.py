@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -12,11 +14,12 @@ from typing import Any, cast
 import numpy as np
 import zarr
 
-from flows.products.choose import Chosen
+from flows.products.at_height import at_height, relative_humidity
+from flows.products.choose import Chosen, steps_of
 from flows.products.hourly import hourly
 from flows.products.places import Place
+from flows.products.sun import sun_over
 from flows.products.sure import NOTHING, Sure, how_sure
-from models.constants import KELVIN, STANDARD_LAPSE_RATE
 from tasks.arrays import zarr_store
 from tasks.errors import BadInput
 from tasks.grids.grid import Grid, canonical
@@ -24,12 +27,14 @@ from tasks.grids.gridded import ALTITUDE, LAND
 from tasks.present import display
 from tasks.variables import WINDS
 
+log = logging.getLogger(__name__)
+
 EDGE = 1e-6  # of a cell: what places and coordinates are off by as they are written
 CALM = 0.2  # m/s, half a knot: below it WMO's codes give no direction
 # wind between and above two levels, IEC 61400-12-1's power law; a seventh is what is taken where nothing is known
 LOWEST_HUB, HIGHEST_HUB = 10.0, 300.0  # m above the ground
 LIGHT, SEVENTH, EXPONENTS = 1.0, 1 / 7, (-0.3, 0.6)  # m/s below which two speeds say nothing; an exponent's range
-COMPASS = ["N", "NE", "E", "SE", "S", "SW", "W", "NW"]
+COMPASS = ["N", "NNE", "NE", "ENE", "E", "ESE", "SE", "SSE", "S", "SSW", "SW", "WSW", "W", "WNW", "NW", "NNW"]
 
 
 @dataclass(frozen=True)
@@ -83,6 +88,24 @@ def grid_of(product: zarr.Group, region: str) -> Grid:
     return canonical(_read(product, "latitude"), _read(product, "longitude"), region).grid
 
 
+def inside(chosen: Chosen, places: list[Place]) -> list[Place]:
+    """Of several places those that a product has, the others named in a warning; BadInput where that is none."""
+    product = zarr.open_group(zarr_store(chosen.uri), mode="r", use_consolidated=True)
+    grid, kept, outside = grid_of(product, chosen.entry.region), [], []
+    for place in places:
+        try:
+            _position(grid, place, chosen.entry.region)
+            kept.append(place)
+        except BadInput as error:
+            outside.append(error)
+    if not kept:
+        raise outside[0]
+    if outside:
+        more = f" and {len(outside) - 1} more" if len(outside) > 1 else ""
+        log.warning("left out: %s%s", outside[0], more)
+    return kept
+
+
 def _position(grid: Grid, place: Place, region: str) -> tuple[int, int]:
     """Row and column of a place."""
     latitude, longitude = place.latitude, place.longitude
@@ -111,18 +134,19 @@ def _inside(grid: Grid, latitude: float, longitude: float) -> tuple[int, int] | 
 def read_series(
     chosen: Chosen,
     names: list[str],
-    steps: list[int],
+    lead_hours: str | None,
     places: list[Place],
-    hub_height: float | None = None,
+    hub_heights: Sequence[float] = (),
     every_hour: bool = False,
 ) -> list[Series]:
     """Each place's forecast; of the chunks that hold them, each is read once, and no other. BadInput if one is outside.
 
     Wind components become speed and the direction it blows from (360 north, 0 calm), t2m and d2m relative humidity
-    too. Of a place with an elevation t2m is brought there from the height of its cell's terrain by 6.5 K/km (WMO-No.
-    485, Appendix 2.2.34); BadInput if the product does not know that. At `hub_height` (m above the ground) wind's speed
-    is that of the power law through 10 and 100 m; BadInput for a product without both. `every_hour`: between the first
-    and the last of the steps, as `hourly` makes them. How sure stations or members are comes with it.
+    too. `lead_hours`: those asked for, as `steps_of`. A place with an elevation is that much above its cell's terrain
+    (`at_height`); BadInput if the product does not know that. At each of `hub_heights` (m above the ground) wind's
+    speed is that of the power law through 10 and 100 m; BadInput for a product without both. `every_hour`: all
+    from the first of these to the last, between lead times too, as `hourly` makes them. How sure stations or members
+    are comes with it.
     """
     product = zarr.open_group(zarr_store(chosen.uri), mode="r", use_consolidated=True)
     cells = cells_of(product, places, chosen.entry.region)
@@ -131,10 +155,13 @@ def read_series(
     given = raw
     begins = begins_of(product, hours)
     if every_hour:
-        first, last = hours[steps[0]], hours[steps[-1]]
-        hours, raw = hourly(hours, raw, _starts(product))
+        at = (np.array([getattr(p, axis) for p in places]) for axis in ("latitude", "longitude"))
+        sun = sun_over(chosen.cycle.time, *at)
+        hours, raw = hourly(hours, raw, _starts(product), sun)
         begins = [max(h - 1, begins[0]) for h in hours]
-        steps = [i for i, hour in enumerate(hours) if first <= hour <= last]
+    steps = steps_of(hours, lead_hours, chosen.entry.cycle)
+    if every_hour:
+        steps = list(range(steps[0], steps[-1] + 1))
     sure = how_sure(product, its_hours, len(cells), partial(_columns, cells=cells))
     raw = {n: v[steps] for n, v in raw.items()}
     hours, begins = [hours[i] for i in steps], [begins[i] for i in steps]
@@ -145,8 +172,7 @@ def read_series(
         if place.elevation is not None:
             values = _at_height(values, cell, place.elevation, chosen.entry.product)
         values = sure[i].with_medians(values, hours)
-        if hub_height is not None:
-            values["wind_speed_hub"] = _at_hub(values, hub_height, chosen.entry.cycle)
+        values |= {f"wind_speed_{z:g}": _at_hub(values, z, chosen.entry.cycle) for z in hub_heights}
         units = {n: display.of(n).unit for n in values}
         its = sure[i].with_medians(derived({n: v[:, i] for n, v in given.items()}), its_hours)
         ranges = {n: display.of(n).shown(v) for n, v in sure[i].ranges(values, its, hours).items()}
@@ -185,14 +211,14 @@ def derived(raw: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
 
 
 def _at_height(values: dict[str, np.ndarray], cell: Cell, elevation: float, product: str) -> dict[str, np.ndarray]:
-    """With t2m of a place above or below its cell's terrain."""
+    """Of a place above or below its cell's terrain."""
     if not np.isfinite(elevation):
         raise BadInput(f"--elevation {elevation:g}: give metres above the sea")
     if "t2m" not in values:
         return values
     if cell.height is None:
         raise BadInput(f"--elevation: {product} does not know the height of its terrain; leave it out")
-    return values | {"t2m": values["t2m"] + STANDARD_LAPSE_RATE * (elevation - cell.height)}
+    return at_height(values, elevation - cell.height)
 
 
 def _at_hub(values: dict[str, np.ndarray], height: float, cycle: str) -> np.ndarray:
@@ -229,12 +255,6 @@ def _read(product: zarr.Group, name: str, *at: slice | int | EllipsisType) -> np
     return np.asarray(cast("zarr.Array[Any]", product[name])[at])
 
 
-def relative_humidity(temperature: np.ndarray, dew_point: np.ndarray) -> np.ndarray:
-    """Over water, in %, of temperatures in K. Magnus formula of WMO-No. 8 (2018), Annex 4.B."""
-    pressure = [np.exp(17.62 * t / (243.12 + t)) for t in (dew_point - KELVIN, temperature - KELVIN)]
-    return 100.0 * pressure[0] / pressure[1]
-
-
 def compass(degrees: float) -> str:
-    """N, NE, ... of a direction; 0 is no wind."""
-    return "calm" if degrees == 0 else COMPASS[round(degrees / 45.0) % 8]
+    """N, NNE, ... of a direction; 0 is no wind."""
+    return "calm" if degrees == 0 else COMPASS[round(degrees / 22.5) % 16]

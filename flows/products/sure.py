@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import zarr
 
+from flows.products.at_height import FOLLOWING
 from tasks.handover import members
 from tasks.handover.calibrated import GROUP, LEVELS, RANGE, ROOTS
 from tasks.passing import Passing
@@ -65,8 +66,8 @@ class Sure:
         return np.asarray(np.interp(hours, self.hours, known))
 
     def at_another_height(self) -> Sure:
-        """The same without what members passed in temperature, which was counted at the cell's own height."""
-        kept = {text: known for text, known in self.chances.items() if Passing.parse(text).variable != "t2m"}
+        """The same without what members passed in what changes with height, which was counted at the cell's own."""
+        kept = {text: known for text, known in self.chances.items() if Passing.parse(text).variable not in FOLLOWING}
         return replace(self, chances=kept)
 
     def _between(self, known: np.ndarray, hours: list[float]) -> np.ndarray:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import sys
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, TypeVar
 
 import numpy as np
@@ -97,8 +97,13 @@ TABLE = {
 ERRORS = "balance"  # colours of forecast - observed, in the middle where there is none
 
 
+HUB = "wind_speed_"  # of a turbine's hub so many m above the ground
+
+
 def of(variable: str, unit: str = "") -> Display:
     """Of a variable; one that is not in the table is shown as it is, in `unit`."""
+    if variable not in TABLE and variable.startswith(HUB):
+        return replace(TABLE["wind_speed_hub"], title=f"wind speed at {variable.removeprefix(HUB)} m")
     return TABLE.get(variable) or Display(variable, unit)
 
 

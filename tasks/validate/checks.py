@@ -166,14 +166,15 @@ def _error(input_of: Observed, higher: np.ndarray | None, name: str, fine: np.nd
     An overcast sky of 0.9995 to 1 does not vary by what a product's rounding takes off. Of samples it counts as no less
     than QUIET either. `higher`: the product's terrain than the input's, at its points, where that is known.
     """
-    readings = isinstance(input_of, PointReadings)
-    found = input_of.error(fine, coarse, higher, STEEPEST.get(name)) if readings else input_of.error(fine, coarse)
+    if isinstance(input_of, PointReadings):
+        found, quiet = input_of.error(fine, coarse, higher, STEEPEST.get(name)), QUIET.get(name, 0.0)
+    else:
+        found, quiet = input_of.error(fine, coarse), 0.0
     inside = input_of.select(coarse)
     deviation = float(inside.std()) if inside.size else 0.0
     if not deviation > 0:  # nothing varies, or NaN
         return found
-    least = max(_unseen(inside, name), QUIET.get(name, 0.0) if readings else 0.0)
-    return found * min(deviation / least, 1.0)
+    return found * min(deviation / max(_unseen(inside, name), quiet), 1.0)
 
 
 def _unseen(values: np.ndarray, name: str) -> float:

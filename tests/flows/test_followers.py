@@ -139,10 +139,12 @@ def test_people_read_them(store: Path, finescale: CommandLine, tmp_path: Path) -
 
 def test_wind_at_hub_height_is_on_the_power_law_through_both_levels(store: Path, finescale: CommandLine) -> None:
     where = ("hubei", "--store", store, "--lat", "31", "--lon", "111.5")  # of no source: ifs has one
-    found = json.loads(finescale("point", *where, "--hub-height", "80", "--json").stdout)
+    found = json.loads(finescale("point", *where, "--hub-height", "80", "--hub-height", "120", "--json").stdout)
+    assert found["units"]["wind_speed_120"] == "m/s"
+    assert "80 m wind m/s" in finescale("point", *where, "--hub-height", "80").stdout
     assert found["cycle"].startswith("ifs/")
     for step in found["series"]:
-        low, high, hub = (step[f"wind_speed{n}"] for n in ("", "_100", "_hub"))
+        low, high, hub = (step[f"wind_speed{n}"] for n in ("", "_100", "_80"))
         exponent = np.log10(high / low) if low > 1 else 1 / 7
         assert hub == pytest.approx(high * 0.8**exponent, rel=2e-3, abs=2e-3)
     refused = finescale("point", *where, "--hub-height", "8")

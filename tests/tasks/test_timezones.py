@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from tasks.timezones import both, day_of, days_of, label_of, shares, zone_of
+from tasks.timezones import DaySpan, both, day_of, label_of, shares, spans_of, zone_of
 
 TIME = datetime(2026, 11, 22, 18, tzinfo=UTC)
 
@@ -64,15 +64,30 @@ def hours(n: float) -> datetime:
 def test_days_are_those_that_lead_times_cover_and_say_what_they_lack(
     first: float, last: float, zone: str, headings: list[str]
 ) -> None:
-    assert list(days_of(hours(first), hours(last), zone_of(zone)).values()) == headings
+    assert [span.heading for span in spans_of(hours(first), hours(last), zone_of(zone))] == headings
 
 
 def test_a_day_on_which_clocks_are_changed_is_whole() -> None:
     berlin = zone_of("Europe/Berlin")
     autumn = datetime(2026, 10, 24, 22, tzinfo=UTC)  # midnight; the day has 25 hours
-    assert days_of(autumn, autumn + timedelta(hours=25), berlin) == {date(2026, 10, 25): "Sun 25 Oct"}
-    assert days_of(autumn, autumn + timedelta(hours=24), berlin) == {date(2026, 10, 25): "Sun 25 Oct, to 23:00"}
+    whole, short = (spans_of(autumn, autumn + timedelta(hours=h), berlin) for h in (25, 24))
+    assert whole == [DaySpan(date(2026, 10, 25), "Sun 25 Oct", 25.0)]
+    assert short == [DaySpan(date(2026, 10, 25), "Sun 25 Oct, to 23:00", 24.0)]
     assert shares(autumn, autumn + timedelta(hours=25), berlin) == {date(2026, 10, 25): 1.0}
+
+
+def test_days_may_begin_at_another_hour_and_have_the_date_that_most_of_them_has() -> None:
+    """20 to 20, as China's forecasters count temperature; 8 to 8, as its hydrologists count rain."""
+    shanghai = zone_of("Asia/Shanghai")  # 20 there is 12 h, 8 is 0 h
+    evening = spans_of(hours(0), hours(60), shanghai, 20)
+    assert [(s.day.day, s.hours) for s in evening] == [(21, 24), (22, 24)], "of the 20th 12 hours are too few"
+    assert [(s.day.day, s.hours) for s in spans_of(hours(0), hours(60), shanghai, 8)] == [(20, 24), (21, 24)]
+    assert spans_of(hours(0), hours(30), shanghai, 20)[0].heading == "Sat 21 Nov, to 14:00"
+    assert shares(hours(11), hours(14), shanghai, 20) == pytest.approx(
+        {date(2026, 11, 20): 1 / 3, date(2026, 11, 21): 2 / 3}
+    )
+    at = (day_of(hours(12), shanghai, starts=20), day_of(hours(12), shanghai, before=True, starts=20))
+    assert at == (date(2026, 11, 21), date(2026, 11, 20))
 
 
 def test_what_falls_over_midnight_is_shared_by_time() -> None:

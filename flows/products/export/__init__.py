@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import logging
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from uuid import uuid4
 
 from flows.products.boxes import parse_box
-from flows.products.choose import choose, steps_of, variables_of
+from flows.products.choose import choose, variables_of
 from flows.products.export.wanted import Wanted
-from flows.products.places import read_places
+from flows.products.places import Place, read_places
 from tasks.errors import BadInput, FinescaleError, StoreNotWritable
 from tasks.storage import is_remote, room_for
 
@@ -39,20 +39,23 @@ def export(
     box: str | None = None,
     places: Path | None = None,
     every_hour: bool = False,
+    hub_heights: Sequence[float] = (),
 ) -> list[Path]:
     """Write a published product, by default the latest good one, as other files; returns their paths.
 
     units: si, as the product has them, or common: °C, mm, hPa, wind as speed and direction, humidity. box: north, west,
-    south, east of what is wanted. places: a CSV table of them, of micaps-points. every_hour: of netcdf, the hours
-    between lead times too.
+    south, east of what is wanted. places: a CSV table of them, of micaps-points and csv-point. every_hour: of netcdf
+    and csv-point, the hours between lead times too. hub_heights (m): of csv-point, wind there.
     A file appears whole or not at all. BadInput for what cannot be done; StoreNotWritable, WorkspaceFull.
     """
     _assert_consistent(format, units, (latitude, longitude), output, box, places)
-    if every_hour and format != "netcdf":
-        raise BadInput(f"--hourly goes with netcdf; {format} has lead times as they are")
+    if every_hour and format not in ("netcdf", "csv-point"):
+        raise BadInput(f"--hourly goes with netcdf and csv-point; {format} has lead times as they are")
+    if hub_heights and format != "csv-point":
+        raise BadInput("--hub-height goes with csv-point")
     chosen = choose(region, source, cycle, store)
     wanted = Wanted(
-        chosen, variables_of(chosen.entry, variables), steps_of(chosen.entry, lead_hours), units == "common",
+        chosen, variables_of(chosen.entry, variables), lead_hours, units == "common",
         parse_box(box) if box is not None else None, every_hour,
     )  # fmt: skip
     match format:
@@ -82,11 +85,13 @@ def export(
         case _:
             from flows.products.export.csv import write_csv
 
-            if latitude is None or longitude is None:
-                raise BadInput("--format csv-point needs both --lat and --lon")
-            at = f"{chosen.name}-{latitude:g}-{longitude:g}.csv"
-            lat, lon = latitude, longitude
-            writers = {_file(output, at): lambda path: write_csv(wanted, lat, lon, path)}
+            if places is not None:
+                asked, at = read_places(places), f"{chosen.name}-{places.stem}.csv"
+            else:
+                assert latitude is not None
+                assert longitude is not None
+                asked, at = [Place(latitude, longitude)], f"{chosen.name}-{latitude:g}-{longitude:g}.csv"
+            writers = {_file(output, at): lambda path: write_csv(wanted, asked, hub_heights, path)}
     return _written(writers, force)
 
 
@@ -97,8 +102,10 @@ def _assert_consistent(
     """BadInput for options that contradict each other, or of which one would not be heard."""
     if format not in FORMATS:
         raise BadInput(f"--format {format!r} is not one of {', '.join(FORMATS)}")
-    if (format == "csv-point") != (at != (None, None)):
-        raise BadInput("--lat and --lon go with --format csv-point, which needs both")
+    if format == "csv-point" and (None in at) == (places is None):
+        raise BadInput("csv-point is of one place, --lat and --lon, or of many, --places FILE")
+    if format != "csv-point" and at != (None, None):
+        raise BadInput(f"--lat and --lon go with csv-point; {format} has the whole region, or a --box of it")
     if output is not None and is_remote(output):
         raise BadInput(f"--output {output}: files are written to a local folder only")
     if units not in UNITS:
@@ -107,8 +114,10 @@ def _assert_consistent(
         raise BadInput(f"--units goes with netcdf and geotiff; {format} has units of its own")
     if box is not None and format in ("csv-point", "micaps-points"):
         raise BadInput(f"--box goes with all formats but {format}, which is of places")
-    if (format == "micaps-points") != (places is not None):
-        raise BadInput("--places goes with --format micaps-points, which needs it")
+    if format == "micaps-points" and places is None:
+        raise BadInput("micaps-points needs --places FILE, a CSV table of stations")
+    if places is not None and format not in ("micaps-points", "csv-point"):
+        raise BadInput(f"--places goes with csv-point and micaps-points; {format} has the whole region")
 
 
 def _file(output: str | None, name: str) -> Path:

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
 import numpy as np
 import xarray as xr
 
-from flows.products.export.wanted import Column
+from flows.products.choose import steps_of
+from flows.products.export.wanted import Column, Wanted
 from flows.products.hourly import hourly
+from flows.products.sun import sun_over
 
 HOUR = np.timedelta64(1, "h")
 COMMENT = (
-    "hours between the forecast's lead times are interpolated: states along a monotone cubic, sums with their amounts"
+    "hours between the forecast's lead times are interpolated: states along a monotone cubic, sums with their amounts, "
+    "of the sun's radiation as the sun is high"
 )
 
 
@@ -23,14 +27,16 @@ class Hours:
     known: list[float]
     every: list[float]
     starts: np.ndarray | None
+    begin: datetime
 
     @classmethod
-    def of(cls, product: xr.Dataset, first: int, last: int) -> Hours:
-        """From one lead time to another, which are indices; BadInput where nothing can be said between lead times."""
+    def of(cls, product: xr.Dataset, wanted: Wanted) -> Hours:
+        """From the first that is wanted to the last; BadInput where nothing can be said between lead times."""
         known = (product["step"].values / HOUR).tolist()
         starts = product["step_bounds"].values[:, 0] / HOUR if "step_bounds" in product else None
-        every, _ = hourly(known, {}, starts)
-        return cls(known, [h for h in every if known[first] <= h <= known[last]], starts)
+        every, _ = hourly(known, {}, starts, _nobody)
+        kept = steps_of(every, wanted.lead_hours, wanted.chosen.entry.cycle)
+        return cls(known, every[kept[0] : kept[-1] + 1], starts, wanted.chosen.cycle.time)
 
     def coordinates(self, product: xr.Dataset) -> xr.Dataset:
         """The product without fields, at these hours."""
@@ -48,8 +54,13 @@ class Hours:
         """Some rows of a column at these hours, (hours, rows, cols) float32."""
         parts = {n: product[n].isel(latitude=rows).values for n in column.parts}
         size = next(iter(parts.values())).shape[1:]
-        every, raw = hourly(self.known, {n: v.reshape(len(v), -1).astype(np.float64) for n, v in parts.items()},
-                            self.starts)  # fmt: skip
-        kept = [i for i, hour in enumerate(every) if self.every[0] <= hour <= self.every[-1]]
+        north, east = np.meshgrid(product["latitude"].values[rows], product["longitude"].values, indexing="ij")
+        flat = {n: v.reshape(len(v), -1).astype(np.float64) for n, v in parts.items()}
+        every, raw = hourly(self.known, flat, self.starts, sun_over(self.begin, north.ravel(), east.ravel()))
+        kept = [i for i, hour in enumerate(every) if hour in set(self.every)]
         made = column.made({n: v[kept] for n, v in raw.items()})
         return made.reshape(len(kept), *size).astype(np.float32)
+
+
+def _nobody(hours: np.ndarray) -> np.ndarray:
+    return np.ones((len(hours), 0))

@@ -6,6 +6,7 @@ Beijing; files are called by the forecast's start and the lead time as those of 
 
 from __future__ import annotations
 
+import logging
 import math
 import re
 from collections.abc import Callable
@@ -16,9 +17,11 @@ import numpy as np
 from flows.products.export.micaps import ASCII, BEIJING, MISSING
 from flows.products.export.wanted import Wanted
 from flows.products.places import Place
-from flows.products.series import Series, read_series
+from flows.products.series import Series, inside, read_series
 from tasks.errors import BadInput
 from tasks.present import display
+
+log = logging.getLogger(__name__)
 
 NUMBER = re.compile(r"\d{1,9}")  # of a station
 TEMPERATURE, RAIN = -3, {6: -1, 24: -2}  # levels by which MICAPS knows an element; rain by the hours it is of
@@ -28,12 +31,14 @@ OTHER = 0
 def micaps_point_writers(wanted: Wanted, places: list[Place], folder: Path) -> dict[Path, Callable[[Path], None]]:
     """A writer of each file, in the units shown; of a place with an elevation temperature is brought there.
 
-    Stations are called by their numbers, where all places are called so, else by their place in the list. BadInput for
-    lead times that are no whole hours and places outside.
+    Stations are called by their numbers, or names that are numbers, where all have one; else by their place in the
+    list, with a warning. Those outside are left out. BadInput for lead times that are no whole hours.
     """
-    found = read_series(wanted.chosen, wanted.names, wanted.steps, places)
-    numbers = [p.name if NUMBER.fullmatch(p.name) else "" for p in places]
-    if not all(numbers) or len(set(numbers)) < len(numbers):
+    places = inside(wanted.chosen, places)
+    found = read_series(wanted.chosen, wanted.names, wanted.lead_hours, places)
+    numbers = next((n for n in ([p.number for p in places], [p.name for p in places]) if _are_numbers(n)), [])
+    if not numbers:
+        log.warning("--places: stations have no numbers of their own (column `number`): they are 1 to %d", len(places))
         numbers = [str(i) for i in range(1, len(places) + 1)]
     start = wanted.chosen.cycle.time.astimezone(BEIJING)
     writers = {}
@@ -46,6 +51,10 @@ def micaps_point_writers(wanted: Wanted, places: list[Place], folder: Path) -> d
             path = folder / wanted.chosen.name / name / f"{start:%y%m%d%H}.{hour:03.0f}"
             writers[path] = _writer(wanted, name, i, list(zip(numbers, places, found, strict=True)))
     return writers
+
+
+def _are_numbers(texts: list[str]) -> bool:
+    return all(NUMBER.fullmatch(t) for t in texts) and len(set(texts)) == len(texts)
 
 
 def _writer(wanted: Wanted, name: str, i: int, rows: list[tuple[str, Place, Series]]) -> Callable[[Path], None]:

@@ -22,7 +22,7 @@ LEFT_OUT = ("scorecard", "ledger", CHECKSUM)  # of the product as Zarr, for prog
 def write_netcdf(wanted: Wanted, path: Path) -> None:
     """Write what is wanted; one chunk's lead times in memory at a time, or every hour of ROWS rows."""
     product = wanted.open()
-    hours = Hours.of(product, min(wanted.steps), max(wanted.steps)) if wanted.hourly else None
+    hours = Hours.of(product, wanted) if wanted.hourly else None
     skeleton = _skeleton(hours.coordinates(product) if hours else product.drop_vars(wanted.names), product, wanted)
     if hours:
         skeleton["forecast_period"].attrs["comment"] = COMMENT

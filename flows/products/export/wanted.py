@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from flows.products.choose import Chosen
+from flows.products.choose import Chosen, steps_of
 from flows.products.series import derived
 from tasks.arrays import open_zarr
 from tasks.errors import BadInput
@@ -61,7 +61,7 @@ class Column:
 
 @dataclass(frozen=True)
 class Wanted:
-    """Variables and lead times (indices of them) of one product.
+    """Variables and lead times, as they are asked for, of one product.
 
     common: in the units people use, wind as speed and direction, humidity beside the dew point; else as the product has
     them. box: cells whose centres lie in it; None: all. hourly: the hours between the lead times too, interpolated.
@@ -69,10 +69,16 @@ class Wanted:
 
     chosen: Chosen
     names: list[str]
-    steps: list[int]
+    lead_hours: str | None
     common: bool = False
     box: Box | None = None
     hourly: bool = False
+
+    @property
+    def steps(self) -> list[int]:
+        """Indices of the product's lead times that are written, or lie around the hours that are."""
+        hours = self.chosen.entry.lead_hours
+        return steps_of(hours, None if self.hourly else self.lead_hours, self.chosen.entry.cycle)
 
     def open(self) -> xr.Dataset:
         """The product with these variables, lead times and cells, read when asked for; BadInput for a box outside.

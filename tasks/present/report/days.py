@@ -17,7 +17,7 @@ from tasks.present import display
 from tasks.present.display import Display
 from tasks.present.quicklook import colour_map, outline, thinned
 from tasks.present.report.pictures import Picture, webp
-from tasks.timezones import day_of, days_of, shares
+from tasks.timezones import day_of, shares, spans_of
 
 # title -> what it is made of, how its lead times become a day's value, and how it is shown
 ROWS = {
@@ -57,7 +57,7 @@ def days(product: xr.Dataset, boundary: Path | None, zone: tzinfo) -> Days | Non
     small, rings = thinned(product, 2 * WIDTH), outline(boundary)
     seconds = np.atleast_1d(product["valid_time"].values).astype("datetime64[s]")
     times = [t.replace(tzinfo=UTC) for t in seconds.tolist()]
-    rows, named = [], days_of(times[0], times[-1], zone)
+    rows, named = [], {span.day: span.heading for span in spans_of(times[0], times[-1], zone)}
     begins = _begins(product, times)
     for names in dict.fromkeys(names for names, _, _ in ROWS.values()):
         if not named or not set(names) <= set(small):

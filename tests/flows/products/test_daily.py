@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from flows.products.daily import daily
-from flows.products.point import PointCell, PointForecast, csv_days, table_of_days
+from flows.products.point import PointCell, PointForecast
+from flows.products.point_tables import csv_days, table_of_days
 from flows.products.series import Cell, Series
 from tasks.timezones import zone_of
 from tests.flows.conftest import CommandLine
@@ -80,10 +81,25 @@ def test_table_csv_and_json_say_the_same() -> None:
     assert header == ["day UTC+08:00", "t2m highest °C", "t2m lowest °C", "rain sum mm"]
     assert rows[1] == ["Sat 21 Nov", "39.0", "18.0", "4.0"]
     table = list(csv.DictReader("".join(csv_days([found])).splitlines()))
-    assert list(table[1].values()) == ["Wuhan 武汉", "31.0", "112.0", "2026-11-21", "39.0", "18.0", "4.0"]
+    assert list(table[1].values()) == [
+        "Wuhan 武汉", "31.0", "112.0", "100.0", "2026-11-21", "24.0", "39.0", "18.0", "4.0"
+    ]  # fmt: skip
+    assert table[0]["covered [h]"] == "16.0", "from eight in the morning"
     assert json.loads(found.model_dump_json())["daily"][1] == {
-        "day": "2026-11-21", "heading": "Sat 21 Nov", "t2m_max": 39.0, "t2m_min": 18.0, "tp_sum": 4.0,
+        "day": "2026-11-21", "heading": "Sat 21 Nov", "hours": 24.0, "t2m_max": 39.0, "t2m_min": 18.0, "tp_sum": 4.0,
     }  # fmt: skip
+
+
+def test_days_may_begin_in_the_evening(tmp_path: Path, finescale: CommandLine) -> None:
+    store = f"{tmp_path}/store"
+    publish(store, cycle_of(START), hours=list(range(0, 49, 6)))
+    where = ("point", "hubei", "Wuhan", "--daily", "--timezone", "Asia/Shanghai", "--store", store)
+    plain, evening = (finescale(*where, *more).stdout for more in ((), ("--day-starts", "20")))
+    assert "Fri 20 Nov, from 08:00" in plain
+    assert "Sat 21 Nov " in evening
+    assert "20 Nov" not in evening
+    refused = finescale(*where[:3], "--day-starts", "20", "--store", store)
+    assert (refused.exit_code, "--day-starts goes with --daily" in refused.stderr) == (2, True)
 
 
 def test_lead_times_that_cover_no_day_are_told(tmp_path: Path, finescale: CommandLine) -> None:

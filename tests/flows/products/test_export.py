@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import io
 import json
 import os
@@ -24,12 +25,13 @@ import xarray as xr
 import zarr
 from zarr.storage import MemoryStore
 
+from flows.products.at_height import relative_humidity
 from flows.products.choose import Chosen, choose, steps_of, variables_of
 from flows.products.export import export
 from flows.products.export.micaps import text_of
 from flows.products.places import Place, read_places
 from flows.products.point import PointCell, PointForecast, forecasts
-from flows.products.series import cells_of, compass, relative_humidity
+from flows.products.series import cells_of, compass
 from tasks.errors import BadInput, StoreNotWritable
 from tasks.store.ledger import LedgerEntry
 from tasks.store.paths import in_store
@@ -89,7 +91,7 @@ def test_variables_and_lead_times_are_those_asked_for(tmp_path: Path, made: tupl
         np.testing.assert_array_equal(nc.tp.values, field(store, old).tp.values[[0, 2]])
     (tif,) = export("hubei", "geotiff", **options)
     assert tif.name == f"hubei-ifs-{cycle}-tp.tif"
-    assert steps_of(old, None) == [0, 1, 2]
+    assert steps_of(old.lead_hours, None, old.cycle) == [0, 1, 2]
     assert variables_of(old, "tp, t2m,tp") == ["tp", "t2m"]
 
 
@@ -234,8 +236,8 @@ def test_files_are_not_replaced_unasked(tmp_path: Path, made: tuple) -> None:
         ("export hubei --format netcdf --variables ,", 2, "write them like t2m,tp"),
         ("export hubei --format netcdf --lead-hours 3,100", 2, "no such lead time; it has 3, 6, 9 h"),
         ("export hubei --format netcdf --lead-hours x", 2, "write hours like 3,6,9, 0-48 or 24-"),
-        ("export hubei --format netcdf --lat 30 --lon 114", 2, "--lat and --lon go with --format csv-point"),
-        ("export hubei --format csv-point --lat 30", 2, "needs both --lat and --lon"),
+        ("export hubei --format netcdf --lat 30 --lon 114", 2, "--lat and --lon go with csv-point"),
+        ("export hubei --format csv-point --lat 30", 2, "of one place, --lat and --lon, or of many, --places FILE"),
         (
             "export hubei --format csv-point --lat 50 --lon 114",
             2,
@@ -293,7 +295,7 @@ def test_options_that_contradict_each_other_are_refused(
 
 
 def test_lead_hours_may_be_from_one_on(made: tuple) -> None:
-    assert steps_of(made[2], "6-") == [1, 2]
+    assert steps_of(made[2].lead_hours, "6-", made[2].cycle) == [1, 2]
 
 
 def test_tables_as_spreadsheets_leave_them_are_read(tmp_path: Path) -> None:
@@ -303,10 +305,13 @@ def test_tables_as_spreadsheets_leave_them_are_read(tmp_path: Path) -> None:
     for encoding in ("utf-8", "utf-8-sig", "gb18030", "utf-16"):  # Excel's CSV in China is GBK
         file.write_bytes("名称,纬度,经度,海拔\n武汉站,30.6,114.05,23.1\n".encode(encoding))
         assert read_places(file) == [Place(30.6, 114.05, 23.1, "武汉站")]
+    for separator in ";\t":
+        file.write_text("name,lat,lon\nA,30.6,114.3\n".replace(",", separator))
+        assert read_places(file) == [Place(30.6, 114.3, None, "A")]
     for content, told in (
         ("lat,lon\n114.3E,30.6N\n", "is east or west: swapped"),
         ("lat,lon,alt\n30,114,77000\n", "is no height on land"),
-        ("lat;lon\n30;114\n", "separated by commas"),
+        ("lat:lon\n30:114\n", "has to name columns latitude and longitude, and names lat:lon"),
         ('lat,lon\n"' + "x" * 200_000, "is a quotation mark open"),
     ):
         file.write_text(content)
@@ -326,10 +331,13 @@ def test_temperature_is_brought_to_the_height_of_the_place_and_that_is_said(
     assert shown[0].startswith("hubei ifs/2026-11-22T00, ")
     assert shown[0].endswith(" since its start; unverified")
     assert shown[1] == "cell 31 north, 112 east; terrain 100 m"
-    assert shown[2] == "temperature brought from 100 m to 600 m by 6.5 K/km; all else is the cell's"
-    assert shown[3].split() == ["time", "UTC+08:00", "lead", "h", "t2m", "°C", "rain", "mm"]
-    assert shown[4].split()[:3] == ["2026-11-22", "11:00", "3"]
-    assert len(shown) == 4 + len(HOURS)
+    assert shown[2] == "rain: of the 3 h before each time"
+    assert shown[3].startswith("from 100 m to 600 m: temperature by 6.5 K/km, dew point and pressure with it; all else")
+    assert shown[4].split() == ["time", "UTC+08:00", "lead", "h", "t2m", "°C", "rain", "mm"]
+    assert shown[5].split()[:3] == ["2026-11-22", "11:00", "3"]
+    assert len(shown) == 5 + len(HOURS)
+    gaps = finescale(*place, "--lead-hours", "3,9").output
+    assert "rain: of the 3 h before each time; what comes in between is in none of these times" in gaps
 
 
 def test_times_are_those_of_the_region_unless_another_zone_is_asked_for(tmp_path: Path, finescale: CommandLine) -> None:
@@ -337,8 +345,8 @@ def test_times_are_those_of_the_region_unless_another_zone_is_asked_for(tmp_path
     publish(store, NEW, timezone="Asia/Shanghai")
     place = ("point", "hubei", "--lat", "31", "--lon", "112", "--store", store)
     rows = [finescale(*place, *more).output.splitlines() for more in ((), ("--utc",), ("--timezone", "+05:45"))]
-    assert [r[2].split()[1] for r in rows] == ["UTC+08:00", "UTC", "UTC+05:45"]
-    assert [r[3].split()[:2] for r in rows] == [
+    assert [r[3].split()[1] for r in rows] == ["UTC+08:00", "UTC", "UTC+05:45"]
+    assert [r[4].split()[:2] for r in rows] == [
         ["2026-11-22", "11:00"],
         ["2026-11-22", "03:00"],
         ["2026-11-22", "08:45"],
@@ -394,12 +402,12 @@ def test_many_places_are_a_table_that_has_what_each_would_have_alone(finescale: 
 @pytest.mark.parametrize(
     ("table", "words"),
     [
-        ("name;lat;lon\nWuhan;30.6;114.3\n", ["names no columns latitude and longitude", "name;lat;lon"]),
+        ("name:lat:lon\nWuhan:30.6:114.3\n", ["has to name columns latitude and longitude", "names name:lat:lon"]),
         ("lat,lon\n30.6,114.3\n30.6,\nx,114\n1e999,1\n", ["line 3: '' is no number", "line 4: 'x'", "line 5: '1e999'"]),
         ("lat,lon\n" + "x,y\n" * 9, ["line 2", "line 4", "and 6 more"]),
         ("lat,lon\n", ["no places in it"]),
-        ("", ["only none"]),
-        ("name,lat,lon\nWuhan,30.6,114.3\nLhasa,29.65,91.1\n", ["Lhasa (29.65 north, 91.1 east) is outside hubei"]),
+        ("", ["has to name columns latitude and longitude, and there is none"]),
+        ("name,lat,lon\nLhasa,29.65,91.1\nXining,36.6,101.8\n", ["Lhasa (29.65 north, 91.1 east) is outside hubei"]),
         (b"lat,lon\n\0\0\xff\xfe,1\n", ["is no text in UTF-8, UTF-16, GB18030"]),
         (None, ["No such file"]),
     ],
@@ -413,6 +421,28 @@ def test_a_table_that_names_no_places_is_one_line_that_says_where(
     done = finescale("point", "hubei", "--places", file, "--store", made[0])
     assert (done.exit_code, len(done.output.splitlines())) == (2, 1), done.output
     assert not [w for w in words if w not in done.output], done.output
+
+
+def test_of_several_places_those_outside_are_left_out_and_named(
+    finescale: CommandLine, made: tuple, tmp_path: Path
+) -> None:
+    file = tmp_path / "places.csv"
+    file.write_text("name;lat;lon\nLhasa;29.65;91.1\nWuhan;30.6;114.3\nXining;36.6;101.8\n")
+    done = finescale("point", "hubei", "--places", file, "--store", made[0])
+    assert done.exit_code == 0, done.stderr
+    assert "left out: Lhasa (29.65 north, 91.1 east) is outside hubei" in done.stderr
+    assert done.stderr.rstrip().endswith("and 1 more")
+    rows = list(csv.DictReader(io.StringIO(done.stdout)))
+    assert [(row["place"], row["height [m]"]) for row in rows] == [("Wuhan", "100.0")] * len(HOURS)
+    wanted = {"store": made[0], "variables": "t2m", "places": file, "every_hour": True}
+    (table,) = export("hubei", "csv-point", output=str(tmp_path / "t.csv"), **wanted)
+    found = pd.read_csv(table)
+    assert table.read_bytes().startswith(b"\xef\xbb\xbf")
+    assert found["place"].unique().tolist() == ["Wuhan"]
+    assert found["lead [h]"].tolist() == [float(h) for h in range(HOURS[0], HOURS[-1] + 1)]
+    assert found.loc[found["interpolated"] == 0, "lead [h]"].tolist() == [float(h) for h in HOURS]
+    (some,) = export("hubei", "csv-point", output=str(tmp_path / "u.csv"), lead_hours="4-5", **wanted)
+    assert pd.read_csv(some)["lead [h]"].tolist() == [4, 5], "hours that are no lead times"
 
 
 @pytest.mark.parametrize("given", [(), ("--lat", "31"), ("--places", PLACES, "--lat", "31", "--lon", "112")])

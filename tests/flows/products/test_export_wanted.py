@@ -97,10 +97,15 @@ def test_micaps_points_are_read_back_as_stations(tmp_path: Path) -> None:
         values = [one.series[i].__pydantic_extra__[name] for one in wanted]
         np.testing.assert_allclose(shown, values, atol=0.11)  # less than a gauge measures is none
     assert files[0].read_text().splitlines()[1] == "2026 11 22 14 -3", "06 UTC is 14 in Beijing"
+    stations.write_text(
+        "station,name,latitude,longitude\n57494,武汉,30.6,114.05\n57461,宜昌,30.74,111.36\n1,拉萨,29.6,91.1\n"
+    )
+    (numbered,) = export("hubei", "micaps-points", output=f"{tmp_path}/o/", variables="tp", lead_hours="6", **options)
+    assert [line.split()[0] for line in numbered.read_text().splitlines()[-2:]] == ["57494", "57461"]
     stations.write_text("latitude,longitude\n30.6,114.05\n")
     unnamed = export("hubei", "micaps-points", output=f"{tmp_path}/n/", variables="tp", lead_hours="6", **options)
     assert unnamed[0].read_text().splitlines()[-1].startswith("1 114.0500 30.6000 100.0 ")
-    with pytest.raises(BadInput, match="goes with --format micaps-points"):
+    with pytest.raises(BadInput, match="goes with csv-point and micaps-points"):
         export("hubei", "micaps", **options)
-    with pytest.raises(BadInput, match="which needs it"):
+    with pytest.raises(BadInput, match="micaps-points needs --places FILE"):
         export("hubei", "micaps-points", store=store)
