@@ -17,7 +17,7 @@ import { openProduct, type Product } from "./product";
 import { type Quantity, quantitiesOf } from "./quantities";
 import type { State, Store } from "./state";
 import { Timeline } from "./timeline";
-import { drawTools } from "./tools";
+import { drawButtons } from "./buttons";
 
 const REFRESH = 10 * 60_000; // ms between looks for a newer product
 
@@ -180,7 +180,7 @@ export class App {
     this.#drawing = new AbortController();
     const { signal } = this.#drawing;
     this.timeline.draw(step);
-    drawTools({ product, quantity, choices: this.choices, stations: this.#stations }, this.store.now);
+    drawButtons({ product, quantity, choices: this.choices, stations: this.#stations }, this.store.now);
     await this.#guarded(async () => {
       this.#busy(true);
       await Promise.all([

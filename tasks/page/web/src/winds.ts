@@ -65,18 +65,21 @@ export function picture(icon: string): ImageData | null {
   if (icon === "arrow") return drawn(44, "M22 5V37M14 28L22 38L30 28", [6.5, 3]);
   const [, steps, south] = /^barb-(\d+)(-south)?$/.exec(icon) ?? [];
   if (steps === undefined) return null;
-  return drawn(4 * REACH, pathOf(barb(Number(steps) * STEP, south !== undefined)), [3.6, 1.5], [2 * REACH, 2]);
+  const sign = barb(Number(steps) * STEP, south !== undefined);
+  return drawn(4 * REACH, pathOf(sign), [3.6, 1.5], { at: 2 * REACH, enlarged: 2, filled: sign.pennants.length > 0 });
 }
 
-/** Lines in ink with a light edge, which are seen on every colour; `at`: origin of the path, and how much it is enlarged. */
-function drawn(size: number, path: string, [edge, line]: readonly [number, number], at: readonly [number, number] = [0, 1]): ImageData {
+/** Lines in ink with a light edge, which are seen on every colour; `at`: origin of the path. */
+function drawn(size: number, path: string, [edge, line]: readonly [number, number], { at = 0, enlarged = 1, filled = false } = {}): ImageData {
   const pen = make("canvas", { width: String(size), height: String(size) }).getContext("2d") as CanvasRenderingContext2D;
-  pen.translate(at[0], at[0]);
-  pen.scale(at[1], at[1]);
+  pen.translate(at, at);
+  pen.scale(enlarged, enlarged);
   const shape = new Path2D(path);
   for (const [colour, width] of [["rgba(255,255,255,0.75)", edge], [INK, line]] as const) {
-    Object.assign(pen, { strokeStyle: colour, lineWidth: width, lineCap: "round", lineJoin: "round" });
+    Object.assign(pen, { strokeStyle: colour, fillStyle: INK, lineWidth: width, lineCap: "round", lineJoin: "round" });
     pen.stroke(shape);
   }
+  // oxlint-disable-next-line unicorn/no-array-fill-with-reference-type -- of a canvas, which is no array
+  if (filled) pen.fill(shape);
   return pen.getImageData(0, 0, size, size);
 }

@@ -17,7 +17,7 @@ export interface Offered {
 }
 
 /** Draw those that the product has something for, pressed as the state has them. */
-export function drawTools({ product, quantity, choices, stations }: Offered, state: State): void {
+export function drawButtons({ product, quantity, choices, stations }: Offered, state: State): void {
   const group = byId("quantities");
   const focused = group.contains(document.activeElement);
   group.replaceChildren(

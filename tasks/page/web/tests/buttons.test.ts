@@ -7,7 +7,7 @@ import { parse } from "../src/state";
 import { isHidden, showPage } from "./page";
 
 import { windOf } from "../src/paint";
-import { drawTools } from "../src/tools";
+import { drawButtons } from "../src/buttons";
 
 /** A product of arrays of these names: which buttons there are depends on no more. */
 function product(...names: string[]): Product {
@@ -39,7 +39,7 @@ describe("buttons", () => {
 
   test("of barbs are there where the product has wind, pressed as the address says", () => {
     const pressed = () => document.getElementById("barbs")?.getAttribute("aria-pressed");
-    const draw = (of: Product, search: string): void => drawTools({ product: of, quantity: t2m, choices: [t2m], stations: null }, parse(search));
+    const draw = (of: Product, search: string): void => drawButtons({ product: of, quantity: t2m, choices: [t2m], stations: null }, parse(search));
     draw(product("t2m", "u10", "v10"), "?barbs=1");
     expect([isHidden("barbs"), pressed()]).toEqual([false, "true"]);
     draw(product("t2m", "u10", "v10"), "");
@@ -49,7 +49,7 @@ describe("buttons", () => {
   });
 
   test("of quantities are one group, in which the chosen one can be tabbed to", () => {
-    drawTools({ product: product("t2m", "u10", "v10"), quantity: wind, choices: [t2m, wind], stations: null }, parse("?lang=en"));
+    drawButtons({ product: product("t2m", "u10", "v10"), quantity: wind, choices: [t2m, wind], stations: null }, parse("?lang=en"));
     const found = [...document.querySelectorAll("#quantities button")].map((b) => [b.textContent, b.getAttribute("aria-checked"), b.getAttribute("tabindex")]);
     expect(found).toEqual([["Temperature", "false", "-1"], ["Wind", "true", "0"]]);
     expect([isHidden("compare"), isHidden("corrections"), isHidden("stations")]).toEqual([true, true, true]);
