@@ -1,7 +1,7 @@
 /** Lines made of the product itself, as GeoJSON: graticule, coast, isolines. */
 
 import { contours } from "d3-contour";
-import type { Feature, FeatureCollection, LineString, MultiLineString, Position } from "geojson";
+import type { Feature, FeatureCollection, LineString, MultiLineString, Polygon, Position } from "geojson";
 import type { Raster } from "./grid";
 
 type Lines = FeatureCollection<LineString | MultiLineString>;
@@ -31,6 +31,12 @@ export function graticule([west, south, east, north]: readonly [number, number, 
       ...graticuleValues(south, north, step).map((y) => line([[west, y], [east, y]])),
     ],
   };
+}
+
+/** A box as an area. */
+export function filled([west, south, east, north]: readonly [number, number, number, number]): FeatureCollection<Polygon> {
+  const ring = [[west, south], [east, south], [east, north], [west, north], [west, south]];
+  return { type: "FeatureCollection", features: [{ type: "Feature", properties: {}, geometry: { type: "Polygon", coordinates: [ring] } }] };
 }
 
 /** Where a field has these values; not along the edges of its grid. */

@@ -6,12 +6,12 @@ import { type GeoJSONSource, Map as MapLibreMap, Marker, setWorkerUrl, type Styl
 import workerUrl from "maplibre-gl/dist/maplibre-gl-worker.mjs?worker&url";
 import { byId, make } from "./dom";
 import { FieldLayer } from "./layer";
-import { graticule, graticuleStep, graticuleValues, NOTHING } from "./lines";
+import { filled, graticule, graticuleStep, graticuleValues, NOTHING } from "./lines";
 import { middleOf, moved, movedAround } from "./meridian";
 import type { Place } from "./state";
 import { picture } from "./winds";
 
-const SOURCES = ["graticule", "coast", "isolines", "boundary", "wind", "places", "stations"] as const;
+const SOURCES = ["box", "graticule", "coast", "isolines", "boundary", "wind", "places", "stations"] as const;
 /** Zoom from which places of a rank have their names on the map: a province fills a screen at 6 to 7. */
 const SEEN_FROM = [5, 7.2, 8.4];
 const CLOSE = 8.5; // zoom that a place which is searched for is shown at
@@ -20,6 +20,10 @@ export type SourceName = (typeof SOURCES)[number];
 type Box = readonly [number, number, number, number];
 
 const INK = "#16212b";
+/** What lies around the product. Under its fields it is light by night, too: what is not drawn, dry, looks the same. */
+const LIGHT = { ground: "#e7ebee", line: INK, opacity: 0.14 };
+const DARK: typeof LIGHT = { ground: "#0f1419", line: "#93a3b0", opacity: 0.3 };
+const NIGHT = window.matchMedia("(prefers-color-scheme: dark)");
 
 function style(): StyleSpecification {
   const line = { type: "line", layout: { "line-join": "round", "line-cap": "round" } } as const;
@@ -27,8 +31,9 @@ function style(): StyleSpecification {
     version: 8,
     sources: Object.fromEntries(SOURCES.map((name) => [name, { type: "geojson", data: NOTHING }])),
     layers: [
-      { id: "ground", type: "background", paint: { "background-color": "#e7ebee" } },
-      { ...line, id: "graticule", source: "graticule", paint: { "line-color": INK, "line-opacity": 0.14, "line-width": 0.7 } },
+      { id: "ground", type: "background", paint: { "background-color": LIGHT.ground } },
+      { id: "box", type: "fill", source: "box", paint: { "fill-color": LIGHT.ground, "fill-antialias": false } },
+      { ...line, id: "graticule", source: "graticule", paint: { "line-width": 0.7 } },
       { ...line, id: "coast", source: "coast", paint: { "line-color": INK, "line-opacity": 0.5, "line-width": 0.9 } },
       { ...line, id: "isolines", source: "isolines", paint: { "line-color": "#ffffff", "line-opacity": 0.75, "line-width": 1 } },
       {
@@ -109,6 +114,9 @@ export class MapView {
       this.map.once("load", () => {
         this.map.addLayer(this.field, "graticule");
         this.#drawGraticule();
+        this.set("box", filled(box));
+        this.#shade();
+        NIGHT.addEventListener("change", () => this.#shade());
         resolve();
       });
     });
@@ -171,6 +179,7 @@ export class MapView {
   open(box: Box): void {
     this.#middle = middleOf(box);
     this.field.middle = this.#middle;
+    this.set("box", filled(box));
     this.fit(box, false);
   }
 
@@ -181,6 +190,13 @@ export class MapView {
 
   #within([west, south, east, north]: Box): [number, number, number, number] {
     return [west - this.#middle, south, east - this.#middle, north];
+  }
+
+  #shade(): void {
+    const { ground, line, opacity } = NIGHT.matches ? DARK : LIGHT;
+    this.map.setPaintProperty("ground", "background-color", ground);
+    this.map.setPaintProperty("graticule", "line-color", line);
+    this.map.setPaintProperty("graticule", "line-opacity", opacity);
   }
 
   #drawGraticule(): void {
