@@ -282,6 +282,20 @@ def test_phone_shows_all_and_nothing_is_wider_than_it(served: str, show: Opener,
     assert small == [], "too small for a finger"
 
 
+def test_on_a_tablet_nothing_lies_under_the_panel(served: str, show: Opener) -> None:
+    page = show(f"{served}?{WUHAN}&var=msl&barbs=1", width=900, height=700)
+    page.wait_for_selector("#panel[data-state=ready]")
+    boxes = {n: page.locator(n).bounding_box() for n in ("#panel", "#legend", "#quantities", ".zoom", "header")}
+    panel = boxes.pop("#panel")
+    header = boxes.pop("header")
+    assert panel is not None
+    assert header is not None
+    assert header["height"] < 70, "one row"
+    for name, box in boxes.items():
+        assert box is not None, name
+        assert box["x"] + box["width"] <= panel["x"], name
+
+
 def test_a_product_without_calibration_is_shown_as_before(published: Published, served: str, show: Opener) -> None:
     page = show(f"{served}?lead=12&lat=31.02&lon=110.87&corrections=1")
     page.wait_for_selector("html[data-ready=true][data-shown='t2m 12']")

@@ -26,7 +26,9 @@ export function drawButtons({ product, quantity, choices, stations }: Offered, s
       return make("button", { type: "button", role: "radio", tabindex: chosen ? "0" : "-1", "aria-checked": String(chosen), "data-quantity": q.name }, nameOf(q, state.language));
     }),
   );
-  if (focused) group.querySelector<HTMLElement>("[aria-checked=true]")?.focus();
+  const chosen = group.querySelector<HTMLElement>("[aria-checked=true]");
+  chosen?.scrollIntoView({ block: "nearest", inline: "nearest" }); // the row is narrower than its buttons on a phone
+  if (focused) chosen?.focus();
   const offer = (id: string, there: boolean, pressed: boolean): void => {
     byId(id).hidden = !there;
     byId(id).setAttribute("aria-pressed", String(pressed));

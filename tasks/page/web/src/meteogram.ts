@@ -16,7 +16,7 @@ import { clock, number, short, zoneName } from "./text";
 const PARTS: readonly (readonly QuantityName[])[] = [["t2m", "d2m"], ["tp"], ["tcc"], ["wind", "gust"], ["msl"], ["sp"]];
 const HEIGHT: Partial<Record<QuantityName, number>> = { t2m: 118, d2m: 118, tp: 72, tcc: 50, wind: 112, gust: 72, msl: 62, sp: 62 };
 const AXIS = 18; // px, of the hours under the last part
-const BARB = { size: 0.72, apart: 26, above: 46 }; // of a map's barb; px between two, and of their row
+const BARB = { size: 0.72, apart: 22, above: 46 }; // of a map's barb; px between two, and of their row
 
 export interface Line {
   readonly quantity: Quantity;
