@@ -27,8 +27,8 @@ from tests.several_leads import START, write_grib, write_stations
 FOLDER = Path(__file__).parents[2] / "docs" / "page"
 HOURS = list(range(3, 73, 3))
 PICTURES = {  # name: width, height, language, what is shown
-    "desktop": (1280, 800, "en", "var=t2m&lead=27&lat=31.02&lon=110.87"),
-    "compare": (1280, 800, "zh", "var=wind&lead=12&split=0.5"),
+    "desktop": (1280, 800, "en", "var=t2m&lead=27&lat=32.2&lon=113.1"),
+    "compare": (1280, 800, "zh", "var=wind&lead=12&split=0.5&barbs=1"),
     "phone": (390, 844, "zh", "var=tp&lead=24"),
 }
 FLAGS = ["--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--disable-background-networking"]

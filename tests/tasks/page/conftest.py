@@ -11,13 +11,14 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 from urllib.parse import parse_qs, urlparse
 
 import numpy as np
 import pytest
 import xarray as xr
 from PIL import Image
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, ViewportSize, sync_playwright
 
 from flows.downscale import downscale
 from tasks.page import bundle
@@ -127,9 +128,17 @@ def show(browser: Browser) -> Iterator[Opener]:
     contexts = []
 
     def opened(
-        url: str, *, width: int = 1280, height: int = 800, locale: str = "en-GB", expect: str = "ready", init: str = ""
+        url: str,
+        *,
+        width: int = 1280,
+        height: int = 800,
+        locale: str = "en-GB",
+        scheme: Literal["light", "dark"] = "light",
+        expect: str = "ready",
+        init: str = "",
     ) -> Page:
-        context = browser.new_context(viewport={"width": width, "height": height}, locale=locale)
+        size: ViewportSize = {"width": width, "height": height}
+        context = browser.new_context(viewport=size, locale=locale, color_scheme=scheme)
         contexts.append(context)
         if init:
             context.add_init_script(init)

@@ -40,16 +40,19 @@ def violations(page: Page) -> list[str]:
     ]
 
 
+@pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("locale", ["en-GB", "zh-CN"])
 @pytest.mark.parametrize("width", [1280, 390])
-def test_map_and_panel(published: Published, served: str, show: Opener, width: int, locale: str) -> None:
-    page = show(f"{served}?{AT}", width=width, height=844, locale=locale)
+def test_map_and_panel(published: Published, served: str, show: Opener, width: int, locale: str, scheme: str) -> None:
+    page = show(f"{served}?{AT}&barbs=1", width=width, height=844, locale=locale, scheme=scheme)
     shows(page, "t2m 12")
     assert not violations(page), "\n".join(violations(page))
 
 
-def test_the_page_as_it_opens(published: Published, served: str, show: Opener) -> None:
-    page = show(served)
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_page_as_it_opens(published: Published, served: str, show: Opener, scheme: str) -> None:
+    page = show(served, scheme=scheme)
+    page.locator("#verdict summary").click()
     assert not violations(page), "\n".join(violations(page))
 
 

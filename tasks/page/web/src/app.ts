@@ -9,7 +9,6 @@ import * as fields from "./fields";
 import { Gazetteer } from "./gazetteer";
 import { drawWords } from "./header";
 import { type Language, say } from "./i18n";
-import { nameOf } from "./legend";
 import { NOTHING } from "./lines";
 import { hasWebgl, MapView } from "./map";
 import { drawCoast, drawField } from "./paint";
@@ -18,6 +17,7 @@ import { openProduct, type Product } from "./product";
 import { type Quantity, quantitiesOf } from "./quantities";
 import type { State, Store } from "./state";
 import { Timeline } from "./timeline";
+import { drawButtons } from "./buttons";
 
 const REFRESH = 10 * 60_000; // ms between looks for a newer product
 
@@ -166,8 +166,8 @@ export class App {
       });
       this.view.map.on("moveend", () => {
         const fine = this.product?.fine;
-        // what is drawn depends on what is seen: windows of large fields, and how many arrows there is room for
-        if (fine && (fine.rows * fine.cols > fields.SMALL || this.quantity?.arrays.length === 2)) void this.draw();
+        // what is drawn depends on what is seen: windows of large fields, and how many signs of wind there is room for
+        if (fine && (fine.rows * fine.cols > fields.SMALL || this.store.now.barbs || this.quantity?.arrays.length === 2)) void this.draw();
       });
     } else this.view.open(box);
   }
@@ -180,7 +180,7 @@ export class App {
     this.#drawing = new AbortController();
     const { signal } = this.#drawing;
     this.timeline.draw(step);
-    this.#buttons();
+    drawButtons({ product, quantity, choices: this.choices, stations: this.#stations }, this.store.now);
     await this.#guarded(async () => {
       this.#busy(true);
       await Promise.all([
@@ -242,30 +242,6 @@ export class App {
     const { split } = this.store.now;
     byId("divider").hidden = split === null;
     if (split !== null) this.slide(split);
-  }
-
-  #buttons(): void {
-    const { quantity, language } = this;
-    const group = byId("quantities");
-    const focused = group.contains(document.activeElement);
-    group.replaceChildren(
-      ...this.choices.map((q) => {
-        const button = document.createElement("button");
-        Object.assign(button, { type: "button", textContent: nameOf(q, language), tabIndex: q === quantity ? 0 : -1 });
-        button.setAttribute("role", "radio");
-        button.setAttribute("aria-checked", String(q === quantity));
-        button.dataset["quantity"] = q.name;
-        return button;
-      }),
-    );
-    if (focused) group.querySelector<HTMLElement>("[aria-checked=true]")?.focus();
-    byId("compare").setAttribute("aria-pressed", String(this.store.now.split !== null));
-    byId("compare").hidden = this.product?.coarse === null;
-    byId("corrections").hidden = !this.product?.calibration;
-    byId<HTMLButtonElement>("corrections").disabled = quantity === null || !this.product?.calibration?.changes(quantity);
-    byId("corrections").setAttribute("aria-pressed", String(this.store.now.corrections));
-    byId("stations").hidden = !this.#stations?.features.length;
-    byId("stations").setAttribute("aria-pressed", String(this.store.now.stations));
   }
 
   #busy(busy: boolean): void {

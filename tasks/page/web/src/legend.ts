@@ -35,17 +35,20 @@ export interface Legend {
   readonly increments: boolean;
   /** What stations have done to the quantity; empty of products without calibration. */
   readonly correction: string;
+  /** Wind is drawn as barbs. */
+  readonly barbs: boolean;
   /** The largest error of stations that is told apart; null where no stations are shown. */
   readonly errors: number | null;
 }
 
 /** Draw both scales. */
 export function drawLegend(shown: Legend, language: Language): void {
-  const { quantity, range, period, increments, correction, errors } = shown;
+  const { quantity, range, period, increments, correction, barbs, errors } = shown;
   const legend = byId("legend");
   const title = increments ? say(language, "increment", { quantity: nameOf(quantity, language) }) : quantityTitle(quantity, period, language);
   const field = scale(title, quantity.unit, range[0], range[1], (share) => cssColour(colourAt(quantity.colours, share)), increments);
   if (correction) field.append(make("p", { class: "correction" }, correction));
+  if (barbs) field.append(make("p", { class: "barbs" }, say(language, "barbsKey")));
   legend.replaceChildren(field);
   if (errors !== null) {
     const colour = (share: number): string => cssColour(colourAt(ERRORS, share));

@@ -1,9 +1,8 @@
-/** Lines and arrows made of the product itself, as GeoJSON: graticule, coast, isolines, wind. */
+/** Lines made of the product itself, as GeoJSON: graticule, coast, isolines. */
 
 import { contours } from "d3-contour";
-import type { Feature, FeatureCollection, LineString, MultiLineString, Point, Position } from "geojson";
+import type { Feature, FeatureCollection, LineString, MultiLineString, Polygon, Position } from "geojson";
 import type { Raster } from "./grid";
-import { comesFrom } from "./quantities";
 
 type Lines = FeatureCollection<LineString | MultiLineString>;
 
@@ -34,6 +33,12 @@ export function graticule([west, south, east, north]: readonly [number, number, 
   };
 }
 
+/** A box as an area. */
+export function filled([west, south, east, north]: readonly [number, number, number, number]): FeatureCollection<Polygon> {
+  const ring = [[west, south], [east, south], [east, north], [west, north], [west, south]];
+  return { type: "FeatureCollection", features: [{ type: "Feature", properties: {}, geometry: { type: "Polygon", coordinates: [ring] } }] };
+}
+
 /** Where a field has these values; not along the edges of its grid. */
 export function isolines(raster: Raster, levels: readonly number[]): Lines {
   const { width, height } = raster;
@@ -62,23 +67,4 @@ export function isolines(raster: Raster, levels: readonly number[]): Lines {
       };
     }),
   };
-}
-
-/** Wind at about so many places a side; `from`: degrees that it comes from. */
-export function arrows([u, v]: readonly [Raster, Raster], across: number): FeatureCollection<Point> {
-  const every = Math.max(1, Math.round(u.width / across));
-  const features: Feature<Point>[] = [];
-  for (let row = Math.floor(every / 2); row < u.height; row += every) {
-    for (let col = Math.floor(every / 2); col < u.width; col += every) {
-      const [east, north] = [u.data[row * u.width + col] ?? NaN, v.data[row * u.width + col] ?? NaN];
-      const speed = Math.hypot(east, north);
-      if (!(speed >= 0.5)) continue;
-      features.push({
-        type: "Feature",
-        properties: { from: comesFrom(east, north), size: Math.min(0.45 + speed / 16, 1.1) },
-        geometry: { type: "Point", coordinates: [u.longitude + col * u.dlon, u.latitude + row * u.dlat] },
-      });
-    }
-  }
-  return { type: "FeatureCollection", features };
 }

@@ -35,6 +35,7 @@ byId("language").addEventListener("click", () => {
 byId("compare").addEventListener("click", () => store.set({ split: store.now.split === null ? 0.5 : null, corrections: false }));
 byId("corrections").addEventListener("click", () => store.set({ corrections: !store.now.corrections, split: null }));
 byId("stations").addEventListener("click", () => store.set({ stations: !store.now.stations }));
+byId("barbs").addEventListener("click", () => store.set({ barbs: !store.now.barbs }));
 byId("retry").addEventListener("click", () => void app.start());
 byId("zoom-in").addEventListener("click", () => void app.view?.map.zoomIn());
 byId("zoom-out").addEventListener("click", () => void app.view?.map.zoomOut());

@@ -6,11 +6,12 @@ import { type GeoJSONSource, Map as MapLibreMap, Marker, setWorkerUrl, type Styl
 import workerUrl from "maplibre-gl/dist/maplibre-gl-worker.mjs?worker&url";
 import { byId, make } from "./dom";
 import { FieldLayer } from "./layer";
-import { graticule, graticuleStep, graticuleValues, NOTHING } from "./lines";
+import { filled, graticule, graticuleStep, graticuleValues, NOTHING } from "./lines";
 import { middleOf, moved, movedAround } from "./meridian";
 import type { Place } from "./state";
+import { picture } from "./winds";
 
-const SOURCES = ["graticule", "coast", "isolines", "boundary", "arrows", "places", "stations"] as const;
+const SOURCES = ["box", "graticule", "coast", "isolines", "boundary", "wind", "places", "stations"] as const;
 /** Zoom from which places of a rank have their names on the map: a province fills a screen at 6 to 7. */
 const SEEN_FROM = [5, 7.2, 8.4];
 const CLOSE = 8.5; // zoom that a place which is searched for is shown at
@@ -19,6 +20,10 @@ export type SourceName = (typeof SOURCES)[number];
 type Box = readonly [number, number, number, number];
 
 const INK = "#16212b";
+/** What lies around the product. Under its fields it is light by night, too: what is not drawn, dry, looks the same. */
+const LIGHT = { ground: "#e7ebee", line: INK, opacity: 0.14 };
+const DARK: typeof LIGHT = { ground: "#0f1419", line: "#93a3b0", opacity: 0.3 };
+const NIGHT = window.matchMedia("(prefers-color-scheme: dark)");
 
 function style(): StyleSpecification {
   const line = { type: "line", layout: { "line-join": "round", "line-cap": "round" } } as const;
@@ -26,8 +31,9 @@ function style(): StyleSpecification {
     version: 8,
     sources: Object.fromEntries(SOURCES.map((name) => [name, { type: "geojson", data: NOTHING }])),
     layers: [
-      { id: "ground", type: "background", paint: { "background-color": "#e7ebee" } },
-      { ...line, id: "graticule", source: "graticule", paint: { "line-color": INK, "line-opacity": 0.14, "line-width": 0.7 } },
+      { id: "ground", type: "background", paint: { "background-color": LIGHT.ground } },
+      { id: "box", type: "fill", source: "box", paint: { "fill-color": LIGHT.ground, "fill-antialias": false } },
+      { ...line, id: "graticule", source: "graticule", paint: { "line-width": 0.7 } },
       { ...line, id: "coast", source: "coast", paint: { "line-color": INK, "line-opacity": 0.5, "line-width": 0.9 } },
       { ...line, id: "isolines", source: "isolines", paint: { "line-color": "#ffffff", "line-opacity": 0.75, "line-width": 1 } },
       {
@@ -41,12 +47,12 @@ function style(): StyleSpecification {
       { ...line, id: "boundary-casing", source: "boundary", paint: { "line-color": "#ffffff", "line-opacity": 0.65, "line-width": 3.4 } },
       { ...line, id: "boundary", source: "boundary", paint: { "line-color": INK, "line-opacity": 0.9, "line-width": 1.3 } },
       {
-        id: "arrows", type: "symbol", source: "arrows",
+        id: "wind", type: "symbol", source: "wind",
         layout: {
-          "icon-image": "arrow", "icon-rotate": ["get", "from"], "icon-size": ["get", "size"], "icon-allow-overlap": true,
+          "icon-image": ["get", "icon"], "icon-rotate": ["get", "from"], "icon-size": ["get", "size"], "icon-allow-overlap": true,
           "icon-ignore-placement": true, "icon-rotation-alignment": "map",
         },
-        paint: { "icon-opacity": 0.8 },
+        paint: { "icon-opacity": 0.85 },
       },
       // of two whose names meet that of the lower rank stands: what is drawn last is placed first
       ...SEEN_FROM.map((minzoom, i) => namesOf(i + 1, minzoom)).toReversed(),
@@ -68,18 +74,6 @@ function namesOf(rank: number, minzoom: number): SymbolLayerSpecification {
     layout: { "text-field": ["get", "label"], "text-font": ["system-ui", "sans-serif"], "text-size": rank === 1 ? 13 : 11.5, "text-padding": 6 },
     paint: { "text-color": INK, "text-halo-color": "rgba(255,255,255,0.85)", "text-halo-width": 1.6 },
   };
-}
-
-/** An arrow that points where wind from the north goes. */
-function arrow(size = 44): ImageData {
-  const canvas = make("canvas", { width: String(size), height: String(size) });
-  const pen = canvas.getContext("2d") as CanvasRenderingContext2D;
-  const path = new Path2D(`M22 5 V37 M14 28 L22 38 L30 28`);
-  for (const [colour, width] of [["rgba(255,255,255,0.75)", 6.5], [INK, 3]] as const) {
-    Object.assign(pen, { strokeStyle: colour, lineWidth: width, lineCap: "round", lineJoin: "round" });
-    pen.stroke(path);
-  }
-  return pen.getImageData(0, 0, size, size);
 }
 
 /** Whether this browser can draw the map. */
@@ -112,11 +106,17 @@ export class MapView {
     this.map.touchZoomRotate.disableRotation();
     this.map.getCanvas().setAttribute("aria-label", label);
     this.#marker = new Marker({ element: make("div", { class: "pin", "aria-hidden": "true" }), anchor: "center" });
+    this.map.setMissingStyleImageResolver((icon) => {
+      const found = picture(icon);
+      if (found && !this.map.hasImage(icon)) this.map.addImage(icon, found, { pixelRatio: 2 });
+    });
     this.ready = new Promise((resolve) => {
       this.map.once("load", () => {
-        this.map.addImage("arrow", arrow(), { pixelRatio: 2 });
         this.map.addLayer(this.field, "graticule");
         this.#drawGraticule();
+        this.set("box", filled(box));
+        this.#shade();
+        NIGHT.addEventListener("change", () => this.#shade());
         resolve();
       });
     });
@@ -163,6 +163,13 @@ export class MapView {
     return [bounds.getWest() + this.#middle, bounds.getSouth(), bounds.getEast() + this.#middle, bounds.getNorth()];
   }
 
+  /** Pixels of the screen that a degree takes in the middle of the map: northwards, eastwards. */
+  get scale(): [number, number] {
+    const [west, , east] = this.view;
+    const eastwards = this.map.getCanvas().clientWidth / (east - west);
+    return [eastwards / Math.cos((this.map.getCenter().lat * Math.PI) / 180), eastwards];
+  }
+
   get centre(): Place {
     const { lat, lng } = this.map.getCenter();
     return { latitude: lat, longitude: lng + this.#middle };
@@ -172,6 +179,7 @@ export class MapView {
   open(box: Box): void {
     this.#middle = middleOf(box);
     this.field.middle = this.#middle;
+    this.set("box", filled(box));
     this.fit(box, false);
   }
 
@@ -182,6 +190,13 @@ export class MapView {
 
   #within([west, south, east, north]: Box): [number, number, number, number] {
     return [west - this.#middle, south, east - this.#middle, north];
+  }
+
+  #shade(): void {
+    const { ground, line, opacity } = NIGHT.matches ? DARK : LIGHT;
+    this.map.setPaintProperty("ground", "background-color", ground);
+    this.map.setPaintProperty("graticule", "line-color", line);
+    this.map.setPaintProperty("graticule", "line-opacity", opacity);
   }
 
   #drawGraticule(): void {

@@ -8,15 +8,16 @@ import * as fields from "./fields";
 import type { Grid, Raster } from "./grid";
 import { type Language, say } from "./i18n";
 import { drawLegend } from "./legend";
-import { arrows, isolines, NOTHING } from "./lines";
+import { isolines, NOTHING } from "./lines";
 import type { MapView } from "./map";
 import type { Product } from "./product";
-import type { Quantity } from "./quantities";
+import { type Quantity, QUANTITIES } from "./quantities";
 import type { State } from "./state";
 import { paint } from "./stations";
+import { arrows, barbs, every } from "./winds";
 
 const MOST_CONTOURED = 500_000; // points; more take seconds
-const ARROWS = { wide: 30, narrow: 16 }; // across the map
+const APART = { arrows: 30, barbs: 34 }; // px, at least: a barb is about as long
 
 export interface Shown {
   readonly product: Product;
@@ -27,7 +28,7 @@ export interface Shown {
   readonly ranges: Map<string, [number, number]>;
 }
 
-/** Draw field, isolines, arrows, stations and legend, as the state has them. */
+/** Draw field, isolines, wind, stations and legend, as the state has them. */
 export async function drawField(shown: Shown, state: State, view: MapView, signal: AbortSignal): Promise<void> {
   const { product, quantity, step, stations, ranges } = shown;
   const { fine, coarse, calibration } = product;
@@ -56,11 +57,11 @@ export async function drawField(shown: Shown, state: State, view: MapView, signa
   note.hidden = ours !== null;
   note.textContent = say(state.language, "zoomIn");
   view.set("isolines", quantity.contour && ours && !differences && ours.data.length <= MOST_CONTOURED ? isolines(ours, fields.marks(...range, (range[1] - range[0]) / quantity.contour)) : NOTHING);
-  await drawArrows(product, quantity, step, view, signal);
+  await drawWind(shown, state.barbs, view, signal);
   const painted = paint(state.stations ? stations : null, quantity, product.leads[step] ?? 0, product.periods[step] ?? 0);
   view.set("stations", painted.features);
   drawLegend(
-    { ...(differences ?? { quantity, range }), period: product.periods[step] ?? 0, increments: differences !== null, correction, errors: painted.most },
+    { ...(differences ?? { quantity, range }), period: product.periods[step] ?? 0, increments: differences !== null, correction, barbs: state.barbs && windOf(product, quantity, true) !== null, errors: painted.most },
     state.language,
   );
   view.mark(state.point);
@@ -85,16 +86,28 @@ async function lineOf(calibration: Calibration, changes: Raster | null, { quanti
   return correctionLine(quantity, calibration.changes(quantity), used, changes ? meanSize(changes) : NaN, language);
 }
 
-async function drawArrows(product: Product, quantity: Quantity, step: number, view: MapView, signal: AbortSignal): Promise<void> {
-  if (quantity.arrays.length < 2) return view.set("arrows", NOTHING);
+/** The wind whose signs stand on the map: of a quantity that is one its own, else, where barbs are wanted, at 10 m. */
+export function windOf(product: Product, quantity: Quantity, asBarbs: boolean): Quantity | null {
+  if (quantity.arrays.length === 2) return quantity;
+  const wind = QUANTITIES.find(({ name }) => name === "wind");
+  return asBarbs && wind?.arrays.every((name) => product.fine.fields.has(name)) ? wind : null;
+}
+
+async function drawWind({ product, quantity, step }: Shown, asBarbs: boolean, view: MapView, signal: AbortSignal): Promise<void> {
+  const wind = windOf(product, quantity, asBarbs);
+  if (wind === null) return view.set("wind", NOTHING);
   const grid = product.coarse && fields.windowFor(product.fine, view.view, 1) === null ? product.coarse : product.fine;
   const [west, south, east, north] = view.view;
   const clip = (from: number, to: number, size: number): [number, number] => [Math.max(0, Math.min(from, to, size - 1)), Math.min(size, Math.max(from, to, 1))];
   const at = (axis: ArrayLike<number>, spacing: number, degrees: number): number => Math.round((degrees - (axis[0] ?? 0)) / spacing);
   const rows = clip(at(grid.latitude, grid.dlat, north), at(grid.latitude, grid.dlat, south), grid.rows);
   const cols = clip(at(grid.longitude, grid.dlon, west), at(grid.longitude, grid.dlon, east), grid.cols);
-  const [u, v] = await fields.components(grid, quantity, step, { rows, cols, stride: 1 }, signal);
-  if (u && v) view.set("arrows", arrows([u, v], view.map.getCanvas().clientWidth < 720 ? ARROWS.narrow : ARROWS.wide));
+  const [u, v] = await fields.components(grid, wind, step, { rows, cols, stride: 1 }, signal);
+  if (!u || !v) return;
+  const [down, across] = view.scale;
+  const apart = asBarbs ? APART.barbs : APART.arrows;
+  const steps = [every(Math.abs(grid.dlat) * down, apart), every(grid.dlon * across, apart)] as const;
+  view.set("wind", (asBarbs ? barbs : arrows)([u, v], [rows[0], cols[0]], steps));
 }
 
 /** Where land ends, from the product's own mask. */

@@ -1,8 +1,8 @@
-/** What is known of a place: values now, the chosen quantity's series as chart and table, a station's scores. */
+/** What is known of a place: its meteogram, values now, the chosen quantity's series as chart and table, a station's scores. */
 
 import type { Stations, StationProperties } from "./catalogue";
 import type { Range } from "./calibration";
-import { Chart } from "./chart";
+import type { Chart, Meteogram } from "./charts";
 import { byId, make } from "./dom";
 import { type Language, say } from "./i18n";
 import { nameOf, quantityTitle } from "./legend";
@@ -18,6 +18,7 @@ const NEAR = 1e-3; // degrees between a place in the address and its station
 export class Panel {
   readonly #element = byId("panel");
   #chart: Chart | null = null;
+  #meteogram: Meteogram | null = null;
   #drawn = ""; // what the chart and the table are of
   #wanted = 0;
   #controller = new AbortController();
@@ -29,6 +30,7 @@ export class Panel {
 
   hide(): void {
     this.#controller.abort();
+    this.#meteogram?.forget();
     this.#element.hidden = true;
     this.#drawn = "";
     this.#element.dataset["state"] = "";
@@ -55,16 +57,18 @@ export class Panel {
     const station = stations?.features.find(
       ({ geometry: { coordinates: [lon = 0, lat = 0] } }) => Math.abs(lat - place.latitude) < NEAR && Math.abs(lon - place.longitude) < NEAR,
     )?.properties;
+    const charts = await import("./charts");
+    this.#meteogram ??= new charts.Meteogram(this.pick);
     if (key !== this.#drawn) {
-      const [found, terrain] = await Promise.all([seriesAt(product, quantity, place, signal), terrainAt(product, place, signal)]);
-      if (wanted !== this.#wanted || found === null) return;
+      const [series, terrain] = await Promise.all([seriesAt(product, quantity, place, signal), terrainAt(product, place, signal)]);
+      if (wanted !== this.#wanted || series === null) return;
       const { ensemble, calibration } = product;
-      const series = ensemble ? { ...found, product: await ensemble.withMedians(quantity, found.product, cell, signal) } : found;
       const by = ensemble ? ensemble.range(quantity, series.product.length, cell, signal) : calibration?.range(quantity, series.product.map((p) => p.value));
       const range = (await by) ?? null;
       if (wanted !== this.#wanted) return;
-      const where = terrain === null ? "" : say(language, "terrain", { n: number(terrain, 0) });
-      this.#build(product, quantity, place, series, range, where, station, language, step, called);
+      const height = terrain === null ? "" : say(language, "terrain", { n: number(terrain, 0) });
+      this.#chart = new charts.Chart(make("div", { class: "plot", "aria-hidden": "true" }), this.pick);
+      this.#build(product, quantity, place, series, range, height, station, language, step, called);
       this.#drawn = key;
     }
     const quantities = quantitiesOf(new Set(product.fine.fields.keys()));
@@ -75,6 +79,8 @@ export class Panel {
     if (wanted !== this.#wanted) return;
     this.#now(product, quantities, quantity, values, raw, step, language);
     this.#chart?.mark(step);
+    await this.#meteogram.show(product, place, step, language);
+    if (wanted !== this.#wanted) return;
     this.#element.dataset["state"] = "ready";
   }
 
@@ -85,7 +91,7 @@ export class Panel {
   }
 
   #build(
-    product: Product, quantity: Quantity, place: Place, series: PointSeries, range: Range | null, where: string,
+    product: Product, quantity: Quantity, place: Place, series: PointSeries, range: Range | null, height: string,
     station: StationProperties | undefined, language: Language, step: number, called: string,
   ): void {
     const at = placeText(place.latitude, place.longitude);
@@ -98,10 +104,13 @@ export class Panel {
     const observed = station ? scoreOf(station, quantity, period) : null;
     const seen = observed && observedAt(observed, quantity, product.leads);
     const title = quantityTitle(quantity, 0, language);
-    const plot = make("div", { class: "plot", "aria-hidden": "true" });
+    const [chart, meteogram] = [this.#chart, this.#meteogram];
+    if (chart === null || meteogram === null) return;
+    const plot = chart.element;
     plot.hidden = product.leads.length === 1; // a chart of one value says nothing
     const parts: HTMLElement[] = [
-      this.#head(name ?? (called || at), (facts ?? [called && at, where]).filter(Boolean).join(" · "), language),
+      this.#head(name ?? (called || at), (facts ?? [called && at, height]).filter(Boolean).join(" · "), language),
+      meteogram.element,
       make("dl", { class: "now" }),
       make("h3", {}, title, make("span", { class: "unit" }, ` ${quantity.unit}`), this.#key(series, seen !== null, range !== null, language)),
       plot,
@@ -113,8 +122,7 @@ export class Panel {
     this.#element.replaceChildren(...parts);
     this.#element.scrollTop = scrolled;
     const values = (points: readonly PointValue[]): number[] => points.map((p) => p.value);
-    this.#chart = new Chart(plot, this.pick);
-    this.#chart.draw(
+    chart.draw(
       {
         times: product.times, zone: product.zone, product: values(series.product), input: series.input && values(series.input),
         observed: seen, range, bars: quantity.amount && product.leads.length > 1,

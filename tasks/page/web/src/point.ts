@@ -39,15 +39,23 @@ export interface PointSeries {
   readonly input: readonly PointValue[] | null;
 }
 
-/** A quantity at a place, at every lead time; null outside of the product. */
+/** A quantity of the product at a place, at every lead time, of an ensemble's wind the median; null outside of it. */
+export async function valuesAt(product: Product, quantity: Quantity, place: Place, signal: AbortSignal): Promise<readonly PointValue[] | null> {
+  const cell = product.fine.cellAt(place.latitude, place.longitude);
+  if (cell === null) return null;
+  const found = await Promise.all(product.leads.map((_, step) => valueAt(product.fine, quantity, step, cell, signal)));
+  return product.ensemble?.withMedians(quantity, found, cell, signal) ?? found;
+}
+
+/** The same, and of what the product was made from. */
 export async function seriesAt(product: Product, quantity: Quantity, place: Place, signal: AbortSignal): Promise<PointSeries | null> {
-  const at = async (grid: Grid): Promise<PointValue[] | null> => {
-    const cell = grid.cellAt(place.latitude, place.longitude);
-    return cell && Promise.all(product.leads.map((_, step) => valueAt(grid, quantity, step, cell, signal)));
-  };
-  const { fine, coarse } = product;
+  const { coarse } = product;
   const both = coarse !== null && quantity.arrays.every((name) => coarse.fields.has(name));
-  const [ours, input] = await Promise.all([at(fine), both ? at(coarse) : null]);
+  const cell = both ? coarse.cellAt(place.latitude, place.longitude) : null;
+  const [ours, input] = await Promise.all([
+    valuesAt(product, quantity, place, signal),
+    both && cell ? Promise.all(product.leads.map((_, step) => valueAt(coarse, quantity, step, cell, signal))) : null,
+  ]);
   return ours && { product: ours, input };
 }
 

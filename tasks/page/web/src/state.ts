@@ -20,6 +20,8 @@ export interface State {
   readonly stations: boolean;
   /** Increments of calibration on the map, if there are some; the divider is not shown then. */
   readonly corrections: boolean;
+  /** Wind as barbs, over whatever is shown; else as arrows where wind is shown. */
+  readonly barbs: boolean;
   readonly language: Language;
 }
 
@@ -52,6 +54,7 @@ export function parse(search: string): State {
     split: corrections ? null : number(given.get("split"), 0, 1),
     stations: given.get("stations") !== "0",
     corrections,
+    barbs: given.get("barbs") === "1",
     language: language === "en" || language === "zh" ? language : preferredLanguage(),
   };
 }
@@ -70,6 +73,7 @@ export function format(state: State): string {
   if (state.split !== null) out.set("split", state.split.toFixed(2));
   if (!state.stations) out.set("stations", "0");
   if (state.corrections) out.set("corrections", "1");
+  if (state.barbs) out.set("barbs", "1");
   out.set("lang", state.language);
   return `?${out}`;
 }

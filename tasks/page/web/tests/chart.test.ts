@@ -1,6 +1,7 @@
 // @vitest-environment happy-dom
 import { describe, expect, test } from "vitest";
-import { bandsOf, fromNothing, linesOf, rowsOf, type Series, tickOf } from "../src/chart";
+import { bandsOf, linesOf, rowsOf, type Series } from "../src/chart";
+import { fromNothing, tickOf } from "../src/plots";
 
 const times = ["2026-11-22T18:00Z", "2026-11-23T00:00Z", "2026-11-23T06:00Z"].map((t) => new Date(t));
 const series: Series = { times, zone: "UTC", product: [1, NaN, 3], input: [0, 1, 2], observed: [NaN, 1.5, NaN], bars: false, range: null };

@@ -8,7 +8,7 @@ describe("the legend", () => {
   const t2m = QUANTITIES.find((q) => q.name === "t2m") ?? QUANTITIES[0];
   if (t2m === undefined) throw new Error("t2m");
   beforeEach(showPage);
-  const usual = { quantity: t2m, range: [-2, 2] as const, period: 0, increments: false, correction: "", errors: null };
+  const usual = { quantity: t2m, range: [-2, 2] as const, period: 0, increments: false, correction: "", barbs: false, errors: null };
   const part = (selector: string) => document.querySelector(`#legend ${selector}`)?.textContent ?? null;
 
   test("says nothing of stations where a product is not calibrated", () => {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import type { Raster } from "../src/grid";
-import { arrows, graticule, graticuleStep, graticuleValues, isolines } from "../src/lines";
+import { graticule, graticuleStep, graticuleValues, isolines } from "../src/lines";
 
 function raster(rows: readonly (readonly number[])[], at: Partial<Raster> = {}): Raster {
   return { data: Float32Array.from(rows.flat()), height: rows.length, width: rows[0]?.length ?? 0, latitude: 10, longitude: 179, dlat: -1, dlon: 1, ...at };
@@ -54,25 +54,5 @@ describe("isolines", () => {
 
   test("one of each level, in their order", () => {
     expect(isolines(slope, [2, 5]).features.map((f) => f.properties)).toEqual([{ value: 2 }, { value: 5 }]);
-  });
-});
-
-describe("arrows", () => {
-  const same = (value: number) => raster(Array.from({ length: 6 }, () => Array.from({ length: 9 }, () => value)));
-
-  test("say where wind comes from, and the stronger the larger", () => {
-    const [weak, strong] = [arrows([same(1), same(0)], 3), arrows([same(10), same(0)], 3)];
-    expect(weak.features[0]?.properties?.["from"]).toBeCloseTo(270, 9);
-    expect(strong.features[0]?.properties?.["size"]).toBeGreaterThan(weak.features[0]?.properties?.["size"] as number);
-  });
-
-  test("about so many across, at the middle of their part, on past 180 degrees", () => {
-    const { features } = arrows([same(5), same(5)], 3);
-    expect(features.map((f) => f.geometry.coordinates)).toEqual([[180, 9], [183, 9], [186, 9], [180, 6], [183, 6], [186, 6]]);
-  });
-
-  test("none where it is calm or missing", () => {
-    expect(arrows([same(0.3), same(0.3)], 3).features).toEqual([]);
-    expect(arrows([same(NaN), same(5)], 3).features).toEqual([]);
   });
 });

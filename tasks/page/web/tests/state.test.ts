@@ -3,7 +3,7 @@ import { beforeEach, describe, expect, test, vi } from "vitest";
 import { format, parse, type State, Store } from "../src/state";
 
 const everything: State = {
-  region: "hubei", source: "ifs", quantity: "wind", lead: 12, point: { latitude: 30.6, longitude: 114.3 }, split: 0.25, stations: false, corrections: false, language: "zh",
+  region: "hubei", source: "ifs", quantity: "wind", lead: 12, point: { latitude: 30.6, longitude: 114.3 }, split: 0.25, stations: false, corrections: false, barbs: false, language: "zh",
 };
 
 describe("a link shows others the same", () => {
@@ -14,6 +14,7 @@ describe("a link shows others the same", () => {
     ["the first lead time", { lead: 0 }],
     ["the input alone", { split: 1 }],
     ["what stations have changed", { corrections: true, split: null }],
+    ["wind as barbs", { barbs: true }],
     ["the product alone, with the divider at its edge", { split: 0 }],
     ["a place beyond 180 degrees", { point: { latitude: -16.125, longitude: 183.25 } }],
     ["a place in the west", { point: { latitude: -33.9, longitude: -179.999 } }],
@@ -42,7 +43,7 @@ describe("what cannot be understood is as if it was not there", () => {
   });
 
   test("temperature, stations shown, the lead time that is valid next", () => {
-    expect(none).toEqual({ region: null, source: null, quantity: "t2m", lead: null, point: null, split: null, stations: true, corrections: false, language: "en" });
+    expect(none).toEqual({ region: null, source: null, quantity: "t2m", lead: null, point: null, split: null, stations: true, corrections: false, barbs: false, language: "en" });
   });
 });
 
