@@ -154,7 +154,7 @@ class Archive:
         """
         if not self._is_here(METADATA, since):
             metadata, group = self._metadata()
-            names = [n for axis in AXES for n in _chunk_names(_array(group, axis), None)]
+            names = [n for axis in AXES for n in _chunks(group[axis], None)]
             self._fetch(names, float("inf"))
             self._keep(*GROUP)
             self._keep(METADATA, metadata)
@@ -164,24 +164,27 @@ class Archive:
             self.forget([METADATA])
             raise self._not_understood(f"{type(error).__name__}: {str(error)[:120]}") from error
 
-    def read(self, ds: xr.Dataset, name: str, where: tuple[slice, slice, np.ndarray], since: float) -> np.ndarray:
+    def read(self, ds: xr.Dataset, name: str, part: tuple[slice, slice, np.ndarray], since: float) -> np.ndarray:
         """float32 (hours, rows, columns) of a variable, as the archive has them.
 
         A chunk that does not decode is fetched once more. IncompleteDownload if it still does not, or is not there.
         """
-        array = _array(self._group(), name)
-        names = list(_chunk_names(array, where))
-        for since_when in (since, float("inf")):
-            self._fetch(names, since_when)
+        array = self._group()[name]
+        chunks = _chunks(array, part)
+        damaged: list[str] = []
+        for fetched_since in (since, float("inf")):
+            self._fetch(damaged or list(chunks), fetched_since)
             try:
-                part = ds[name].isel(dict(zip(AXES, where, strict=True)))
-                return np.asarray(part.values, dtype=np.float32)
+                there = ds[name].isel(dict(zip(AXES, part, strict=True)))
+                return np.asarray(there.values, dtype=np.float32)
             except Exception as error:  # codecs raise anything of bytes that are not theirs
-                self.forget(names)
                 why = f"{type(error).__name__}: {str(error)[:120]}"
-                log.warning("%s: %s of the archive does not decode (%s); fetching it once more", self.cycle, name, why)
+                damaged = [file for file, key in chunks.items() if not _decodes(array, key)] or list(chunks)
+                self.forget(damaged)
+                log.warning("%s: %s of the archive does not decode (%s)", self.cycle, ", ".join(damaged[:3]), why)
         raise IncompleteDownload(
-            f"{self.cycle}: {name} of the archive does not decode, fetched twice ({why}); run again later, {QUEUE}"
+            f"{self.cycle}: {damaged[0]} of the archive does not decode, fetched twice ({why}); run again later, "
+            f"{QUEUE}"
         )
 
     def forget(self, names: Iterable[str]) -> None:
@@ -189,9 +192,9 @@ class Archive:
         for name in names:
             (self.folder / name).unlink(missing_ok=True)
 
-    def chunks_of(self, name: str, where: tuple[slice, slice, np.ndarray]) -> list[str]:
+    def chunks_of(self, name: str, part: tuple[slice, slice, np.ndarray]) -> list[str]:
         """Names of the chunks that hold a part of a variable."""
-        return list(_chunk_names(_array(self._group(), name), where))
+        return list(_chunks(self._group()[name], part))
 
     def _group(self) -> zarr.Group:
         store = LocalStore(self.folder, read_only=True)
@@ -263,16 +266,19 @@ class Archive:
             ) from None
 
 
-def _array(group: zarr.Group, name: str) -> Any:
-    return group[name]
+def _decodes(array: Any, key: tuple[int, ...]) -> bool:
+    try:
+        array.get_block_selection(key)
+    except Exception:  # see above
+        return False
+    return True
 
 
-def _chunk_names(array: Any, where: tuple[slice, slice, np.ndarray] | None) -> Iterable[str]:
-    """Files of the chunks that hold a part of an array, or all of it."""
-    if where is None:
+def _chunks(array: Any, part: tuple[slice, slice, np.ndarray] | None) -> dict[str, tuple[int, ...]]:
+    """Files of the chunks that hold a part of an array, or all of it -> their places."""
+    if part is None:
         touched = [range(n) for n in array.cdata_shape]
     else:
-        spans = [np.arange(w.start, w.stop) if isinstance(w, slice) else w for w in where]
+        spans = [np.arange(w.start, w.stop) if isinstance(w, slice) else w for w in part]
         touched = [np.unique(s // size).tolist() for s, size in zip(spans, array.chunks, strict=True)]
-    for key in itertools.product(*touched):
-        yield f"{array.path}/{array.metadata.encode_chunk_key(key)}"
+    return {f"{array.path}/{array.metadata.encode_chunk_key(key)}": key for key in itertools.product(*touched)}

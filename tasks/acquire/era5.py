@@ -147,10 +147,9 @@ class Era5Source:
             known = self._queued(Cycle(source=f"{self.name}terrain", time=only.day), only, region, folder, deadline)
             heights = redated(Path(known.uri).read_bytes(), cycle.time)
         settings = region.acquire
-        remote = Remote(
-            cycle, find_credentials(cycle), settings, self._pace or Patience(2.0, settings.poll_seconds, 1.5), deadline,
-            TRIES if settings.era5_from == "either" else None,
-        )  # fmt: skip
+        pace = self._pace or Patience(2.0, settings.poll_seconds, 1.5, 0.2)
+        tries = TRIES if settings.era5_from == "either" else None
+        remote = Remote(cycle, find_credentials(cycle), settings, pace, deadline, tries)
         data = ArchivedDay(remote, part, folder, final_since(cycle.time)).messages(here, deadline.left) + heights
         with raw.locked(deadline.left), TemporaryDirectory(dir=raw.path, prefix=f".{name}.") as scratch:
             path = Path(scratch) / name

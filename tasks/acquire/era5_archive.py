@@ -77,11 +77,11 @@ class ArchivedDay:
         first = self.asked.day.day * 24 - 24
         month = self._kept(variable)
         if month is None or not np.isfinite(month[first : first + 24]).all():
-            where = self._place(self._dataset())
-            month = self._cut(variable, where)
+            part = self._place(self._dataset())
+            month = self._cut(variable, part)
             if not np.isfinite(month[first : first + 24]).all():  # perhaps written to just then
-                self.archive.forget(self.archive.chunks_of(variable.name, where))
-                month = self._cut(variable, where)
+                self.archive.forget(self.archive.chunks_of(variable.name, part))
+                month = self._cut(variable, part)
         day = month[first : first + 24]
         if holes := np.flatnonzero(~np.isfinite(day).all(axis=(1, 2))).tolist():
             raise IncompleteDownload(
@@ -141,7 +141,7 @@ class ArchivedDay:
             )
         return np.asarray(found)
 
-    def _cut(self, variable: Variable, where: tuple[slice, slice, np.ndarray]) -> np.ndarray:
+    def _cut(self, variable: Variable, part: tuple[slice, slice, np.ndarray]) -> np.ndarray:
         """The month's hours (hours, rows, cols) in the table's unit, missing as NaN; kept."""
         ds = self._dataset()
         if variable.name not in ds or ds[variable.name].dims != AXES:
@@ -153,12 +153,12 @@ class ArchivedDay:
                 f"{self.cycle}: {variable.name} of the archive is in {written!r}, not in {variable.units}; {QUEUE}"
             )
         began = time.monotonic()
-        values = convert(self.archive.read(ds, variable.name, where, self.since))
+        values = convert(self.archive.read(ds, variable.name, part, self.since))
         if ds["latitude"].values[0] < ds["latitude"].values[-1]:
             values = values[:, ::-1]
         start = np.datetime64(f"{self.asked.day:%Y-%m}", "ns")
         month = np.full((_hours(self.asked.day), self.grid.rows, self.grid.cols), np.nan, dtype=np.float32)
-        month[((ds["time"].values[where[0]] - start) / HOUR).astype(int)] = values
+        month[((ds["time"].values[part[0]] - start) / HOUR).astype(int)] = values
         buffer = io.BytesIO()
         np.save(buffer, month)
         path = self._month_file(variable)

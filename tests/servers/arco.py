@@ -3,14 +3,19 @@
 As in the archive of 0.25 degree: Zarr v2 with consolidated metadata, time x latitude x longitude, rows from south to
 north, columns from -180, float32 in Blosc, missing as NaN, hours since 1970, years of a few points in a chunk. What was
 not written is no file, as in any Zarr. Values are those of real GRIB of ERA5.
+
+By hand: `python -m tests.servers.arco --file FILE_OF_GRIB` prints what to put into region.yaml and ~/.cdsapirc.
 """
 
 from __future__ import annotations
 
+import argparse
 import asyncio
+import sys
+import threading
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -130,3 +135,18 @@ def arco_server(
     server.files = {f"{BASE}/{key}": data for key, data in store_of(path, names, begin, end, chunks).items()}
     with serving(_Handler, server):
         yield server
+
+
+def main() -> None:
+    """Until interrupted."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--file", type=Path, required=True, help="GRIB of ERA5: t2m, d2m, sp, tp by the hour")
+    with arco_server(parser.parse_args().file, chunks=CHUNKS, begin=BEGIN) as server:
+        sys.stdout.write(f"acquire: {{era5_from: archive, archive: {server.url}}}\nkey: {server.key}\n")
+        sys.stdout.flush()
+        with suppress(KeyboardInterrupt):
+            threading.Event().wait()
+
+
+if __name__ == "__main__":
+    main()
