@@ -112,7 +112,8 @@ def store_of(
         south = round((north + 90.0) / SPACING) - len(values) + 1
         left = round((west + 180.0) / SPACING)
         block = np.stack([s[1][::-1] for s in series])[: hours - at]
-        array[at : at + len(block), south : south + len(values), left : left + values.shape[1]] = block
+        columns = (left + np.arange(values.shape[1])) % COLUMNS
+        array.oindex[at : at + len(block), south : south + len(values), columns] = block
     zarr.consolidate_metadata(store, zarr_format=2)
 
     async def files() -> dict[str, bytes]:
@@ -141,7 +142,10 @@ def main() -> None:
     """Until interrupted."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--file", type=Path, required=True, help="GRIB of ERA5: t2m, d2m, sp, tp by the hour")
-    with arco_server(parser.parse_args().file, chunks=CHUNKS, begin=BEGIN) as server:
+    file = parser.parse_args().file
+    names, times = zip(*fields(file), strict=True)
+    end = max(times) + timedelta(hours=1)
+    with arco_server(file, tuple(sorted(set(names))), BEGIN, end, CHUNKS) as server:
         sys.stdout.write(f"acquire: {{era5_from: archive, archive: {server.url}}}\nkey: {server.key}\n")
         sys.stdout.flush()
         with suppress(KeyboardInterrupt):

@@ -25,13 +25,15 @@ from tasks.acquire.era5_request import area_around, asked_of
 from tasks.errors import AnswerNotUnderstood, CycleNotReady, IncompleteDownload, RequestRefused, WorkspaceFull
 from tasks.grids.box import Box
 from tasks.handover.cycle import Cycle, RawFile
+from tasks.region import search as regions
 from tasks.region.document import Region
 from tasks.web.patience import Patience
-from tests.conftest import HUBEI
+from tests.conftest import HUBEI, RegionMaker
 from tests.grib import messages, rippled, terrain_message
 from tests.servers.arco import BASE, BEGIN, CHUNKS, QUICK, ArcoServer, arco_server
 from tests.servers.cds import KEY, CdsServer, cds_server
 from tests.servers.http import Act, cut, html, silent, status, truncated, until
+from tests.tasks.acquire.conftest import CDS_QUICK
 
 FAST = Patience(first=0.01, longest=0.05, growth=1.5)
 CYCLE = Cycle(source="era5", time=datetime(2026, 5, 30, tzinfo=UTC))
@@ -161,6 +163,32 @@ def test_the_archive_s_own_shape_is_read_years_of_a_few_points_in_a_chunk(
     got, expected = fields(ours, area), fields(theirs, area)
     assert got.keys() == expected.keys()
     assert all(np.array_equal(got[key], expected[key]) for key in expected)
+
+
+def test_an_area_across_the_date_line_is_two_ends_of_the_archive_s_rows(
+    grib: Path, home: Path, make_region: RegionMaker
+) -> None:
+    east = home / "east.grib"
+    with east.open("wb") as file:
+        for message in eccodes.FileReader(grib):
+            if message.get("paramId") == 167:
+                message.set("longitudeOfFirstGridPointInDegrees", 176.0)
+                message.set("longitudeOfLastGridPointInDegrees", 185.0)
+                file.write(message.get_buffer())
+    with arco_server(east, ("t2m",)) as server:
+        region = regions.load(str(make_region(
+            box={"north": 32, "south": 30, "west": 179, "east": 181}, variables=["t2m"], required=None, terrain=None,
+            boundary=None, acquire=CDS_QUICK | {"era5_from": "archive", "archive": server.url},
+        )))  # fmt: skip
+        (ours,) = Era5Source(FAST).fetch(CYCLE, region, str(home / "raw"))
+        columns = {int(path.rsplit(".", 1)[1]) for path in server.asked if "/t2m/" in path}
+        assert columns == {*range(357, 360), *range(4)}
+    area = area_around(region)
+    assert (area.west, area.east) == (177.0, 183.0)
+    expected = fields(RawFile(uri=str(east), sha256="", size=0), area)
+    got = fields(ours, area)
+    assert len(got) == 24
+    assert all(np.array_equal(values, expected[key]) for key, values in got.items())
 
 
 def test_terrain_comes_from_the_queue_once_and_goes_with_every_day(fetch: Fetch, grib: Path, home: Path) -> None:
