@@ -1,39 +1,48 @@
 """The era5 source: one UTC day of ERA5 or ERA5T from the Copernicus CDS, proved, resumable, fetched once.
 
+From its queue, or, where the region says so, a day that is final from ECMWF's archive (era5_archive.py).
+
 {workspace}/raw/era5/{day}/{hash of request}.grib       the day, with its `RawFile` beside it
 {workspace}/raw/era5/{day}/{hash of request}.job.json   the CDS's id of a request that is not fetched yet
+{workspace}/raw/era5/{day}/{hash of request}-archive.grib   the day from the archive
+{workspace}/raw/era5terrain/...                         the terrain to it, asked of the queue once
 """
 
 from __future__ import annotations
 
 import calendar
-import hashlib
 import logging
-import shutil
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
-from uuid import uuid4
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
-from pydantic import AwareDatetime, BaseModel, ValidationError
-
-from tasks.acquire.cds import REQUESTS_PAGE, Cds
+from tasks.acquire.arco import Remote
+from tasks.acquire.cds import Cds
 from tasks.acquire.cds_credentials import find_credentials
-from tasks.acquire.cds_errors import FileUnreachable, JobLost, JobRejected, QueueFull
+from tasks.acquire.era5_archive import ARCHIVED, ArchivedDay
 from tasks.acquire.era5_messages import prove
-from tasks.acquire.era5_request import DATASET, Asked, asked_of
+from tasks.acquire.era5_queue import QueueFetch
+from tasks.acquire.era5_request import DATASET, Asked, asked_of, terrain_of
 from tasks.acquire.raw import RawFolder
-from tasks.errors import BadInput, CycleNotReady, IncompleteDownload, WorkspaceFull
+from tasks.errors import (
+    AnswerNotUnderstood,
+    BadInput,
+    CycleNotReady,
+    IncompleteDownload,
+    RequestRefused,
+)
+from tasks.grib.write import redated
 from tasks.handover.cycle import Cycle, RawFile
 from tasks.region.document import Region
-from tasks.storage import NO_ROOM, write_bytes
+from tasks.variables import TERRAIN
 from tasks.web.patience import Deadline, Patience
 
 log = logging.getLogger(__name__)
 
-VERSIONS = {"0001": "ERA5", "0005": "ERA5T"}  # GRIB's expver -> what it is
 DAYS_BEHIND = timedelta(days=6)  # of ERA5T: the day before the newest may still lack its last hours
 MONTHS_TO_FINAL = 3  # ERA5 replaces ERA5T two to three months later; after three it is there
-PART_SIZES = (5, 8, 16, 32, 50, 64, 100)  # MiB: in which object stores' clients commonly upload a large file
+TRIES = 5  # of each file of the archive, where the queue is there too
 
 
 def final_since(cycle_time: datetime) -> datetime:
@@ -46,43 +55,12 @@ def final_since(cycle_time: datetime) -> datetime:
     return cycle_time.replace(year=year, month=month, day=min(cycle_time.day, calendar.monthrange(year, month)[1]))
 
 
-def assert_checksum(data: bytes, stated: str, label: str) -> bool:
-    """Whether a checksum proves the bytes; IncompleteDownload if they are not those that the CDS took it of.
-
-    It gives a number in hexadecimal, without leading zeros: the MD5 that its object store keeps, which for a file
-    uploaded in parts is the MD5 of the parts' MD5s; a longer one is taken for SHA-256.
-    """
-    try:
-        number = int(stated, 16)
-    except ValueError:
-        number = 0
-    if not number or len(stated) > 64:
-        log.warning("%s: checksum %.80r of the CDS is of an unknown kind and is not compared", label, stated)
-        return False
-    if len(stated) > 32:
-        digests = [hashlib.sha256(data).hexdigest()]
-    else:
-        digests = [hashlib.md5(data, usedforsecurity=False).hexdigest()]
-        for mib in PART_SIZES:
-            parts = [data[i : i + (mib << 20)] for i in range(0, len(data), mib << 20)]
-            if len(parts) > 1:
-                joined = b"".join(hashlib.md5(p, usedforsecurity=False).digest() for p in parts)
-                digests.append(hashlib.md5(joined, usedforsecurity=False).hexdigest())
-    if number not in [int(d, 16) for d in digests]:
-        raise IncompleteDownload(
-            f"{label}: {len(data)} bytes with checksum {digests[0]}, the CDS says {stated} (cds_checksum: false "
-            "under acquire: in the region's YAML leaves this comparison out)"
-        )
-    return True
-
-
-class _Job(BaseModel):
-    """A queued request, as it is kept between runs."""
-
-    id: str
-    submitted: AwareDatetime
-    dataset: str
-    request: dict[str, Any]
+def _newest_final(now: datetime) -> datetime:
+    """The newest day that is final by then."""
+    day = now.replace(hour=0, minute=0, second=0, microsecond=0)
+    while final_since(day) > now:
+        day -= timedelta(days=1)
+    return day
 
 
 class Era5Source:
@@ -96,7 +74,9 @@ class Era5Source:
         self._pace = pace
 
     def latest(self, region: Region, now: datetime) -> Cycle:
-        """The newest whole day of the catalogue."""
+        """The newest whole day of the catalogue; of the archive alone, the newest that is final."""
+        if region.acquire.era5_from == "archive":
+            return Cycle(source=self.name, time=_newest_final(now))
         asked = Cycle(source=self.name, time=now)  # names the question in errors
         end = self._open(asked, region, Deadline(region.acquire.wait_minutes * 60)).newest(DATASET)
         if end is None:
@@ -106,7 +86,9 @@ class Era5Source:
         return Cycle(source=self.name, time=day)
 
     def due(self, region: Region, scheduled: datetime) -> Cycle:
-        """The day that commonly is whole by then."""
+        """The day that commonly is whole, or final, by then."""
+        if region.acquire.era5_from == "archive":
+            return Cycle(source=self.name, time=_newest_final(scheduled.astimezone(UTC)))
         day = scheduled.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0) - DAYS_BEHIND
         return Cycle(source=self.name, time=day)
 
@@ -115,119 +97,67 @@ class Era5Source:
         return final_since(time)
 
     def fetch(self, cycle: Cycle, region: Region, folder: str) -> list[RawFile]:
-        """The day in one GRIB file, from the raw folder or from the CDS."""
+        """The day in one GRIB file, from the raw folder, the CDS or the archive; from both, in two."""
         if cycle.time.hour:
             raise BadInput(f"{cycle}: a cycle of ERA5 is a whole UTC day; write it {cycle.time:%Y-%m-%d}T00")
-        asked, raw = asked_of(region, cycle.time), RawFolder(folder, cycle)
-        name, deadline = f"{asked.digest}.grib", Deadline(region.acquire.cds_wait_hours * 3600)
+        asked, deadline = asked_of(region, cycle.time), Deadline(region.acquire.cds_wait_hours * 3600)
+        if region.acquire.era5_from == "queue":
+            return [self._queued(cycle, asked, region, folder, deadline)]
+        if (final := final_since(cycle.time)) > datetime.now(UTC):
+            if region.acquire.era5_from == "either":
+                return [self._queued(cycle, asked, region, folder, deadline)]
+            raise CycleNotReady(
+                f"{cycle}: preliminary until {final:%Y-%m-%d}, and the archive does not say which hours are; take an "
+                "earlier day, or set `era5_from: either` under acquire: in the region's YAML"
+            )
+        try:
+            return self._archived(cycle, asked, region, folder, deadline)
+        except (AnswerNotUnderstood, CycleNotReady, IncompleteDownload, RequestRefused) as error:
+            if region.acquire.era5_from == "archive":
+                raise
+            log.warning("%s; taking the queue", error)
+        return [self._queued(cycle, asked, region, folder, deadline)]
+
+    def _queued(self, cycle: Cycle, asked: Asked, region: Region, folder: str, deadline: Deadline) -> RawFile:
+        """What is asked for, from the raw folder or from the CDS's queue."""
+        raw, name = RawFolder(folder, cycle), f"{asked.digest}.grib"
         if (file := raw.get(name)) is not None:
-            return [file]
+            return file
         with raw.locked(deadline.left):
             if (file := raw.get(name)) is not None:  # another run was at it
-                return [file]
-            return [_Fetch(self._open(cycle, region, deadline), asked, raw, name).run()]
+                return file
+            return QueueFetch(self._open(cycle, region, deadline), asked, raw, name).run()
+
+    def _archived(self, cycle: Cycle, asked: Asked, region: Region, folder: str, deadline: Deadline) -> list[RawFile]:
+        """What the archive has from it, terrain with it; the queue's part, of what it has not, beside it."""
+        here = [v for v in asked.variables if v.name in ARCHIVED]
+        if others := [v for v in asked.variables if v not in here and v is not TERRAIN]:
+            log.info("%s: not in the archive, from the queue: %s", cycle, ", ".join(v.name for v in others))
+        queued = [self._queued(cycle, replace(asked, variables=others), region, folder, deadline)] if others else []
+        if not here:
+            return queued
+        terrain = [TERRAIN] if TERRAIN in asked.variables else []
+        part = replace(asked, variables=[*here, *terrain])
+        raw, name = RawFolder(folder, cycle), f"{part.digest}-archive.grib"
+        if (file := raw.get(name)) is not None:
+            return [file, *queued]
+        heights = b""
+        if terrain:  # the archive has none
+            only = terrain_of(asked)
+            known = self._queued(Cycle(source=f"{self.name}terrain", time=only.day), only, region, folder, deadline)
+            heights = redated(Path(known.uri).read_bytes(), cycle.time)
+        settings = region.acquire
+        pace = self._pace or Patience(2.0, settings.poll_seconds, 1.5, 0.2)
+        tries = TRIES if settings.era5_from == "either" else None
+        remote = Remote(cycle, find_credentials(cycle), settings, pace, deadline, tries)
+        data = ArchivedDay(remote, part, folder, final_since(cycle.time)).messages(here, deadline.left) + heights
+        with raw.locked(deadline.left), TemporaryDirectory(dir=raw.path, prefix=f".{name}.") as scratch:
+            path = Path(scratch) / name
+            path.write_bytes(data)
+            expver = prove(path, part, cycle)
+            file = raw.put(name, data, str(cycle), mirror=settings.archive, expver=expver)
+        return [file, *queued]
 
     def _open(self, cycle: Cycle, region: Region, deadline: Deadline) -> Cds:
         pace = self._pace or Patience(first=2.0, longest=region.acquire.poll_seconds, growth=1.5)
         return Cds(cycle, find_credentials(cycle), region.acquire, pace, deadline)
-
-
-class _Fetch:
-    """One request, from the queue to the raw folder; the caller holds the folder's lock."""
-
-    def __init__(self, cds: Cds, asked: Asked, raw: RawFolder, name: str) -> None:
-        self.cds, self.asked, self.raw, self.name = cds, asked, raw, name
-        self.cycle = raw.cycle
-        self.job_file = raw.path / f"{asked.digest}.job.json"
-
-    def run(self) -> RawFile:
-        """The file; a job that gives nothing, or nothing right, is replaced by a new one, once a run."""
-        for old in self.raw.path.glob(f".{self.name}.*.partial"):  # of a run that was killed
-            shutil.rmtree(old, ignore_errors=True)
-        try:
-            return self._attempt()
-        except FileUnreachable:
-            raise
-        except (JobLost, IncompleteDownload) as lost:
-            log.warning("%s; asking the CDS anew", lost)
-        try:
-            return self._attempt()
-        except JobLost as lost:
-            raise CycleNotReady(
-                f"{lost}, like the request before it; look at it at {REQUESTS_PAGE} and run again later"
-            ) from None
-
-    def _attempt(self) -> RawFile:
-        """Submit or go on, wait, download, prove, keep. A job of no more use is forgotten, one still good is not."""
-        job = self._stored() or self._submit()
-        try:
-            data, expver, whole = self._download(self.cds.wait(job), job)
-        except FileUnreachable:
-            raise
-        except (JobLost, JobRejected, QueueFull, IncompleteDownload):
-            self.job_file.unlink(missing_ok=True)
-            raise
-        file = self.raw.put(self.name, data, str(self.cycle), mirror="cds", expver=expver, confirmed=whole or None)
-        self.job_file.unlink(missing_ok=True)
-        versions = ", ".join(f"{len(hours)} h of {VERSIONS.get(e, 'expver ' + e)}" for e, hours in expver.items())
-        log.info("%s: %.1f kB from the CDS, proved: %s", self.cycle, len(data) / 1e3, versions)
-        return file
-
-    def _stored(self) -> str | None:
-        """The id of this request, if it was queued before."""
-        try:
-            job = _Job.model_validate_json(self.job_file.read_bytes())
-        except (OSError, ValidationError):
-            return None
-        minutes = (datetime.now(UTC) - job.submitted).total_seconds() / 60
-        log.info("%s: going on with CDS request %s, queued %.0f min ago", self.cycle, job.id, minutes)
-        return job.id
-
-    def _submit(self) -> str:
-        """Queue the request; its id is kept before anything is waited for."""
-        job = _Job(
-            id=self.cds.submit(DATASET, self.asked.inputs),
-            submitted=datetime.now(UTC),
-            dataset=DATASET,
-            request=self.asked.inputs,
-        )
-        try:
-            write_bytes(str(self.job_file), (job.model_dump_json() + "\n").encode())
-        except OSError as error:
-            if error.errno not in NO_ROOM:
-                raise
-            raise WorkspaceFull(
-                f"{self.cycle}: no room in {self.raw.path} ({error.strerror}) to note CDS request {job.id}; free some, "
-                "or set FINESCALE_WORKSPACE to a larger disk, and run again"
-            ) from None
-        names = ", ".join(v.name for v in self.asked.variables)
-        log.info("%s: CDS request %s queued: %s, area %s", self.cycle, job.id, names, self.asked.inputs["area"])
-        return job.id
-
-    def _download(self, results: Any, job: str) -> tuple[bytes, dict[str, list[int]], bool]:
-        """Proved bytes, hours by expver, whether a checksum proves them; what is wrong is downloaded once more."""
-        try:
-            return self._download_once(results, job)
-        except FileUnreachable:
-            raise
-        except IncompleteDownload as wrong:
-            log.warning("%s; downloading it once more", wrong)
-        return self._download_once(results, job)
-
-    def _download_once(self, results: Any, job: str) -> tuple[bytes, dict[str, list[int]], bool]:
-        folder = self.raw.path / f".{self.name}.{uuid4().hex[:8]}.partial"
-        folder.mkdir()
-        try:
-            target = folder / self.name
-            self.cds.download(results, target, job)
-            data = target.read_bytes()
-            whole = False
-            if self.cds.settings.cds_checksum:
-                stated = str(results.asset.get("file:checksum", ""))
-                whole = assert_checksum(data, stated, f"{self.cycle}: the file of CDS request {job}")
-            return data, prove(target, self.asked, self.cycle, values=not whole), whole
-        except CycleNotReady:  # the end of the day is missing: the next run must not find the same file again
-            self.job_file.unlink(missing_ok=True)
-            raise
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)

@@ -105,6 +105,10 @@ def prove(path: Path, asked: Asked, cycle: object, *, values: bool = True) -> di
         found[variable.name, hour] = expver
     _assert_whole(found, asked, cycle)
     out: dict[str, list[int]] = {}
+    if not _fields(asked):  # the terrain alone
+        if not found:
+            raise IncompleteDownload(f"{cycle}: no {TERRAIN.name} in the CDS's file")
+        return out
     for hour in HOURS:
         out.setdefault(max(found[v.name, hour] for v in _fields(asked)), []).append(hour)
     return out

@@ -6,7 +6,7 @@ import hashlib
 import json
 import math
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from tasks.grids.box import Box
@@ -19,6 +19,7 @@ SPACING = 0.25  # degree: the grid that the CDS gives ERA5 on
 # the rest is room for another package. Eight cells of 0.25 degree make the request of Hubei 1.7 times larger.
 HALO_CELLS = 8
 HOURS = range(24)
+TERRAIN_DAY = datetime(2000, 1, 1, tzinfo=UTC)
 
 # paramId and short name are in tasks/variables.py; these are the names of the CDS's form
 LONG_NAMES = {
@@ -52,6 +53,7 @@ class Asked:
     day: datetime
     variables: list[Variable]
     area: Box
+    hours: range = HOURS
 
     @property
     def inputs(self) -> dict[str, Any]:
@@ -63,7 +65,7 @@ class Asked:
             "year": [f"{self.day:%Y}"],
             "month": [f"{self.day:%m}"],
             "day": [f"{self.day:%d}"],
-            "time": [f"{hour:02d}:00" for hour in HOURS],
+            "time": [f"{hour:02d}:00" for hour in self.hours],
             "area": [a.north, a.west, a.south, a.east],
             "data_format": "grib",
             "download_format": "unarchived",
@@ -89,6 +91,11 @@ def area_around(region: Region) -> Box:
     if east > 360.0 or east - west >= 360.0 - SPACING:
         west, east = -180.0, 180.0 - SPACING
     return Box(north=north, south=south, west=west, east=east)
+
+
+def terrain_of(asked: Asked) -> Asked:
+    """The request for the terrain alone, which never changes: so that every day's is the same."""
+    return Asked(TERRAIN_DAY, [TERRAIN], asked.area, range(1))
 
 
 def asked_of(region: Region, day: datetime) -> Asked:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 
 import eccodes
@@ -16,6 +17,7 @@ BITS = 16
 ECMWF: dict[str, str | int] = {
     "centre": "ecmf", "setLocalDefinition": 1, "class": "od", "stream": "oper", "type": "fc", "expver": "0001",
 }  # fmt: skip
+ERA5 = ECMWF | {"class": "ea", "type": "an"}
 ABOVE_100_M = {
     "discipline": 0, "parameterCategory": 2, "typeOfFirstFixedSurface": 103, "scaleFactorOfFirstFixedSurface": 0,
     "scaledValueOfFirstFixedSurface": 100,
@@ -34,28 +36,31 @@ MISSING = -1e20
 
 def grib_message(
     variable: Variable, init: datetime, hours: tuple[int, int], grid: Grid, field: np.ndarray,
-    standard: bool = False,
+    standard: bool = False, of: Mapping[str, str | int] = ECMWF, exact: bool = False,
 ) -> bytes:  # fmt: skip
     """The message of a forecast's field (rows, cols), in the table's unit, on a regular grid.
 
-    As ECMWF's operational forecast has it, or `standard`: of no centre, by WMO's tables and in their units, packed so
-    that every reader unpacks it. `hours`:
-    since `init`, from and until when it is a sum or an extreme; of a moment the second counts. What is not finite is
-    missing.
+    As ECMWF's operational forecast has it, or another of its kinds (`of`), or `standard`: of no centre, by WMO's tables
+    and in their units, packed so that every reader unpacks it. `exact`: float32 as they are instead of 16 bits.
+    `hours`: since `init`, from and until when it is a sum or an extreme; of a moment the second counts. What is not
+    finite is missing.
     """
     handle = eccodes.codes_new_from_samples("regular_ll_sfc_grib2", eccodes.CODES_PRODUCT_GRIB)
     start, stop = hours
     plain = {"paramId": PARAM_ID[variable.name]}, 1.0
     parameter, factor = STANDARD.get(variable.name, plain) if standard else plain
+    packing = {"bitsPerValue": BITS, "packingType": "grid_simple" if standard else "grid_ccsds"}
+    if exact:
+        packing = {"packingType": "grid_ieee", "precision": 1}
     keys: dict[str, int | float | str] = {
-        **(NOBODY if standard else ECMWF),
+        **(NOBODY if standard else of),
         "dataDate": int(f"{init:%Y%m%d}"), "dataTime": init.hour * 100,
         **parameter,
         "Ni": grid.cols, "Nj": grid.rows,
         "latitudeOfFirstGridPointInDegrees": grid.north, "latitudeOfLastGridPointInDegrees": grid.south,
         "longitudeOfFirstGridPointInDegrees": grid.west % 360.0, "longitudeOfLastGridPointInDegrees": grid.east % 360.0,
         "iDirectionIncrementInDegrees": grid.dlon, "jDirectionIncrementInDegrees": grid.dlat,
-        "bitsPerValue": BITS, "packingType": "grid_simple" if standard else "grid_ccsds",
+        **packing,
     }  # fmt: skip
     over_time = variable.amount or variable.extreme
     keys |= {"startStep": start, "endStep": stop} if over_time else {"forecastTime": stop}
@@ -69,3 +74,13 @@ def grib_message(
         return bytes(eccodes.codes_get_message(handle))
     finally:
         eccodes.codes_release(handle)
+
+
+def redated(messages: bytes, time: datetime) -> bytes:
+    """The same messages, of fields that do not change, as the analysis of another time."""
+    out = b""
+    for message in eccodes.MemoryReader(messages):
+        message.set("dataDate", int(f"{time:%Y%m%d}"))
+        message.set("dataTime", time.hour * 100)
+        out += bytes(message.get_buffer())
+    return out

@@ -57,6 +57,11 @@ class AcquireSettings(BaseModel):
     pause_seconds: Positive = 15  # of a mirror that failed three times in a row; doubled each time
     poll_seconds: Positive = 60  # between looks for what is not there yet
     slowest: Positive = 20_000  # bytes a second: a mirror below that counts as dead
+    # ERA5 from the CDS's queue, from the archive, or the archive first and the queue where it cannot
+    era5_from: Literal["queue", "archive", "either"] = "queue"
+    archive: Address = (
+        "https://arco.datastores.ecmwf.int/cadl-arco-geo-002/arco/reanalysis_era5_single_levels/sfc/geoChunked.zarr"
+    )
     cds_wait_hours: Positive = 12  # for the CDS to do a request
     cds_checksum: bool = True  # refuse a result whose checksum is another than the CDS says
 

@@ -16,8 +16,9 @@ import eccodes
 import pytest
 
 from tasks.acquire import choose_cycle, open_source
-from tasks.acquire.era5 import Era5Source, assert_checksum, final_since
+from tasks.acquire.era5 import Era5Source, final_since
 from tasks.acquire.era5_messages import prove
+from tasks.acquire.era5_queue import assert_checksum
 from tasks.acquire.era5_request import area_around, asked_of
 from tasks.errors import BadInput, CycleNotReady, IncompleteDownload, RequestRefused, WorkspaceFull
 from tasks.grids.box import Box

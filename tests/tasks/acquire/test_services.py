@@ -16,9 +16,11 @@ import pytest
 
 from tasks.acquire import open_source
 from tasks.acquire.ifs import IfsSource
-from tasks.handover.cycle import RawFile
+from tasks.handover.cycle import Cycle, RawFile
 from tasks.prepare.decode import decode
+from tasks.prepare.fields import DecodedField
 from tasks.region.document import Region
+from tests.servers.arco import arco_server
 from tests.servers.cds import KEY, cds_server
 from tests.servers.opendata import open_data
 
@@ -100,3 +102,39 @@ def test_era5_is_whole_days_and_fetched_once(place: Callable[..., Region], tmp_p
     assert [sorted(h for hours in (f.expver or {}).values() for h in hours) for f in files] == [list(range(24))]
     before = written(files)
     assert written(source.fetch(cycle, region, str(tmp_path))) == before
+
+
+@pytest.fixture
+def archive(request: pytest.FixtureRequest, key: None) -> Iterator[dict[str, object]]:
+    """Settings that lead to ECMWF's archive of ERA5."""
+    if "live" in request.node.name:
+        yield {}
+        return
+    grib = request.getfixturevalue("fixtures") / "era5_east_china_2t_2d_sp_tp_hourly_20260530.grib"
+    with arco_server(grib) as server:
+        yield {"archive": server.url}
+
+
+def test_era5_from_the_archive_is_that_of_the_queue(
+    archive: dict[str, object], place: Callable[..., Region], tmp_path: Path
+) -> None:
+    """Live, that is some hundreds of megabytes of the archive; the values are those of a final day."""
+    cycle, found = Cycle(source="era5", time=datetime(2026, 5, 30, tzinfo=UTC)), []
+    for how in ("queue", "archive"):
+        region = place(("t2m", "tp"), **PATIENT, **archive, era5_from=how)
+        (file,) = open_source("era5").fetch(cycle, region, str(tmp_path / how))
+        fields = {(f.header.variable.name, f.header.valid): f for f in decode(Path(file.uri), {"t2m", "tp"})}
+        found.append(fields)
+    assert found[0].keys() == found[1].keys()
+    for which, ours in found[1].items():
+        theirs = found[0][which]
+        assert (ours.header.start, ours.header.analysis) == (theirs.header.start, theirs.header.analysis)
+        np.testing.assert_allclose(*(_over(f, region) for f in (ours, theirs)), rtol=0, atol=1e-6)
+
+
+def _over(field: DecodedField, region: Region) -> np.ndarray:
+    """Values inside a region's box."""
+    grid, box = field.header.layout.grid, region.box
+    rows = (grid.latitude <= box.north) & (grid.latitude >= box.south)
+    columns = (grid.longitude >= box.west) & (grid.longitude <= box.east)
+    return field.values[np.ix_(rows, columns)]
