@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import os
 import shutil
 import socket
@@ -14,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.servers.proxy import make_certificate
 from tests.servers.s3 import free_ports
 
 USER = PASSWORD = "everyone"
@@ -35,12 +37,13 @@ class Broker:
 
     folder: Path
     port: int
+    certificate: Path | None = None  # of a listener that speaks TLS
     command: list[str] = field(default_factory=list)
     process: subprocess.Popen[bytes] | None = None
 
     @property
     def address(self) -> str:
-        return f"mqtt://127.0.0.1:{self.port}"
+        return f"{'mqtt' if self.certificate is None else 'mqtts'}://127.0.0.1:{self.port}"
 
     def start(self) -> None:
         with (self.folder / "mosquitto.log").open("ab") as log:
@@ -66,21 +69,26 @@ class Broker:
 
 
 @contextmanager
-def broker(folder: Path) -> Iterator[Broker]:
-    """Start it with a folder for its sessions and password."""
+def broker(folder: Path, *, secure: bool = False) -> Iterator[Broker]:
+    """Start it with a folder for its sessions, password and, where it is to be secure, certificate."""
     program, (port,) = binary(), free_ports(1)
     (folder / "data").mkdir(parents=True)
     os.chmod(folder / "data", 0o777)
     passwords = folder / "passwords"
     passwords.write_text("")
     subprocess.run(["mosquitto_passwd", "-b", str(passwords), USER, PASSWORD], check=True, capture_output=True)
+    lines = [
+        f"listener {port} 127.0.0.1", "allow_anonymous false", f"password_file {passwords}",
+        "persistence true", f"persistence_location {folder / 'data'}/", "max_queued_messages 10000",
+        f"user {getpass.getuser()}",  # as root it would become another, who may not read the test's files
+    ]  # fmt: skip
+    found = Broker(folder, port)
+    if secure:
+        found.certificate, key = make_certificate(folder, ["broker.test"]), folder / "proxy.key"
+        lines[1:1] = [f"certfile {found.certificate}", f"keyfile {key}"]
     config = folder / "mosquitto.conf"
-    config.write_text(
-        f"listener {port} 127.0.0.1\nallow_anonymous false\npassword_file {passwords}\n"
-        f"persistence true\npersistence_location {folder / 'data'}/\nmax_queued_messages 10000\n"
-        f"user {os.environ.get('USER') or 'root'}\n"
-    )
-    found = Broker(folder, port, [program, "-c", str(config)])
+    config.write_text("\n".join([*lines, ""]))
+    found.command = [program, "-c", str(config)]
     try:
         found.start()
         yield found

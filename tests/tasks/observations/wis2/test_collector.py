@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import IO
+from uuid import uuid4
 
 import eccodes
 import pandas as pd
@@ -24,9 +25,13 @@ from tasks.grids.box import Box
 from tasks.observations.networks.place import within
 from tasks.observations.networks.sources import fetch
 from tasks.observations.networks.synop import read_synop
+from tasks.observations.networks.wis2 import BASE_URL
 from tasks.observations.observe import AROUND, observe
+from tasks.observations.wis2.collector import TOPIC as WORLD
 from tasks.observations.wis2.collector import Collector
 from tasks.observations.wis2.kept import FILE, FOLDER, Kept
+from tasks.observations.wis2.notification import read_notification
+from tasks.observations.wis2.subscription import Connected, Event, Lost, Message, Subscription
 from tasks.region.document import Region
 from tasks.region.search import load
 from tests.conftest import ROOT
@@ -220,6 +225,39 @@ def test_what_a_broker_without_memory_has_lost_is_said(
     with caplog.at_level(logging.WARNING):
         assert fetch("wis2", region.box, *SPAN, tmp_path)["station"].nunique() == 2
     assert "nothing was collected from 2025-01-01 06:20:00 to 2025-01-01 06:20:00" in caplog.text
+
+
+def test_a_secure_broker_is_believed_by_its_certificate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with mosquitto.broker(tmp_path / "broker", secure=True) as secure:
+        assert secure.address.startswith("mqtts://")
+        assert isinstance(first := first_event(secure.address), Lost)
+        assert "certificate" in first.why
+        monkeypatch.setenv("SSL_CERT_FILE", str(secure.certificate))
+        assert first_event(secure.address) == Connected(resumed=False)
+
+
+def first_event(address: str, seconds: float = 30) -> Event:
+    subscription = Subscription(address, "cache/#", "finescale-test")
+    subscription.open()
+    try:
+        return subscription.events.get(timeout=seconds)
+    finally:
+        subscription.close()
+
+
+@pytest.mark.live
+def test_the_real_broker_announces_what_is_understood() -> None:
+    subscription = Subscription(BASE_URL, WORLD, f"finescale-test-{uuid4().hex[:12]}")
+    subscription.open()
+    try:
+        assert subscription.events.get(timeout=60) == Connected(resumed=False)
+        for _ in range(20):
+            event = subscription.events.get(timeout=300)
+            assert isinstance(event, Message)
+            assert read_notification(event.payload).data_id
+            subscription.acknowledge(event)
+    finally:
+        subscription.close()
 
 
 def test_a_password_that_is_wrong_is_said(
