@@ -1,6 +1,7 @@
 """Notifications in, messages kept: what is of the regions, whole, readable, new and of now; all else is counted.
 
-What is refused is not remembered: other caches announce the same data, and theirs may be whole.
+What is refused is not remembered, but for what is whole and of elsewhere or too late: other caches announce the same
+data, and theirs may be whole.
 """
 
 from __future__ import annotations
@@ -28,6 +29,8 @@ AHEAD = timedelta(
     hours=1
 )  # of this machine's clock, that times may be: clocks differ, reports of the hour come before it
 ROUNDED = 0.5  # degrees that a notification's point may be beside the stations of its data
+REMEMBERED = 100_000  # versions of data that nobody wants: some hours of the world's
+UNWANTED = {Outcome.OUTSIDE, Outcome.LATE}  # whatever cache it comes from
 EXPECTED = {Outcome.OUTSIDE, Outcome.DUPLICATE, Outcome.KEPT, Outcome.DELETED}  # of which the log has numbers alone
 Clock = Callable[[], datetime]
 
@@ -45,6 +48,7 @@ class Sifter:
         self.kept, self.boxes, self.late, self.clock = kept, boxes, late, clock
         self.near = [box.around(ROUNDED) for box in boxes]
         self.counts: Counter[Outcome] = Counter()
+        self._unwanted: dict[tuple[str, datetime], None] = {}  # in the order of coming
         self._pool = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="wis2")
 
     def close(self) -> None:
@@ -71,7 +75,7 @@ class Sifter:
             return _refusal("a notification", refused)
         if all(notice.is_outside(box) for box in self.near):
             return Outcome.OUTSIDE
-        if self.kept.has(notice.data_id, notice.pubtime):
+        if self._knows(notice):
             return Outcome.DUPLICATE
         if notice.pubtime > self.clock() + AHEAD:  # it would keep every correction away
             return _refusal(notice.data_id, Refused(Outcome.FUTURE, f"published at {notice.pubtime}"))
@@ -79,7 +83,7 @@ class Sifter:
 
     def _take(self, notice: Notification, ahead: dict[tuple[str, datetime], Future[bytes]]) -> Outcome:
         data_id, pubtime = notice.data_id, notice.pubtime
-        if self.kept.has(data_id, pubtime):  # of this batch
+        if self._knows(notice):  # of this batch
             return Outcome.DUPLICATE
         try:
             future = ahead.pop(_version(notice), None)
@@ -89,9 +93,16 @@ class Sifter:
                 return Outcome.DELETED
             first, last = self._span(data)
         except Refused as refused:
+            if refused.outcome in UNWANTED:
+                self._unwanted[_version(notice)] = None
+                if len(self._unwanted) > REMEMBERED:
+                    del self._unwanted[next(iter(self._unwanted))]
             return _refusal(data_id, refused)
         self.kept.keep(data_id, pubtime, data, first, last)
         return Outcome.KEPT
+
+    def _knows(self, notice: Notification) -> bool:
+        return _version(notice) in self._unwanted or self.kept.has(notice.data_id, notice.pubtime)
 
     def _span(self, data: bytes) -> tuple[datetime, datetime]:
         """First and last valid time of what the data has of the regions; Refused for data that is not to be kept."""

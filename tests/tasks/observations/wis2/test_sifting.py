@@ -79,6 +79,15 @@ def test_the_same_data_of_several_caches_is_kept_once(sifter: Sifter, cache: Sta
     assert len(cache.requests) == 1
 
 
+def test_data_of_elsewhere_is_fetched_once(sifter: Sifter, cache: Stations) -> None:
+    data = bufr([report(latitude=48.1, longitude=11.5)])
+    cache.files = {"/one": data, "/other": data}
+    both = [notice(data, href=f"{cache.url}/{name}", place=None) for name in ("one", "other")]
+    assert sifter.sift(both) == [Outcome.OUTSIDE, Outcome.DUPLICATE]
+    assert sifter.sift(both) == [Outcome.DUPLICATE] * 2
+    assert len(cache.requests) == 1
+
+
 def test_a_cache_whose_copy_is_spoiled_does_not_keep_anothers_away(sifter: Sifter, cache: Stations) -> None:
     cache.files = {"/one": bufr([report(airTemperature=300.0)]), "/other": YICHANG}
     both = [notice(YICHANG, href=f"{cache.url}/{name}") for name in ("one", "other")]
