@@ -103,6 +103,9 @@ def parts(settings: Settings, known: Secrets) -> list[Part]:
         # it ends slowly by itself; what was acknowledged is on disk
         found.append(Part("s3", seaweedfs.command(settings), 10, stop_seconds=1, environment=environment))
     found.append(Part("watch", guard.command("watch", settings.folder), 5, stop_seconds=1))
+    if settings.collect:
+        command = [sys.executable, "-m", "flows.commands.app", "collect", *settings.collect]
+        found.append(Part("collect", command, 40))
     return [*found, _server(settings, known), *_workers(settings)]
 
 

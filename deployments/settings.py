@@ -73,6 +73,7 @@ class Environment(BaseSettings):
     ui_api_url: str | None = Field(default=None, validation_alias="PREFECT_UI_API_URL")
     notify_url: str | None = Field(default=None, validation_alias="FINESCALE_NOTIFY_URL")
     regions: str | None = Field(default=None, validation_alias="FINESCALE_REGIONS")
+    collect: str = Field(default="", validation_alias="FINESCALE_COLLECT")
 
     @classmethod
     def read(cls) -> Environment:
@@ -136,6 +137,7 @@ class Settings:
     ui_api_url: str | None  # that the UI asks, where a proxy has another address than the server
     notify_url: str | None
     regions: str | None
+    collect: tuple[str, ...]  # regions whose stations are collected from WIS2; nobody's by default
 
     @classmethod
     def read(cls) -> Settings:
@@ -162,6 +164,7 @@ class Settings:
             ui_api_url=given.ui_api_url,
             notify_url=given.notify_url,
             regions=os.pathsep.join(paths) or None,
+            collect=tuple(given.collect.replace(",", " ").split()),
         )
 
     @property

@@ -11,6 +11,7 @@ import typer
 from flows.commands import models, regions
 from flows.commands.backfill import backfill
 from flows.commands.calibrate import calibrate
+from flows.commands.collect import collect
 from flows.commands.districts import districts
 from flows.commands.export import export
 from flows.commands.field import field
@@ -35,7 +36,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 READ = (export, point, districts, status, serve)
-MAKE = (run, backfill, field, regrid, verify, calibrate, withdraw, maintain)
+MAKE = (run, backfill, field, regrid, verify, calibrate, collect, withdraw, maintain)
 for command in (*READ, *MAKE):
     app.command()(command)
 app.add_typer(models.app, name="models")

@@ -32,7 +32,7 @@ def _without_password(address: str) -> str:
 
 
 Address = Annotated[str, Field(min_length=1, max_length=1000), AfterValidator(_without_password)]  # a name, or a URL
-ObservationSource = Literal["ghcnh", "metar", "iem", "isd-lite", "synop"]
+ObservationSource = Literal["ghcnh", "metar", "iem", "isd-lite", "synop", "wis2"]
 
 
 class AcquireSettings(BaseModel):

@@ -20,6 +20,10 @@ class TooSlow(requests.Timeout):
     """A body of which too little came in the time that it had."""
 
 
+class TooLarge(ValueError):
+    """A body of more bytes than are wanted."""
+
+
 def is_busy(status: int) -> bool:
     """Whether the same request may be answered later."""
     return status in BUSY or (status >= 500 and status not in NEVER)
@@ -49,14 +53,16 @@ def _date(text: str) -> datetime | None:
     return date if date.tzinfo else date.replace(tzinfo=UTC)
 
 
-def read_body(raw: HTTPResponse, deadline: Deadline, *, decode_content: bool = False) -> bytes:
-    """A body to its end, of which urllib3 makes sure; TooSlow at the deadline.
+def read_body(raw: HTTPResponse, deadline: Deadline, *, decode_content: bool = False, most: int | None = None) -> bytes:
+    """A body to its end, of which urllib3 makes sure; TooSlow at the deadline, TooLarge beyond `most` bytes.
 
     In blocks of what is there, so that a server that sends a byte now and then does not escape the deadline.
     """
     body = bytearray()
     while block := raw.read1(BLOCK, decode_content=decode_content):
         body += block
+        if most is not None and len(body) > most:
+            raise TooLarge(f"more than {most} bytes")
         if not deadline.left:
             raise TooSlow(f"too slow: {len(body)} bytes in {deadline.seconds:.0f} s")
     return bytes(body)

@@ -42,6 +42,13 @@ def test_by_default_everything_is_started_here(tmp_path: Path) -> None:
     assert settings.ports()[18333] == "FINESCALE_S3_PORT"
 
 
+def test_stations_are_collected_for_whoever_asks(tmp_path: Path) -> None:
+    settings = read(tmp_path, FINESCALE_COLLECT="hubei, sichuan")
+    command = next(p.command for p in parts(settings, KNOWN) if p.name == "collect")
+    assert command[-3:] == ["collect", "hubei", "sichuan"]
+    assert "program:collect" in supervisor_config(settings, parts(settings, KNOWN))
+
+
 def test_another_database_or_s3_server_is_not_started(tmp_path: Path) -> None:
     url = "postgresql+asyncpg://prefect:word@db.example/prefect"
     settings = read(tmp_path, PREFECT_API_DATABASE_CONNECTION_URL=url, AWS_ENDPOINT_URL="https://s3.example")

@@ -13,7 +13,7 @@ import pandas as pd
 
 from tasks.errors import BadInput
 from tasks.grids.box import Box
-from tasks.observations.networks import dwd, ghcnh, isd_lite, metar
+from tasks.observations.networks import dwd, ghcnh, isd_lite, metar, wis2
 from tasks.observations.networks.http import Http
 from tasks.observations.networks.place import inside, utc, within
 from tasks.observations.networks.table import table
@@ -62,6 +62,7 @@ SOURCES: dict[str, Service] = {
     "isd-lite": Service(from_isd_lite, isd_lite.BASE_URL),
     "iem": Service(metar.fetch_iem, metar.IEM_URL),
     "synop": Service(dwd.fetch_dwd, dwd.BASE_URL),
+    "wis2": Service(wis2.fetch_wis2, wis2.BASE_URL),
 }
 
 

@@ -27,6 +27,7 @@ IEM_STATIONS = (
     b'{"features": [{"id": "ZHHH", "geometry": {"coordinates": [114.2, 30.8]}, "properties": {"elevation": 34}},'
     b'{"id": "EDDM", "geometry": {"coordinates": [11.8, 48.4]}, "properties": {"elevation": 448}}]}'
 )
+ASKED = [name for name in SOURCES if name != "wis2"]  # of that what was collected is read: tests/.../wis2
 LIKELY = {"t2m": (180, 340), "d2m": (150, 320), "sp": (45_000, 110_000), "msl": (87_000, 110_000),
           "wind_speed": (0, 90), "wind_direction": (0, 360), "tp": (0, 1)}  # fmt: skip
 
@@ -93,19 +94,19 @@ def test_stations_of_the_box_and_times_of_the_span(
     assert found["time"].max() <= LAST
 
 
-@pytest.mark.parametrize("source", SOURCES)
+@pytest.mark.parametrize("source", ASKED)
 def test_times_with_a_zone_are_the_same(ask: Callable[..., pd.DataFrame], source: str) -> None:
     pd.testing.assert_frame_equal(
         ask(source), ask(source, first=FIRST.replace(tzinfo=UTC), last=LAST.replace(tzinfo=UTC))
     )
 
 
-@pytest.mark.parametrize("source", SOURCES)
+@pytest.mark.parametrize("source", ASKED)
 def test_where_there_is_nothing_the_table_is_empty(ask: Callable[..., pd.DataFrame], source: str) -> None:
     assert ask(source, box=Box(north=-60, south=-70, west=0, east=10)).empty
 
 
-@pytest.mark.parametrize("source", SOURCES)
+@pytest.mark.parametrize("source", ASKED)
 def test_a_service_that_is_down_is_told(served: Stations, ask: Callable[..., pd.DataFrame], source: str) -> None:
     served.on("/", status(503))
     with pytest.raises(ObservationsUnavailable, match="HTTP 503"):
@@ -169,13 +170,18 @@ def test_a_box_across_the_date_line(served: Stations, ask: Callable[..., pd.Data
     assert set(ask("metar", box=Box(north=10, south=-10, west=170.0, east=190.0))["station"]) == {"W", "E"}
 
 
+def test_what_nobody_has_collected_is_missing(ask: Callable[..., pd.DataFrame]) -> None:
+    with pytest.raises(ObservationsMissing, match=r"messages\.sqlite: is not there; `finescale collect REGION`"):
+        ask("wis2")
+
+
 def test_unknown_sources_are_told(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="unknown source of observations 'meteostat'; known are: metar, ghcnh"):
         fetch("meteostat", BOX, FIRST, LAST, tmp_path)
 
 
 @pytest.mark.live
-@pytest.mark.parametrize("source", SOURCES)
+@pytest.mark.parametrize("source", ASKED)
 def test_the_real_services_answer_as_the_stand_ins_do(source: str, tmp_path: Path) -> None:
     last = datetime(2025, 6, 2) if source == "isd-lite" else datetime.now(UTC) - timedelta(days=5)
     box = Box(north=31.5, south=29.5, west=113.0, east=115.0)
