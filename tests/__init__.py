@@ -2,5 +2,6 @@
 
 from contextlib import suppress
 
-with suppress(ImportError):  # of benchmarks; after eccodes, which brings a PROJ of its own, it would end the process badly
+# of benchmarks; after eccodes, which brings a PROJ of its own, it would end the process badly
+with suppress(ImportError):
     import pyproj  # noqa: F401
