@@ -15,6 +15,7 @@ from tasks.present import display
 from tasks.present.report import charts, tables, words
 from tasks.present.report.days import days
 from tasks.present.report.increments import increment_maps
+from tasks.present.report.language import both, interval
 from tasks.present.report.maps import maps
 from tasks.present.report.samples import samples
 from tasks.store.ledger import LedgerEntry
@@ -26,6 +27,7 @@ _PAGES = Environment(
     loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
     lstrip_blocks=True,
 )  # fmt: skip
+_PAGES.globals |= {"_": both, "interval": interval}
 _PAGES.filters |= {"percent": words.percent, "when": words.when, "number": words.number}
 
 
@@ -39,7 +41,7 @@ def report(
     scored_at: datetime | None = None,
     increments: xr.Dataset | None = None,
 ) -> bytes:
-    """`report.html` of a product, UTF-8.
+    """`report.html` of a product, UTF-8, in English and, as `report.html#zh`, in Chinese.
 
     product, coarse: (step, latitude, longitude) with `valid_time`, SI. pairs: columns of tasks/handover/candidates.py
     and one a candidate, NaN where it says nothing; None before there are any. Tables are of the scorecard, charts of

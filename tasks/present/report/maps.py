@@ -35,7 +35,8 @@ class Maps:
     """One variable's pictures, input first."""
 
     title: str
-    when: str  # lead time and valid time
+    hours: str  # of the lead time
+    valid: str  # time
     fields: list[Picture]
     errors: list[Picture]
     errors_of: list[str]  # candidates' titles
@@ -82,7 +83,8 @@ def _maps(
     fine, wide = (_at(thinned(ds), MAPPED[variable], index, period).load() for ds in (product, coarse))
     panel = panels(wide, fine)[0]
     valid = np.atleast_1d(product["valid_time"].values)[index].astype("datetime64[s]").item()
-    when = f"lead time {hours[index]:g} h, valid {both(valid, zone)}"
+    at = f"{hours[index]:g}", both(valid, zone)
+    when = f"lead time {at[0]} h, valid {at[1]}"
     title = panel.how.title + (f", {period:g} h" if period else "")
     fields = [
         _field(ds, values, panel, fine, rings, f"Map of the {which}: {title}, {when}")
@@ -97,7 +99,7 @@ def _maps(
             alt = f"Map of errors at {len(shown.pairs)} stations: {candidate.title}; {title}, {when}"
             errors.append(_errors(ds, values, panel, shown, candidate, limit, fine, rings, alt))
             of.append(candidate.title)
-    return Maps(title, when, fields, errors, of, period)
+    return Maps(title, *at, fields, errors, of, period)
 
 
 def _limit(errors: np.ndarray) -> float:

@@ -34,11 +34,6 @@ def percent(share: float, signed: bool = True) -> str:
     return text if text == NONE else f"{text}{NBSP}%"
 
 
-def interval(low: float, high: float) -> str:
-    """Of shares: +8.0 to +16.2 %."""
-    return f"{number(100 * low, 1, signed=True)} to {percent(high)}"
-
-
 def when(time: datetime | None) -> str:
     """2026-11-22 06:00 UTC."""
     return NONE if time is None else f"{time:%Y-%m-%d %H:%M} UTC"

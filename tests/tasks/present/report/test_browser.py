@@ -16,7 +16,8 @@ CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shuti
 LEADS = [0.0, 6.0, 12.0, 24.0]
 
 # a frame, since a window without a head is never narrower than 500 px
-FRAME = """<!doctype html><iframe src="report.html" style="width:{width}px;height:2000px;border:0"></iframe><script>
+FRAME = """<!doctype html>
+<iframe src="report.html{address}" style="width:{width}px;height:2000px;border:0"></iframe><script>
 const frame = document.querySelector("iframe")
 frame.addEventListener("load", () => {{
   const page = frame.contentDocument
@@ -24,7 +25,10 @@ frame.addEventListener("load", () => {{
   const wide = [...page.querySelectorAll("body *")]
     .filter(e => e.getBoundingClientRect().right > {width} + 0.5).map(e => e.tagName + "." + e.className)
   const broken = [...page.images].filter(i => !i.complete || !i.naturalWidth)
-  document.title = `width ${{page.documentElement.scrollWidth}} wide [${{wide}}] broken ${{broken.length}}`
+  const seen = of => [...page.querySelectorAll("." + of)].some(e => e.checkVisibility())
+  const languages = ["en", "zh"].filter(seen)
+  const width = page.documentElement.scrollWidth
+  document.title = `width ${{width}} wide [${{wide}}] broken ${{broken.length}} in ${{languages}}`
 }})
 </script>"""
 
@@ -40,10 +44,11 @@ def page() -> bytes:
 
 @pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium")
 @pytest.mark.parametrize("width", [1280, 390])
-def test_nothing_is_wider_than_the_window(page: bytes, tmp_path: Path, width: int) -> None:
+@pytest.mark.parametrize(("address", "language"), [("", "en"), ("#zh", "zh")])
+def test_nothing_is_wider_than_the_window(page: bytes, tmp_path: Path, width: int, address: str, language: str) -> None:
     assert CHROMIUM is not None
     (tmp_path / "report.html").write_bytes(page)
-    (tmp_path / "frame.html").write_text(FRAME.format(width=width))
+    (tmp_path / "frame.html").write_text(FRAME.format(width=width, address=address))
     done = subprocess.run(
         [
             CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars",
@@ -55,5 +60,5 @@ def test_nothing_is_wider_than_the_window(page: bytes, tmp_path: Path, width: in
     )  # fmt: skip
     found = re.search(r"<title>(.*?)</title>", done.stdout)
     assert found is not None
-    assert found[1] == f"width {width} wide [] broken 0"
+    assert found[1] == f"width {width} wide [] broken 0 in {language}"
     assert not [line for line in done.stderr.splitlines() if ":CONSOLE" in line]

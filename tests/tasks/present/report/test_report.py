@@ -18,6 +18,7 @@ from tasks.handover.candidates import ALL, APART, HEADLINE, Candidate, baselines
 from tasks.handover.scorecard import StationScore
 from tasks.present import display
 from tasks.present.report import report
+from tasks.present.report.language import CHINESE, both, in_chinese
 from tasks.present.report.samples import samples
 from tasks.present.report.words import score
 from tasks.store.ledger import LedgerEntry
@@ -57,10 +58,22 @@ class Page(HTMLParser):
         return [cells for attrs, cells in self.rows if attrs.get("data-candidate") == candidate]
 
 
+ENGLISH, OTHER = (
+    re.compile(r'<span class="en">(.*?)</span>', re.S),
+    re.compile(r'<span class="zh" lang="zh-CN">(.*?)</span>', re.S),
+)
+
+
+def in_one(page: bytes, chinese: bool = False) -> bytes:
+    """The page as it is read: what is in one language alone."""
+    kept, hidden = (OTHER, ENGLISH) if chinese else (ENGLISH, OTHER)
+    return kept.sub(r"\1", hidden.sub("", page.decode())).encode()
+
+
 def page_of(
     entry: LedgerEntry, pairs: pd.DataFrame | None, leads: list[float] = LEADS, names: list[str] | None = None
 ) -> bytes:
-    """The page of a product of all variables, or of those named: each is a map, which takes longest to draw."""
+    """The page in both languages; of all variables, or of those named: each is a map, which takes longest to draw."""
     fields = [made.fields(leads, spacing)[names or list(made.fields(leads, 0.5).data_vars)] for spacing in (0.1, 0.5)]
     return report(entry, *fields, pairs, BOUNDARY, "Hubei")
 
@@ -77,7 +90,7 @@ def entry(pairs: pd.DataFrame) -> LedgerEntry:
 
 @pytest.fixture(scope="module")
 def page(entry: LedgerEntry, pairs: pd.DataFrame) -> bytes:
-    return page_of(entry, pairs)
+    return in_one(page_of(entry, pairs))
 
 
 def shown(score: StationScore) -> list[str]:
@@ -169,14 +182,14 @@ def test_names_and_reasons_from_outside_are_text(pairs: pd.DataFrame) -> None:
     assert found is not None
     found.rejected[evil] = 2
     found.observations.append(evil)
-    text = page_of(entry.model_copy(update={"model": evil}), named, names=["t2m"]).decode()
+    text = in_one(page_of(entry.model_copy(update={"model": evil}), named, names=["t2m"])).decode()
     assert "<script" not in text
     assert text.count(html.escape(evil)) >= 5
     assert chinese in text
 
 
 def test_a_product_without_observations_has_maps_alone() -> None:
-    text = page_of(made.entry(None, LEADS, quality="unverified", why=["no observations yet"]), None).decode()
+    text = in_one(page_of(made.entry(None, LEADS, quality="unverified", why=["no observations yet"]), None)).decode()
     assert "<strong>Unverified</strong>" in text
     assert "no observations yet" in text
     assert text.count("<img") == 6 + 4, "three pairs of maps, and a day's four quantities"
@@ -188,19 +201,19 @@ def test_a_product_without_observations_has_maps_alone() -> None:
 
 @pytest.mark.parametrize("quality", ["verified", "degraded", "unverified", "quarantined"])
 def test_the_verdict_is_a_word_first(entry: LedgerEntry, quality: str) -> None:
-    text = page_of(entry.model_copy(update={"quality": quality}), None, names=["t2m"]).decode()
+    text = in_one(page_of(entry.model_copy(update={"quality": quality}), None, names=["t2m"])).decode()
     assert f"<strong>{quality.capitalize()}</strong>" in text[: text.index("<dl")]
 
 
 def test_a_withdrawn_product_says_so_before_anything_else(entry: LedgerEntry) -> None:
     gone = entry.model_copy(update={"state": "withdrawn", "why": "wrong terrain"})
-    text = page_of(gone, None, names=["t2m"]).decode()
+    text = in_one(page_of(gone, None, names=["t2m"])).decode()
     assert text.index("This product is withdrawn: wrong terrain.") < text.index("<strong>Verified</strong>")
 
 
 def test_a_single_lead_time_has_no_chart_of_lead_times() -> None:
     pairs = made.pairs([6.0], wanted=["t2m"])
-    text = page_of(made.entry(pairs, [6.0]), pairs, [6.0], ["t2m"]).decode()
+    text = in_one(page_of(made.entry(pairs, [6.0]), pairs, [6.0], ["t2m"])).decode()
     assert "Errors by lead time" not in text
     assert "Forecast against observed" in text
 
@@ -211,12 +224,14 @@ def test_candidates_without_values_are_left_out() -> None:
     pairs.loc[:, [c for c in pairs if c.endswith("_standard")]] = np.nan  # no heights are known
     pairs["above"] = np.nan
     pairs.loc[::7, "input_nearest_none"] = np.nan
-    text = page_of(made.entry(pairs, LEADS), pairs, names=["t2m", "sp"]).decode()
+    text = in_one(page_of(made.entry(pairs, LEADS), pairs, names=["t2m", "sp"])).decode()
     assert not Page(text.encode()).of("input_bilinear_own")
     assert "of all heights (none is known)" in text
     assert Page(text.encode()).of("product_bilinear_none")
     without_input = pairs.drop(columns=[c for c in pairs if c.startswith("input")])
-    assert "Errors of the" not in page_of(made.entry(without_input, LEADS), without_input, names=["t2m"]).decode()
+    assert (
+        "Errors of the" not in in_one(page_of(made.entry(without_input, LEADS), without_input, names=["t2m"])).decode()
+    )
 
 
 @pytest.mark.filterwarnings("ignore:All-NaN slice")
@@ -227,7 +242,7 @@ def test_a_refused_product_of_missing_values_still_has_its_page(entry: LedgerEnt
     product["u10"][2] = np.nan
     nowhere = pairs[pairs["variable"].str.startswith("wind")]
     page = report(entry.model_copy(update={"quality": "quarantined"}), product, coarse, nowhere, None, "Hubei")
-    assert "<strong>Quarantined</strong>" in page.decode()
+    assert "<strong>Quarantined</strong>" in in_one(page).decode()
 
 
 def test_charts_are_of_the_scored_sample(pairs: pd.DataFrame, entry: LedgerEntry) -> None:
@@ -250,3 +265,38 @@ def test_a_long_forecast_of_all_variables_is_a_page_of_moderate_size(tmp_path: P
     )
     assert len(page) < 1_500_000
     assert b"Errors by hour of the day" in page
+
+
+def test_every_text_of_the_page_has_its_chinese() -> None:
+    """Also those that the page's pictures, checks and candidates are called by."""
+    template = (ROOT / "tasks/present/report/report.html.jinja").read_text()
+    calls = re.findall(r"\b_\(((?:[^()\"]|\"[^\"]*\"|\([^()]*\))*)\)", template)
+    texts = {text for call in calls for text in re.findall(r'"([^"]{2,})"', call) if not text.startswith("%")}
+    parts = {" ~ ", "all", " of the terrain's height.", "Stations ", " above or below the terrain"}
+    assert len(texts) > 80
+    assert {t for t in texts - parts if t not in CHINESE} == set()
+    assert {d.title for d in display.TABLE.values()} <= CHINESE.keys()
+    for variable in ("t2m", "tp"):
+        for candidate in [headline(variable), *baselines(variable)]:
+            assert re.search("[a-z]{3}", in_chinese(candidate.title)) is None, candidate.title
+
+
+def test_the_page_is_chinese_by_its_address(entry: LedgerEntry, pairs: pd.DataFrame) -> None:
+    page = in_one(page_of(entry, pairs, names=["t2m", "tp"]), chinese=True).decode()
+    assert "<strong>已检验</strong>" in page
+    assert "<h2>与输入场插值比较</h2>" in page
+    assert "2 米气温" in page
+    assert "24 h 降水：不少于" in page or "降水：不少于" in page
+    made_up = {"recoarsening", "unlike", "its", "neighbours", "frozen", "value"}  # by the test
+    text = html.unescape(re.sub(r"<[^>]+>", "\n", re.sub(r"<(style|title|footer).*?</\1>", "", page, flags=re.S)))
+    words = {w for line in text.splitlines() for w in re.findall(r"\b[a-z]{4,}\b", line)}
+    assert words <= {"finescale", "hubei", "hres", *made_up}, sorted(words)
+
+
+def test_reasons_and_titles_are_put_together_from_their_parts() -> None:
+    assert in_chinese("sp: reading error 1.40588, limit 0.25") == "sp：读回输入格点的误差 1.40588，限值 0.25"
+    assert in_chinese("input, bilinear, 6.5 K/km") == "输入场，双线性，6.5 K/km"
+    assert in_chinese("precipitation, 6 h") == "6 h 降水"
+    assert both("{no} place") == "{no} place"
+    assert both("a < b") == "a &lt; b", "what comes from outside is text"
+    assert both("{0} pairs, {1} stations", "<b>", 2).count("&lt;b&gt;") == 2
