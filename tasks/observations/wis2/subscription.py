@@ -69,7 +69,7 @@ class Subscription:
         """`address`: mqtts://host or mqtt://host, with a port or not. BadInput for another, or without paho-mqtt."""
         self.address, self.topic = address, topic
         self.events: queue.Queue[Event] = queue.Queue()
-        self._connection = 0
+        self._connection, self._resumed = 0, False
         parts = urlsplit(address)
         if parts.scheme not in PORTS or not parts.hostname:
             raise BadInput(f"{address}: no broker; give mqtts://host:port under services: wis2: of region.yaml")
@@ -116,12 +116,14 @@ class Subscription:
         if reason.getName() in ("Not authorized", "Bad user name or password", "Banned"):
             self.events.put(Rejected(f"{self.address}: {reason}; set {USER} and {PASSWORD}"))
         elif not reason.is_failure:
-            self.events.put(Connected(resumed=bool(flags.session_present)))
+            self._resumed = bool(flags.session_present)
             client.subscribe(self.topic, qos=1)  # a session that is resumed has it already, of another topic perhaps
 
     def _subscribed(self, _client: Client, _data: Any, _number: int, reasons: list[Any], _properties: Any) -> None:
         if refused := [reason for reason in reasons if reason.is_failure]:
             self.events.put(Rejected(f"{self.address}: {self.topic}: {refused[0]}"))
+        else:  # not before: of a broker that has not heard of the topic yet nothing comes later
+            self.events.put(Connected(self._resumed))
 
     def _failed(self, _client: Client, _data: Any) -> None:
         self.events.put(Lost(str(sys.exc_info()[1])))
