@@ -117,13 +117,15 @@ class Subscription:
             self.events.put(Rejected(f"{self.address}: {reason}; set {USER} and {PASSWORD}"))
         elif not reason.is_failure:
             self._resumed = bool(flags.session_present)
+            if self._resumed:  # before what the broker has kept, which comes at once
+                self.events.put(Connected(resumed=True))
             client.subscribe(self.topic, qos=1)  # a session that is resumed has it already, of another topic perhaps
 
     def _subscribed(self, _client: Client, _data: Any, _number: int, reasons: list[Any], _properties: Any) -> None:
         if refused := [reason for reason in reasons if reason.is_failure]:
             self.events.put(Rejected(f"{self.address}: {self.topic}: {refused[0]}"))
-        else:  # not before: of a broker that has not heard of the topic yet nothing comes later
-            self.events.put(Connected(self._resumed))
+        elif not self._resumed:  # not before: a broker that has not heard of the topic keeps nothing
+            self.events.put(Connected(resumed=False))
 
     def _failed(self, _client: Client, _data: Any) -> None:
         self.events.put(Lost(str(sys.exc_info()[1])))
