@@ -1,6 +1,6 @@
 """Alarms: what is watched by the Prefect server, and whom it tells.
 
-Without FINESCALE_NOTIFY_URL they only show in the UI's event feed.
+Where nobody is told (deployments/notify.py) they only show in the UI's event feed.
 """
 
 from __future__ import annotations
@@ -12,18 +12,14 @@ from itertools import pairwise
 from typing import Any
 from uuid import UUID
 
-from apprise import Apprise
-from prefect.blocks.notifications import SlackWebhook
 from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.objects import StateType
 from prefect.events.actions import ActionTypes, ChangeFlowRunState, DoNothing, SendNotification
 from prefect.events.schemas.automations import AutomationCore, EventTrigger, Posture
 from prefect.events.schemas.events import ResourceSpecification
 from prefect.server.schemas.schedules import CronSchedule
-from pydantic import SecretStr
 
 from flows.server import names
-from tasks.errors import BadInput
 from tasks.region.document import Region
 
 # super-resolve: its downscale run says it; downscale: what is due is made again, and said once that has failed
@@ -39,22 +35,6 @@ RUN = JOB + ", run {{ flow_run.name }}: {{ flow_run.state.name }}"
 DETAIL = "{{ flow_run.state.message }}\n{{ flow_run | ui_url }}\n"
 AGAIN = "start it again: Copy to new run, at that address"
 MEND, WORKERS = f"Mend what it names, then {AGAIN}", "Look: make status"
-
-
-def notification_url(given: str) -> str:
-    """An apprise URL as it is, a plain web hook as apprise writes it; BadInput if it is neither."""
-    if Apprise.instantiate(given) is not None:
-        return given
-    if given.startswith(("http://", "https://")):
-        return given.replace("http", "json", 1)  # posts title and message as JSON
-    raise BadInput("FINESCALE_NOTIFY_URL is neither an apprise URL (slack://, mailto://, ...) nor http(s)://")
-
-
-def save_block(url: str) -> UUID:
-    """The notification block; returns its id."""
-    # the block of Prefect's that hands any URL to apprise; its general one cannot be saved
-    block = SlackWebhook(url=SecretStr(notification_url(url)))
-    return UUID(str(block.save(names.NOTIFICATION_BLOCK, overwrite=True, _sync=True)))  # type: ignore[call-arg]
 
 
 def longest_pause(cron: str) -> timedelta:

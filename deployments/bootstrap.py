@@ -17,7 +17,7 @@ from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.actions import WorkPoolCreate
 from prefect.exceptions import ObjectAlreadyExists, ObjectNotFound
 
-from deployments import automations
+from deployments import automations, notify
 from deployments.errors import StackFault
 from deployments.generate import deployed, found_regions, render
 from deployments.processes import ROOT, program
@@ -70,10 +70,16 @@ def _queue(api: SyncPrefectClient, pool: str, name: str, priority: int, limit: i
 
 
 def create_automations(notify_url: str | None) -> int:
-    """The alarms, and the notification block if there is somebody to tell; returns how many."""
+    """The alarms, told to who is given, or to who is kept on the server where nobody is given; returns how many."""
     with client() as api:
-        block = automations.save_block(notify_url) if notify_url else None
-        return automations.create(api, found_regions(), block)
+        return automations.create(api, found_regions(), notify.settled(api, notify_url))
+
+
+def alarms_line() -> str:
+    """Who is told of alarms, in words."""
+    with client() as api:
+        who = notify.recipient_kept(api)
+    return f"alarms  go to {who}" if who else "alarms  nobody is told: set FINESCALE_NOTIFY_URL, and `make up`"
 
 
 def deploy(folder: Path) -> list[str]:

@@ -176,6 +176,29 @@ def test_a_failed_run_that_nothing_makes_again_is_told(stack: Stack) -> None:
     assert_says(message, "downscale/alone", "Failed", "nowhere", "start it again")
 
 
+def actions(stack: Stack) -> set[str]:
+    return {a["actions"][0]["type"] for a in stack.post("/automations/filter")} - {"change-flow-run-state"}
+
+
+@pytest.mark.fault("a shell that has only sourced `stack/env` deploys or starts", "alarms go to who was told before")
+def test_alarms_stay_on_where_a_shell_does_not_know_their_url(stack: Stack) -> None:
+    url = stack.environ["FINESCALE_NOTIFY_URL"]
+    silent = Stack(stack.folder, {k: v for k, v in stack.environ.items() if k != "FINESCALE_NOTIFY_URL"})
+    for command in ("deploy", "up", "status"):
+        done = silent(command)
+        assert done.returncode == 0, done.stderr
+        assert actions(stack) == {"send-notification"}
+    assert f"alarms  go to a web hook at {url.split('/')[2]}" in done.stdout
+    other = Stack(stack.folder, stack.environ | {"FINESCALE_NOTIFY_URL": "none"})
+    assert "`make up` takes it" in other("status").stdout
+    done = other("up")
+    assert "nothing else was changed" in done.stdout
+    assert "nobody is told" in done.stdout
+    assert actions(stack) == {"do-nothing"}
+    assert "nothing else was changed" in stack("up").stdout
+    assert actions(stack) == {"send-notification"}
+
+
 def test_every_alarm_is_delivered_by_a_test(stack: Stack) -> None:
     alarms = {a["name"].removeprefix(ALARM_PREFIX).split(": ")[-1] for a in stack.post("/automations/filter")}
     assert alarms == {
