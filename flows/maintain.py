@@ -19,7 +19,7 @@ from tasks.region import search as regions
 from tasks.region.document import Region
 from tasks.storage import join, remove
 from tasks.store.history import old_history
-from tasks.store.integrity import check_product, due_for_check, summary
+from tasks.store.integrity import CHECK_DAYS, check_product, due_for_check, summary
 from tasks.store.ledger import LedgerEntry, entries
 from tasks.store.retention import (
     expired,
@@ -69,7 +69,7 @@ def maintain(
     region: str,
     store: str | None = None,
     keep_days: int | None = None,
-    check_days: int = 3,
+    check_days: int = CHECK_DAYS,
     dry_run: bool = False,
 ) -> MaintainReport:
     """Remove what is too old or left over, and read again what was published within `check_days`.
