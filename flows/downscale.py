@@ -31,7 +31,7 @@ from tasks.handover.members import condensed
 from tasks.handover.prepared import PreparedInfo
 from tasks.handover.scorecard import Quality
 from tasks.handover.slab import SlabReport, slabs_of
-from tasks.locations import default_store, default_workspace, raw_folder
+from tasks.locations import assert_workspace_writable, default_store, default_workspace, raw_folder
 from tasks.observations.arrivals import arrived, look
 from tasks.observations.observe import Observed
 from tasks.prepare import prepare
@@ -269,6 +269,7 @@ def downscale(
         if newer is not None:  # after an outage all that were due start at once, the oldest first
             return given_way(request.region, request.cycle, newer)
     assert_writable(store)
+    assert_workspace_writable()
     # a folder of its own for every run: two of one cycle must not read each other's fields
     name = f"{request.cycle.source}-{request.cycle.stamp}" if request.cycle else "file"
     workspace = join(default_workspace(), request.region.name, f"{name}-{uuid4().hex[:8]}")

@@ -17,7 +17,7 @@ from flows.server.orchestrator import assert_clock
 from tasks.locations import default_store, default_workspace
 from tasks.region import search as regions
 from tasks.region.document import Region
-from tasks.storage import join, remove
+from tasks.storage import assert_readable, join, remove
 from tasks.store.history import old_history
 from tasks.store.integrity import CHECK_DAYS, check_product, due_for_check, summary
 from tasks.store.ledger import LedgerEntry, entries
@@ -79,6 +79,7 @@ def maintain(
     """
     assert_clock()  # by which it is decided what is too old
     found, uri = regions.load(region), join(store or default_store())
+    assert_readable(uri)
     days = keep_days if keep_days is not None else found.keep.days
     report = _maintain(found, uri, days, check_days, dry_run)
     log.info("maintain: %s: %s", found.name, report)

@@ -36,7 +36,7 @@ def show_steps() -> None:
 def one_line_errors() -> Iterator[None]:
     """Errors of ours become one line and their exit code; anything else is a bug and keeps its traceback.
 
-    What a library raises of a product that is damaged is no bug: its line says what is wrong with the product.
+    What a disk refuses, and what a library raises of a product that is damaged, is no bug: a line says what it is.
     """
     from tasks.errors import FinescaleError
 
@@ -51,11 +51,12 @@ def one_line_errors() -> Iterator[None]:
         raise
     except Exception as error:
         from flows.products.damaged import damage_behind
+        from tasks.disk import refusal
 
-        damage = damage_behind(error)
-        if damage is None:
+        found = refusal(error, "the disk of the store or the workspace") or damage_behind(error)
+        if found is None:
             raise
-        raise _shown(damage) from None
+        raise _shown(found) from None
 
 
 def _shown(error: FinescaleError) -> typer.Exit:

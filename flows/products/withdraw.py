@@ -5,7 +5,7 @@ from __future__ import annotations
 from tasks.handover.cycle import ALIASES, Cycle
 from tasks.locations import default_store
 from tasks.region import search as regions
-from tasks.storage import join
+from tasks.storage import assert_readable, join
 from tasks.store.ledger import LedgerEntry
 from tasks.store.withdrawal import withdraw as take_back
 
@@ -13,4 +13,6 @@ from tasks.store.withdrawal import withdraw as take_back
 def withdraw(region: str, source: str, cycle: str, store: str | None, why: str) -> LedgerEntry | None:
     """Take a cycle's product back; the entry that readers are led to now. BadInput if it is not in the ledger."""
     chosen = Cycle.parse(cycle, ALIASES.get(source, source))
-    return take_back(join(store or default_store()), regions.load(region).name, chosen, why)
+    uri = join(store or default_store())
+    assert_readable(uri)
+    return take_back(uri, regions.load(region).name, chosen, why)
