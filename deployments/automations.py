@@ -135,6 +135,14 @@ def given_up() -> Alarm:
     )
 
 
+def tested() -> Alarm:
+    """What `python -m deployments.stack alarm --test` sends."""
+    trigger = EventTrigger(
+        match=ResourceSpecification({"prefect.resource.id": names.ALARM_RESOURCE}), expect={names.ALARM_TESTED}
+    )
+    return Alarm(names.TEST_ALARM, trigger, "This is a test: alarms arrive. Nothing is to be done")
+
+
 def vanished() -> Alarm:
     """A run whose worker was killed with it: nobody else would say so, and those behind it would wait for ever."""
     beat = f"{EVENT}heartbeat"
@@ -166,6 +174,7 @@ def wanted(found: list[Region]) -> list[Alarm]:
         vanished(),
         given_up(),
         drifted(),
+        tested(),
         *(alarm for region in found for alarm in of_region(region)),
     ]
 
@@ -174,15 +183,18 @@ def _content(automation: AutomationCore) -> dict[str, Any]:
     return automation.model_dump(include={"description", "trigger", "actions"})
 
 
-def create(client: SyncPrefectClient, found: list[Region], block: UUID | None) -> int:
-    """Make the automations as they should be; one that a person switched off stays off. Returns how many."""
+def create(client: SyncPrefectClient, found: list[Region], block: UUID | None, sender: str) -> int:
+    """Make the automations as they should be; one that a person switched off stays off. Returns how many.
+
+    `sender`: machine and address of the stack, with which each message ends.
+    """
     existing = {a.name: a for a in client.read_automations() if a.name.startswith(names.ALARM_PREFIX)}
     alarms = wanted(found)
     for alarm in alarms:
         name = names.ALARM_PREFIX + alarm.name
         tell: ActionTypes = DoNothing()
         if block is not None:
-            tell = SendNotification(block_document_id=block, subject=name, body=alarm.message)
+            tell = SendNotification(block_document_id=block, subject=name, body=f"{alarm.message}\n{sender}")
         old = existing.pop(name, None)
         automation = AutomationCore(
             name=name,

@@ -6,6 +6,7 @@ Everything here can be done again and changes nothing then. The environment says
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import tempfile
 from pathlib import Path
@@ -69,10 +70,20 @@ def _queue(api: SyncPrefectClient, pool: str, name: str, priority: int, limit: i
         api.create_work_queue(name, priority=priority, concurrency_limit=limit, work_pool_name=pool)
 
 
-def create_automations(notify_url: str | None) -> int:
+def create_automations(notify_url: str | None, ui_url: str | None = None) -> int:
     """The alarms, told to who is given, or to who is kept on the server where nobody is given; returns how many."""
     with client() as api:
-        return automations.create(api, found_regions(), notify.settled(api, notify_url))
+        address = str(api.api_url).rstrip("/").removesuffix("/api")
+        sender = f"-- finescale on {socket.gethostname()}, {ui_url or address}"
+        return automations.create(api, found_regions(), notify.settled(api, notify_url), sender)
+
+
+def try_alarm() -> str:
+    """Send one message the way that alarms go; who has taken it, StackFault if nobody has."""
+    from deployments.try_alarm import try_alarm
+
+    with client() as api:
+        return try_alarm(api)
 
 
 def alarms_line() -> str:

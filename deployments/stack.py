@@ -176,6 +176,22 @@ def deploy() -> None:
 
 
 @app.command()
+def alarm(
+    test: Annotated[bool, typer.Option("--test", help="Send one message, and say whether it was taken.")] = False,
+) -> None:
+    """Who is told of alarms; whether a message gets there."""
+    with _one_line_errors():
+        stack = Stack()
+        from deployments import bootstrap
+
+        stack.assert_well()
+        if test:
+            typer.echo(f"taken by {bootstrap.try_alarm()}")
+        else:
+            typer.echo(bootstrap.alarms_line())
+
+
+@app.command()
 def backup(file: Annotated[Path, typer.Argument(help="Written whole or not at all: .tar.gz")]) -> None:
     """Keep what cannot be made again: ledger, scores, pairs of calibration, Prefect's database; no products."""
     with _one_line_errors():

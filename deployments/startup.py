@@ -251,7 +251,7 @@ def set_alarms(stack: Stack) -> None:
     from deployments import bootstrap
 
     with step("alarms"):
-        bootstrap.create_automations(stack.known.notify or None)
+        bootstrap.create_automations(stack.known.notify or None, stack.settings.ui_url)
     stack.known.keep(stack.folder)
 
 

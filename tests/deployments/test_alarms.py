@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -199,9 +200,31 @@ def test_alarms_stay_on_where_a_shell_does_not_know_their_url(stack: Stack) -> N
     assert actions(stack) == {"send-notification"}
 
 
+def test_an_alarm_is_tried(stack: Stack) -> None:
+    done = stack("alarm", "--test")
+    assert (done.returncode, done.stdout.startswith("taken by a web hook at 127.0.0.1:")) == (0, True), done.stderr
+    assert_says(heard(stack, "test", 5), "This is a test", f"-- finescale on {socket.gethostname()}, {stack.ui}")
+
+
+@pytest.mark.fault("nobody takes alarms any more", "`alarm --test` says so, and what to mend; exit code 1")
+def test_an_alarm_that_nobody_takes_is_found_by_trying(stack: Stack) -> None:
+    other = Stack(stack.folder, stack.environ | {"FINESCALE_NOTIFY_URL": "http://127.0.0.1:9/hook/secret"})
+    try:
+        assert other("up").returncode == 0
+        done = other("alarm", "--test")
+        assert done.returncode == 1
+        assert_says(done.stderr, "a web hook at 127.0.0.1:9 has not taken it: Notification failed", "mend")
+        assert "secret" not in done.stdout + done.stderr
+        assert Stack(stack.folder, stack.environ | {"FINESCALE_NOTIFY_URL": "none"})("up").returncode == 0
+        done = other("alarm", "--test")
+        assert (done.returncode, "nobody is told of alarms" in done.stderr) == (1, True)
+    finally:
+        assert stack("up").returncode == 0
+
+
 def test_every_alarm_is_delivered_by_a_test(stack: Stack) -> None:
     alarms = {a["name"].removeprefix(ALARM_PREFIX).split(": ")[-1] for a in stack.post("/automations/filter")}
     assert alarms == {
         "run crashed", "run failed", "run late", "run vanished", "gpu pool not ready", "cycle given up", "drift",
-        "no product in time", "no product at all", "run crashed or failed",
+        "no product in time", "no product at all", "run crashed or failed", "test",
     }  # fmt: skip
