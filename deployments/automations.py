@@ -34,6 +34,11 @@ JOB = "{{ flow.name }}{% if deployment %}/{{ deployment.name }}{% endif %}"  # a
 RUN = JOB + ", run {{ flow_run.name }}: {{ flow_run.state.name }}"
 DETAIL = "{{ flow_run.state.message }}\n{{ flow_run | ui_url }}\n"
 AGAIN = "start it again: Copy to new run, at that address"
+# a queue's limit is no fault: who waits for his turn has nothing to do
+WAITS = (
+    "finescale status {{ flow_run.parameters.region or 'REGION' }} says it. For its turn: nothing is to be done; "
+    "for a worker: make status"
+)
 MEND, WORKERS = f"Mend what it names, then {AGAIN}", "Look: make status"
 
 
@@ -167,9 +172,7 @@ def wanted(found: list[Region]) -> list[Alarm]:
     return [
         Alarm("run crashed", _run_trigger("Crashed"), f"{RUN}. {DETAIL}Look: dmesg | grep -i kill; then {AGAIN}"),
         Alarm("run failed", _run_trigger("Failed", "TimedOut"), f"{RUN}. {DETAIL}{MEND}"),
-        Alarm(
-            "run late", _run_trigger("Late", flows=LATE), f"{RUN}: no worker has taken it. {DETAIL}Look: make status"
-        ),
+        Alarm("run late", _run_trigger("Late", flows=LATE), f"{RUN}: it is due and waits. {DETAIL}For what: {WAITS}"),
         Alarm("gpu pool not ready", no_gpu, f"No worker of the gpu pool answers. {WORKERS}"),
         vanished(),
         given_up(),

@@ -120,17 +120,19 @@ def heartbeat(stack: Stack, run: dict[str, Any]) -> bool:
     return bool(stack.post("/events/filter", filter=query)["events"])
 
 
-@pytest.mark.fault("no worker takes a run", 'alarm "run late": which run, and where to look')
+@pytest.mark.fault("no worker takes a run", 'alarm "run late": which run, and what says what it waits for')
 def test_a_run_that_no_worker_takes_is_told(stack: Stack) -> None:
     supervisor = Supervisor(stack.folder)
     supervisor.stop_part(WORKER)
     try:
         run = start(stack, "backfill/small", datetime.now(UTC) - timedelta(minutes=6), **NOBODY)
         message = heard(stack, "run late", 60, run["id"])
+        waits = stack.finescale("status", "small").stdout
     finally:
         change(stack, "DELETE", f"/flow_runs/{run['id']}")
         supervisor.start_part(WORKER)
-    assert_says(message, "backfill/small", "Late", "no worker has taken it", "make status")
+    assert_says(message, "backfill/small", "Late", "finescale status small says it", "its turn", "make status")
+    assert "for a worker of pool cpu" in waits
 
 
 @pytest.mark.fault("a region's schedule is off", 'alarm "no product at all": which region, and what to look at')
