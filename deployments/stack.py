@@ -20,6 +20,7 @@ from deployments.settings import Settings
 from deployments.startup import Stack, bring_up, is_kept, prepare, set_alarms, step
 from deployments.supervision import Supervisor
 from flows.server.names import DOWNSCALE, deployment
+from tasks.counted import counted
 from tasks.errors import FinescaleError
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None, help=__doc__)
@@ -209,7 +210,7 @@ def restore(file: Annotated[Path, typer.Argument(help="That `backup` wrote.")]) 
         from deployments.backup import restore
 
         found = restore(Stack(), file)
-        typer.echo(f"restored: {found['written']} files of the store; {found['there']} were there")
+        typer.echo(f"restored: {counted(found['written'], 'file')} of the store; {found['there']} there already")
 
 
 @app.command()

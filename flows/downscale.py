@@ -24,6 +24,7 @@ from flows.server.orchestrator import assert_clock
 from flows.stopwatch import Stopwatch
 from tasks.acquire import SOURCES, acquire, acquire_files, forget, open_source
 from tasks.calibrate import calibrate
+from tasks.counted import counted
 from tasks.errors import BadInput, FinescaleError, GateRefused
 from tasks.handover.calibrated import Calibrated
 from tasks.handover.cycle import ALIASES, Cycle, RawFile
@@ -228,7 +229,8 @@ def _state(outcome: Outcome) -> Any:
     seconds, checks = sum(entry.timings.values()), len(entry.scorecard.checks)
     where = ", ".join(sorted({f"{slab.where} on {slab.device}" for slab in entry.slabs}))
     message = (
-        f"{outcome.product}: {len(entry.lead_hours)} lead times, {entry.quality}, {checks} checks passed, "
+        f"{outcome.product}: {counted(len(entry.lead_hours), 'lead time')}, {entry.quality}, "
+        f"{counted(checks, 'check')} passed, "
         f"{seconds:.0f} s ({where})"
     )
     return Completed(data=outcome, message=message)

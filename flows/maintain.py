@@ -14,6 +14,7 @@ from pydantic import BaseModel
 from flows.server import names
 from flows.server.endings import EndedBadly, completed, failed
 from flows.server.orchestrator import assert_clock
+from tasks.counted import counted
 from tasks.locations import default_store, default_workspace
 from tasks.region import search as regions
 from tasks.region.document import Region
@@ -54,9 +55,10 @@ class MaintainReport(BaseModel):
 
     def __str__(self) -> str:
         return (
-            f"{self.verb} {len(self.expired)} cycles, {len(self.unknown)} products and pictures without an entry, "
-            f"{len(self.forgotten)} cycles' pairs, {len(self.leftovers)} left-overs; "
-            f"read {len(self.checked)} products, {len(self.damaged)} damaged"
+            f"{self.verb} {counted(len(self.expired), 'cycle')}, {counted(len(self.unknown), 'product')} or pictures "
+            f"without an entry, pairs of {counted(len(self.forgotten), 'cycle')}, "
+            f"{counted(len(self.leftovers), 'left-over')}; "
+            f"read {counted(len(self.checked), 'product')}, {len(self.damaged)} damaged"
         )
 
 

@@ -14,6 +14,7 @@ from flows.products.preliminary import preliminary_cycles
 from flows.products.source_health import SourceHealth, source_health
 from flows.server.answers import prefect_health
 from flows.server.health import PrefectHealth
+from tasks.counted import counted
 from tasks.handover.candidates import Candidate
 from tasks.handover.scorecard import Quality
 from tasks.locations import default_store
@@ -204,7 +205,7 @@ def health_lines(status: RegionStatus) -> list[str]:
         state = f"{d.state or 'never ran'}{', paused' if d.paused else ''}"
         lines.append(_marked(f"{d.name:24} {state}  {when}  {d.message}".rstrip(), d.ok))
     for p in status.prefect.pools:
-        line = f"pool {p.name:6} {p.status}, {p.workers} workers online, {p.queued} runs waiting"
+        line = f"pool {p.name:6} {p.status}, {counted(p.workers, 'worker')} online, {counted(p.queued, 'run')} waiting"
         lines.append(_marked(line, p.ok))
     lines += [
         f"{w.flow} {w.name} waits since {w.since:%Y-%m-%d %H:%M} for {w.waits_for}" for w in status.prefect.waiting

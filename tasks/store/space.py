@@ -9,6 +9,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, computed_field
 
+from tasks.counted import counted
 from tasks.handover.cycle import Cycle
 from tasks.storage import is_remote
 from tasks.store.ledger import LedgerEntry
@@ -35,7 +36,7 @@ class Space(BaseModel):
         free = f"disk of the store: {self.free / 1e9:.1f} GB free"
         if self.days is None:
             return free
-        last = f"{self.days:.0f} days" if self.days < 1000 else "years"
+        last = counted(round(self.days), "day") if self.days < 1000 else "years"
         return f"{free}, {self.a_day / 1e9:.2g} GB a day: full in {last}"
 
 

@@ -111,9 +111,11 @@ def test_a_stack_half_a_minute_old_is_well_and_what_is_not_is_marked(
     region = make_region(name="fresh", schedule=schedule, inference={"where": "here"})
     a_pool_with_a_worker()
     deployment = deploy("downscale", ["finescale", "fresh", "ifs"], "cpu", "fresh")
+    deploy("catch-up", ["finescale"], "cpu", "all")
     done = finescale("status", region, "--store", tmp_path / "store", "--check")
     assert (done.exit_code, "ifs   due    first due" in done.output) == (0, True), done.output
     assert not [line for line in done.output.splitlines() if line.startswith("!")]
+    assert "catch-up/all             never ran" in done.output, "it looks after all regions"
     run_of(deployment, Failed(message="no mirror answers"))
     done = finescale("status", region, "--store", tmp_path / "store", "--check")
     assert done.exit_code == 1
@@ -160,7 +162,7 @@ def test_runs_and_pools_of_a_server(tmp_path: Path, finescale: CommandLine) -> N
     run_of(maintain, Failed(message="damaged: ifs/2026\nsecond line"))
     health = prefect_health(hubei, datetime.now(UTC))
     assert health.problem == ""
-    rows = {d.name: (d.state, d.message, d.ok) for d in health.deployments}
+    rows = {d.name: (d.state, d.message, d.ok) for d in health.deployments if d.name != "catch-up/all"}
     assert rows == {
         "downscale/hubei": ("Completed", "hubei: 49 lead times", True),
         "maintain/hubei": ("Failed", "damaged: ifs/2026", False),
@@ -175,7 +177,7 @@ def test_runs_and_pools_of_a_server(tmp_path: Path, finescale: CommandLine) -> N
     publish(store, cycle_of(datetime.now(UTC)))
     shown = finescale("status", "hubei", "--store", store).output
     assert "maintain/hubei           Failed" in shown
-    assert "pool cpu    ready, 1 workers online, 1 runs waiting" in shown
+    assert "pool cpu    ready, 1 worker online, 1 run waiting" in shown
     assert "pool gpu    not there" in shown
     status = json.loads(finescale("status", "hubei", "--store", store, "--json").output)
     assert PrefectHealth.model_validate({k: v for k, v in status["prefect"].items() if k != "ok"}).pools == health.pools
