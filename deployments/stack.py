@@ -16,6 +16,7 @@ from filelock import FileLock, Timeout
 from deployments import access, guard, units
 from deployments.errors import StackFault
 from deployments.processes import ROOT, end, strays
+from deployments.room import room_line
 from deployments.settings import Settings
 from deployments.startup import Stack, bring_up, is_kept, prepare, set_alarms, step
 from deployments.supervision import Supervisor
@@ -155,8 +156,9 @@ def status() -> None:
         stack.assert_well()
         from deployments import bootstrap
 
-        typer.echo("all is well")
         typer.echo(bootstrap.alarms_line())
+        typer.echo(room_line(stack.folder))
+        typer.echo("all is well")
         if stack.tells_another:
             typer.echo("FINESCALE_NOTIFY_URL is another here: `make up` takes it")
         if stack.is_changed():

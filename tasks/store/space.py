@@ -16,6 +16,7 @@ from tasks.store.ledger import LedgerEntry
 from tasks.store.paths import in_store
 
 OF_LATE = timedelta(days=7)
+LEAST = 10**9  # bytes: below that runs that are on their way may fail
 ENOUGH = 14.0  # days: long enough for a disk to be bought
 
 
@@ -30,7 +31,7 @@ class Space(BaseModel):
     @property
     def ok(self) -> bool:
         """Whether there is time enough to make room."""
-        return self.days is None or self.days >= ENOUGH
+        return self.free >= LEAST and (self.days is None or self.days >= ENOUGH)
 
     def __str__(self) -> str:
         free = f"disk of the store: {self.free / 1e9:.1f} GB free"
