@@ -1,6 +1,6 @@
 """Alarms: what is watched by the Prefect server, and whom it tells.
 
-Without FINESCALE_NOTIFY_URL they only show in the UI's event feed.
+Where nobody is told (deployments/notify.py) they only show in the UI's event feed.
 """
 
 from __future__ import annotations
@@ -12,18 +12,14 @@ from itertools import pairwise
 from typing import Any
 from uuid import UUID
 
-from apprise import Apprise
-from prefect.blocks.notifications import SlackWebhook
 from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.objects import StateType
 from prefect.events.actions import ActionTypes, ChangeFlowRunState, DoNothing, SendNotification
 from prefect.events.schemas.automations import AutomationCore, EventTrigger, Posture
 from prefect.events.schemas.events import ResourceSpecification
 from prefect.server.schemas.schedules import CronSchedule
-from pydantic import SecretStr
 
 from flows.server import names
-from tasks.errors import BadInput
 from tasks.region.document import Region
 
 # super-resolve: its downscale run says it; downscale: what is due is made again, and said once that has failed
@@ -38,23 +34,12 @@ JOB = "{{ flow.name }}{% if deployment %}/{{ deployment.name }}{% endif %}"  # a
 RUN = JOB + ", run {{ flow_run.name }}: {{ flow_run.state.name }}"
 DETAIL = "{{ flow_run.state.message }}\n{{ flow_run | ui_url }}\n"
 AGAIN = "start it again: Copy to new run, at that address"
+# a queue's limit is no fault: who waits for his turn has nothing to do
+WAITS = (
+    "finescale status {{ flow_run.parameters.region or 'REGION' }} says it. For its turn: nothing is to be done; "
+    "for a worker: make status"
+)
 MEND, WORKERS = f"Mend what it names, then {AGAIN}", "Look: make status"
-
-
-def notification_url(given: str) -> str:
-    """An apprise URL as it is, a plain web hook as apprise writes it; BadInput if it is neither."""
-    if Apprise.instantiate(given) is not None:
-        return given
-    if given.startswith(("http://", "https://")):
-        return given.replace("http", "json", 1)  # posts title and message as JSON
-    raise BadInput("FINESCALE_NOTIFY_URL is neither an apprise URL (slack://, mailto://, ...) nor http(s)://")
-
-
-def save_block(url: str) -> UUID:
-    """The notification block; returns its id."""
-    # the block of Prefect's that hands any URL to apprise; its general one cannot be saved
-    block = SlackWebhook(url=SecretStr(notification_url(url)))
-    return UUID(str(block.save(names.NOTIFICATION_BLOCK, overwrite=True, _sync=True)))  # type: ignore[call-arg]
 
 
 def longest_pause(cron: str) -> timedelta:
@@ -155,6 +140,14 @@ def given_up() -> Alarm:
     )
 
 
+def tested() -> Alarm:
+    """What `python -m deployments.stack alarm --test` sends."""
+    trigger = EventTrigger(
+        match=ResourceSpecification({"prefect.resource.id": names.ALARM_RESOURCE}), expect={names.ALARM_TESTED}
+    )
+    return Alarm(names.TEST_ALARM, trigger, "This is a test: alarms arrive. Nothing is to be done")
+
+
 def vanished() -> Alarm:
     """A run whose worker was killed with it: nobody else would say so, and those behind it would wait for ever."""
     beat = f"{EVENT}heartbeat"
@@ -179,13 +172,12 @@ def wanted(found: list[Region]) -> list[Alarm]:
     return [
         Alarm("run crashed", _run_trigger("Crashed"), f"{RUN}. {DETAIL}Look: dmesg | grep -i kill; then {AGAIN}"),
         Alarm("run failed", _run_trigger("Failed", "TimedOut"), f"{RUN}. {DETAIL}{MEND}"),
-        Alarm(
-            "run late", _run_trigger("Late", flows=LATE), f"{RUN}: no worker has taken it. {DETAIL}Look: make status"
-        ),
+        Alarm("run late", _run_trigger("Late", flows=LATE), f"{RUN}: it is due and waits. {DETAIL}For what: {WAITS}"),
         Alarm("gpu pool not ready", no_gpu, f"No worker of the gpu pool answers. {WORKERS}"),
         vanished(),
         given_up(),
         drifted(),
+        tested(),
         *(alarm for region in found for alarm in of_region(region)),
     ]
 
@@ -194,15 +186,18 @@ def _content(automation: AutomationCore) -> dict[str, Any]:
     return automation.model_dump(include={"description", "trigger", "actions"})
 
 
-def create(client: SyncPrefectClient, found: list[Region], block: UUID | None) -> int:
-    """Make the automations as they should be; one that a person switched off stays off. Returns how many."""
+def create(client: SyncPrefectClient, found: list[Region], block: UUID | None, sender: str) -> int:
+    """Make the automations as they should be; one that a person switched off stays off. Returns how many.
+
+    `sender`: machine and address of the stack, with which each message ends.
+    """
     existing = {a.name: a for a in client.read_automations() if a.name.startswith(names.ALARM_PREFIX)}
     alarms = wanted(found)
     for alarm in alarms:
         name = names.ALARM_PREFIX + alarm.name
         tell: ActionTypes = DoNothing()
         if block is not None:
-            tell = SendNotification(block_document_id=block, subject=name, body=alarm.message)
+            tell = SendNotification(block_document_id=block, subject=name, body=f"{alarm.message}\n{sender}")
         old = existing.pop(name, None)
         automation = AutomationCore(
             name=name,

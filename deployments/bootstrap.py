@@ -6,6 +6,7 @@ Everything here can be done again and changes nothing then. The environment says
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import tempfile
 from pathlib import Path
@@ -17,7 +18,7 @@ from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.actions import WorkPoolCreate
 from prefect.exceptions import ObjectAlreadyExists, ObjectNotFound
 
-from deployments import automations
+from deployments import automations, notify
 from deployments.errors import StackFault
 from deployments.generate import deployed, found_regions, render
 from deployments.processes import ROOT, program
@@ -69,11 +70,27 @@ def _queue(api: SyncPrefectClient, pool: str, name: str, priority: int, limit: i
         api.create_work_queue(name, priority=priority, concurrency_limit=limit, work_pool_name=pool)
 
 
-def create_automations(notify_url: str | None) -> int:
-    """The alarms, and the notification block if there is somebody to tell; returns how many."""
+def create_automations(notify_url: str | None, ui_url: str | None = None) -> int:
+    """The alarms, told to who is given, or to who is kept on the server where nobody is given; returns how many."""
     with client() as api:
-        block = automations.save_block(notify_url) if notify_url else None
-        return automations.create(api, found_regions(), block)
+        address = str(api.api_url).rstrip("/").removesuffix("/api")
+        sender = f"-- finescale on {socket.gethostname()}, {ui_url or address}"
+        return automations.create(api, found_regions(), notify.settled(api, notify_url), sender)
+
+
+def try_alarm() -> str:
+    """Send one message the way that alarms go; who has taken it, StackFault if nobody has."""
+    from deployments.try_alarm import try_alarm
+
+    with client() as api:
+        return try_alarm(api)
+
+
+def alarms_line() -> str:
+    """Who is told of alarms, in words."""
+    with client() as api:
+        who = notify.recipient_kept(api)
+    return f"alarms  go to {who}" if who else "alarms  nobody is told: set FINESCALE_NOTIFY_URL, and `make up`"
 
 
 def deploy(folder: Path) -> list[str]:

@@ -20,6 +20,7 @@ def _made() -> dict[str, str]:
         "postgres": secrets.token_urlsafe(24),
         "api": f"operator:{secrets.token_urlsafe(24)}",
         "inner": secrets.token_urlsafe(30),
+        "notify": "",
     }
 
 
@@ -32,6 +33,7 @@ class Secrets:
     postgres: str
     api: str  # user:password of Prefect's API and UI
     inner: str  # signs what the parts of the S3 server ask each other
+    notify: str = ""  # who is told of alarms: the URL last given
 
     @classmethod
     def of(cls, folder: Path) -> Secrets:

@@ -16,10 +16,12 @@ from filelock import FileLock, Timeout
 from deployments import access, guard, units
 from deployments.errors import StackFault
 from deployments.processes import ROOT, end, strays
+from deployments.room import room_line
 from deployments.settings import Settings
-from deployments.startup import Stack, bring_up, is_kept, prepare, step
+from deployments.startup import Stack, bring_up, is_kept, prepare, set_alarms, step
 from deployments.supervision import Supervisor
 from flows.server.names import DOWNSCALE, deployment
+from tasks.counted import counted
 from tasks.errors import FinescaleError
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None, help=__doc__)
@@ -48,10 +50,13 @@ def _alone(folder: Path) -> Iterator[None]:
 
 
 def _show_addresses(stack: Stack) -> None:
+    from deployments import bootstrap
+
     settings = stack.settings
     typer.echo(f"UI      {settings.ui_url}   log in with the value of PREFECT_API_AUTH_STRING in {settings.folder}/env")
     typer.echo(f"store   {settings.store}" + (f" at {settings.endpoint}" if stack.part("s3") else ""))
     typer.echo(f"logs    {settings.logs}")
+    typer.echo(bootstrap.alarms_line())
     typer.echo("\n".join(access.lines(settings)))
     typer.echo(
         f"next    source {settings.folder}/env\n"
@@ -84,7 +89,10 @@ def up(
             if stack.supervisor.answers() and _is_well(stack):
                 if if_wanted:
                     return
-                typer.echo("up already, nothing was changed (`make down up` takes new settings, code and regions)")
+                if stack.tells_another:
+                    set_alarms(stack)
+                what = "nothing else" if stack.tells_another else "nothing"
+                typer.echo(f"up already, {what} was changed (`make down up` takes new settings, code and regions)")
             else:
                 bring_up(stack)
                 typer.echo(f"up in {time.monotonic() - began:.0f} s")
@@ -146,7 +154,13 @@ def status() -> None:
         for name, info in sorted(stack.supervisor.states().items()):
             typer.echo(f"  {name:<14} {info['statename']:<9} {info['description']:<36} {info['stdout_logfile']}")
         stack.assert_well()
+        from deployments import bootstrap
+
+        typer.echo(bootstrap.alarms_line())
+        typer.echo(room_line(stack.folder))
         typer.echo("all is well")
+        if stack.tells_another:
+            typer.echo("FINESCALE_NOTIFY_URL is another here: `make up` takes it")
         if stack.is_changed():
             typer.echo("it runs with other settings or code than there are now: `make down up` takes these")
 
@@ -158,11 +172,26 @@ def deploy() -> None:
         stack = Stack()
         from deployments import bootstrap
 
-        with step("alarms"):
-            bootstrap.create_automations(stack.settings.notify_url)
+        set_alarms(stack)
         with step("deployments"):
             deployed = bootstrap.deploy(stack.settings.folder)
         typer.echo("\n".join(deployed))
+
+
+@app.command()
+def alarm(
+    test: Annotated[bool, typer.Option("--test", help="Send one message, and say whether it was taken.")] = False,
+) -> None:
+    """Who is told of alarms; whether a message gets there."""
+    with _one_line_errors():
+        stack = Stack()
+        from deployments import bootstrap
+
+        stack.assert_well()
+        if test:
+            typer.echo(f"taken by {bootstrap.try_alarm()}")
+        else:
+            typer.echo(bootstrap.alarms_line())
 
 
 @app.command()
@@ -183,7 +212,7 @@ def restore(file: Annotated[Path, typer.Argument(help="That `backup` wrote.")]) 
         from deployments.backup import restore
 
         found = restore(Stack(), file)
-        typer.echo(f"restored: {found['written']} files of the store; {found['there']} were there")
+        typer.echo(f"restored: {counted(found['written'], 'file')} of the store; {found['there']} there already")
 
 
 @app.command()

@@ -39,8 +39,16 @@ class Stack:
         self.known = Secrets.of(self.folder)
         if self.settings.auth and not self.supervisor.answers():  # one that runs has the password that it began with
             self.known = replace(self.known, api=self.settings.auth)
+        given = self.settings.notify_url
+        self.tells_another = given is not None and given != self.known.notify
+        if given is not None:
+            self.known = replace(self.known, notify=given)  # kept once it is set on the server
         # Prefect, obstore and botocore read the environment of this process too; before either is imported
         os.environ.update(self.settings.process_environment(self.known, inherited))
+        if given is not None and self.tells_another:
+            from deployments import notify
+
+            notify.assert_known(given)
         self.ready_mark = self.folder / "ready"  # written when `up` has come to its end
 
     @cached_property
@@ -229,14 +237,22 @@ def bring_up(stack: Stack) -> None:
     with step("work pools and queues"):
         bootstrap.create_pools(settings.backfill_runs)
         pools_mark(stack.folder).touch()
-    with step("alarms"):
-        bootstrap.create_automations(settings.notify_url)
+    set_alarms(stack)
     with step("deployments"):
         deployed = bootstrap.deploy(settings.folder)
     with step(f"workers ({len(workers)})"):
         supervisor.wait(workers[-1], stack.workers_answer, SERVER_SECONDS)
         stack.assert_all_run()
     stack.ready_mark.write_text("\n".join(deployed) + "\n", encoding="utf-8")
+
+
+def set_alarms(stack: Stack) -> None:
+    """The alarms as they should be; who is told of them is kept, for shells that do not know it."""
+    from deployments import bootstrap
+
+    with step("alarms"):
+        bootstrap.create_automations(stack.known.notify or None, stack.settings.ui_url)
+    stack.known.keep(stack.folder)
 
 
 def _retry(make: Callable[[], None]) -> None:

@@ -24,6 +24,7 @@ from flows.server.orchestrator import assert_clock
 from flows.stopwatch import Stopwatch
 from tasks.acquire import SOURCES, acquire, acquire_files, forget, open_source
 from tasks.calibrate import calibrate
+from tasks.counted import counted
 from tasks.errors import BadInput, FinescaleError, GateRefused
 from tasks.handover.calibrated import Calibrated
 from tasks.handover.cycle import ALIASES, Cycle, RawFile
@@ -31,7 +32,7 @@ from tasks.handover.members import condensed
 from tasks.handover.prepared import PreparedInfo
 from tasks.handover.scorecard import Quality
 from tasks.handover.slab import SlabReport, slabs_of
-from tasks.locations import default_store, default_workspace, raw_folder
+from tasks.locations import assert_workspace_writable, default_store, default_workspace, raw_folder
 from tasks.observations.arrivals import arrived, look
 from tasks.observations.observe import Observed
 from tasks.prepare import prepare
@@ -228,7 +229,8 @@ def _state(outcome: Outcome) -> Any:
     seconds, checks = sum(entry.timings.values()), len(entry.scorecard.checks)
     where = ", ".join(sorted({f"{slab.where} on {slab.device}" for slab in entry.slabs}))
     message = (
-        f"{outcome.product}: {len(entry.lead_hours)} lead times, {entry.quality}, {checks} checks passed, "
+        f"{outcome.product}: {counted(len(entry.lead_hours), 'lead time')}, {entry.quality}, "
+        f"{counted(checks, 'check')} passed, "
         f"{seconds:.0f} s ({where})"
     )
     return Completed(data=outcome, message=message)
@@ -269,6 +271,7 @@ def downscale(
         if newer is not None:  # after an outage all that were due start at once, the oldest first
             return given_way(request.region, request.cycle, newer)
     assert_writable(store)
+    assert_workspace_writable()
     # a folder of its own for every run: two of one cycle must not read each other's fields
     name = f"{request.cycle.source}-{request.cycle.stamp}" if request.cycle else "file"
     workspace = join(default_workspace(), request.region.name, f"{name}-{uuid4().hex[:8]}")

@@ -14,12 +14,13 @@ from pydantic import BaseModel
 from flows.server import names
 from flows.server.endings import EndedBadly, completed, failed
 from flows.server.orchestrator import assert_clock
+from tasks.counted import counted
 from tasks.locations import default_store, default_workspace
 from tasks.region import search as regions
 from tasks.region.document import Region
-from tasks.storage import join, remove
+from tasks.storage import assert_readable, join, remove
 from tasks.store.history import old_history
-from tasks.store.integrity import check_product, due_for_check, summary
+from tasks.store.integrity import CHECK_DAYS, check_product, due_for_check, summary
 from tasks.store.ledger import LedgerEntry, entries
 from tasks.store.retention import (
     expired,
@@ -54,9 +55,10 @@ class MaintainReport(BaseModel):
 
     def __str__(self) -> str:
         return (
-            f"{self.verb} {len(self.expired)} cycles, {len(self.unknown)} products and pictures without an entry, "
-            f"{len(self.forgotten)} cycles' pairs, {len(self.leftovers)} left-overs; "
-            f"read {len(self.checked)} products, {len(self.damaged)} damaged"
+            f"{self.verb} {counted(len(self.expired), 'cycle')}, {counted(len(self.unknown), 'product')} or pictures "
+            f"without an entry, pairs of {counted(len(self.forgotten), 'cycle')}, "
+            f"{counted(len(self.leftovers), 'left-over')}; "
+            f"read {counted(len(self.checked), 'product')}, {len(self.damaged)} damaged"
         )
 
 
@@ -69,7 +71,7 @@ def maintain(
     region: str,
     store: str | None = None,
     keep_days: int | None = None,
-    check_days: int = 3,
+    check_days: int = CHECK_DAYS,
     dry_run: bool = False,
 ) -> MaintainReport:
     """Remove what is too old or left over, and read again what was published within `check_days`.
@@ -79,6 +81,7 @@ def maintain(
     """
     assert_clock()  # by which it is decided what is too old
     found, uri = regions.load(region), join(store or default_store())
+    assert_readable(uri)
     days = keep_days if keep_days is not None else found.keep.days
     report = _maintain(found, uri, days, check_days, dry_run)
     log.info("maintain: %s: %s", found.name, report)

@@ -16,7 +16,7 @@ from flows.server.orchestrator import assert_clock
 from tasks.errors import BadInput
 from tasks.handover.cycle import ALIASES, Cycle
 from tasks.handover.scorecard import Quality, Scorecard, Validated
-from tasks.locations import default_store, default_workspace
+from tasks.locations import assert_workspace_writable, default_store, default_workspace
 from tasks.observations.arrivals import OBSERVED_SOURCES, Seen, is_complete, save_history, valid_times
 from tasks.observations.observe import Observed, observe
 from tasks.observations.unmatched import why_unmatched
@@ -95,6 +95,7 @@ def verify(
     assert_clock()
     found, uri = regions.load(region), join(store or default_store())
     assert_writable(uri)
+    assert_workspace_writable()
     report = _verify(found, uri, source, cycle, observations)
     listed = "; ".join(f"{c}: {why}" for c, why in (report.quarantined | report.failed).items())
     if report.quarantined:

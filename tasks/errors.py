@@ -86,6 +86,10 @@ class StoreNotWritable(BadInput):
     """The place where products go cannot be written."""
 
 
+class FolderUnusable(BadInput):
+    """A folder of the workspace or of a store that cannot be written, or a file in its place."""
+
+
 class StoreNotReadable(FinescaleError):
     """The place where products are does not answer."""
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+from uuid import uuid4
 
-from tasks.storage import is_remote, join
+from tasks.errors import FolderUnusable
+from tasks.storage import is_remote, join, remove, write_bytes
 
 STORE_VARIABLE, DEFAULT_STORE = "FINESCALE_STORE", "products"
 WORKSPACE_VARIABLE, DEFAULT_WORKSPACE = "FINESCALE_WORKSPACE", "workspace"
@@ -36,3 +38,20 @@ def raw_folder() -> str:
 def observations_folder() -> str:
     """Where fetched observations are kept, with what is needed to ask whether they have changed."""
     return join(raw_folder(), "observations")
+
+
+def assert_workspace_writable() -> None:
+    """FolderUnusable, before any work, if scratch files or what is fetched cannot be put there."""
+    for what, variable, folder in (
+        ("workspace", WORKSPACE_VARIABLE, default_workspace()),
+        ("fetched files", RAW_VARIABLE, raw_folder()),
+    ):
+        probe = join(folder, f".probe-{uuid4().hex[:8]}")
+        try:
+            write_bytes(probe, b"finescale\n")
+            remove(probe)
+        except Exception as error:
+            raise FolderUnusable(
+                f"{what} {folder}: cannot be written ({type(error).__name__}: {error}); "
+                f"set {variable} to another folder, or mend its permissions"
+            ) from None

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar
 
+from tasks.disk import disk_in_a_line
 from tasks.errors import FinescaleError, StoreNotReadable, in_a_line
 from tasks.web.failures import is_transient
 
@@ -89,4 +90,5 @@ def step(
     a command without a server ends it himself.
     """
     options = {"name": name, "task_run_name": run_name, "timeout_seconds": timeout_seconds}
-    return lambda fn: Step(fn, PAUSES[:retries], options)
+    # what a disk refuses is one line at once: neither a room nor a right comes by asking again
+    return lambda fn: Step(disk_in_a_line(name)(fn), PAUSES[:retries], options)

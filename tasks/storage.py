@@ -101,10 +101,9 @@ def names_in(uri: str) -> list[str]:
     """Names of the files and folders in a folder, in order; none if there is no such folder."""
     if is_remote(uri):
         return objects.names(uri)
-    try:
+    with suppress(FileNotFoundError, NotADirectoryError):
         return sorted(os.listdir(_local(uri)))
-    except (FileNotFoundError, NotADirectoryError):
-        return []
+    return []
 
 
 def matching(uri: str, pattern: str) -> list[str]:
@@ -273,14 +272,15 @@ def remove(uri: str) -> None:
 
 
 def assert_readable(store: str) -> None:
-    """StoreNotReadable if the store does not answer, or refuses; one that is not there yet is an empty one."""
+    """StoreNotReadable if the store does not answer, refuses, or is a file; one that is not there yet is empty."""
     try:
-        exists(store)
+        if exists(store) and not is_remote(store) and not _local(store).is_dir():
+            raise NotADirectoryError("it is a file")
     except Exception as error:
-        raise StoreNotReadable(
-            f"store {store}: cannot be read ({type(error).__name__}: {error}); is its server up, and are the "
-            "credentials right?"
-        ) from None
+        remedy = (
+            "is its server up, and are the credentials right?" if is_remote(store) else "choose another with --store"
+        )
+        raise StoreNotReadable(f"store {store}: cannot be read ({type(error).__name__}: {error}); {remedy}") from None
 
 
 def assert_writable(store: str) -> None:

@@ -9,6 +9,7 @@ import typer
 
 from flows.commands.options import Region, TargetStore
 from flows.commands.terminal import one_line_errors, show_steps, show_table
+from tasks.counted import counted
 
 if TYPE_CHECKING:
     from flows.downscale import Outcome
@@ -71,7 +72,7 @@ def _show(outcome: Outcome, seconds: float) -> None:
     typer.echo(f"product     {outcome.product}")
     typer.echo(f"quick-look  {outcome.quicklook}")
     typer.echo(f"report      {outcome.report}")
-    typer.echo(f"quality     {entry.quality}; {len(entry.scorecard.checks)} checks passed")
+    typer.echo(f"quality     {entry.quality}; {counted(len(entry.scorecard.checks), 'check')} passed")
     for why in entry.scorecard.why:
         typer.echo(f"            {why}")
     typer.echo(f"time        {job:.1f} s the job ({steps}), {seconds - job:.1f} s imports and what is around it")

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import typer
 
 if TYPE_CHECKING:
+    from tasks.errors import FinescaleError
     from tasks.handover.scorecard import Verification
 
 NUMBER = re.compile(r"[-+]?\d+(\.\d+)?(e[-+]?\d+)?")
@@ -33,17 +34,35 @@ def show_steps() -> None:
 
 @contextmanager
 def one_line_errors() -> Iterator[None]:
-    """Errors of ours become one line and their exit code; anything else is a bug and keeps its traceback."""
+    """Errors of ours become one line and their exit code; anything else is a bug and keeps its traceback.
+
+    What a disk refuses, and what a library raises of a product that is damaged, is no bug: a line says what it is.
+    """
     from tasks.errors import FinescaleError
 
     try:
         yield
     except FinescaleError as error:
-        typer.echo(f"finescale: {_line(str(error))}", err=True)
-        raise typer.Exit(error.exit_code) from None
+        raise _shown(error) from None
     except KeyboardInterrupt:
         typer.echo("finescale: interrupted; what was published before stays as it was", err=True)
         raise typer.Exit(130) from None
+    except (typer.Exit, typer.Abort):
+        raise
+    except Exception as error:
+        from flows.products.damaged import damage_behind
+        from tasks.disk import refusal
+
+        found = refusal(error, "the disk of the store or the workspace") or damage_behind(error)
+        if found is None:
+            raise
+        raise _shown(found) from None
+
+
+def _shown(error: FinescaleError) -> typer.Exit:
+    """Say what is wrong, in a line; the exit to raise."""
+    typer.echo(f"finescale: {_line(str(error))}", err=True)
+    return typer.Exit(error.exit_code)
 
 
 def _line(text: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextvars import ContextVar
 from dataclasses import dataclass
 
 from tasks.errors import BadInput, MissingField, NothingPublished
@@ -22,6 +23,11 @@ class Chosen:
     uri: str
 
     @property
+    def store(self) -> str:
+        """URI of the store that it is in."""
+        return self.uri.removesuffix(self.entry.product).rstrip("/")
+
+    @property
     def cycle(self) -> Cycle:
         """Which cycle it is of."""
         return Cycle.parse(self.entry.cycle, self.entry.source)
@@ -30,6 +36,14 @@ class Chosen:
     def name(self) -> str:
         """For files: hubei-ifs-2026-11-22T00."""
         return f"{self.entry.region}-{self.entry.source}-{self.cycle.stamp}"
+
+
+_reading: ContextVar[tuple[str, Chosen] | None] = ContextVar("_reading", default=None)
+
+
+def being_read() -> tuple[str, Chosen] | None:
+    """The product that was chosen last, and its region as it was typed: for who says why it cannot be read."""
+    return _reading.get()
 
 
 # whose product is meant where nobody says it: weather before samples
@@ -52,7 +66,9 @@ def choose(region: str, source: str | None, cycle: str | None, store: str | None
             raise NothingPublished(_nothing(region, uri, name, service))
     else:
         entry = _of(uri, name, Cycle.parse(cycle, service))
-    return Chosen(entry, in_store(uri, entry.product))
+    chosen = Chosen(entry, in_store(uri, entry.product))
+    _reading.set((region, chosen))
+    return chosen
 
 
 def _first(store: str, region: str, cycle: str | None) -> str:

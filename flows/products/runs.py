@@ -12,7 +12,8 @@ from flows.products.choose import Chosen
 from flows.products.daily import SUMS
 from flows.products.places import Place
 from flows.products.series import Series, read_series
-from tasks.errors import BadInput
+from tasks.arrays import DAMAGE
+from tasks.errors import BadInput, in_a_line
 from tasks.storage import exists, join
 from tasks.store.ledger import entries
 from tasks.store.paths import in_store
@@ -51,8 +52,8 @@ def earlier_runs(
             continue
         try:
             its_own = read_series(Chosen(entry, uri), there, None, places)
-        except BadInput as error:  # of another box, or without the terrain that an elevation wants
-            log.warning("--runs: %s is left out: %s", entry.cycle, error)
+        except (BadInput, *DAMAGE) as error:  # of another box, without the terrain that an elevation wants, damaged
+            log.warning("--runs: %s is left out: %s", entry.cycle, in_a_line(error))
             continue
         for i, series in enumerate(its_own):
             found[i].append(EarlierRun(cycle=entry.cycle, values=_at(series, newer[i])))

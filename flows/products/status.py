@@ -6,32 +6,28 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import numpy as np
-from pydantic import BaseModel, computed_field, field_serializer
+from pydantic import BaseModel, field_serializer
 
 from flows.products.gaps import SCHEDULED
 from flows.products.missing import Missing, missing_of
 from flows.products.preliminary import preliminary_cycles
+from flows.products.source_health import SourceHealth, source_health
 from flows.server.answers import prefect_health
 from flows.server.health import PrefectHealth
+from tasks.counted import counted
 from tasks.handover.candidates import Candidate
-from tasks.handover.cycle import Cycle
 from tasks.handover.scorecard import Quality
 from tasks.locations import default_store
 from tasks.present import display
 from tasks.region import search as regions
 from tasks.region.document import Region
-from tasks.storage import assert_readable, exists, join, read_json
+from tasks.storage import assert_readable, join, read_json
 from tasks.store.ledger import LedgerEntry, State, entries
 from tasks.store.paths import in_store, latest_uri
 from tasks.store.scores import Recent, are_scored, drift, read_scores, summary
 from tasks.store.space import Space, space
 
-# Since the newest good cycle began. IFS: the next two, 12 h apart and complete 7 h 40 min after they begin, are missing
-# or late; ERA5: five or six days behind, a day each.
-OLD = {name: timedelta(hours=24) for name in ("ifs", "ens", "ifs9km", "aifs")} | {"era5": timedelta(days=8)}
-
 MONTH = timedelta(days=30)
-WELL = {"ok", "made", "never"}
 
 
 def _age(since: timedelta) -> str:
@@ -39,79 +35,6 @@ def _age(since: timedelta) -> str:
     if hours < 1:
         return f"{hours * 60:.0f} min ago"
     return f"{hours:.0f} h ago" if hours < 72 else f"{hours / 24:.0f} d ago"
-
-
-class SourceHealth(BaseModel):
-    """The newest good product of a source, held against when there should be one."""
-
-    source: str
-    # ok; old; none; made: of a source that is never due, so that its age says nothing; never: nobody has run it
-    verdict: str
-    cycle: str | None = None
-    product: str | None = None
-    age_hours: float | None = None  # since the cycle's initial time
-    limit_hours: float | None = None  # older is old; None: nobody knows when the next is due
-    damaged: int = 0
-    withdrawn: int = 0
-    quarantined: int = 0
-    degraded: int = 0
-
-    @computed_field  # type: ignore[prop-decorator]
-    @property
-    def ok(self) -> bool:
-        """Whether there is nothing to look after; what a person has withdrawn was looked after."""
-        return self.verdict in WELL and not self.damaged
-
-    def _counts(self) -> list[tuple[int, str]]:
-        return [(getattr(self, what), what) for what in ("damaged", "quarantined", "withdrawn", "degraded")]
-
-    def __str__(self) -> str:
-        parts = [f"{self.source:5} {self.verdict:5}"]
-        if self.cycle is not None and self.age_hours is not None:
-            parts.append(f"{self.cycle}, {_hours(self.age_hours)} since its start")
-        else:
-            parts.append("nobody runs it" if self.verdict == "never" else "no good product")
-        if self.limit_hours is not None and self.verdict == "old":
-            parts.append(f"older than {_hours(self.limit_hours)}")
-        parts += [f"{n} {what}" for n, what in self._counts() if n]
-        return "  ".join(parts)
-
-
-def _hours(hours: float) -> str:
-    return f"{hours:.0f} h" if hours < 72 else f"{hours / 24:.1f} d"
-
-
-def source_health(
-    region: Region, store: str, found: list[LedgerEntry], now: datetime, *, served: bool = True
-) -> list[SourceHealth]:
-    """Of each source with products, and of each that is scheduled.
-
-    `served`: a server runs the schedules. Without one a source that was never made is one that nobody runs, if there
-    are products of another.
-    """
-    scheduled = {s for s in SCHEDULED if region.schedule.of(s) is not None}
-    rows = []
-    for source in sorted({e.source for e in found} | scheduled):
-        mine = [e for e in found if e.source == source]
-        damaged, withdrawn, refused = (
-            sum(e.state == s for e in mine) for s in (State.DAMAGED, State.WITHDRAWN, State.QUARANTINED)
-        )
-        good = [e for e in mine if e.good and exists(join(in_store(store, e.product), "zarr.json"))]
-        row = SourceHealth(
-            source=source, verdict="none", damaged=damaged, withdrawn=withdrawn, quarantined=refused,
-            degraded=sum(e.quality == Quality.DEGRADED for e in good),
-        )  # fmt: skip
-        if not mine and found and not served:
-            row.verdict = "never"
-        if good:
-            best = max(good, key=lambda e: e.cycle)
-            age = (now - Cycle.parse(best.cycle, source).time).total_seconds() / 3600
-            limit = OLD.get(source)
-            row.cycle, row.product, row.age_hours = best.cycle, in_store(store, best.product), round(age, 2)
-            row.limit_hours = limit.total_seconds() / 3600 if limit else None
-            row.verdict = "made" if limit is None else "old" if age > limit.total_seconds() / 3600 else "ok"
-        rows.append(row)
-    return rows
 
 
 class SourceScores(BaseModel):
@@ -170,8 +93,9 @@ def region_status(name: str, store: str | None, *, ask_prefect: bool = True) -> 
     early = sorted({e.source for e in found if e.preliminary})
     due = {str(c) for s in early for c in preliminary_cycles(uri, region.name, s, now)}
     prefect = prefect_health(region, now) if ask_prefect else PrefectHealth(api=None)
-    health = source_health(region, uri, found, now, served=prefect.api is not None)
-    missing = _missing(region, uri, found, now, prefect)
+    deployed = _deployed(region, prefect)
+    health = source_health(region, uri, found, now, served=prefect.api is not None, deployed=deployed)
+    missing = _missing(region, uri, found, now, prefect, deployed)
     of_disk = space(uri, found, region.keep.days, now)
     well = prefect.ok and not any(m.given_up for m in missing) and (of_disk is None or of_disk.ok)
     return RegionStatus(
@@ -188,22 +112,38 @@ def region_status(name: str, store: str | None, *, ask_prefect: bool = True) -> 
     )
 
 
+def _deployed(region: Region, prefect: PrefectHealth) -> dict[str, datetime | None]:
+    """Since when a server runs each scheduled source; nothing where there is none, or it does not answer."""
+    if prefect.api is None or prefect.problem:
+        return {}
+    from prefect.client.orchestration import get_client
+
+    from flows.server.runs import deployment_of, since_when
+
+    with get_client(sync_client=True) as client:
+        return {source: since_when(deployment_of(client, region.name, source)) for source in SCHEDULED}
+
+
 def _missing(
-    region: Region, store: str, found: list[LedgerEntry], now: datetime, prefect: PrefectHealth
+    region: Region,
+    store: str,
+    found: list[LedgerEntry],
+    now: datetime,
+    prefect: PrefectHealth,
+    deployed: dict[str, datetime | None],
 ) -> list[Missing]:
     """Gaps of every scheduled source; what was tried of them as far as a server says so."""
     if prefect.api is None or prefect.problem:
         return [m for source in SCHEDULED for m in missing_of(region, source, store, found, [], None, now)]
     from prefect.client.orchestration import get_client
 
-    from flows.server.runs import cycle_runs, deployment_of, since_when
+    from flows.server.runs import cycle_runs
 
     gone: list[Missing] = []
     with get_client(sync_client=True) as client:
         for source in SCHEDULED:
-            deployment = deployment_of(client, region.name, source)
             runs = cycle_runs(client, now - timedelta(days=region.catch_up.days(source)), now)
-            gone += missing_of(region, source, store, found, runs, since_when(deployment), now)
+            gone += missing_of(region, source, store, found, runs, deployed[source], now)
     return gone
 
 
@@ -251,26 +191,30 @@ def score_rows(status: RegionStatus) -> list[list[str]]:
 
 
 def health_lines(status: RegionStatus) -> list[str]:
-    """Health for people: a line a source, a deployment, a pool."""
-    lines = [str(source) for source in status.sources]
-    lines += [str(missing) for missing in status.missing]
+    """Health for people: a line a source, a deployment, a pool; `!` before each that --check fails for."""
+    lines = [_marked(str(source), source.ok) for source in status.sources]
+    lines += [_marked(str(missing), not missing.given_up) for missing in status.missing]
     if status.space is not None:
-        lines.append(str(status.space))
+        lines.append(_marked(str(status.space), status.space.ok))
     for source, found in status.scores.items():
         lines += [f"{source:5} drift  {d}" for d in found.drift]
     if status.prefect.problem:
-        lines.append(status.prefect.problem)
+        lines.append(_marked(status.prefect.problem, status.prefect.api is None))
     for d in status.prefect.deployments:
         when = f"{d.when:%Y-%m-%d %H:%M}" if d.when else ""
         state = f"{d.state or 'never ran'}{', paused' if d.paused else ''}"
-        lines.append(f"{d.name:24} {state}  {when}  {d.message}".rstrip())
-    lines += [
-        f"pool {p.name:6} {p.status}, {p.workers} workers online, {p.queued} runs waiting" for p in status.prefect.pools
-    ]
+        lines.append(_marked(f"{d.name:24} {state}  {when}  {d.message}".rstrip(), d.ok))
+    for p in status.prefect.pools:
+        line = f"pool {p.name:6} {p.status}, {counted(p.workers, 'worker')} online, {counted(p.queued, 'run')} waiting"
+        lines.append(_marked(line, p.ok))
     lines += [
         f"{w.flow} {w.name} waits since {w.since:%Y-%m-%d %H:%M} for {w.waits_for}" for w in status.prefect.waiting
     ]
     return lines
+
+
+def _marked(line: str, ok: bool) -> str:
+    return line if ok else f"! {line}"
 
 
 def cycle_rows(status: RegionStatus) -> list[list[str]]:

@@ -25,6 +25,7 @@ from prefect.artifacts import (
 )
 from prefect.context import FlowRunContext, TaskRunContext
 
+from tasks.counted import counted
 from tasks.handover.cycle import Cycle, RawFile
 from tasks.handover.scorecard import Check
 from tasks.present.report.tables import comparisons, main_group
@@ -171,7 +172,7 @@ def picture(entry: LedgerEntry, uri: str) -> UUID:
 @_harmless
 def product_link(entry: LedgerEntry, uri: str) -> UUID:
     """Where the product is, and how to open it."""
-    about = f"Product of {entry.cycle}, {len(entry.lead_hours)} lead times, {', '.join(entry.variables)}"
+    about = f"Product of {entry.cycle}, {counted(len(entry.lead_hours), 'lead time')}, {', '.join(entry.variables)}"
     name = key(entry.region, entry.source, "product")
     if uri.startswith(("http://", "https://")):
         return _id(create_link_artifact(uri, link_text=f"{entry.region} {entry.cycle}", key=name, description=about))
@@ -182,14 +183,16 @@ def product_link(entry: LedgerEntry, uri: str) -> UUID:
 @_harmless
 def begin_progress(region: str, cycle: Cycle, total: int) -> UUID:
     """A bar of lead times done; its id is for `progress`."""
-    about = f"{region} {cycle}: 0 of {total} lead times"
+    about = f"{region} {cycle}: 0 of {counted(total, 'lead time')}"
     return _id(create_progress_artifact(0.0, key=key(region, cycle.source, "progress"), description=about))
 
 
 def progress(bar: UUID | None, region: str, cycle: Cycle, done: int, total: int) -> None:
     """Move the bar; does nothing if there is none."""
     if bar is not None:
-        _move(bar, 100.0 * done / total if total else 100.0, f"{region} {cycle}: {done} of {total} lead times")
+        _move(
+            bar, 100.0 * done / total if total else 100.0, f"{region} {cycle}: {done} of {counted(total, 'lead time')}"
+        )
 
 
 def progress_bar(region: str, cycle: Cycle, total: int) -> Callable[[int], None]:

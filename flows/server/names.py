@@ -35,6 +35,11 @@ REGION_RESOURCE = "finescale.region."
 GIVEN_UP = "finescale.cycle.given-up"
 CYCLE_RESOURCE = "finescale.cycle."
 
+# The event by which somebody tries whether alarms arrive, the resource that it is about, and the alarm.
+ALARM_TESTED = "finescale.alarm.tested"
+ALARM_RESOURCE = "finescale.alarm"
+TEST_ALARM = "test"
+
 NOTIFICATION_BLOCK = "finescale"
 ALARM_PREFIX = "finescale: "  # of the automations that are ours to change and remove
 

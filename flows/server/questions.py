@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
 from prefect.client.orchestration import SyncPrefectClient, get_client
@@ -19,7 +20,7 @@ from prefect.client.schemas.sorting import FlowRunSort
 from prefect.exceptions import ObjectNotFound
 
 from flows.server.health import DeploymentHealth, PoolHealth, PrefectHealth
-from flows.server.names import CPU, GPU, TAG
+from flows.server.names import CATCH_UP_DEPLOYMENT, CPU, GPU, TAG
 from flows.server.orchestrator import REFUSAL, is_refused
 from flows.server.waiting import WAITING, waiting_runs
 from tasks.region.document import Region
@@ -54,6 +55,8 @@ def _before(now: datetime) -> FlowRunFilterExpectedStartTime:
 def _deployments(client: SyncPrefectClient, region: Region, now: datetime) -> list[DeploymentHealth]:
     wanted = DeploymentFilter(tags=DeploymentFilterTags(all_=[TAG, region.name]))
     found = client.read_deployments(deployment_filter=wanted)
+    with suppress(ObjectNotFound):  # it looks after all regions
+        found.append(client.read_deployment_by_name(CATCH_UP_DEPLOYMENT))
     flows = {d.flow_id: client.read_flow(d.flow_id).name for d in found}
     rows = []
     for deployment in found:

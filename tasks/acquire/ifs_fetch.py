@@ -42,12 +42,14 @@ class Fetch:
         self.asked = False  # whether mirrors were, of anything
         self._lock = threading.Lock()
         self._reported = time.monotonic()
+        self._until = datetime.now(UTC)
 
     def run(self, patience: float) -> list[RawFile]:
         """The files in order of lead time and variable; `patience`: seconds in which they have to come."""
         if self.here():
             log.info("acquire: %s, %d of %d messages are here already", self.cycle, len(self.files), self._total)
         self.asked = bool(self._absent)
+        self._until = datetime.now(UTC) + timedelta(seconds=patience)
         try:
             Patience(jitter=0.2).ask(self._round, Deadline(patience), tell=self._tell_pause)
         except PatienceEnded as ended:
@@ -221,10 +223,12 @@ class Fetch:
         mirror.failed(failure)
 
     def _tell_pause(self, _not_yet: NotYet, pause: float) -> None:
-        missing = len(self._absent)
+        missing, away = len(self._absent), all(mirror.breaker.wait() for mirror in self.mirrors)
         log.info(
-            "acquire: %s, %d of %d messages missing, looking again in %.0f s", self.cycle, missing, self._total, pause
-        )
+            "acquire: waits for %s until %s: %d of %d messages missing%s, looking again in %.0f s",
+            self.cycle, f"{self._until:%Y-%m-%d %H:%M} UTC", missing, self._total,
+            ", no mirror reachable" if away else "", pause,
+        )  # fmt: skip
 
     def _trouble(self) -> str:
         """Which messages are missing, and why the first one is."""

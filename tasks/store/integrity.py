@@ -22,6 +22,8 @@ from tasks.variables import VARIABLES
 
 log = logging.getLogger(__name__)
 
+CHECK_DAYS = 3  # what was published within so many is read again every night
+
 
 def verify_product(store: str, entry: LedgerEntry) -> list[str]:
     """What is wrong with a product, empty if nothing is: its fields, all that is beside them, its metadata.

@@ -20,6 +20,7 @@ from tasks.handover.cycle import Cycle
 from tasks.storage import join
 
 STAGING, CLAIMS, QUARANTINE = "_staging", "claims", "_quarantine"
+LATEST = "latest.json"
 PRODUCT, QUICKLOOK, REPORT, STATIONS = ".zarr", ".png", ".html", ".stations.geojson"
 
 
@@ -55,7 +56,7 @@ def entry_uri(store: str, region: str, cycle: Cycle) -> str:
 
 def latest_uri(store: str, region: str, source: str) -> str:
     """URI of latest.json."""
-    return join(store, region, source, "latest.json")
+    return join(store, region, source, LATEST)
 
 
 def new_staged_uri(store: str, region: str, cycle: Cycle) -> str:

@@ -9,12 +9,14 @@ from pathlib import Path
 
 from pydantic import BaseModel, computed_field
 
+from tasks.counted import counted
 from tasks.handover.cycle import Cycle
 from tasks.storage import is_remote
 from tasks.store.ledger import LedgerEntry
 from tasks.store.paths import in_store
 
 OF_LATE = timedelta(days=7)
+LEAST = 10**9  # bytes: below that runs that are on their way may fail
 ENOUGH = 14.0  # days: long enough for a disk to be bought
 
 
@@ -29,13 +31,13 @@ class Space(BaseModel):
     @property
     def ok(self) -> bool:
         """Whether there is time enough to make room."""
-        return self.days is None or self.days >= ENOUGH
+        return self.free >= LEAST and (self.days is None or self.days >= ENOUGH)
 
     def __str__(self) -> str:
         free = f"disk of the store: {self.free / 1e9:.1f} GB free"
         if self.days is None:
             return free
-        last = f"{self.days:.0f} days" if self.days < 1000 else "years"
+        last = counted(round(self.days), "day") if self.days < 1000 else "years"
         return f"{free}, {self.a_day / 1e9:.2g} GB a day: full in {last}"
 
 

@@ -16,6 +16,7 @@ from tasks.store.history import remove_history
 from tasks.store.ledger import (
     LedgerEntry,
     State,
+    entries,
     newest_good,
     point_to,
     read_entry,
@@ -33,15 +34,28 @@ log = logging.getLogger(__name__)
 def withdraw(store: str, region: str, cycle: Cycle, why: str) -> LedgerEntry | None:
     """Take a cycle's product back; it stays where it is, but readers are led to the newest good one, which is returned.
 
-    BadInput if the cycle is not in the ledger.
+    BadInput if the cycle is not in the ledger, or was withdrawn for another reason, which stays.
     """
     found = read_tagged_entry(store, region, cycle)
     if found is None:
-        raise BadInput(f"{region} {cycle} is not in the ledger of {store}; `finescale status {region}` lists what is")
-    mark(store, found[0], State.WITHDRAWN, why)
+        raise BadInput(
+            f"{region} {cycle} is not in the ledger of {store}{_of_another_source(store, region, cycle)}; "
+            f"`finescale status {region}` lists what is"
+        )
+    before = found[0].why if found[0].state == State.WITHDRAWN else None
+    mark(store, found[0], State.WITHDRAWN, why if before is None else before)
     remove_scores(store, region, cycle)
     remove_history(store, region, cycle)
-    return point_to_newest_good(store, region, cycle.source)
+    best = point_to_newest_good(store, region, cycle.source)
+    if before is not None and before != why:
+        raise BadInput(f"{region} {cycle} is withdrawn already: {before}; that reason stays")
+    return best
+
+
+def _of_another_source(store: str, region: str, cycle: Cycle) -> str:
+    """Which option names a product of the same time, of a source that nobody has named."""
+    others = [e.source for e in entries(store, region) if e.cycle.endswith(f"/{cycle.stamp}")]
+    return f"; there is one of {' and '.join(others)}: --source {others[0]}" if others else ""
 
 
 def mark(store: str, entry: LedgerEntry, state: State, why: str) -> bool:

@@ -15,6 +15,8 @@ from tenacity import RetryCallState, Retrying, retry_if_exception_type, wait_exp
 
 T = TypeVar("T")
 
+LINE_EVERY = 120.0  # seconds
+
 
 class NotYet(Exception):
     """There is no answer, or not the one that is waited for: why, and how many seconds to leave who was asked alone."""
@@ -77,8 +79,10 @@ class Patience:
         """The answer to a question that raises NotYet while there is none.
 
         A pause that would reach the deadline is not begun: then, and after so many tries, PatienceEnded. What else the
-        question raises goes up as it is. `tell` hears why, and for how long, before each pause.
+        question raises goes up as it is. `tell` hears why, and for how long, before each pause; in one that is longer
+        than LINE_EVERY again and again: who waits is not to look as one that hangs.
         """
+        reason: list[NotYet] = []
         began = time.monotonic()
 
         def last(state: RetryCallState) -> NotYet:
@@ -94,6 +98,19 @@ class Patience:
         def ended(state: RetryCallState) -> bool:
             return state.attempt_number == tries or state.upcoming_sleep >= deadline.left
 
+        def before_pause(state: RetryCallState) -> None:
+            reason[:] = [last(state)]
+            if tell is not None:
+                tell(reason[0], state.upcoming_sleep)
+
+        def sleep(seconds: float) -> None:
+            end = time.monotonic() + seconds
+            while (rest := end - time.monotonic()) > LINE_EVERY:
+                time.sleep(LINE_EVERY)
+                if tell is not None:
+                    tell(reason[0], max(0.0, end - time.monotonic()))
+            time.sleep(max(0.0, rest))
+
         def give_up(state: RetryCallState) -> T:
             raise PatienceEnded(last(state), state.attempt_number, time.monotonic() - began) from last(state)
 
@@ -101,6 +118,7 @@ class Patience:
             retry=retry_if_exception_type(NotYet),
             wait=pause,
             stop=ended,
-            before_sleep=None if tell is None else lambda state: tell(last(state), state.upcoming_sleep),
+            before_sleep=before_pause,
+            sleep=sleep,
             retry_error_callback=give_up,
         )(question)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -119,17 +120,19 @@ def heartbeat(stack: Stack, run: dict[str, Any]) -> bool:
     return bool(stack.post("/events/filter", filter=query)["events"])
 
 
-@pytest.mark.fault("no worker takes a run", 'alarm "run late": which run, and where to look')
+@pytest.mark.fault("no worker takes a run", 'alarm "run late": which run, and what says what it waits for')
 def test_a_run_that_no_worker_takes_is_told(stack: Stack) -> None:
     supervisor = Supervisor(stack.folder)
     supervisor.stop_part(WORKER)
     try:
         run = start(stack, "backfill/small", datetime.now(UTC) - timedelta(minutes=6), **NOBODY)
         message = heard(stack, "run late", 60, run["id"])
+        waits = stack.finescale("status", "small").stdout
     finally:
         change(stack, "DELETE", f"/flow_runs/{run['id']}")
         supervisor.start_part(WORKER)
-    assert_says(message, "backfill/small", "Late", "no worker has taken it", "make status")
+    assert_says(message, "backfill/small", "Late", "finescale status small says it", "its turn", "make status")
+    assert "for a worker of pool cpu" in waits
 
 
 @pytest.mark.fault("a region's schedule is off", 'alarm "no product at all": which region, and what to look at')
@@ -176,9 +179,54 @@ def test_a_failed_run_that_nothing_makes_again_is_told(stack: Stack) -> None:
     assert_says(message, "downscale/alone", "Failed", "nowhere", "start it again")
 
 
+def actions(stack: Stack) -> set[str]:
+    return {a["actions"][0]["type"] for a in stack.post("/automations/filter")} - {"change-flow-run-state"}
+
+
+@pytest.mark.fault("a shell that has only sourced `stack/env` deploys or starts", "alarms go to who was told before")
+def test_alarms_stay_on_where_a_shell_does_not_know_their_url(stack: Stack) -> None:
+    url = stack.environ["FINESCALE_NOTIFY_URL"]
+    silent = Stack(stack.folder, {k: v for k, v in stack.environ.items() if k != "FINESCALE_NOTIFY_URL"})
+    for command in ("deploy", "up", "status"):
+        done = silent(command)
+        assert done.returncode == 0, done.stderr
+        assert actions(stack) == {"send-notification"}
+    assert f"alarms  go to a web hook at {url.split('/')[2]}" in done.stdout
+    other = Stack(stack.folder, stack.environ | {"FINESCALE_NOTIFY_URL": "none"})
+    assert "`make up` takes it" in other("status").stdout
+    done = other("up")
+    assert "nothing else was changed" in done.stdout
+    assert "nobody is told" in done.stdout
+    assert actions(stack) == {"do-nothing"}
+    assert "nothing else was changed" in stack("up").stdout
+    assert actions(stack) == {"send-notification"}
+
+
+def test_an_alarm_is_tried(stack: Stack) -> None:
+    done = stack("alarm", "--test")
+    assert (done.returncode, done.stdout.startswith("taken by a web hook at 127.0.0.1:")) == (0, True), done.stderr
+    assert_says(heard(stack, "test", 5), "This is a test", f"-- finescale on {socket.gethostname()}, {stack.ui}")
+
+
+@pytest.mark.fault("nobody takes alarms any more", "`alarm --test` says so, and what to mend; exit code 1")
+def test_an_alarm_that_nobody_takes_is_found_by_trying(stack: Stack) -> None:
+    other = Stack(stack.folder, stack.environ | {"FINESCALE_NOTIFY_URL": "http://127.0.0.1:9/hook/secret"})
+    try:
+        assert other("up").returncode == 0
+        done = other("alarm", "--test")
+        assert done.returncode == 1
+        assert_says(done.stderr, "a web hook at 127.0.0.1:9 has not taken it: Notification failed", "mend")
+        assert "secret" not in done.stdout + done.stderr
+        assert Stack(stack.folder, stack.environ | {"FINESCALE_NOTIFY_URL": "none"})("up").returncode == 0
+        done = other("alarm", "--test")
+        assert (done.returncode, "nobody is told of alarms" in done.stderr) == (1, True)
+    finally:
+        assert stack("up").returncode == 0
+
+
 def test_every_alarm_is_delivered_by_a_test(stack: Stack) -> None:
     alarms = {a["name"].removeprefix(ALARM_PREFIX).split(": ")[-1] for a in stack.post("/automations/filter")}
     assert alarms == {
         "run crashed", "run failed", "run late", "run vanished", "gpu pool not ready", "cycle given up", "drift",
-        "no product in time", "no product at all", "run crashed or failed",
+        "no product in time", "no product at all", "run crashed or failed", "test",
     }  # fmt: skip

@@ -26,6 +26,11 @@ def content(stack: Stack, key: str) -> dict:
     return json.loads(stack.s3().get_object(Bucket="finescale", Key=key)["Body"].read())
 
 
+def keys(stack: Stack, prefix: str) -> list[str]:
+    found = stack.s3().list_objects_v2(Bucket="finescale", Prefix=prefix)
+    return [each["Key"] for each in found.get("Contents", [])]
+
+
 def test_ledger_and_runs_come_back_and_what_is_newer_stays(stack: Stack, tmp_path: Path) -> None:
     demo = ("deployment", "run", "downscale/small", "--param", "source=demo")
     stack.prefect(*demo, "--watch")
@@ -47,6 +52,22 @@ def test_ledger_and_runs_come_back_and_what_is_newer_stays(stack: Stack, tmp_pat
     assert content(stack, ENTRY) == entry
     assert runs(stack) == kept
     assert stack.is_whole()
+
+
+def test_a_product_taken_back_since_is_not_led_to_again(stack: Stack, tmp_path: Path) -> None:
+    demo = ("deployment", "run", "downscale/small", "--param", "source=demo", "--watch")
+    stack.prefect(*demo)
+    file = tmp_path / "kept.tar.gz"
+    done = stack("backup", str(file))
+    assert done.returncode == 0, done.stderr
+    done = stack.finescale("withdraw", "small", DEMO, "--source", "demo", "--why", "bad")
+    assert (done.returncode, keys(stack, LATEST)) == (0, []), done.stderr
+
+    done = stack("restore", str(file))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert (content(stack, ENTRY)["state"], keys(stack, LATEST)) == ("withdrawn", [])
+    stack.prefect(*demo)  # what was taken back counts as not made
+    assert content(stack, LATEST)["product"] == content(stack, ENTRY)["product"]
 
 
 def test_half_a_backup_is_refused_and_nothing_changes(stack: Stack, tmp_path: Path) -> None:

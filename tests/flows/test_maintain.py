@@ -132,7 +132,7 @@ def test_commands(tmp_path: Path, workspace: Path, finescale: CommandLine) -> No
     assert (shown.exit_code, shown.output.splitlines()[-1]) == (
         0,
         (
-            "would remove 0 cycles, 0 products and pictures without an entry, 0 cycles' pairs, 0 left-overs; "
+            "would remove 0 cycles, 0 products or pictures without an entry, pairs of 0 cycles, 0 left-overs; "
             "read 2 products, 0 damaged"
         ),
     )

@@ -52,7 +52,14 @@ class Stack:
         )  # fmt: skip
 
     def prefect(self, *command: str) -> subprocess.CompletedProcess[str]:
-        words = [Path(sys.executable).with_name("prefect"), *command]
+        return self._typed("prefect", *command)
+
+    def finescale(self, *command: str) -> subprocess.CompletedProcess[str]:
+        return self._typed("finescale", *command)
+
+    def _typed(self, *command: str) -> subprocess.CompletedProcess[str]:
+        """By a person who has sourced `stack/env`."""
+        words = [Path(sys.executable).with_name(command[0]), *command[1:]]
         environ = self.environ | self.env_file()
         return subprocess.run(words, cwd=ROOT, env=environ, capture_output=True, text=True, timeout=120)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import pytest
 from prefect import flow
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.actions import WorkPoolCreate
+from prefect.exceptions import ObjectAlreadyExists
 from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect.states import Completed, Failed, Scheduled
 
@@ -85,14 +87,58 @@ def test_source_that_is_not_scheduled_is_not_missed(tmp_path: Path, make_region:
     assert [h.source for h in source_health(region, str(tmp_path), [], NOW)] == ["ifs"]
 
 
-def deploy(name: str, tags: list[str], pool: str) -> UUID:
+def test_what_had_not_to_be_there_yet_is_not_missed(make_region: RegionMaker) -> None:
+    hours = f"0 {(NOW.hour + 6) % 24} * * *"
+    region = regions.load(str(make_region(schedule={"ifs": hours, "era5": None, "deadline_minutes": 60})))
+    first = (NOW + timedelta(hours=6)).replace(minute=0, second=0, microsecond=0)
+
+    def seen(deployed: datetime | None, now: datetime = NOW) -> tuple[str, bool, str]:
+        (ifs,) = source_health(region, "/nowhere", [], now, deployed={"ifs": deployed})
+        return ifs.verdict, ifs.ok, str(ifs)
+
+    shown = f"ifs   due    first due {first:%Y-%m-%d %H:%M} UTC"
+    assert seen(NOW) == ("due", True, shown)
+    assert seen(NOW, first + timedelta(minutes=59)) == ("due", True, shown), "until the deadline"
+    assert seen(NOW, first + timedelta(minutes=61))[:2] == ("none", False)
+    assert seen(NOW - timedelta(days=2))[:2] == ("none", False)
+    assert seen(None)[:2] == ("none", False), "nobody runs its schedule"
+
+
+def test_a_stack_half_a_minute_old_is_well_and_what_is_not_is_marked(
+    tmp_path: Path, make_region: RegionMaker, finescale: CommandLine
+) -> None:
+    schedule = {"ifs": f"0 {(NOW.hour + 6) % 24} * * *", "era5": None}
+    region = make_region(name="fresh", schedule=schedule, inference={"where": "here"})
+    a_pool_with_a_worker()
+    deployment = deploy("downscale", ["finescale", "fresh", "ifs"], "cpu", "fresh")
+    deploy("catch-up", ["finescale"], "cpu", "all")
+    done = finescale("status", region, "--store", tmp_path / "store", "--check")
+    assert (done.exit_code, "ifs   due    first due" in done.output) == (0, True), done.output
+    assert not [line for line in done.output.splitlines() if line.startswith("!")]
+    assert "catch-up/all             never ran" in done.output, "it looks after all regions"
+    run_of(deployment, Failed(message="no mirror answers"))
+    done = finescale("status", region, "--store", tmp_path / "store", "--check")
+    assert done.exit_code == 1
+    (marked,) = [line for line in done.output.splitlines() if line.startswith("!")]
+    assert marked.startswith("! downscale/fresh")
+    assert "no mirror answers" in marked
+
+
+def a_pool_with_a_worker() -> None:
+    with get_client(sync_client=True) as client:
+        with suppress(ObjectAlreadyExists):
+            client.create_work_pool(WorkPoolCreate(name="cpu", type="process"))
+        client.send_worker_heartbeat("cpu", "a", 30.0)
+
+
+def deploy(name: str, tags: list[str], pool: str, called: str = "hubei") -> UUID:
     @flow(name=name)
     def nothing() -> None: ...
 
     with get_client(sync_client=True) as client:
         flow_id = client.create_flow(nothing)
         return client.create_deployment(
-            flow_id, name="hubei", tags=tags, work_pool_name=pool, entrypoint="x.py:nothing", path="."
+            flow_id, name=called, tags=tags, work_pool_name=pool, entrypoint="x.py:nothing", path="."
         )
 
 
@@ -106,9 +152,7 @@ def run_of(deployment: UUID, state: Any, minutes_ago: float = 0) -> None:
 
 def test_runs_and_pools_of_a_server(tmp_path: Path, finescale: CommandLine) -> None:
     hubei = regions.load("hubei")
-    with get_client(sync_client=True) as client:
-        client.create_work_pool(WorkPoolCreate(name="cpu", type="process"))
-        client.send_worker_heartbeat("cpu", "a", 30.0)
+    a_pool_with_a_worker()
     downscale = deploy("downscale", ["finescale", "hubei", "ifs"], "cpu")
     maintain = deploy("maintain", ["finescale", "hubei"], "cpu")
     deploy("backfill", ["finescale", "hubei"], "cpu")
@@ -118,7 +162,7 @@ def test_runs_and_pools_of_a_server(tmp_path: Path, finescale: CommandLine) -> N
     run_of(maintain, Failed(message="damaged: ifs/2026\nsecond line"))
     health = prefect_health(hubei, datetime.now(UTC))
     assert health.problem == ""
-    rows = {d.name: (d.state, d.message, d.ok) for d in health.deployments}
+    rows = {d.name: (d.state, d.message, d.ok) for d in health.deployments if d.name != "catch-up/all"}
     assert rows == {
         "downscale/hubei": ("Completed", "hubei: 49 lead times", True),
         "maintain/hubei": ("Failed", "damaged: ifs/2026", False),
@@ -133,7 +177,7 @@ def test_runs_and_pools_of_a_server(tmp_path: Path, finescale: CommandLine) -> N
     publish(store, cycle_of(datetime.now(UTC)))
     shown = finescale("status", "hubei", "--store", store).output
     assert "maintain/hubei           Failed" in shown
-    assert "pool cpu    ready, 1 workers online, 1 runs waiting" in shown
+    assert "pool cpu    ready, 1 worker online, 1 run waiting" in shown
     assert "pool gpu    not there" in shown
     status = json.loads(finescale("status", "hubei", "--store", store, "--json").output)
     assert PrefectHealth.model_validate({k: v for k, v in status["prefect"].items() if k != "ok"}).pools == health.pools
@@ -163,7 +207,7 @@ def test_silent_server_is_one_line_and_the_rest_is_shown(tmp_path: Path, finesca
         assert finescale("status", "hubei", "--store", store, "--check").exit_code == 1
     assert result.exit_code == 0
     lines = result.output.splitlines()
-    assert lines[0] == "era5  none   no good product"
+    assert lines[0] == "! era5  none   no good product"
     assert lines[1].startswith("ifs   ok     ifs/")
     assert any("Prefect server http://127.0.0.1:9/api does not answer" in line for line in lines)
     assert "published" in result.output
@@ -193,7 +237,7 @@ def test_json_has_everything(tmp_path: Path) -> None:
     ]  # fmt: skip
     assert set(found["sources"][1]) == {
         "source", "verdict", "cycle", "product", "age_hours", "limit_hours", "damaged", "withdrawn", "quarantined",
-        "degraded", "ok",
+        "degraded", "first_due", "ok",
     }  # fmt: skip
     assert set(found["prefect"]) == {"api", "problem", "deployments", "pools", "waiting", "ok"}
     assert found["latest"] == {"ifs": json.loads((tmp_path / "hubei/ifs/latest.json").read_text())}

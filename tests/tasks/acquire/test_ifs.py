@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -356,6 +357,19 @@ def test_the_only_mirror_is_asked_again(
     with caplog.at_level(logging.INFO, logger="tasks"):
         assert_right(fetch(region([mirror], wait_minutes=0.5), tmp_path))
     assert "looking again in" in caplog.text
+
+
+def test_who_waits_while_no_mirror_is_reachable_says_so_and_until_when(
+    servers: Servers, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (mirror,) = servers()
+    mirror.on(".", status(503))
+    with caplog.at_level(logging.INFO, logger="tasks"), pytest.raises(IncompleteDownload):
+        fetch(region([mirror], wait_minutes=0.1), tmp_path)
+    assert re.search(
+        r"acquire: waits for ifs/\S+ until \d{4}-\d\d-\d\d \d\d:\d\d UTC: (\d+) of \1 messages missing, "
+        r"no mirror reachable, looking again in \d+ s", caplog.text,
+    )  # fmt: skip
 
 
 APART = ["t2m", "u10", "sp", "msl", "tp"]  # 2d and 10v lie between them: three ranges a lead time

@@ -50,6 +50,23 @@ def test_cycle_that_is_not_there_is_refused(store: str) -> None:
         withdraw(store, "hubei", NEW, "wrong")
 
 
+def test_cycle_of_another_source_is_hinted_at(store: str) -> None:
+    publish(store, cycle_of(NOW, "demo"))
+    with pytest.raises(BadInput, match=r"not in the ledger of .*there is one of demo: --source demo"):
+        withdraw(store, "hubei", NEW, "wrong")
+
+
+def test_first_reason_of_a_withdrawal_stays(store: str) -> None:
+    publish(store, NEW)
+    withdraw(store, "hubei", NEW, "wrong terrain")
+    with pytest.raises(BadInput, match="is withdrawn already: wrong terrain; that reason stays"):
+        withdraw(store, "hubei", NEW, "another")
+    withdraw(store, "hubei", NEW, "wrong terrain")
+    entry = read_entry(store, "hubei", NEW)
+    assert entry is not None
+    assert (entry.state, entry.why) == ("withdrawn", "wrong terrain")
+
+
 def test_withdrawal_killed_in_the_middle_is_finished_by_the_next(store: str) -> None:
     first, second = publish(store, OLD), publish(store, NEW)
     mark(store, second, "withdrawn", "wrong")  # killed here

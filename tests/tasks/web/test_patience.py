@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from tasks.web import patience as pace
 from tasks.web.patience import Deadline, NotYet, Patience, PatienceEnded, spread
 
 QUICK = Patience(first=0.001, longest=0.008)
@@ -61,6 +62,17 @@ def test_chance_makes_pauses_longer_and_never_shorter() -> None:
     assert all(0.001 <= p <= 0.0015 for p in found)
     assert len(set(found)) > 40
     assert all(10 <= spread(10.0) <= 12 for _ in range(100))
+
+
+def test_in_a_long_pause_why_is_heard_again_and_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pace, "LINE_EVERY", 0.1)
+    heard: list[tuple[str, float]] = []
+    with pytest.raises(PatienceEnded):
+        Patience(first=0.35, longest=0.35).ask(
+            never, Deadline(60), tries=2, tell=lambda not_yet, rest: heard.append((not_yet.why, rest))
+        )
+    assert [why for why, _ in heard] == ["away"] * 4
+    assert [rest for _, rest in heard] == pytest.approx([0.35, 0.25, 0.15, 0.05], abs=0.04)
 
 
 def test_it_ends_with_the_deadline_and_says_why_how_often_and_how_long() -> None:
