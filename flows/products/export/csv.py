@@ -29,9 +29,9 @@ def write_csv(wanted: Wanted, places: list[Place], hub_heights: Sequence[float],
     with path.open("w", encoding="utf-8-sig", newline="") as file:
         table = csv.writer(file)
         local = [f"time [{wanted.chosen.entry.timezone}]"] if zone is not UTC else []
-        where = ["place", "latitude", "longitude", "height [m]"] if named else []
+        site = ["place", "latitude", "longitude", "height [m]"] if named else []
         units = [f"{n} [{u}]" for n, u in found[0].units.items()]
-        table.writerow([*where, "time [UTC]", *local, "lead [h]", *units, *(["interpolated"] if wanted.hourly else [])])
+        table.writerow([*site, "time [UTC]", *local, "lead [h]", *units, *(["interpolated"] if wanted.hourly else [])])
         for place, series in zip(places, found, strict=True):
             height = place.elevation if place.elevation is not None else series.cell.height
             whose = [place.name, place.latitude, place.longitude, "" if height is None else round(height, 1)]
