@@ -6,7 +6,7 @@ import hashlib
 from datetime import UTC, datetime
 from pathlib import Path
 
-from tasks.acquire.open_data import fetch_lead_time
+from tasks.acquire.open_data import fetch_lead_time, served
 from tasks.errors import BadInput, IncompleteDownload
 from tasks.handover.cycle import Cycle, RawFile
 from tasks.region.document import Region
@@ -43,7 +43,9 @@ class DemoSource:
             if not file.is_file() or hashlib.sha256(file.read_bytes()).hexdigest() != expected:
                 raise IncompleteDownload(f"{cycle}: {name} is not the file that was released; reinstall finescale")
         return [
-            fetch_lead_time(str(FOLDER), cycle, STEP, known(region.variables), join(folder, self.name), decode=False)
+            fetch_lead_time(
+                str(FOLDER), cycle, STEP, known(served(region, self.name)), join(folder, self.name), decode=False
+            )
         ]
 
     def final_since(self, time: datetime) -> datetime:

@@ -24,7 +24,11 @@ from tasks.variables import VARIABLES, Variable, known
 REMEDY = "fetch it again, or from another mirror"
 HEIGHTS = {"2t": 2, "2d": 2, "10u": 10, "10v": 10, "100u": 100, "100v": 100, "10fg": 10, "mx2t": 2, "mn2t": 2}  # m
 # of our variables, by source
-LACKING = {"aifs": {"fg10", "tcwv", "mx2t", "mn2t", "sd"}, "ifs9km": {"sp", "strd", "sd"}}
+LACKING = {
+    "aifs": {"fg10", "tcwv", "mx2t", "mn2t", "sd"},
+    "ifs9km": {"sp", "strd", "sd"},
+    "demo": VARIABLES.keys() - {"t2m", "d2m", "u10", "v10", "sp", "msl", "tp"},
+}
 FIRST_NAME = {other: v.param for v in VARIABLES.values() for other in v.also}
 
 

@@ -56,11 +56,12 @@ def opened(files: list[str], region: Region, halo: int, member: int = 0) -> Iter
     BadInput where the files do not say of what time.
     """
     assert region.required is not None
+    document = str(region.folder / "region.yaml")
     with scanned([Path(file) for file in files], set(region.variables), member) as scan:
         assert_one_spacing(scan.headers, region, halo)
         target_of = partial(input_grid, region, halo=halo)
         rule = parse_rule(region.rain_interval)
-        assembled = assemble(scan, target_of, list(region.variables), region.required, rule, region.target)
+        assembled = assemble(scan, target_of, list(region.variables), region.required, rule, region.target, document)
         if not assembled.dated:
             names = ", ".join(Path(f).name for f in files)
             raise BadInput(f"{names}: does not say of what time it is; add a scalar coordinate `time`")

@@ -244,12 +244,14 @@ def assemble(
     required: list[str],
     rain_interval: Rule | None = None,
     inside: Grid | None = None,
+    document: str = "the region's YAML",
 ) -> Assembled:
     """Order fields by variable and lead time; `target_of`: the grid to use for a source grid (the same: as it is).
 
     Raises MissingField, MixedCycles and BadInput, each naming the message. Nothing is decoded, but amounts whose
     headers do not say what they cover: that is seen by how they go in time. `rain_interval`: what the user knows.
     `inside`: points around which nothing may be missing; what is farther out is edge. Default: nothing anywhere.
+    `document`: where `required` is written, for the error.
     """
     headers = scan.headers
     messages = _by_time(headers)
@@ -264,7 +266,7 @@ def assemble(
     if lacking:
         raise MissingField(
             f"{', '.join(lacking)} not in the input (found: {', '.join([*messages, *scan.others])}); fetch them, or "
-            "leave them out of `required` in the region's YAML"
+            f"write `required: [{', '.join(n for n in wanted if n in messages)}]` in {document}"
         )
     analysis = all(h.analysis for h in headers)
     inits: dict[datetime, str] = {}

@@ -27,6 +27,17 @@ def test_demo_fetches_all_variables_of_the_region(tmp_path: Path) -> None:
     assert {f.header.lead.total_seconds() / 3600 for f in fields} == {demo.STEP}
 
 
+def test_what_the_demo_lacks_is_absent_and_refused_only_where_it_is_required(tmp_path: Path) -> None:
+    source, hubei = open_source("demo"), regions.load("hubei")
+    more = [*hubei.variables, "ssrd"]
+    optional = hubei.model_copy(update={"variables": more, "required": ["t2m"]})
+    (raw,) = source.fetch(source.latest(optional, NOW), optional, str(tmp_path))
+    assert [f.header.variable.name for f in decode(Path(raw.uri), set(more))] == hubei.variables
+    needs = hubei.model_copy(update={"variables": more, "required": ["t2m", "ssrd"]})
+    with pytest.raises(BadInput, match=r"demo: has no ssrd; .*required"):
+        source.fetch(source.latest(needs, NOW), needs, str(tmp_path))
+
+
 def test_latest_is_the_one_cycle_there_is_and_can_be_asked_for_by_name() -> None:
     source, hubei = open_source("demo"), regions.load("hubei")
     assert str(choose_cycle(source, hubei, None)) == "demo/2021-12-10T12"

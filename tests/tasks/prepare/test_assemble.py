@@ -299,7 +299,10 @@ def test_wanted_but_absent_is_told_and_required_but_absent_is_refused() -> None:
     out = together([field("t2m"), field("sp")], ["t2m", "d2m", "sp"], required=["t2m"])
     assert out.absent == ["d2m"]
     assert list(out.fields.data_vars) == ["t2m", "sp"]
-    with pytest.raises(MissingField, match=r"d2m not in the input \(found: t2m, sp\); .*`required`"):
+    with pytest.raises(
+        MissingField,
+        match=r"d2m not in .*\(found: t2m, sp\); .*`required: \[t2m, sp\]` in the region's",
+    ):
         together([field("t2m"), field("sp")], ["t2m", "d2m", "sp"], required=["t2m", "d2m"])
 
 
