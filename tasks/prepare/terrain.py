@@ -137,7 +137,10 @@ def static_fields(
             on_input[name] = area_mean(fine, *lattice.axes_in(coarse), coarse.rows, coarse.cols).numpy()
         part = everywhere[top : top + target.rows + 2 * margin, left : left + target.cols + 2 * margin]
         parts[name] = np.ascontiguousarray(part)
-    heights = f"elevations of the region, means over {DEGREE * _width('height', source, operator):.0f} km"
+    width = DEGREE * _width("height", source, operator)
+    heights = (
+        f"elevations of the region, {f'means over {width:.0f} km' if width else 'read at the points of the input'}"
+    )
     if operator.sampling is Sampling.MEANS:
         heights = "elevations of the region, means over cells"
     if (known := _like(own, on_input["height"])) is not None:
@@ -160,11 +163,13 @@ def _width(name: str, source: Grid, operator: Operator) -> float:
     """Degrees over which a static field is averaged to be as the input's model has it.
 
     Heights that are finer than the model's cells are an elevation model's, of which its terrain is a smoothed one;
-    others are taken for a model's own.
+    others are taken for a model's own, and read at its points.
     """
     footprint = operator.footprint / DEGREE
     finer = min(source.dlat, source.dlon) < FINER * footprint
-    return operator.terrain / DEGREE if name == "height" and finer else footprint
+    if name != "height":
+        return footprint
+    return operator.terrain / DEGREE if finer else 0.0
 
 
 def _at_target(values: np.ndarray, source: Grid, lattice: Grid, operator: Operator) -> np.ndarray:

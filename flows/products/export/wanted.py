@@ -29,6 +29,8 @@ NAMED = {
         for speed, h in zip(WINDS, (10, 100), strict=True)
     },
 }
+LARGEST_ERROR = "rounding_largest_error"
+ROUNDING = (LARGEST_ERROR, "rounding_relative_error", "quantization_nsb")  # attributes of a product's variable
 UDUNITS = {"°C": "degC", "m/s": "m s-1", "°": "degree", "MJ/m²": "MJ m-2", "kg/m²": "kg m-2"}
 
 
@@ -123,7 +125,19 @@ class Wanted:
                 attributes["long_name"], attributes["standard_name"] = NAMED[name]
             unit = display.of(name).unit
             attributes["units"] = UDUNITS.get(unit, unit)
+            _convert_rounding(attributes, name)
             if attributes["units"] != "degC":
                 attributes.pop("units_metadata", None)
             found.append(Column(name, attributes, of, common=True))
         return found
+
+
+def _convert_rounding(attributes: dict[str, Any], name: str) -> None:
+    """What is said of rounding, in the units shown; nothing of what is derived, nor in shares of a value in °C."""
+    how, known = display.of(name), {n: attributes.pop(n) for n in ROUNDING if n in attributes}
+    if name not in VARIABLES:
+        return
+    if LARGEST_ERROR in known:
+        attributes[LARGEST_ERROR] = known.pop(LARGEST_ERROR) * how.scale
+    if not how.offset:
+        attributes |= known

@@ -62,7 +62,7 @@ def test_a_product_says_whose_heights_it_started_from(grib: Path, region: Region
     halo = open_package(region.model).halo
     for files, source in (
         ([DEMO_GRIB, grib], "terrain of the model that made the input"),
-        ([DEMO_GRIB], "elevations of the region, means over 9 km"),
+        ([DEMO_GRIB], "elevations of the region, read at the points of the input"),
     ):
         raw = local_files([str(f) for f in files])
         info = prepare.fn(raw, region, None, str(tmp_path / "store"), str(tmp_path), halo)
