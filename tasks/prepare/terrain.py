@@ -138,9 +138,8 @@ def static_fields(
         part = everywhere[top : top + target.rows + 2 * margin, left : left + target.cols + 2 * margin]
         parts[name] = np.ascontiguousarray(part)
     width = DEGREE * _width("height", source, operator)
-    heights = (
-        f"elevations of the region, {f'means over {width:.0f} km' if width else 'read at the points of the input'}"
-    )
+    how = f"means over {width:.0f} km" if width else "read at the points of the input"
+    heights = f"elevations of the region, {how}"
     if operator.sampling is Sampling.MEANS:
         heights = "elevations of the region, means over cells"
     if (known := _like(own, on_input["height"])) is not None:

@@ -60,6 +60,11 @@ def test_common_units_are_those_of_point_with_wind_as_speed_and_direction(tmp_pa
         assert {n: nc[n].units for n in ("t2m", "sp", "tp", "rh", "wind_speed", "wind_direction")} == {
             "t2m": "degC", "sp": "hPa", "tp": "mm", "rh": "%", "wind_speed": "m s-1", "wind_direction": "degree",
         }  # fmt: skip
+        with xr.open_zarr(next(demo_store.glob("hubei/demo/*/*/*.zarr"))) as product:
+            for name, scale in (("sp", 0.01), ("tp", 1000), ("t2m", 1)):
+                assert nc[name].rounding_largest_error == product[name].rounding_largest_error * scale
+        assert "rounding_relative_error" not in nc["t2m"].attrs, "a share of kelvins is none of degrees"
+        assert not [a for n in ("rh", "wind_direction") for a in nc[n].attrs if a.startswith(("rounding", "quant"))]
         names = {n: nc[n].standard_name for n in ("wind_speed", "wind_direction", "rh")}
         assert names == {
             "wind_speed": "wind_speed", "wind_direction": "wind_from_direction", "rh": "relative_humidity",
