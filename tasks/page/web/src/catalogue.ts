@@ -19,6 +19,7 @@ export interface Latest {
   readonly why: readonly string[];
   readonly stations: string;
   readonly published_at: string;
+  readonly timezone?: string; // of older products: none
 }
 
 /** Of one variable at one station, SI; the series is left out where there are very many stations. */

@@ -4,7 +4,7 @@ import { type Choice, inStore, type Latest, startOf } from "./catalogue";
 import { byId, make } from "./dom";
 import { isKey, type Language, say } from "./i18n";
 import { reason } from "./reasons";
-import { moment } from "./text";
+import { beside, moment, zoneOf } from "./text";
 
 const HOUR = 3_600_000;
 
@@ -39,8 +39,10 @@ export function drawStatus(latest: Latest | null, language: Language, now = new 
   stale.hidden = true;
   if (latest === null) return;
   const start = startOf(latest.cycle);
-  byId("cycle").textContent = moment(start, language, "UTC");
-  byId("age").textContent = `${say(language, "cycle")} · ${age(start, now, language)}`;
+  const zone = zoneOf(latest.timezone ?? "UTC");
+  byId("cycle").textContent = moment(start, language, zone);
+  const parts = [say(language, "cycle"), beside(start, language, zone), age(start, now, language)];
+  byId("age").textContent = parts.filter(Boolean).join(" · ");
   const { quality } = latest;
   byId("verdict").dataset["quality"] = quality;
   byId("quality").textContent = named(quality, language);
@@ -52,7 +54,7 @@ export function drawStatus(latest: Latest | null, language: Language, now = new 
   byId("why").replaceChildren(...why.map((line) => make("li", {}, line)));
   const report = byId<HTMLAnchorElement>("report");
   report.hidden = latest.report === "";
-  report.href = inStore(latest.report).href;
+  report.href = `${inStore(latest.report).href}${language === "zh" ? "#zh" : ""}`;
   const days = Math.floor((now.getTime() - start.getTime()) / (24 * HOUR));
   if (days >= 1) {
     stale.textContent = days === 1 ? say(language, "staleOne") : say(language, "stale", { n: days });

@@ -70,7 +70,7 @@ test("ends of ranges are fields at their quantile, named in both languages", asy
   const [low, high] = endsOf("tp_quantiles", [0.1, 0.5, 0.9]);
   expect([low?.name, high?.name]).toEqual(["end:tp_quantiles@0", "end:tp_quantiles@2"]);
   expect([low?.unit, low?.amount]).toEqual(["mm", true]);
-  expect(low && [nameOf(low, "en"), nameOf(low, "zh")]).toEqual(["Precipitation, low", "降水偏低"]);
+  expect(low && [nameOf(low, "en"), nameOf(low, "zh")]).toEqual(["Precipitation, low", "降水 10% 分位"]);
   expect(high && quantityTitle(high, 6, "en")).toBe("Precipitation in 6 h: above this 1 in 10 times");
   const name = high?.arrays[0] ?? "";
   const said = new Grid("rain", [31, 30.5], [110, 110.5, 111], new Map([[name, field([3, 5, 2, 3], [2, 2, 1, 3])]]));

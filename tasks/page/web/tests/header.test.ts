@@ -44,6 +44,16 @@ describe("the verdict", () => {
     expect(document.querySelector<HTMLAnchorElement>("#report")?.href).toMatch(/\/hubei\/ifs\/2026\/11\/2026-11-22T00\.html$/);
   });
 
+  test("the cycle's start is in the region's time, with UTC beside it; the report is in the reader's language", () => {
+    drawStatus({ ...latest, timezone: "Asia/Shanghai" }, "zh", later(9));
+    expect(textOf("cycle")).toBe("北京时间2026年11月22日周日 08:00");
+    expect(textOf("age")).toBe("起报 · 周日 00:00 UTC · 9 小时前");
+    expect(document.querySelector<HTMLAnchorElement>("#report")?.href).toMatch(/\.html#zh$/);
+    drawStatus({ ...latest, timezone: "Asia/Shanghai" }, "en", later(9));
+    expect(textOf("cycle")).toBe("Sun 22 Nov 2026 08:00 UTC+8");
+    expect(textOf("age")).toBe("Cycle · Sun 00:00 UTC · 9 h old");
+  });
+
   test.each([
     [23, true, ""],
     [24, false, "This product is one day old."],
