@@ -17,10 +17,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from tasks.acquire.arco import Remote
 from tasks.acquire.cds import Cds
 from tasks.acquire.cds_credentials import find_credentials
-from tasks.acquire.era5_archive import ARCHIVED, ArchivedDay
 from tasks.acquire.era5_messages import prove
 from tasks.acquire.era5_queue import QueueFetch
 from tasks.acquire.era5_request import DATASET, Asked, asked_of, terrain_of
@@ -130,6 +128,9 @@ class Era5Source:
 
     def _archived(self, cycle: Cycle, asked: Asked, region: Region, folder: str, deadline: Deadline) -> list[RawFile]:
         """What the archive has from it, terrain with it; the queue's part, of what it has not, beside it."""
+        from tasks.acquire.arco import Remote  # xarray, for which `status` and others who ask a source do not wait
+        from tasks.acquire.era5_archive import ARCHIVED, ArchivedDay
+
         here = [v for v in asked.variables if v.name in ARCHIVED]
         if others := [v for v in asked.variables if v not in here and v is not TERRAIN]:
             log.info("%s: not in the archive, from the queue: %s", cycle, ", ".join(v.name for v in others))
