@@ -148,6 +148,11 @@ def test_what_was_made_of_preliminary_fields_is_listed_when_final_ones_are_due(
     shown = finescale("status", "hubei", "--store", store).output
     assert "preliminary (ERA5T): 1, of these final by now: era5/2026-05-30T00" in shown
     assert "finescale backfill hubei --source era5 --refresh-preliminary" in shown
+    by_hand = tmp_path / "store/hubei/file/2026/05/2026-05-30T00.json"
+    by_hand.parent.mkdir(parents=True)
+    by_hand.write_text(json.dumps(entry | {"cycle": "file/2026-05-30T00", "origin": "era5", "expver": "0001+0005"}))
+    listed = finescale("status", "hubei", "--store", store)
+    assert (listed.exit_code, "file/2026-05-30T00" in listed.output) == (0, True), "of a file handed in, too"
 
 
 def test_bad_names_fail_before_the_first_cycle(tmp_path: Path, workspace: Path) -> None:

@@ -461,6 +461,24 @@ def test_humidity_and_wind_as_in_tables() -> None:
     assert [compass(d) for d in (360, 44, 180, 270, 359, 0)] == ["N", "NE", "S", "W", "N", "calm"]
 
 
+def test_what_goes_to_a_file_is_utf_8_whatever_the_system_writes(made: tuple) -> None:
+    """A job of Windows writes its code page, which has neither Chinese nor a superscript."""
+    program = [
+        sys.executable,
+        "-c",
+        "from flows.commands.app import main; main()",
+        "point",
+        "hubei",
+        "武汉",
+        "--store",
+        made[0],
+    ]
+    done = subprocess.run(
+        program, capture_output=True, env=os.environ | {"PYTHONIOENCODING": "cp1252"}, cwd=ROOT, check=True
+    )
+    assert "Wuhan 武汉: cell" in done.stdout.decode("utf-8")
+
+
 @pytest.mark.parametrize(
     "command",
     [
