@@ -16,6 +16,7 @@ import xarray as xr
 
 from benchmarks.stages.inference import RESULTS
 from flows.products.hourly import hourly
+from flows.products.sun import sun_over
 from tasks.datasets.training import read_messages
 from tasks.variables import VARIABLES
 
@@ -26,14 +27,17 @@ MOST = 4000  # points of a field, evenly drawn
 
 
 def measure(fields: xr.Dataset) -> dict[str, dict[str, float]]:
-    """By variable RMSE of both ways, (hours, rows, cols) of whole hours one after the other."""
+    """By variable RMSE of both ways, fields (time, latitude, longitude) of whole hours one after the other."""
     out = {}
     count = (fields.sizes["time"] - 1) // EVERY * EVERY + 1
     hours = np.arange(count, dtype=np.float64)
+    at = np.meshgrid(fields["latitude"].values, fields["longitude"].values, indexing="ij")
+    begin = fields["time"].values[0].astype("datetime64[s]").item()
     for name in (str(n) for n in fields.data_vars if n in VARIABLES):
         truth = fields[name].values[:count].reshape(count, -1)
-        truth = truth[:, :: max(truth.shape[1] // MOST, 1)].astype(np.float64)
-        truth = truth[:, np.isfinite(truth).all(axis=0)]
+        some = np.arange(0, truth.shape[1], max(truth.shape[1] // MOST, 1))
+        some = some[np.isfinite(truth[:, some]).all(axis=0)]
+        truth = truth[:, some].astype(np.float64)
         given = hours[::EVERY]
         if VARIABLES[name].amount:
             sums = np.add.reduceat(truth[1:], np.arange(0, count - 1, EVERY), axis=0)
@@ -45,7 +49,7 @@ def measure(fields: xr.Dataset) -> dict[str, dict[str, float]]:
             values, starts = truth[::EVERY], None
             plain = np.stack([np.interp(hours, given, column) for column in values.T], axis=1)
             where = hours % EVERY != 0
-        _, made = hourly(given.tolist(), {name: values}, starts)
+        _, made = hourly(given.tolist(), {name: values}, starts, sun_over(begin, *(axis.ravel()[some] for axis in at)))
         rmse = [float(np.sqrt(((f - truth)[where] ** 2).mean())) for f in (plain, made[name])]
         out[name] = {"plain": rmse[0], "ours": rmse[1]}
     return out

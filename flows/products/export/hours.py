@@ -57,9 +57,10 @@ class Hours:
         north, east = np.meshgrid(product["latitude"].values[rows], product["longitude"].values, indexing="ij")
         flat = {n: v.reshape(len(v), -1).astype(np.float64) for n, v in parts.items()}
         every, raw = hourly(self.known, flat, self.starts, sun_over(self.begin, north.ravel(), east.ravel()))
-        kept = [i for i, hour in enumerate(every) if hour in set(self.every)]
+        first = every.index(self.every[0])
+        kept = slice(first, first + len(self.every))
         made = column.made({n: v[kept] for n, v in raw.items()})
-        return made.reshape(len(kept), *size).astype(np.float32)
+        return made.reshape(len(self.every), *size).astype(np.float32)
 
 
 def _nobody(hours: np.ndarray) -> np.ndarray:

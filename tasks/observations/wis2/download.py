@@ -20,10 +20,8 @@ PATIENCE = Patience(first=1.0, longest=10.0, jitter=0.2)
 
 def download(link: Link, seconds: float = SECONDS) -> bytes:
     """The data; Refused if it is too large, is not there, or does not come in time."""
-    if urlsplit(link.href).scheme.lower() not in (
-        "http",
-        "https",
-    ):  # allowed are FTP and SFTP too; no cache has them
+    # FTP and SFTP are allowed too; no cache has them
+    if urlsplit(link.href).scheme.lower() not in ("http", "https"):
         raise Refused(Outcome.UNAVAILABLE, f"{link.href[:200]}: neither http:// nor https://")
     if link.length is not None and link.length > LARGEST:
         raise Refused(Outcome.TOO_LARGE, f"{link.length} bytes")

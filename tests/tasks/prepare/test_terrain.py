@@ -226,7 +226,7 @@ def test_a_model_s_terrain_is_smoother_than_its_cells() -> None:
 
 
 def test_heights_as_coarse_as_a_model_s_cells_are_its_own_and_land_is_never_smoothed(tmp_path: Path) -> None:
-    """Means over the footprint, no wider."""
+    """Heights are read, no wider than their own points."""
     path, heights, grid = rough(tmp_path / "rough.nc", 0.15)
     with xr.open_dataset(path) as ds:
         ds.assign(lsm=(("latitude", "longitude"), heights / 2000)).to_netcdf(tmp_path / "both.nc")
@@ -241,6 +241,15 @@ def test_heights_as_coarse_as_a_model_s_cells_are_its_own_and_land_is_never_smoo
     with xr.open_dataset(fine) as ds:
         want = around(ds["z"].values, small, 32.0, 111.5, 3) / 2000
     assert land[i, j] == pytest.approx(want, rel=1e-4)
+
+
+def test_a_model_s_own_terrain_at_the_input_s_points_is_taken_as_it_is(tmp_path: Path) -> None:
+    """ERA5's is of 31 km on points 0.25 degree apart: averaged over its footprint it would be another's."""
+    path, heights, grid = rough(tmp_path / "rough.nc", 0.25)
+    found = static_fields(path, COARSE, TARGET, TARGET, degrees(0.279)).coarse["height"]
+    rows, cols = ([axis.tolist().index(v) for v in there] for axis, there in (
+        (grid.latitude, COARSE.latitude), (grid.longitude, COARSE.longitude)))  # fmt: skip
+    np.testing.assert_allclose(found, heights[np.ix_(rows, cols)], rtol=1e-5)
 
 
 def test_where_terrain_is_coarser_than_the_footprint_heights_of_samples_are_read_linearly(tmp_path: Path) -> None:
