@@ -12,7 +12,7 @@ import numpy as np
 from flows.products.daily import daily
 from flows.products.point import PointCell, PointForecast
 from flows.products.point_tables import csv_days, table_of_days
-from flows.products.series import Cell, Series
+from flows.products.series import Cell, Series, compass
 from tasks.timezones import zone_of
 from tests.flows.conftest import CommandLine
 from tests.published import cycle_of, publish
@@ -100,6 +100,11 @@ def test_days_may_begin_in_the_evening(tmp_path: Path, finescale: CommandLine) -
     assert "20 Nov" not in evening
     refused = finescale(*where[:3], "--day-starts", "20", "--store", store)
     assert (refused.exit_code, "--day-starts goes with --daily" in refused.stderr) == (2, True)
+
+
+def test_directions_have_sixteen_names() -> None:
+    found = [compass(d) for d in (0, 11, 12, 66, 349, 360)]
+    assert found == ["calm", "N", "NNE", "ENE", "N", "N"]
 
 
 def test_lead_times_that_cover_no_day_are_told(tmp_path: Path, finescale: CommandLine) -> None:

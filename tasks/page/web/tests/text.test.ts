@@ -65,5 +65,6 @@ describe("places", () => {
 
 test("the compass has sixteen points, and north twice", () => {
   expect([0, 11, 12, 45, 180, 270, 348, 349, 360].map((d) => compass(d, "en"))).toEqual(["N", "N", "NNE", "NE", "S", "W", "NNW", "N", "N"]);
+  expect([20, 66, 160, 290, 340].map((d) => compass(d, "zh"))).toEqual(["北东北", "东东北", "南东南", "西西北", "北西北"]);
   expect(compass(270, "zh")).toBe("西");
 });
