@@ -25,8 +25,8 @@ from ecmwf.opendata.urls import URLS
 from scipy.interpolate import LinearNDInterpolator
 
 from flows.downscale import downscale
+from tasks.acquire.catalogue import LACKING
 from tasks.acquire.native import GRID, STORED
-from tasks.acquire.open_data import LACKING
 from tasks.names import PARAM_IDS
 from tasks.store.ledger import LedgerEntry
 from tasks.variables import VARIABLES

@@ -44,7 +44,7 @@ class DemoSource:
                 raise IncompleteDownload(f"{cycle}: {name} is not the file that was released; reinstall finescale")
         return [
             fetch_lead_time(
-                str(FOLDER), cycle, STEP, known(served(region, self.name)), join(folder, self.name), decode=False
+                str(FOLDER), cycle, STEP, known(served(region, cycle)), join(folder, self.name), decode=False
             )
         ]
 

@@ -75,7 +75,7 @@ class IfsSource:
         raw = RawFolder(folder, cycle)
         patience = region.acquire.wait_minutes * 60
         with raw.locked(patience):
-            wanted = {step: wanted_of(cycle.source, region, step) for step in steps}
+            wanted = {step: wanted_of(cycle, region, step) for step in steps}
             fields = Fetch(cycle, region.acquire, wanted, raw)
             return fields.run(patience) + self.terrain(cycle, region, raw, ask=fields.asked)
 
@@ -150,7 +150,7 @@ def assert_can_be(cycle: Cycle, steps: list[int]) -> None:
 
 def _lacking(cycle: Cycle, region: Region, step: int, mirrors: list[Mirror], answers: dict[str, str]) -> list[str]:
     """Parameters of a lead time that no mirror lists; `answers` gets, by mirror, "" or why it does not answer."""
-    lacking = {w.key for w in wanted_of(cycle.source, region, step)}
+    lacking = {w.key for w in wanted_of(cycle, region, step)}
     for mirror in mirrors:
         if mirror.breaker.wait():
             continue

@@ -138,7 +138,7 @@ class _Fetch:
 
     def __init__(self, cycle: Cycle, region: Region, steps: list[int], raw: RawFolder) -> None:
         self.cycle, self.steps, self.raw, self.settings = cycle, steps, raw, region.acquire
-        self.variables = known(served(region, cycle.source))
+        self.variables = known(served(region, cycle))
         self.grid = grid_around(region)
         self.circles = GRID.circles(self.grid)
         self.bucket = Bucket(self.settings.native, self.settings)

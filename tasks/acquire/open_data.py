@@ -11,8 +11,9 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from tasks.acquire.catalogue import served
 from tasks.acquire.layout import file_uri
-from tasks.errors import BadInput, IncompleteDownload
+from tasks.errors import IncompleteDownload
 from tasks.grib.header import read_header
 from tasks.grib.layout import decode_values
 from tasks.grib.walk import message_of
@@ -23,12 +24,6 @@ from tasks.variables import VARIABLES, Variable, known
 
 REMEDY = "fetch it again, or from another mirror"
 HEIGHTS = {"2t": 2, "2d": 2, "10u": 10, "10v": 10, "100u": 100, "100v": 100, "10fg": 10, "mx2t": 2, "mn2t": 2}  # m
-# of our variables, by source
-LACKING = {
-    "aifs": {"fg10", "tcwv", "mx2t", "mn2t", "sd"},
-    "ifs9km": {"sp", "strd", "sd"},
-    "demo": VARIABLES.keys() - {"t2m", "d2m", "u10", "v10", "sp", "msl", "tp"},
-}
 FIRST_NAME = {other: v.param for v in VARIABLES.values() for other in v.also}
 
 
@@ -92,28 +87,15 @@ def by_key(entries: list[IndexEntry]) -> dict[str, IndexEntry]:
     return {e.key: e for e in (*others, *here)}
 
 
-def served(region: Region, source: str) -> list[str]:
-    """Those of the region's variables that a source has; BadInput if it lacks a required one."""
-    if source == "ens":
-        return region.of_ensemble.chosen(region.variables)
-    lacking = LACKING.get(source, set())
-    if wanted := [n for n in region.required or [] if n in lacking]:
-        raise BadInput(
-            f"{source}: has no {', '.join(wanted)}; name what there has to be under `required` in the YAML of region "
-            f"{region.name}, without it"
-        )
-    return [n for n in region.variables if n not in lacking]
-
-
 def needed(variables: list[Variable], step: int) -> list[Variable]:
     """Those that a lead time has: nothing has fallen or been the largest at the start, the services leave it out."""
     return [v for v in variables if not ((v.amount or v.extreme) and step == 0)]
 
 
-def wanted_of(source: str, region: Region, step: int) -> list[Wanted]:
+def wanted_of(cycle: Cycle, region: Region, step: int) -> list[Wanted]:
     """What a region needs of a lead time: of an ensemble, member by member."""
-    members = region.of_ensemble.numbers if source == "ens" else [0]
-    return [Wanted(v, member) for member in members for v in needed(known(served(region, source)), step)]
+    members = region.of_ensemble.numbers if cycle.source == "ens" else [0]
+    return [Wanted(v, member) for member in members for v in needed(known(served(region, cycle)), step)]
 
 
 def assert_is_message(

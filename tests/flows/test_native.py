@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 import xarray as xr
 
+from tasks.acquire.catalogue import LACKING
 from tasks.acquire.native import GRID, STORED
 from tasks.acquire.om import BLOCK
-from tasks.acquire.open_data import LACKING
 from tasks.grids.grid import Grid
 from tasks.store.ledger import LedgerEntry
 from tasks.variables import VARIABLES

@@ -116,6 +116,21 @@ def test_aifs_says_what_it_does_not_have(
     assert "aifs begins with 2025-02-25T06; name a later cycle" in before.stderr
 
 
+def test_an_old_cycle_is_made_of_what_there_was_then(
+    tmp_path: Path, mirror: OpenData, make_region: RegionMaker, finescale: CommandLine, prefect_server: None
+) -> None:
+    mirror.add_demo(datetime(2024, 10, 1, tzinfo=UTC), [3, 6], followers=True)
+    names = ["t2m", "u10", "v10", "u100", "v100", "fg10", "tcc"]
+    region = make_region(
+        lead_times={"start": 3, "stop": 6, "step": 3}, variables=names, required=["t2m"],
+        acquire=QUICK | {"mirrors": ["ecmwf"]},
+    )  # fmt: skip
+    result = finescale("run", region, "--source", "ifs", "--store", tmp_path / "s", "--cycle", "2024-10-01T00")
+    assert result.exit_code == 0, result.stderr
+    (entry_file,) = list((tmp_path / "s/hubei/ifs").glob("[0-9]*/*/*T*.json"))
+    assert json.loads(entry_file.read_text())["absent"] == ["fg10", "tcc"], "later ones, though this mirror has them"
+
+
 def test_a_cycle_that_is_not_complete_ends_with_exit_3(tmp_path: Path, mirror: OpenData, run: Run) -> None:
     newest = max(datetime.strptime(p.split("/")[-1][:10], "%Y%m%d%H") for p in mirror.files)
     result = run("--cycle", f"{newest:%Y-%m-%dT%H}", mirrors=["ecmwf"], wait_minutes=0.02)
