@@ -4,7 +4,7 @@ ECMWF serves 0.25 degree itself; its catalogue of 9 km is CC-BY-4.0 since Octobe
 writes each run's hours as they come, `data_spatial/ecmwf_ifs/{run}/{time}.om`, for seven days. Names, units and steps
 are those of its downloader (open-meteo/open-meteo, Sources/App/EcmwfEcpds, August 2026). Values are rounded: 0.05 K,
 0.05 m/s, 10 Pa, 0.1 mm an hour, 1 W/m2, 1 % of cloud. Surface pressure, thermal radiation and snow as water are not
-there.
+there. The model's heights are `data/ecmwf_ifs/static/HSURF.om`, whole metres, -999 at sea.
 
 A region's points are sampled linearly on multiples of 0.1 degree, as ECMWF makes its regular grids, and kept as GRIB.
 """
@@ -21,7 +21,7 @@ from datetime import datetime, timedelta
 
 import numpy as np
 
-from models.constants import KELVIN
+from models.constants import GRAVITY, KELVIN
 from tasks.acquire.era5_request import HALO_CELLS
 from tasks.acquire.ifs import IfsSource, assert_can_be
 from tasks.acquire.layout import between
@@ -34,7 +34,7 @@ from tasks.grids.grid import Grid, lattice
 from tasks.grids.octahedral import Octahedral
 from tasks.handover.cycle import Cycle, RawFile
 from tasks.region.document import Region
-from tasks.variables import Variable, known
+from tasks.variables import TERRAIN, Variable, known
 from tasks.web.patience import Deadline, NotYet, Patience, PatienceEnded
 
 log = logging.getLogger(__name__)
@@ -42,6 +42,8 @@ log = logging.getLogger(__name__)
 GRID = Octahedral(1280)
 SPACING = 0.1  # degrees, near the grid's own
 MILLIMETRE, PERCENT = 1e-3, 1e-2
+HEIGHTS = "static/HSURF.om"
+LOWEST = -500.0  # m: no land is lower; the sea has -999 there
 
 
 @dataclass(frozen=True)
@@ -110,7 +112,33 @@ class NativeSource(IfsSource):
         assert_can_be(cycle, steps)
         raw = RawFolder(folder, cycle)
         with raw.locked(region.acquire.wait_minutes * 60):
-            return _Fetch(cycle, region, steps, raw).run()
+            fields = _Fetch(cycle, region, steps, raw)
+            asks = not all(fields.here())
+            return fields.run() + self.terrain(cycle, region, raw, ask=asks)
+
+    def terrain(self, cycle: Cycle, region: Region, raw: RawFolder, ask: bool) -> list[RawFile]:
+        """The terrain that the model computes with, at the points of the fields; none if it cannot be had now."""
+        if region.terrain_file is None:
+            return []
+        grid, root = grid_around(region), region.acquire.native
+        name = f"z-{hashlib.sha256(f'{root} {grid}'.encode()).hexdigest()[:12]}.grib2"
+        if (file := raw.get(name)) is not None or not ask:
+            return [file] if file else []
+        circles = GRID.circles(grid)
+        try:
+            heights = Bucket(beside(root), region.acquire).open(HEIGHTS).only(GRID.points(circles))
+        except (NoSuchFile, NotYet) as failure:
+            level = logging.INFO if isinstance(failure, NoSuchFile) else logging.WARNING
+            log.log(level, "acquire: %s: without the model's own terrain (%s)", cycle, failure)
+            return []
+        field = GRID.sampled(np.where(heights > LOWEST, heights, 0.0), circles, grid) * GRAVITY
+        message = grib_message(TERRAIN, cycle.time, (0, 0), grid, field)
+        return [raw.put(name, message, f"{cycle} {TERRAIN.param}", mirror=root)]
+
+
+def beside(root: str) -> str:
+    """Where what never changes lies, of where forecasts do: in Open-Meteo's bucket it is another folder."""
+    return root.replace("/data_spatial/", "/data/")
 
 
 def _run_folder(cycle: Cycle) -> str:
@@ -148,8 +176,7 @@ class _Fetch:
     def run(self) -> list[RawFile]:
         """In order of lead time."""
         deadline = Deadline(self.settings.wait_minutes * 60)
-        here = sum(self.raw.get(self._name(i)) is not None for i in range(len(self.steps)))
-        if here:
+        if here := sum(self.here()):
             log.info("acquire: %s, %d of %d lead times are here already", self.cycle, here, len(self.steps))
         with ThreadPoolExecutor(self.settings.in_flight, thread_name_prefix="acquire") as pool:
             futures = [pool.submit(self._patiently, i, deadline) for i in range(len(self.steps))]
@@ -158,6 +185,10 @@ class _Fetch:
             except BaseException:
                 pool.shutdown(wait=False, cancel_futures=True)
                 raise
+
+    def here(self) -> list[bool]:
+        """Of each lead time, whether the raw folder has it."""
+        return [self.raw.get(self._name(i)) is not None for i in range(len(self.steps))]
 
     def _name(self, i: int) -> str:
         return f"{self.key}-{self.steps[i]}h.grib2"

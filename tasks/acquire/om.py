@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import requests
@@ -118,8 +118,18 @@ class OmFile:
             array = self._asked(lambda: self._root.get_child_by_name(variable))
         except ValueError:  # of a name that is not there
             return None
+        return self._part(array, variable, points)
+
+    def only(self, points: slice) -> np.ndarray:
+        """Values (points,) of a file that is one array and no group, as those of what never changes are."""
+        if not self._root.is_array:
+            raise NotYet(f"{self._name}: is not one array")
+        return self._part(self._root, "it", points)
+
+    def _part(self, array: Any, what: str, points: slice) -> np.ndarray:
+        """Of an array (1, points of the grid)."""
         if len(array.shape) != 2 or array.shape[0] != 1 or array.shape[1] < points.stop:
-            raise NotYet(f"{self._name}: {variable} has shape {tuple(array.shape)}")
+            raise NotYet(f"{self._name}: {what} has shape {tuple(array.shape)}")
         return self._asked(lambda: np.asarray(array[0, points], dtype=np.float32))
 
     def _asked(self, question: Callable[[], T]) -> T:

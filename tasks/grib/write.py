@@ -9,10 +9,11 @@ import eccodes
 import numpy as np
 
 from tasks.grids.grid import Grid
-from tasks.names import PARAM_IDS
-from tasks.variables import Variable
+from tasks.names import GEOPOTENTIAL, PARAM_IDS
+from tasks.variables import TERRAIN, Variable
 
 PARAM_ID = {name: number for number, name in reversed(PARAM_IDS.items())}  # the first of a variable
+PARAM_ID[TERRAIN.name] = GEOPOTENTIAL
 BITS = 16
 ECMWF: dict[str, str | int] = {
     "centre": "ecmf", "setLocalDefinition": 1, "class": "od", "stream": "oper", "type": "fc", "expver": "0001",

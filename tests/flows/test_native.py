@@ -10,16 +10,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 import xarray as xr
+from scipy.interpolate import LinearNDInterpolator
 
 from tasks.acquire.catalogue import LACKING
-from tasks.acquire.native import GRID, STORED
+from tasks.acquire.native import GRID, HEIGHTS, STORED, beside
 from tasks.acquire.om import BLOCK
 from tasks.grids.grid import Grid
+from tasks.region.settings import AcquireSettings
 from tasks.store.ledger import LedgerEntry
 from tasks.variables import VARIABLES
 from tests.flows.conftest import CommandLine
+from tests.grib import rippled
 from tests.servers.http import cut, status
-from tests.servers.open_meteo import TRUTH, add_run, on_grid, open_meteo
+from tests.servers.open_meteo import CIRCLES, TRUTH, add_run, heights_file, on_grid, open_meteo, places
 from tests.servers.opendata import OpenData
 
 NAMES = ["t2m", "d2m", "u10", "v10", "msl", "tp", "mx2t", "ssrd"]
@@ -102,6 +105,32 @@ def test_what_was_fetched_is_not_fetched_again(
         bucket.requests.clear()
         assert finescale("run", region, "--source", "ifs9km", "--store", tmp_path / store).exit_code == 0
     assert {path.rsplit("/", 1)[-1] for _, path, _ in bucket.requests} == {"meta.json"}
+
+
+def test_fields_have_the_heights_of_their_own_model(
+    region: Path, bucket: OpenData, finescale: CommandLine, tmp_path: Path
+) -> None:
+    bucket.files[f"/{HEIGHTS}"] = heights_file(tmp_path / "heights.om")
+    try:
+        assert finescale("run", region, "--source", "ifs9km", "--store", tmp_path / "s").exit_code == 0
+    finally:
+        del bucket.files[f"/{HEIGHTS}"]
+    given = xr.open_zarr(tmp_path / "s" / entry_of(tmp_path / "s").product, group="input").load()
+    latitude, longitude = places(CIRCLES)
+    near = (abs(latitude - 31) < 1.7) & (abs(longitude - 111.25) < 2)
+    heights = rippled(latitude, longitude)[near]
+    between = LinearNDInterpolator(np.column_stack([latitude[near], longitude[near]]), heights)
+    own = between(*np.meshgrid(given.latitude, given.longitude, indexing="ij"))
+    inner = (slice(3, -3), slice(3, -3))  # to the last row scipy has other triangles
+    assert given.surface_altitude.attrs["source"] != "", "whose they are is told"
+    off = np.abs(given.surface_altitude.values - own)[inner]
+    assert np.median(off) < 2.0, "whole metres; between a circle's points and the next one's linear"
+    assert np.quantile(off, 0.95) < 25.0, "where two triangles are as good"
+
+
+def test_where_heights_lie_in_open_meteo_s_bucket() -> None:
+    default = AcquireSettings().native
+    assert f"{beside(default)}/{HEIGHTS}" == "https://openmeteo.s3.amazonaws.com/data/ecmwf_ifs/static/HSURF.om"
 
 
 @pytest.mark.fault(

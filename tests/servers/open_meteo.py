@@ -16,6 +16,7 @@ from omfiles import OmFileWriter
 from scipy.interpolate import RegularGridInterpolator
 
 from tasks.acquire.native import GRID
+from tests.grib import rippled
 from tests.servers.opendata import DEMO, OpenData, open_data
 
 TRUTH = DEMO / "truth_0p1.nc"  # 20-40N 100-125E
@@ -38,6 +39,12 @@ HOW: dict[str, Any] = {"chunks": [1, 1024], "add_offset": 0.0, "compression": "p
 OVER_TIME = {"temperature_2m_max", "temperature_2m_min", "shortwave_radiation", "wind_gusts_10m", *GROWING}
 
 
+def places(circles: slice) -> tuple[np.ndarray, np.ndarray]:
+    """Latitude and longitude of the grid's points on some circles."""
+    counts = GRID.counts[circles]
+    return np.repeat(GRID.latitude[circles], counts), np.concatenate([np.arange(n) * 360.0 / n for n in counts])
+
+
 @cache
 def on_grid(name: str) -> np.ndarray:
     """A field of the demo's truth at the points of O1280, (1, points) float32; what lies beyond has its mean."""
@@ -47,9 +54,7 @@ def on_grid(name: str) -> np.ndarray:
         (field.latitude.values, field.longitude.values), field.values, bounds_error=False, fill_value=None
     )
     points = GRID.points(CIRCLES)
-    counts = GRID.counts[CIRCLES]
-    latitude = np.repeat(GRID.latitude[CIRCLES], counts)
-    longitude = np.concatenate([np.arange(n) * 360.0 / n for n in counts])
+    latitude, longitude = places(CIRCLES)
     near = (np.abs(latitude - 30) < 10) & (np.abs(longitude - 112.5) < 12.5)
     out = np.full((1, int(GRID.starts[-1])), float(field.mean()), dtype=np.float32)
     band = out[0, points]
@@ -66,6 +71,15 @@ def om_file(path: Path, hour: int) -> bytes:
             values = (on_grid(ours) * factor + offset) * (hour if name in GROWING else 1)
             children.append(writer.write_array(values, name=name, scale_factor=part, **HOW))
     writer.close(writer.write_group(name="", children=children))
+    return path.read_bytes()
+
+
+def heights_file(path: Path) -> bytes:
+    """The model's heights as one array: `rippled` over the circles of the demo's truth, sea (-999) beyond."""
+    out = np.full((1, int(GRID.starts[-1])), -999.0, dtype=np.float32)
+    out[0, GRID.points(CIRCLES)] = rippled(*places(CIRCLES))
+    writer = OmFileWriter(str(path))
+    writer.close(writer.write_array(out, name="", scale_factor=1.0, **HOW))
     return path.read_bytes()
 
 
