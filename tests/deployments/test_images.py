@@ -41,6 +41,8 @@ def test_compose_file_is_consistent_and_holds_no_secret() -> None:
         if "build" in service:
             assert (COMPOSE.parent / service["build"]["context"] / service["build"]["dockerfile"]).is_file()
     assert services["worker-gpu"]["deploy"]["resources"]["reservations"]["devices"][0]["capabilities"] == ["gpu"]
+    assert services["collector"]["profiles"] == ["collect"], "off unless it is asked for"
+    assert services["collector"]["volumes"] == services["worker-cpu"]["volumes"], "runs read what it keeps"
     for variable in ("POSTGRES_PASSWORD", "S3_KEY", "S3_SECRET", "PREFECT_AUTH"):
         assert re.search(rf"\$\{{{variable}:\?", COMPOSE.read_text())
     pools = {m[1] for s in services.values() if (m := re.search(r"--pool (\w+)", str(s.get("command"))))}
