@@ -157,6 +157,19 @@ def test_a_place_is_found_by_its_name_in_both_languages(served: str, show: Opene
     assert page.locator("#known option").first.get_attribute("value") == "武汉 Wuhan"
 
 
+def test_a_place_that_is_found_is_not_under_the_panel_of_a_phone(served: str, show: Opener) -> None:
+    page = show(f"{served}?lead=3", width=390, height=844)
+    page.locator("#search").fill("Yichang")
+    page.locator("#search").press("Enter")
+    page.wait_for_selector("#panel[data-state=ready]")
+    page.wait_for_timeout(900)  # the map is moved for 600 ms
+    pin, panel, tools = (page.locator(n).bounding_box() for n in (".pin", "#panel", "#tools"))
+    assert pin is not None
+    assert panel is not None
+    assert tools is not None
+    assert tools["y"] + tools["height"] < pin["y"] < pin["y"] + pin["height"] < panel["y"]
+
+
 def test_lead_time_moves_by_keys_buttons_slider_and_by_itself(served: str, show: Opener) -> None:
     page = show(f"{served}?lead=3")
     shows(page, "t2m 3")

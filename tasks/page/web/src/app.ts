@@ -14,7 +14,7 @@ import { hasWebgl, MapView } from "./map";
 import { drawCoast, drawField } from "./paint";
 import { Panel } from "./panel";
 import { openProduct, type Product } from "./product";
-import { type Quantity, quantitiesOf } from "./quantities";
+import { offered, type Quantity, quantitiesOf } from "./quantities";
 import type { State, Store } from "./state";
 import { Timeline } from "./timeline";
 import { drawButtons } from "./buttons";
@@ -58,9 +58,9 @@ export class App {
     return this.product ? [...quantitiesOf(new Set(this.product.fine.fields.keys())), ...this.product.chances, ...this.product.ends] : [];
   }
 
-  /** Those that are offered: ends of ranges of the chosen one alone. */
+  /** Those that are offered. */
   get choices(): Quantity[] {
-    return this.quantities.filter((q) => q.end === null || q.end.of === (this.quantity?.end?.of ?? this.quantity));
+    return offered(this.quantities, this.quantity);
   }
 
   get quantity(): Quantity | null {
@@ -130,8 +130,8 @@ export class App {
   search(text: string): boolean {
     const point = this.gazetteer.find(text);
     if (point === null) return false;
+    this.store.set({ point }); // first: the map makes room for the panel that this opens
     this.view?.approach(point);
-    this.store.set({ point });
     return true;
   }
 
