@@ -29,6 +29,8 @@ function scale(title: string, unit: string, low: number, high: number, colour: (
 export interface Legend {
   readonly quantity: Quantity;
   readonly range: readonly [number, number];
+  /** The fields are means of an ensemble's members. */
+  readonly ensemble: boolean;
   /** Hours that an amount is summed over. */
   readonly period: number;
   /** The map shows increments of calibration. */
@@ -43,9 +45,9 @@ export interface Legend {
 
 /** Draw both scales. */
 export function drawLegend(shown: Legend, language: Language): void {
-  const { quantity, range, period, increments, correction, barbs, errors } = shown;
+  const { quantity, range, ensemble, period, increments, correction, barbs, errors } = shown;
   const legend = byId("legend");
-  const title = increments ? say(language, "increment", { quantity: nameOf(quantity, language) }) : quantityTitle(quantity, period, language);
+  const title = increments ? say(language, "increment", { quantity: nameOf(quantity, language) }) : quantityTitle(quantity, period, language, ensemble ? "mean" : null);
   const field = scale(title, quantity.unit, range[0], range[1], (share) => cssColour(colourAt(quantity.colours, share)), increments);
   if (correction) field.append(make("p", { class: "correction" }, correction));
   if (barbs) field.append(make("p", { class: "barbs" }, say(language, "barbsKey")));
@@ -59,7 +61,6 @@ export function drawLegend(shown: Legend, language: Language): void {
   legend.hidden = false;
 }
 
-/** Precipitation in 3 h. */
 /** In few words, as on its button. */
 export function nameOf({ name, threshold, end }: Quantity, language: Language): string {
   if (end) return say(language, end.level < 0.5 ? "lowEnd" : "highEnd", { of: nameOf(end.of, language) });
@@ -69,10 +70,12 @@ export function nameOf({ name, threshold, end }: Quantity, language: Language): 
   return `${nameOf(of, language)}${over} ${sign} ${value.replace("-", "−")} ${of.unit}`;
 }
 
-export function quantityTitle(quantity: Quantity, period: number, language: Language): string {
+/** Precipitation in 3 h; `members`: what of an ensemble's members is shown. */
+export function quantityTitle(quantity: Quantity, period: number, language: Language, members: "mean" | "median" | null = null): string {
   if (quantity.threshold) return say(language, "chance", { of: nameOf(quantity, language) });
   const { end } = quantity;
   if (end) return say(language, end.level < 0.5 ? "lowLong" : "highLong", { of: quantityTitle(end.of, period, language) });
   const title = say(language, `${quantity.name as QuantityName}Long`);
-  return quantity.amount && period > 0 ? `${title} ${say(language, "overHours", { hours: period })}` : title;
+  const of = quantity.amount && period > 0 ? `${title} ${say(language, "overHours", { hours: period })}` : title;
+  return members ? say(language, members === "mean" ? "ensembleMean" : "ensembleMedian", { of }) : of;
 }

@@ -6,7 +6,7 @@ import type { Chart, Meteogram } from "./charts";
 import { byId, make } from "./dom";
 import { type Language, say } from "./i18n";
 import { nameOf, quantityTitle } from "./legend";
-import { type PointSeries, type PointValue, rawAt, seriesAt, terrainAt, valueAt } from "./point";
+import { type PointSeries, type PointValue, rawAt, seriesAt, shownAt, terrainAt } from "./point";
 import type { Product } from "./product";
 import { type Quantity, quantitiesOf, QUANTITIES } from "./quantities";
 import type { Place } from "./state";
@@ -73,7 +73,7 @@ export class Panel {
     }
     const quantities = quantitiesOf(new Set(product.fine.fields.keys()));
     const [values, raw] = await Promise.all([
-      Promise.all(quantities.map((q) => valueAt(product.fine, q, step, cell, signal))),
+      Promise.all(quantities.map((q) => shownAt(product, q, step, cell, signal))),
       Promise.all(quantities.map((q) => rawAt(product, q, step, cell, signal))),
     ]);
     if (wanted !== this.#wanted) return;
@@ -103,7 +103,9 @@ export class Panel {
     const period = product.periods.at(-1) ?? 0;
     const observed = station ? scoreOf(station, quantity, period) : null;
     const seen = observed && observedAt(observed, quantity, product.leads);
-    const title = quantityTitle(quantity, 0, language);
+    const { ensemble } = product;
+    const members = ensemble && (ensemble.hasMedian(quantity) ? "median" : "mean");
+    const title = quantityTitle(quantity, 0, language, members);
     const [chart, meteogram] = [this.#chart, this.#meteogram];
     if (chart === null || meteogram === null) return;
     const plot = chart.element;
@@ -111,6 +113,7 @@ export class Panel {
     const parts: HTMLElement[] = [
       this.#head(name ?? (called || at), (facts ?? [called && at, height]).filter(Boolean).join(" · "), language),
       meteogram.element,
+      ...(ensemble ? [make("p", { class: "hint members" }, say(language, QUANTITIES.some((q) => ensemble.hasMedian(q)) ? "valuesWithWind" : "valuesAreMeans"))] : []),
       make("dl", { class: "now" }),
       make("h3", {}, title, make("span", { class: "unit" }, ` ${quantity.unit}`), this.#key(series, seen !== null, range !== null, language)),
       plot,
