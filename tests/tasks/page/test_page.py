@@ -258,6 +258,7 @@ def test_language_follows_the_browser_is_switched_and_remembered(served: str, sh
     expect(page.locator("#region option")).to_have_text("湖北省")
     english = re.compile(r"[A-Za-z]{3,}")
     allowed = {"finescale", "UTC", "GMT", "ECMWF", "hPa", "English"}
+    assert re.match(r"[含由]", page.locator("#credit span").text_content() or "")
     words = page.locator("body").inner_text().replace(page.locator("#credit").inner_text(), "")
     left = {w for w in english.findall(words) if w not in allowed}
     assert left == set(), "words that are not translated"

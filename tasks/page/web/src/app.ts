@@ -3,6 +3,7 @@
 import { increments } from "./calibration";
 import * as catalogue from "./catalogue";
 import { Chooser } from "./choice";
+import { credit } from "./credits";
 import { byId } from "./dom";
 import { Failure, failureOf, isAbort } from "./failures";
 import * as fields from "./fields";
@@ -121,7 +122,7 @@ export class App {
       if (view) drawCoast(product, view).catch(() => view.set("coast", NOTHING));
       this.chooser.entitle(region, product);
       this.chooser.draw(this.language);
-      byId("credit").lastElementChild?.replaceChildren(product.attribution);
+      this.#credit();
       await this.draw();
     });
   }
@@ -222,6 +223,7 @@ export class App {
       this.chooser.draw(now.language);
       this.timeline.draw(this.step);
       this.gazetteer.draw(this.view, now.language);
+      this.#credit();
       this.view?.map.getCanvas().setAttribute("aria-label", say(now.language, "map"));
     }
     if (now.region !== before.region || now.source !== before.source) return;
@@ -242,6 +244,10 @@ export class App {
     const { split } = this.store.now;
     byId("divider").hidden = split === null;
     if (split !== null) this.slide(split);
+  }
+
+  #credit(): void {
+    byId("credit").lastElementChild?.replaceChildren(credit(this.product?.attribution ?? "", this.language));
   }
 
   #busy(busy: boolean): void {
