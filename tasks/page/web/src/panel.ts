@@ -11,7 +11,7 @@ import type { Product } from "./product";
 import { type Quantity, quantitiesOf, QUANTITIES } from "./quantities";
 import type { Place } from "./state";
 import { observedAt, scoreOf } from "./stations";
-import { compass, number, place as placeText, short, zoneName } from "./text";
+import { bearing, compass, number, place as placeText, short, zoneName } from "./text";
 
 const NEAR = 1e-3; // degrees between a place in the address and its station
 
@@ -172,7 +172,7 @@ export class Panel {
     if (found.value < 0.2) return [` ${say(language, "calm")}`];
     const needle = make("span", { class: "needle", "aria-hidden": "true" }, "↓");
     needle.style.transform = `rotate(${found.from}deg)`;
-    return [make("span", { class: "from" }, " ", needle, ` ${number(found.from, 0)}° ${compass(found.from, language)}`)];
+    return [make("span", { class: "from" }, " ", needle, ` ${bearing(found.from)} ${compass(found.from, language)}`)];
   }
 
   #table(product: Product, quantity: Quantity, series: PointSeries, range: Range | null, seen: readonly number[] | null, language: Language): HTMLElement {
@@ -188,7 +188,7 @@ export class Panel {
       const cells = [make("td", {}, short(time, language, product.zone)), make("td", {}, `+${lead} h`)];
       cells.push(make("td", { "data-product": String(ours?.value) }, number(ours?.value ?? NaN, quantity.decimals)));
       if (range) cells.push(make("td", { "data-low": String(range.low[i]), "data-high": String(range.high[i]) }, [range.low[i], range.high[i]].map((v) => number(v ?? NaN, quantity.decimals)).join(" – ")));
-      if (wind) cells.push(make("td", { "data-from": String(ours?.from) }, `${number(ours?.from ?? NaN, 0)}°`));
+      if (wind) cells.push(make("td", { "data-from": String(ours?.from) }, bearing(ours?.from ?? NaN)));
       if (series.input) cells.push(make("td", { "data-input": String(input?.value) }, number(input?.value ?? NaN, quantity.decimals)));
       if (seen) cells.push(make("td", { "data-observed": String(seen[i]) }, number(seen[i] ?? NaN, quantity.decimals)));
       const row = make("tr", { "data-lead": String(lead) }, ...cells);
