@@ -1,6 +1,7 @@
 /** What is known of a place: its meteogram, values now, the chosen quantity's series as chart and table, a station's scores. */
 
 import type { Stations, StationProperties } from "./catalogue";
+import { force, grade, hasForce } from "./beaufort";
 import type { Range } from "./calibration";
 import type { Chart, Meteogram } from "./charts";
 import { byId, make } from "./dom";
@@ -153,7 +154,7 @@ export class Panel {
         return [
           make("dt", mark, title),
           make("dd", { ...mark, "data-quantity": q.name, "data-value": String(found.value), "data-from": String(found.from ?? "") },
-            number(found.value, q.decimals), make("span", { class: "unit" }, ` ${q.unit}`), ...this.#from(found, language), ...this.#correction(q, found, raw[i] ?? null, language)),
+            number(found.value, q.decimals), make("span", { class: "unit" }, ` ${q.unit}`), ...(hasForce(q) ? [make("span", { class: "force" }, ` ${force(found.value, language)}`)] : []), ...this.#from(found, language), ...this.#correction(q, found, raw[i] ?? null, language)),
         ];
       }),
     );
@@ -179,6 +180,7 @@ export class Panel {
     const wind = quantity.arrays.length === 2;
     const heads = [say(language, "time", { zone: zoneName(product.times[0] ?? new Date(), language, product.zone) }), say(language, "lead"), say(language, "product")];
     if (range) heads.push(say(language, "range"));
+    if (hasForce(quantity)) heads.push(say(language, "forceHead"));
     if (wind) heads.push(say(language, "direction"));
     if (series.input) heads.push(say(language, "input"));
     if (seen) heads.push(say(language, "observed"));
@@ -188,6 +190,7 @@ export class Panel {
       const cells = [make("td", {}, short(time, language, product.zone)), make("td", {}, `+${lead} h`)];
       cells.push(make("td", { "data-product": String(ours?.value) }, number(ours?.value ?? NaN, quantity.decimals)));
       if (range) cells.push(make("td", { "data-low": String(range.low[i]), "data-high": String(range.high[i]) }, [range.low[i], range.high[i]].map((v) => number(v ?? NaN, quantity.decimals)).join(" – ")));
+      if (hasForce(quantity)) cells.push(make("td", { class: "grade" }, grade(ours?.value ?? NaN)));
       if (wind) cells.push(make("td", { "data-from": String(ours?.from) }, bearing(ours?.from ?? NaN)));
       if (series.input) cells.push(make("td", { "data-input": String(input?.value) }, number(input?.value ?? NaN, quantity.decimals)));
       if (seen) cells.push(make("td", { "data-observed": String(seen[i]) }, number(seen[i] ?? NaN, quantity.decimals)));
