@@ -148,7 +148,7 @@ def test_a_place_is_found_by_its_name_in_both_languages(served: str, show: Opene
         expect(head).to_have_text(name)
         expect(search).to_have_value("")
     assert "lat=31.757" in page.url
-    assert "110.67° E" in page.locator("#panel .head p").inner_text()
+    assert "110.67°E" in page.locator("#panel .head p").inner_text()
     search.fill("Nowhere")
     search.press("Enter")
     assert search.evaluate("e => e.validationMessage") == "This region has no place of that name"

@@ -50,7 +50,7 @@ export class Panel {
     this.#element.hidden = false;
     const cell = product.fine.cellAt(place.latitude, place.longitude);
     if (cell === null) {
-      this.#element.replaceChildren(this.#head(placeText(place.latitude, place.longitude), "", language), make("p", { class: "hint" }, say(language, "outside")));
+      this.#element.replaceChildren(this.#head(placeText(place.latitude, place.longitude, language), "", language), make("p", { class: "hint" }, say(language, "outside")));
       this.#drawn = key;
       this.#element.dataset["state"] = "ready";
       return;
@@ -95,7 +95,7 @@ export class Panel {
     product: Product, quantity: Quantity, place: Place, series: PointSeries, range: Range | null, height: string,
     station: StationProperties | undefined, language: Language, step: number, called: string,
   ): void {
-    const at = placeText(place.latitude, place.longitude);
+    const at = placeText(place.latitude, place.longitude, language);
     const name = station && [say(language, "station"), station.station].join(" ");
     const facts = station && [
       at, station.elevation === null ? "" : say(language, "elevation", { n: number(station.elevation, 0) }),

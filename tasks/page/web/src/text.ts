@@ -1,6 +1,6 @@
 /** Numbers and times as people read them. */
 
-import type { Language } from "./i18n";
+import { type Language, type MessageKey, say } from "./i18n";
 
 const LOCALE: Record<Language, string> = { en: "en-GB", zh: "zh-CN" };
 
@@ -99,8 +99,10 @@ export function bearing(degrees: number): string {
   return `${Number(text) === 0 ? 360 : text}°`;
 }
 
-/** 30.60° N  114.30° E. */
-export function place(latitude: number, longitude: number): string {
+/** 30.60°N 114.30°E, 北纬30.60° 东经114.30°. */
+export function place(latitude: number, longitude: number, language: Language): string {
   const east = ((((longitude + 180) % 360) + 360) % 360) - 180;
-  return `${Math.abs(latitude).toFixed(2)}° ${latitude < 0 ? "S" : "N"}  ${Math.abs(east).toFixed(2)}° ${east < 0 ? "W" : "E"}`;
+  const degrees = (value: number, positive: MessageKey, negative: MessageKey): string =>
+    say(language, value < 0 ? negative : positive, { n: Math.abs(value).toFixed(2) });
+  return `${degrees(latitude, "north", "south")} ${degrees(east, "east", "west")}`;
 }
