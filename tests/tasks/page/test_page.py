@@ -193,7 +193,7 @@ def test_verdict_age_and_report_stand_at_the_top(published: Published, served: s
     latest = json.loads((published.store / "hubei/file/latest.json").read_text())
     page = show(served)
     assert page.locator("#verdict").get_attribute("data-quality") == latest["quality"]
-    expect(page.locator("#cycle")).to_have_text("Fri 10 Dec 2021 12:00 UTC")
+    expect(page.locator("#cycle")).to_have_text("Fri 10 Dec 2021 20:00 UTC+8")
     assert re.fullmatch(r"This product is \d+ days old\.", page.locator("#stale").inner_text())
     page.locator("#verdict summary").click()
     expect(page.locator("#meaning")).to_be_visible()

@@ -82,6 +82,7 @@ export async function latest(region: string, source: string): Promise<Latest> {
   return {
     region, cycle: found.cycle, product: found.product, report: found.report ?? "", quality: found.quality ?? "",
     why: found.why ?? [], stations: found.stations ?? "", published_at: found.published_at ?? "",
+    ...(found.timezone ? { timezone: found.timezone } : {}),
   };
 }
 

@@ -160,6 +160,14 @@ describe("the newest product", () => {
     expect(catalogue.startOf("ifs/2026-11-22T00")).toEqual(new Date("2026-11-22T00:00Z"));
   });
 
+  test("says in whose time it is read", async () => {
+    await write("hubei/ifs/latest.json", { product: "p.zarr", cycle: "ifs/2026-11-22T00", timezone: "Asia/Shanghai" });
+    const { store, chooser } = await chosen("region=hubei&source=ifs");
+    chooser.latest = await catalogue.latest("hubei", "ifs");
+    chooser.draw(store.now.language);
+    expect(textOf("cycle")).toBe("Sun 22 Nov 2026 08:00 UTC+8");
+  });
+
   test("none is named with what to do, half a one is broken", async () => {
     await expect(catalogue.latest("hubei", "ifs")).rejects.toMatchObject({ key: "noLatest", values: { region: "hubei", source: "ifs" } });
     await write("hubei/ifs/latest.json", { cycle: "ifs/2026-11-22T00" });
