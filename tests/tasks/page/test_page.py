@@ -116,6 +116,7 @@ def test_product_over_180_degrees_is_one_piece(tmp_path: Path, show: Opener) -> 
     for path, content in {
         "catalog.json": {"links": [{"rel": "child", "href": "./fiji/catalog.json"}]},
         "fiji/catalog.json": {"links": [{"rel": "child", "href": "./ifs/collection.json"}]},
+        "fiji/ifs/collection.json": {"links": []},
         "fiji/ifs/latest.json": {"cycle": "ifs/2026-11-22T00", "product": "fiji/ifs/fiji.zarr", "quality": "verified"},
         "fiji/boundary.geojson": {"type": "FeatureCollection", "features": [outline]},
         "fiji/places.geojson": {"type": "FeatureCollection", "features": []},
@@ -201,6 +202,7 @@ def test_verdict_age_and_report_stand_at_the_top(published: Published, served: s
     assert page.locator("#report").get_attribute("href") == served + latest["report"]
     assert page.locator("#region option").all_inner_texts() == ["Hubei Province"], "from the catalogue"
     assert page.locator("#source option").all_inner_texts() == ["Own files"]
+    expect(page.locator("#cycles"), "of one cycle there is nothing to choose").to_be_hidden()
 
 
 def test_divider_shows_the_input_left_and_is_moved_by_mouse_and_keys(served: str, show: Opener) -> None:

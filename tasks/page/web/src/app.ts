@@ -91,17 +91,24 @@ export class App {
     });
   }
 
-  /** The newest product of the region and source. */
+  /** Another cycle, or for null the newest, at the time that is shown. */
+  async chooseCycle(cycle: string | null): Promise<void> {
+    this.store.set({ cycle, lead: this.chooser.leadAt(cycle, this.product?.times[this.step]) });
+    await this.load();
+  }
+
+  /** The product of the region, source and cycle. */
   async load(): Promise<void> {
-    const { region, source } = this.store.now;
+    const { region, source, cycle } = this.store.now;
     if (region === null || source === null) return;
     const loading = (this.#loading += 1);
     this.#drawing.abort();
     this.timeline.stop();
     this.chooser.draw(this.language);
+    void this.chooser.list(() => this.language);
     await this.#guarded(async () => {
       this.#busy(true);
-      const latest = await catalogue.latest(region, source);
+      const latest = await (cycle === null ? catalogue.latest(region, source) : catalogue.past(region, source, cycle));
       const [product, outline, stations, places] = await Promise.all([
         openProduct(catalogue.inStore(latest.product)),
         catalogue.boundary(region).catch(() => null), // a map without an outline is better than none
@@ -109,7 +116,7 @@ export class App {
         catalogue.places(region).catch(() => null),
       ]);
       if (loading !== this.#loading) return;
-      this.chooser.latest = latest;
+      this.chooser.latest = cycle === null ? latest : { ...latest, timezone: product.zone };
       this.product = product;
       this.#stations = stations;
       this.#ranges.clear();
@@ -139,9 +146,9 @@ export class App {
   /** Look for a newer product, or another verdict, now and then: this page may be on a wall. */
   watch(): void {
     window.setInterval(() => {
-      const { region, source } = this.store.now;
+      const { region, source, cycle } = this.store.now;
       if (document.hidden || this.timeline.playing || region === null || source === null) return;
-      catalogue.latest(region, source).then(
+      if (cycle === null) catalogue.latest(region, source).then(
         (found) => JSON.stringify(found) === JSON.stringify(this.chooser.latest) || void this.load(),
         () => undefined, // it will be there again
       );
@@ -226,7 +233,7 @@ export class App {
       this.#credit();
       this.view?.map.getCanvas().setAttribute("aria-label", say(now.language, "map"));
     }
-    if (now.region !== before.region || now.source !== before.source) return;
+    if (now.region !== before.region || now.source !== before.source || now.cycle !== before.cycle) return;
     if (now.lead !== before.lead) return; // goTo draws
     void this.draw();
   }
