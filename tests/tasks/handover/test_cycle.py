@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import json
+import re
 from datetime import UTC, datetime
 
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tasks.errors import BadInput
 from tasks.handover.cycle import ATTRIBUTION, Cycle
 from tasks.prepare.decode_grib import ORIGINS
+from tests.conftest import ROOT
 
 
 @pytest.mark.parametrize(
@@ -79,6 +83,17 @@ def test_cycles_are_equal_and_hash_by_content() -> None:
     assert {first, second} == {first}
     assert first != Cycle.parse("2026-11-22T12", "ifs")
     assert first != Cycle.parse("2026-11-22T00", "era5")
+
+
+def test_the_page_has_every_attribution_in_chinese() -> None:
+    known = json.loads((ROOT / "tasks/page/web/src/credits.json").read_text())
+    hubei = yaml.safe_load((ROOT / "deployments/regions/hubei/region.yaml").read_text())["attribution"]
+    parts = {part for text in (*ATTRIBUTION.values(), hubei) for part in re.split("[;.] ", text)}
+    assert parts == set(known)
+    names = re.compile(r"ECMWF|CC.BY.4\.0|Open-Meteo\.com|GeoNames|Copernicus|©")
+    for english, chinese in known.items():
+        same = english.replace("(c)", "©").replace("CC-BY-4.0", "CC BY 4.0")
+        assert names.findall(same) == names.findall(chinese), english
 
 
 def test_every_origin_that_a_file_can_have_has_an_attribution() -> None:

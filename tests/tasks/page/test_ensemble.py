@@ -62,10 +62,13 @@ def test_a_chance_has_a_map_in_per_cent(made: Published, show: Opener) -> None:
     assert float(chance.min()) < 20 < 80 < float(chance.max())
     with static(made.store) as url:
         page = show(f"{url}index.html?{AT}")
+        expect(page.locator("#legend .head").first).to_contain_text("Air temperature at 2 m, ensemble mean")
         page.locator("#quantities button", has_text="Temperature < 8 °C").click()
         page.wait_for_selector("html[data-ready=true][data-shown^='chance:']")
         expect(page.locator("#legend .head").first).to_contain_text("Chance: Temperature < 8 °C")
         assert "var=chance" in page.url
+        for name in ("Temperature, low", "Temperature, high"):
+            expect(page.locator("#quantities button", has_text=name), "the way back").to_be_visible()
         assert right_colours(page, chance.where(chance > 5)) > 0.7, "the others lie under lines and names"
         page.locator("#language").click()
         expect(page.locator("#legend .head").first).to_contain_text("概率：气温 < 8 °C")

@@ -116,6 +116,7 @@ def test_product_over_180_degrees_is_one_piece(tmp_path: Path, show: Opener) -> 
     for path, content in {
         "catalog.json": {"links": [{"rel": "child", "href": "./fiji/catalog.json"}]},
         "fiji/catalog.json": {"links": [{"rel": "child", "href": "./ifs/collection.json"}]},
+        "fiji/ifs/collection.json": {"links": []},
         "fiji/ifs/latest.json": {"cycle": "ifs/2026-11-22T00", "product": "fiji/ifs/fiji.zarr", "quality": "verified"},
         "fiji/boundary.geojson": {"type": "FeatureCollection", "features": [outline]},
         "fiji/places.geojson": {"type": "FeatureCollection", "features": []},
@@ -148,13 +149,26 @@ def test_a_place_is_found_by_its_name_in_both_languages(served: str, show: Opene
         expect(head).to_have_text(name)
         expect(search).to_have_value("")
     assert "lat=31.757" in page.url
-    assert "110.67° E" in page.locator("#panel .head p").inner_text()
+    assert "110.67°E" in page.locator("#panel .head p").inner_text()
     search.fill("Nowhere")
     search.press("Enter")
     assert search.evaluate("e => e.validationMessage") == "This region has no place of that name"
     page.locator("#language").click()
     expect(head).to_have_text("神农架")
     assert page.locator("#known option").first.get_attribute("value") == "武汉 Wuhan"
+
+
+def test_a_place_that_is_found_is_not_under_the_panel_of_a_phone(served: str, show: Opener) -> None:
+    page = show(f"{served}?lead=3", width=390, height=844)
+    page.locator("#search").fill("Yichang")
+    page.locator("#search").press("Enter")
+    page.wait_for_selector("#panel[data-state=ready]")
+    page.wait_for_timeout(900)  # the map is moved for 600 ms
+    pin, panel, tools = (page.locator(n).bounding_box() for n in (".pin", "#panel", "#tools"))
+    assert pin is not None
+    assert panel is not None
+    assert tools is not None
+    assert tools["y"] + tools["height"] < pin["y"] < pin["y"] + pin["height"] < panel["y"]
 
 
 def test_lead_time_moves_by_keys_buttons_slider_and_by_itself(served: str, show: Opener) -> None:
@@ -180,7 +194,7 @@ def test_verdict_age_and_report_stand_at_the_top(published: Published, served: s
     latest = json.loads((published.store / "hubei/file/latest.json").read_text())
     page = show(served)
     assert page.locator("#verdict").get_attribute("data-quality") == latest["quality"]
-    expect(page.locator("#cycle")).to_have_text("Fri 10 Dec 2021 12:00 UTC")
+    expect(page.locator("#cycle")).to_have_text("Fri 10 Dec 2021 20:00 UTC+8")
     assert re.fullmatch(r"This product is \d+ days old\.", page.locator("#stale").inner_text())
     page.locator("#verdict summary").click()
     expect(page.locator("#meaning")).to_be_visible()
@@ -188,6 +202,7 @@ def test_verdict_age_and_report_stand_at_the_top(published: Published, served: s
     assert page.locator("#report").get_attribute("href") == served + latest["report"]
     assert page.locator("#region option").all_inner_texts() == ["Hubei Province"], "from the catalogue"
     assert page.locator("#source option").all_inner_texts() == ["Own files"]
+    expect(page.locator("#cycles"), "of one cycle there is nothing to choose").to_be_hidden()
 
 
 def test_divider_shows_the_input_left_and_is_moved_by_mouse_and_keys(served: str, show: Opener) -> None:
@@ -245,6 +260,7 @@ def test_language_follows_the_browser_is_switched_and_remembered(served: str, sh
     expect(page.locator("#region option")).to_have_text("湖北省")
     english = re.compile(r"[A-Za-z]{3,}")
     allowed = {"finescale", "UTC", "GMT", "ECMWF", "hPa", "English"}
+    assert re.match(r"[含由]", page.locator("#credit span").text_content() or "")
     words = page.locator("body").inner_text().replace(page.locator("#credit").inner_text(), "")
     left = {w for w in english.findall(words) if w not in allowed}
     assert left == set(), "words that are not translated"

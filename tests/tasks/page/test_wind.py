@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 
 import numpy as np
 import pytest
@@ -65,6 +66,14 @@ def test_barbs_stand_over_any_field_and_point_where_wind_comes_from(
             found.append(inked(x - u * half, y + v * half) and not inked(x + u * half, y - v * half))
     assert len(found) > 30
     assert np.mean(found) > 0.85, "some lie under names"
+
+
+def test_a_place_has_the_force_of_its_wind(published: Published, served: str, show: Opener) -> None:
+    for locale, words in (("en-GB", r"Bft \d+"), ("zh-CN", r"风力 \d+ 级")):
+        page = show(f"{served}?var=wind&lead=27&lat=30.6&lon=114.3", locale=locale)
+        page.wait_for_selector("#panel[data-state=ready]")
+        expect(page.locator("#panel dd[data-quantity=wind] .force")).to_have_text(re.compile(words))
+        assert all(text.isdigit() for text in page.locator("#panel td.grade").all_inner_texts())
 
 
 def test_words_of_barbs_in_chinese(published: Published, served: str, show: Opener) -> None:

@@ -3,6 +3,7 @@
 import { increments } from "./calibration";
 import * as catalogue from "./catalogue";
 import { Chooser } from "./choice";
+import { credit } from "./credits";
 import { byId } from "./dom";
 import { Failure, failureOf, isAbort } from "./failures";
 import * as fields from "./fields";
@@ -14,7 +15,7 @@ import { hasWebgl, MapView } from "./map";
 import { drawCoast, drawField } from "./paint";
 import { Panel } from "./panel";
 import { openProduct, type Product } from "./product";
-import { type Quantity, quantitiesOf } from "./quantities";
+import { offered, type Quantity, quantitiesOf } from "./quantities";
 import type { State, Store } from "./state";
 import { Timeline } from "./timeline";
 import { drawButtons } from "./buttons";
@@ -58,9 +59,9 @@ export class App {
     return this.product ? [...quantitiesOf(new Set(this.product.fine.fields.keys())), ...this.product.chances, ...this.product.ends] : [];
   }
 
-  /** Those that are offered: ends of ranges of the chosen one alone. */
+  /** Those that are offered. */
   get choices(): Quantity[] {
-    return this.quantities.filter((q) => q.end === null || q.end.of === (this.quantity?.end?.of ?? this.quantity));
+    return offered(this.quantities, this.quantity);
   }
 
   get quantity(): Quantity | null {
@@ -90,17 +91,24 @@ export class App {
     });
   }
 
-  /** The newest product of the region and source. */
+  /** Another cycle, or for null the newest, at the time that is shown. */
+  async chooseCycle(cycle: string | null): Promise<void> {
+    this.store.set({ cycle, lead: this.chooser.leadAt(cycle, this.product?.times[this.step]) });
+    await this.load();
+  }
+
+  /** The product of the region, source and cycle. */
   async load(): Promise<void> {
-    const { region, source } = this.store.now;
+    const { region, source, cycle } = this.store.now;
     if (region === null || source === null) return;
     const loading = (this.#loading += 1);
     this.#drawing.abort();
     this.timeline.stop();
     this.chooser.draw(this.language);
+    void this.chooser.list(() => this.language);
     await this.#guarded(async () => {
       this.#busy(true);
-      const latest = await catalogue.latest(region, source);
+      const latest = await (cycle === null ? catalogue.latest(region, source) : catalogue.past(region, source, cycle));
       const [product, outline, stations, places] = await Promise.all([
         openProduct(catalogue.inStore(latest.product)),
         catalogue.boundary(region).catch(() => null), // a map without an outline is better than none
@@ -108,7 +116,7 @@ export class App {
         catalogue.places(region).catch(() => null),
       ]);
       if (loading !== this.#loading) return;
-      this.chooser.latest = latest;
+      this.chooser.latest = cycle === null ? latest : { ...latest, timezone: product.zone };
       this.product = product;
       this.#stations = stations;
       this.#ranges.clear();
@@ -121,7 +129,7 @@ export class App {
       if (view) drawCoast(product, view).catch(() => view.set("coast", NOTHING));
       this.chooser.entitle(region, product);
       this.chooser.draw(this.language);
-      byId("credit").lastElementChild?.replaceChildren(product.attribution);
+      this.#credit();
       await this.draw();
     });
   }
@@ -130,17 +138,17 @@ export class App {
   search(text: string): boolean {
     const point = this.gazetteer.find(text);
     if (point === null) return false;
+    this.store.set({ point }); // first: the map makes room for the panel that this opens
     this.view?.approach(point);
-    this.store.set({ point });
     return true;
   }
 
   /** Look for a newer product, or another verdict, now and then: this page may be on a wall. */
   watch(): void {
     window.setInterval(() => {
-      const { region, source } = this.store.now;
+      const { region, source, cycle } = this.store.now;
       if (document.hidden || this.timeline.playing || region === null || source === null) return;
-      catalogue.latest(region, source).then(
+      if (cycle === null) catalogue.latest(region, source).then(
         (found) => JSON.stringify(found) === JSON.stringify(this.chooser.latest) || void this.load(),
         () => undefined, // it will be there again
       );
@@ -222,9 +230,10 @@ export class App {
       this.chooser.draw(now.language);
       this.timeline.draw(this.step);
       this.gazetteer.draw(this.view, now.language);
+      this.#credit();
       this.view?.map.getCanvas().setAttribute("aria-label", say(now.language, "map"));
     }
-    if (now.region !== before.region || now.source !== before.source) return;
+    if (now.region !== before.region || now.source !== before.source || now.cycle !== before.cycle) return;
     if (now.lead !== before.lead) return; // goTo draws
     void this.draw();
   }
@@ -242,6 +251,10 @@ export class App {
     const { split } = this.store.now;
     byId("divider").hidden = split === null;
     if (split !== null) this.slide(split);
+  }
+
+  #credit(): void {
+    byId("credit").lastElementChild?.replaceChildren(credit(this.product?.attribution ?? "", this.language));
   }
 
   #busy(busy: boolean): void {

@@ -2,6 +2,7 @@
 
 import type { Stations } from "./catalogue";
 import { byId, make } from "./dom";
+import { say } from "./i18n";
 import { nameOf } from "./legend";
 import { windOf } from "./paint";
 import type { Product } from "./product";
@@ -23,7 +24,9 @@ export function drawButtons({ product, quantity, choices, stations }: Offered, s
   group.replaceChildren(
     ...choices.map((q) => {
       const chosen = q === quantity;
-      return make("button", { type: "button", role: "radio", tabindex: chosen ? "0" : "-1", "aria-checked": String(chosen), "data-quantity": q.name }, nameOf(q, state.language));
+      const name = nameOf(q, state.language);
+      const text = choices.some(({ end }) => end?.of === q) ? say(state.language, "mean", { of: name }) : name; // beside ends of its ranges
+      return make("button", { type: "button", role: "radio", tabindex: chosen ? "0" : "-1", "aria-checked": String(chosen), "data-quantity": q.name }, text);
     }),
   );
   const chosen = group.querySelector<HTMLElement>("[aria-checked=true]");

@@ -2,7 +2,7 @@
 
 import * as catalogue from "./catalogue";
 import { Failure } from "./failures";
-import { drawChoices, drawStatus } from "./header";
+import { drawChoices, drawCycles, drawStatus } from "./header";
 import type { Language } from "./i18n";
 import type { Store } from "./state";
 
@@ -26,6 +26,7 @@ export class Chooser {
   latest: catalogue.Latest | null = null;
   #regions: catalogue.Choice[] = [];
   #sources: catalogue.Choice[] = [];
+  #cycles: { of: string; stamps: readonly string[] } = { of: "", stamps: [] };
 
   constructor(readonly store: Store) {}
 
@@ -51,7 +52,26 @@ export class Chooser {
     const chosen = this.#sources.find((s) => s.name === before.source) ?? this.#sources[0];
     if (chosen === undefined) throw new Failure("emptyCatalogue");
     const elsewhere = before.region !== null && region !== before.region;
-    this.store.set({ region, source: chosen.name, ...(elsewhere ? { point: null, lead: null } : {}) });
+    const other = elsewhere || (before.source !== null && chosen.name !== before.source);
+    this.store.set({ region, source: chosen.name, ...(elsewhere ? { point: null, lead: null } : {}), ...(other ? { cycle: null } : {}) });
+  }
+
+  /** Read which cycles of the region and source there are; nothing to choose from where that is not known. */
+  async list(language: () => Language): Promise<void> {
+    const { region, source } = this.store.now;
+    if (region === null || source === null) return;
+    const stamps = await catalogue.cycles(region, source).catch(() => []);
+    if (region !== this.store.now.region || source !== this.store.now.source) return;
+    this.#cycles = { of: `${region}/${source}`, stamps };
+    this.draw(language());
+  }
+
+  /** The lead time in hours at which a cycle, or the newest for null, has what is valid at `time`; null where it has not. */
+  leadAt(cycle: string | null, time: Date | undefined): number | null {
+    const stamp = cycle ?? this.#cycles.stamps[0];
+    if (stamp === undefined || time === undefined) return null;
+    const lead = (time.getTime() - catalogue.startOf(stamp).getTime()) / 3_600_000;
+    return lead >= 0 ? lead : null;
   }
 
   /** Without a catalogue a region's title is known from its product: "Hubei, China: ifs/2026-11-22T00 at ..."; in Chinese always. */
@@ -63,10 +83,12 @@ export class Chooser {
 
   /** Choosers, and the verdict of what is chosen. */
   draw(language: Language): void {
-    const { region, source } = this.store.now;
+    const { region, source, cycle } = this.store.now;
     drawChoices("region", this.#regions, region, language);
     drawChoices("source", this.#sources, source, language);
     const { latest } = this;
+    const { of, stamps } = this.#cycles;
+    drawCycles(of === `${region}/${source}` ? stamps : [], cycle, latest?.timezone, language);
     drawStatus(latest?.region === region && latest.cycle.startsWith(`${source}/`) ? latest : null, language);
   }
 }

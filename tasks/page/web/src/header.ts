@@ -4,7 +4,7 @@ import { type Choice, inStore, type Latest, startOf } from "./catalogue";
 import { byId, make } from "./dom";
 import { isKey, type Language, say } from "./i18n";
 import { reason } from "./reasons";
-import { beside, moment, zoneOf } from "./text";
+import { beside, moment, short, zoneOf } from "./text";
 
 const HOUR = 3_600_000;
 
@@ -30,6 +30,17 @@ export function drawChoices(id: "region" | "source", choices: readonly Choice[],
   if (chosen !== null) select.value = chosen;
   select.disabled = choices.length < 2;
   select.hidden = choices.length === 0;
+}
+
+/** Cycles to choose from, in the region's time, and the newest whichever that is; nothing to choose where there is one. */
+export function drawCycles(stamps: readonly string[], chosen: string | null, timezone: string | undefined, language: Language): void {
+  const select = byId<HTMLSelectElement>("cycles");
+  const all = chosen === null || stamps.includes(chosen) ? stamps : [chosen, ...stamps];
+  const zone = zoneOf(timezone ?? "UTC");
+  const options = all.map((stamp) => make("option", { value: stamp }, short(startOf(stamp), language, zone)));
+  select.replaceChildren(make("option", { value: "" }, say(language, "newest")), ...options);
+  select.value = chosen ?? "";
+  select.hidden = all.length < 2 && chosen === null;
 }
 
 /** All that is said of a product; null: there is none. */

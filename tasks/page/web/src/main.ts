@@ -16,8 +16,11 @@ byId<HTMLSelectElement>("region").addEventListener("change", (event) => {
   void app.chooseRegion((event.target as HTMLSelectElement).value);
 });
 byId<HTMLSelectElement>("source").addEventListener("change", (event) => {
-  store.set({ source: (event.target as HTMLSelectElement).value, lead: null });
+  store.set({ source: (event.target as HTMLSelectElement).value, lead: null, cycle: null });
   void app.load();
+});
+byId<HTMLSelectElement>("cycles").addEventListener("change", (event) => {
+  void app.chooseCycle((event.target as HTMLSelectElement).value || null);
 });
 const search = byId<HTMLInputElement>("search");
 search.addEventListener("change", () => {

@@ -141,11 +141,14 @@ export class MapView {
     });
   }
 
-  /** Come near to a place. */
+  /** Come near to a place, and bring it to the middle of what the panel does not cover. */
   approach(place: Place): void {
     this.whole = false;
     const center: [number, number] = [moved(place.longitude, this.#middle), place.latitude];
-    this.map.easeTo({ center, zoom: Math.max(this.map.getZoom(), CLOSE), duration: 600 });
+    const { top, bottom, left, right } = padding();
+    // no `padding`: MapLibre keeps that for all that follows
+    const offset: [number, number] = [(left - right) / 2, (top - bottom) / 2];
+    this.map.easeTo({ center, offset, zoom: Math.max(this.map.getZoom(), CLOSE), duration: 600 });
   }
 
   /** Mark a place, or none. */

@@ -61,7 +61,7 @@ export async function drawField(shown: Shown, state: State, view: MapView, signa
   const painted = paint(state.stations ? stations : null, quantity, product.leads[step] ?? 0, product.periods[step] ?? 0);
   view.set("stations", painted.features);
   drawLegend(
-    { ...(differences ?? { quantity, range }), period: product.periods[step] ?? 0, increments: differences !== null, correction, barbs: state.barbs && windOf(product, quantity, true) !== null, errors: painted.most },
+    { ...(differences ?? { quantity, range }), ensemble: product.ensemble !== null, period: product.periods[step] ?? 0, increments: differences !== null, correction, barbs: state.barbs && windOf(product, quantity, true) !== null, errors: painted.most },
     state.language,
   );
   view.mark(state.point);

@@ -1,17 +1,18 @@
 /** What is known of a place: its meteogram, values now, the chosen quantity's series as chart and table, a station's scores. */
 
 import type { Stations, StationProperties } from "./catalogue";
+import { force, grade, hasForce } from "./beaufort";
 import type { Range } from "./calibration";
 import type { Chart, Meteogram } from "./charts";
 import { byId, make } from "./dom";
 import { type Language, say } from "./i18n";
 import { nameOf, quantityTitle } from "./legend";
-import { type PointSeries, type PointValue, rawAt, seriesAt, terrainAt, valueAt } from "./point";
+import { type PointSeries, type PointValue, rawAt, seriesAt, shownAt, terrainAt } from "./point";
 import type { Product } from "./product";
 import { type Quantity, quantitiesOf, QUANTITIES } from "./quantities";
 import type { Place } from "./state";
 import { observedAt, scoreOf } from "./stations";
-import { compass, number, place as placeText, short, zoneName } from "./text";
+import { bearing, compass, number, place as placeText, short, zoneName } from "./text";
 
 const NEAR = 1e-3; // degrees between a place in the address and its station
 
@@ -49,7 +50,7 @@ export class Panel {
     this.#element.hidden = false;
     const cell = product.fine.cellAt(place.latitude, place.longitude);
     if (cell === null) {
-      this.#element.replaceChildren(this.#head(placeText(place.latitude, place.longitude), "", language), make("p", { class: "hint" }, say(language, "outside")));
+      this.#element.replaceChildren(this.#head(placeText(place.latitude, place.longitude, language), "", language), make("p", { class: "hint" }, say(language, "outside")));
       this.#drawn = key;
       this.#element.dataset["state"] = "ready";
       return;
@@ -73,7 +74,7 @@ export class Panel {
     }
     const quantities = quantitiesOf(new Set(product.fine.fields.keys()));
     const [values, raw] = await Promise.all([
-      Promise.all(quantities.map((q) => valueAt(product.fine, q, step, cell, signal))),
+      Promise.all(quantities.map((q) => shownAt(product, q, step, cell, signal))),
       Promise.all(quantities.map((q) => rawAt(product, q, step, cell, signal))),
     ]);
     if (wanted !== this.#wanted) return;
@@ -94,7 +95,7 @@ export class Panel {
     product: Product, quantity: Quantity, place: Place, series: PointSeries, range: Range | null, height: string,
     station: StationProperties | undefined, language: Language, step: number, called: string,
   ): void {
-    const at = placeText(place.latitude, place.longitude);
+    const at = placeText(place.latitude, place.longitude, language);
     const name = station && [say(language, "station"), station.station].join(" ");
     const facts = station && [
       at, station.elevation === null ? "" : say(language, "elevation", { n: number(station.elevation, 0) }),
@@ -103,7 +104,9 @@ export class Panel {
     const period = product.periods.at(-1) ?? 0;
     const observed = station ? scoreOf(station, quantity, period) : null;
     const seen = observed && observedAt(observed, quantity, product.leads);
-    const title = quantityTitle(quantity, 0, language);
+    const { ensemble } = product;
+    const members = ensemble && (ensemble.hasMedian(quantity) ? "median" : "mean");
+    const title = quantityTitle(quantity, 0, language, members);
     const [chart, meteogram] = [this.#chart, this.#meteogram];
     if (chart === null || meteogram === null) return;
     const plot = chart.element;
@@ -111,6 +114,7 @@ export class Panel {
     const parts: HTMLElement[] = [
       this.#head(name ?? (called || at), (facts ?? [called && at, height]).filter(Boolean).join(" · "), language),
       meteogram.element,
+      ...(ensemble ? [make("p", { class: "hint members" }, say(language, QUANTITIES.some((q) => ensemble.hasMedian(q)) ? "valuesWithWind" : "valuesAreMeans"))] : []),
       make("dl", { class: "now" }),
       make("h3", {}, title, make("span", { class: "unit" }, ` ${quantity.unit}`), this.#key(series, seen !== null, range !== null, language)),
       plot,
@@ -150,7 +154,7 @@ export class Panel {
         return [
           make("dt", mark, title),
           make("dd", { ...mark, "data-quantity": q.name, "data-value": String(found.value), "data-from": String(found.from ?? "") },
-            number(found.value, q.decimals), make("span", { class: "unit" }, ` ${q.unit}`), ...this.#from(found, language), ...this.#correction(q, found, raw[i] ?? null, language)),
+            number(found.value, q.decimals), make("span", { class: "unit" }, ` ${q.unit}`), ...(hasForce(q) ? [make("span", { class: "force" }, ` ${force(found.value, language)}`)] : []), ...this.#from(found, language), ...this.#correction(q, found, raw[i] ?? null, language)),
         ];
       }),
     );
@@ -169,13 +173,14 @@ export class Panel {
     if (found.value < 0.2) return [` ${say(language, "calm")}`];
     const needle = make("span", { class: "needle", "aria-hidden": "true" }, "↓");
     needle.style.transform = `rotate(${found.from}deg)`;
-    return [make("span", { class: "from" }, " ", needle, ` ${number(found.from, 0)}° ${compass(found.from, language)}`)];
+    return [make("span", { class: "from" }, " ", needle, ` ${bearing(found.from)} ${compass(found.from, language)}`)];
   }
 
   #table(product: Product, quantity: Quantity, series: PointSeries, range: Range | null, seen: readonly number[] | null, language: Language): HTMLElement {
     const wind = quantity.arrays.length === 2;
     const heads = [say(language, "time", { zone: zoneName(product.times[0] ?? new Date(), language, product.zone) }), say(language, "lead"), say(language, "product")];
     if (range) heads.push(say(language, "range"));
+    if (hasForce(quantity)) heads.push(say(language, "forceHead"));
     if (wind) heads.push(say(language, "direction"));
     if (series.input) heads.push(say(language, "input"));
     if (seen) heads.push(say(language, "observed"));
@@ -185,7 +190,8 @@ export class Panel {
       const cells = [make("td", {}, short(time, language, product.zone)), make("td", {}, `+${lead} h`)];
       cells.push(make("td", { "data-product": String(ours?.value) }, number(ours?.value ?? NaN, quantity.decimals)));
       if (range) cells.push(make("td", { "data-low": String(range.low[i]), "data-high": String(range.high[i]) }, [range.low[i], range.high[i]].map((v) => number(v ?? NaN, quantity.decimals)).join(" – ")));
-      if (wind) cells.push(make("td", { "data-from": String(ours?.from) }, `${number(ours?.from ?? NaN, 0)}°`));
+      if (hasForce(quantity)) cells.push(make("td", { class: "grade" }, grade(ours?.value ?? NaN)));
+      if (wind) cells.push(make("td", { "data-from": String(ours?.from) }, bearing(ours?.from ?? NaN)));
       if (series.input) cells.push(make("td", { "data-input": String(input?.value) }, number(input?.value ?? NaN, quantity.decimals)));
       if (seen) cells.push(make("td", { "data-observed": String(seen[i]) }, number(seen[i] ?? NaN, quantity.decimals)));
       const row = make("tr", { "data-lead": String(lead) }, ...cells);

@@ -16,10 +16,16 @@ export async function valueAt(grid: Grid, quantity: Quantity, step: number, cell
   return valueOf(quantity, await partsAt(grid, quantity, step, cell, signal));
 }
 
-/** As it was before calibration, to rounding; null of what stations have not changed there. */
+/** Of the product at one lead time, of an ensemble's wind the median. */
+export async function shownAt(product: Product, quantity: Quantity, step: number, cell: readonly [number, number], signal: AbortSignal): Promise<PointValue> {
+  const found = await valueAt(product.fine, quantity, step, cell, signal);
+  return (await product.ensemble?.withMedians(quantity, [found], [step], cell, signal))?.[0] ?? found;
+}
+
+/** As it was before calibration, to rounding; null of what stations have not changed there, and of medians. */
 export async function rawAt(product: Product, quantity: Quantity, step: number, cell: readonly [number, number], signal: AbortSignal): Promise<PointValue | null> {
-  const { fine, calibration } = product;
-  if (!calibration?.changes(quantity)) return null;
+  const { fine, calibration, ensemble } = product;
+  if (!calibration?.changes(quantity) || ensemble?.hasMedian(quantity)) return null;
   const [now, added] = await Promise.all([fine, calibration.grid].map((grid) => partsAt(grid, quantity, step, cell, signal)));
   if (!now || !added?.some((part) => Number.isFinite(part) && part !== 0)) return null;
   return valueOf(quantity, now.map((part, i) => part - (added[i] ?? NaN)));
@@ -44,7 +50,7 @@ export async function valuesAt(product: Product, quantity: Quantity, place: Plac
   const cell = product.fine.cellAt(place.latitude, place.longitude);
   if (cell === null) return null;
   const found = await Promise.all(product.leads.map((_, step) => valueAt(product.fine, quantity, step, cell, signal)));
-  return product.ensemble?.withMedians(quantity, found, cell, signal) ?? found;
+  return product.ensemble?.withMedians(quantity, found, [...found.keys()], cell, signal) ?? found;
 }
 
 /** The same, and of what the product was made from. */

@@ -112,6 +112,16 @@ export function quantitiesOf(arrays: ReadonlySet<string>): Quantity[] {
   return QUANTITIES.filter((q) => q.arrays.every((name) => arrays.has(name)));
 }
 
+/** What an end of a range or a chance is of; of all else itself. */
+export function basisOf(quantity: Quantity): Quantity {
+  return quantity.end?.of ?? quantity.threshold?.of ?? quantity;
+}
+
+/** Those to choose from: of the ends of ranges only those of what the chosen one is of, so that there is a way back from it. */
+export function offered(all: readonly Quantity[], chosen: Quantity | null): Quantity[] {
+  return all.filter((q) => q.end === null || (chosen !== null && q.end.of === basisOf(chosen)));
+}
+
 /** From SI to what people use. */
 export function shown(quantity: Quantity, value: number): number {
   return value * quantity.scale + quantity.offset;

@@ -11,6 +11,8 @@ export interface Place {
 export interface State {
   readonly region: string | null;
   readonly source: string | null;
+  /** Start of the cycle, 2026-11-22T00; null: the newest. */
+  readonly cycle: string | null;
   readonly quantity: Quantity["name"];
   /** Hours; null: the one valid next. */
   readonly lead: number | null;
@@ -28,6 +30,7 @@ export interface State {
 const ofMembers = (text: string | null): text is ChanceName | EndName => text !== null && /^(chance:\w+|end:\w+@\d)$/.test(text); // of a product: it says which
 
 const NAME = /^[a-z0-9][a-z0-9-]*$/; // what becomes part of a path
+const CYCLE = /^\d{4}-\d{2}-\d{2}T\d{2}$/;
 
 function number(text: string | null, low: number, high: number): number | null {
   const value = text === null || text.trim() === "" ? NaN : Number(text);
@@ -48,6 +51,7 @@ export function parse(search: string): State {
   return {
     region: name("region"),
     source: name("source"),
+    cycle: CYCLE.exec(given.get("cycle") ?? "")?.[0] ?? null,
     quantity: QUANTITIES.find((q) => q.name === wanted)?.name ?? (ofMembers(wanted) ? wanted : "t2m"),
     lead: number(given.get("lead"), 0, 10_000),
     point: latitude !== null && longitude !== null ? { latitude, longitude } : null,
@@ -64,6 +68,7 @@ export function format(state: State): string {
   const out = new URLSearchParams();
   if (state.region) out.set("region", state.region);
   if (state.source) out.set("source", state.source);
+  if (state.cycle) out.set("cycle", state.cycle);
   out.set("var", state.quantity);
   if (state.lead !== null) out.set("lead", String(Math.round(state.lead * 1000) / 1000));
   if (state.point) {

@@ -1,13 +1,23 @@
 /** Numbers and times as people read them. */
 
-import type { Language } from "./i18n";
+import { type Language, type MessageKey, say } from "./i18n";
 
 const LOCALE: Record<Language, string> = { en: "en-GB", zh: "zh-CN" };
 
-/** With a real minus sign; a rounded zero has no sign; a dash for what is not finite. */
+const KEPT = 3; // decimals that `finescale point` keeps, and rounds from: 289 K - 273.15 is 15.850000000000023
+
+/** As Python rounds: of two numbers that are as near the even one, where toFixed takes the larger. */
+function rounded(size: number, decimals: number): string {
+  const exact = size.toFixed(20);
+  const point = exact.indexOf(".");
+  const [before, after] = [exact.slice(0, decimals > 0 ? point + 1 + decimals : point), exact.slice(point + 1 + decimals)];
+  return /^50*$/.test(after) && Number(before.at(-1)) % 2 === 0 ? before : size.toFixed(decimals);
+}
+
+/** As `finescale point` has it; with a real minus sign; a rounded zero has no sign; a dash for what is not finite. */
 export function number(value: number, decimals: number, signed = false): string {
   if (!Number.isFinite(value)) return "–";
-  const text = Math.abs(value).toFixed(decimals);
+  const text = rounded(Number(rounded(Math.abs(value), Math.max(KEPT, decimals))), decimals);
   if (Number(text) === 0) return text;
   return `${value < 0 ? "−" : signed ? "+" : ""}${text}`;
 }
@@ -83,8 +93,16 @@ export function compass(degrees: number, language: Language): string {
   return POINTS[language][Math.round(degrees / 22.5) % 16] ?? "";
 }
 
-/** 30.60° N  114.30° E. */
-export function place(latitude: number, longitude: number): string {
+/** Where wind comes from; from the north it is 360. */
+export function bearing(degrees: number): string {
+  const text = number(degrees, 0);
+  return `${Number(text) === 0 ? 360 : text}°`;
+}
+
+/** 30.60°N 114.30°E, 北纬30.60° 东经114.30°. */
+export function place(latitude: number, longitude: number, language: Language): string {
   const east = ((((longitude + 180) % 360) + 360) % 360) - 180;
-  return `${Math.abs(latitude).toFixed(2)}° ${latitude < 0 ? "S" : "N"}  ${Math.abs(east).toFixed(2)}° ${east < 0 ? "W" : "E"}`;
+  const degrees = (value: number, positive: MessageKey, negative: MessageKey): string =>
+    say(language, value < 0 ? negative : positive, { n: Math.abs(value).toFixed(2) });
+  return `${degrees(latitude, "north", "south")} ${degrees(east, "east", "west")}`;
 }

@@ -2,7 +2,7 @@
 import { beforeEach, describe, expect, test } from "vitest";
 import { Grid } from "../src/grid";
 import type { Product } from "../src/product";
-import { quantitiesOf } from "../src/quantities";
+import { endsOf, quantitiesOf } from "../src/quantities";
 import { parse } from "../src/state";
 import { isHidden, showPage } from "./page";
 
@@ -53,5 +53,15 @@ describe("buttons", () => {
     const found = [...document.querySelectorAll("#quantities button")].map((b) => [b.textContent, b.getAttribute("aria-checked"), b.getAttribute("tabindex")]);
     expect(found).toEqual([["Temperature", "false", "-1"], ["Wind", "true", "0"]]);
     expect([isHidden("compare"), isHidden("corrections"), isHidden("stations")]).toEqual([true, true, true]);
+  });
+
+  test("a mean is called so beside the ends of its ranges", () => {
+    const choices = [t2m, wind, ...endsOf("t2m_quantiles", [0.1, 0.5, 0.9])];
+    const texts = (search: string) => {
+      drawButtons({ product: product("t2m", "u10", "v10"), quantity: t2m, choices, stations: null }, parse(search));
+      return [...document.querySelectorAll("#quantities button")].map((b) => b.textContent);
+    };
+    expect(texts("?lang=en")).toEqual(["Temperature, mean", "Wind", "Temperature, low", "Temperature, high"]);
+    expect(texts("?lang=zh")).toEqual(["气温 集合平均", "风", "气温 10% 分位", "气温 90% 分位"]);
   });
 });

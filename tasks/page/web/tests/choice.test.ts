@@ -150,6 +150,62 @@ describe("choosers", () => {
   });
 });
 
+describe("cycles", () => {
+  const item = (path: string, quality: string) => ({
+    properties: { created: "2026-11-22T08:00:00Z", "finescale:quality": quality, "finescale:why": ["few stations"] },
+    assets: { product: { href: `../../2026/11/${path}.zarr` }, report: { href: `../../2026/11/${path}.html` } },
+  });
+  const month = (...stamps: string[]) => ({ links: stamps.map((s) => ({ rel: "item", href: `./${s}.json` })) });
+
+  async function published(): Promise<void> {
+    await twoRegions();
+    await write("hubei/ifs/collection.json", children(...["2026-09", "2026-10", "2026-11"].map((m): [string] => [`./items/${m}/catalog.json`])));
+    await write("hubei/ifs/items/2026-09/catalog.json", month("2026-09-30T12"));
+    await write("hubei/ifs/items/2026-10/catalog.json", month("2026-10-31T00", "2026-10-31T12"));
+    await write("hubei/ifs/items/2026-11/catalog.json", month("2026-11-21T12", "2026-11-22T00"));
+    await write("hubei/ifs/items/2026-11/2026-11-22T00.json", item("2026-11-22T00", "degraded"));
+    await write("hubei/ifs/items/2026-11/2026-11-21T12.json", item("2026-11-21T12", "unverified"));
+  }
+
+  test("of the two newest months are offered, the newest first; none where the catalogue has none", async () => {
+    await published();
+    expect(await catalogue.cycles("hubei", "ifs")).toEqual(["2026-11-22T00", "2026-11-21T12", "2026-10-31T12", "2026-10-31T00"]);
+    expect(await catalogue.cycles("hubei", "era5")).toEqual([]);
+  });
+
+  test("an earlier one is read as the newest is", async () => {
+    await published();
+    expect(await catalogue.past("hubei", "ifs", "2026-11-22T00")).toEqual({
+      region: "hubei", cycle: "ifs/2026-11-22T00", product: "hubei/ifs/2026/11/2026-11-22T00.zarr", report: "hubei/ifs/2026/11/2026-11-22T00.html",
+      quality: "degraded", why: ["few stations"], stations: "hubei/ifs/2026/11/2026-11-22T00.stations.geojson", published_at: "2026-11-22T08:00:00Z",
+    });
+    expect((await catalogue.past("hubei", "ifs", "2026-11-21T12")).stations, "nothing has been observed yet").toBe("");
+    await expect(catalogue.past("hubei", "ifs", "2026-11-01T00")).rejects.toMatchObject({ key: "noCycle", values: { cycle: "2026-11-01T00" } });
+    await write("hubei/ifs/items/2026-11/2026-11-02T00.json", {});
+    await expect(catalogue.past("hubei", "ifs", "2026-11-02T00")).rejects.toMatchObject({ key: "broken" });
+  });
+
+  test("another region or source has others: the chosen one is given up", async () => {
+    await published();
+    const { store, chooser } = await chosen("region=hubei&source=ifs&cycle=2026-11-21T12");
+    expect(store.now.cycle).toBe("2026-11-21T12");
+    await chooser.list(() => "en");
+    expect([...document.querySelectorAll<HTMLOptionElement>("#cycles option")].map((o) => o.value)).toEqual(["", "2026-11-22T00", "2026-11-21T12", "2026-10-31T12", "2026-10-31T00"]);
+    await chooser.choose("fiji");
+    chooser.draw("en");
+    expect([store.now.cycle, document.querySelectorAll("#cycles option").length]).toEqual([null, 1]);
+  });
+
+  test("the time that is shown stays where the other cycle has it", async () => {
+    await published();
+    const { chooser } = await chosen("region=hubei&source=ifs");
+    const time = new Date("2026-11-22T06:00Z");
+    expect(chooser.leadAt(null, time), "the newest is not known").toBeNull();
+    await chooser.list(() => "en");
+    expect([chooser.leadAt("2026-11-21T12", time), chooser.leadAt(null, time), chooser.leadAt("2026-11-22T12", time)]).toEqual([18, 6, null]);
+  });
+});
+
 describe("the newest product", () => {
   test("what an older version did not say is empty", async () => {
     await write("hubei/ifs/latest.json", { product: "hubei/ifs/2026/11/2026-11-22T00.zarr", cycle: "ifs/2026-11-22T00" });
@@ -158,6 +214,14 @@ describe("the newest product", () => {
       report: "", quality: "", why: [], stations: "", published_at: "",
     });
     expect(catalogue.startOf("ifs/2026-11-22T00")).toEqual(new Date("2026-11-22T00:00Z"));
+  });
+
+  test("says in whose time it is read", async () => {
+    await write("hubei/ifs/latest.json", { product: "p.zarr", cycle: "ifs/2026-11-22T00", timezone: "Asia/Shanghai" });
+    const { store, chooser } = await chosen("region=hubei&source=ifs");
+    chooser.latest = await catalogue.latest("hubei", "ifs");
+    chooser.draw(store.now.language);
+    expect(textOf("cycle")).toBe("Sun 22 Nov 2026 08:00 UTC+8");
   });
 
   test("none is named with what to do, half a one is broken", async () => {

@@ -45,8 +45,10 @@ test("ranges are the quantiles of eight times in ten, in the unit that is shown"
 test("wind is the median of its members' speeds and keeps the direction of their mean", async () => {
   const said = new Ensemble(grid("wind", "wind_speed_quantiles"), [0.1, 0.5, 0.9]);
   const mean = [{ value: 1, from: 270 }, { value: 2, from: 180 }];
-  expect(await said.withMedians(named("wind"), mean, [0, 0], signal)).toEqual([{ value: 1000, from: 270 }, { value: 1100, from: 180 }]);
-  expect(await said.withMedians(named("t2m"), mean, [0, 0], signal)).toBe(mean);
+  expect(await said.withMedians(named("wind"), mean, [0, 1], [0, 0], signal)).toEqual([{ value: 1000, from: 270 }, { value: 1100, from: 180 }]);
+  expect(await said.withMedians(named("wind"), mean.slice(1), [3], [0, 0], signal), "of one lead time").toEqual([{ value: 1300, from: 180 }]);
+  expect(await said.withMedians(named("t2m"), mean, [0, 1], [0, 0], signal)).toBe(mean);
+  expect(["wind", "wind100", "t2m"].map((name) => said.hasMedian(named(name)))).toEqual([true, false, false]);
 });
 
 test.each([
@@ -78,4 +80,14 @@ test("ends of ranges are fields at their quantile, named in both languages", asy
   expect([...(await said.window(name, 4, said.whole, signal)).data]).toEqual([2400, 2401, 2402, 2410, 2411, 2412]);
   expect(endsOf("wind_speed_100_quantiles", [0.5])).toEqual([]);
   expect(endsOf("t2m_spread", [0.1, 0.9])).toEqual([]);
+});
+
+test("what is the members' mean is called so, chances and ends of ranges are not", () => {
+  expect(quantityTitle(named("t2m"), 0, "en", "mean")).toBe("Air temperature at 2 m, ensemble mean");
+  expect(quantityTitle(named("tp"), 3, "zh", "mean")).toBe("降水量 3 小时（集合平均）");
+  expect(quantityTitle(named("wind"), 0, "en", "median")).toBe("Wind at 10 m, ensemble median");
+  expect(quantityTitle(named("wind"), 0, "zh", "median")).toBe("10 米风（集合中位数）");
+  const chance = chanceOf("t2m_below_0", "t2m<0");
+  const [low] = endsOf("t2m_quantiles", [0.1, 0.9]);
+  for (const q of [chance, low]) expect(q && quantityTitle(q, 0, "en", "mean")).not.toContain("mean");
 });

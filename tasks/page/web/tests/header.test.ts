@@ -1,7 +1,7 @@
 // @vitest-environment happy-dom
 import { beforeEach, describe, expect, test } from "vitest";
 import type { Latest } from "../src/catalogue";
-import { age, drawChoices, drawStatus, drawWords, named } from "../src/header";
+import { age, drawChoices, drawCycles, drawStatus, drawWords, named } from "../src/header";
 import { isHidden, showPage, textOf } from "./page";
 
 const start = new Date("2026-11-22T00:00Z");
@@ -93,6 +93,26 @@ describe("choosers", () => {
     expect(document.querySelector<HTMLSelectElement>("#region")?.disabled).toBe(true);
     drawChoices("region", [], null, "en");
     expect(isHidden("region")).toBe(true);
+  });
+});
+
+describe("cycles", () => {
+  const options = () => [...document.querySelectorAll<HTMLOptionElement>("#cycles option")].map((o) => [o.value, o.textContent]);
+  const value = () => document.querySelector<HTMLSelectElement>("#cycles")?.value;
+
+  test("stand in the region's time, behind the newest whichever that is", () => {
+    drawCycles(["2026-11-22T12", "2026-11-22T00"], "2026-11-22T00", "Asia/Shanghai", "zh");
+    expect(options().map(([stamp]) => stamp)).toEqual(["", "2026-11-22T12", "2026-11-22T00"]);
+    expect([options()[0]?.[1], options()[2]?.[1], value(), isHidden("cycles")]).toEqual(["最新起报", "11月22日周日 08:00", "2026-11-22T00", false]);
+    drawCycles(["2026-11-22T12", "2026-11-22T00"], null, undefined, "en");
+    expect([options()[1], value()]).toEqual([["2026-11-22T12", "Sun 22 Nov 12:00"], ""]);
+  });
+
+  test("one that the catalogue does not have is there if it is shown; of one cycle there is nothing to choose", () => {
+    drawCycles([], "2026-11-22T00", undefined, "en");
+    expect([options().length, isHidden("cycles")]).toEqual([2, false]);
+    drawCycles(["2026-11-22T00"], null, undefined, "en");
+    expect(isHidden("cycles")).toBe(true);
   });
 });
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { comesFrom, QUANTITIES, quantitiesOf, shown } from "../src/quantities";
+import { chanceOf, comesFrom, endsOf, offered, type Quantity, QUANTITIES, quantitiesOf, shown } from "../src/quantities";
 
 describe("a product shows what it has the arrays of", () => {
   test.each([
@@ -46,4 +46,23 @@ test.each([
   [5, 5, 225],
 ])("wind of u %f, v %f comes from %f degrees", (u, v, from) => {
   expect(comesFrom(u, v)).toBeCloseTo(from, 9);
+});
+
+describe("of an ensemble", () => {
+  const single = quantitiesOf(new Set(["t2m", "tp"]));
+  const cold = chanceOf("t2m_below_0", "t2m<0") as Quantity;
+  const wet = chanceOf("tp_24h_above_50", "tp/24h>50") as Quantity;
+  const [low, high] = endsOf("t2m_quantiles", [0.1, 0.5, 0.9]) as [Quantity, Quantity];
+  const all = [...single, cold, wet, low, high, ...endsOf("tp_quantiles", [0.1, 0.9])];
+  const names = (chosen: Quantity | null | undefined): string[] => offered(all, chosen ?? null).map((q) => q.name);
+  const ofT2m = ["t2m", "tp", "chance:t2m_below_0", "chance:tp_24h_above_50", "end:t2m_quantiles@0", "end:t2m_quantiles@2"];
+
+  test("mean, ends of the ranges and chances of a variable are offered whichever of them is shown", () => {
+    for (const chosen of [single[0], cold, low, high]) expect(names(chosen), chosen?.name).toEqual(ofT2m);
+  });
+
+  test("ends of the ranges are those of the variable that is shown", () => {
+    expect(names(wet).slice(-2)).toEqual(["end:tp_quantiles@0", "end:tp_quantiles@1"]);
+    expect(names(null)).toEqual(["t2m", "tp", "chance:t2m_below_0", "chance:tp_24h_above_50"]);
+  });
 });

@@ -3,13 +3,13 @@ import { beforeEach, describe, expect, test, vi } from "vitest";
 import { format, parse, type State, Store } from "../src/state";
 
 const everything: State = {
-  region: "hubei", source: "ifs", quantity: "wind", lead: 12, point: { latitude: 30.6, longitude: 114.3 }, split: 0.25, stations: false, corrections: false, barbs: false, language: "zh",
+  region: "hubei", source: "ifs", cycle: "2026-11-22T00", quantity: "wind", lead: 12, point: { latitude: 30.6, longitude: 114.3 }, split: 0.25, stations: false, corrections: false, barbs: false, language: "zh",
 };
 
 describe("a link shows others the same", () => {
   test.each<[string, Partial<State>]>([
     ["all that can be said", {}],
-    ["no wishes", { region: null, source: null, lead: null, point: null, split: null, stations: true }],
+    ["no wishes", { region: null, source: null, cycle: null, lead: null, point: null, split: null, stations: true }],
     ["half an hour", { lead: 0.5 }],
     ["the first lead time", { lead: 0 }],
     ["the input alone", { split: 1 }],
@@ -32,7 +32,7 @@ describe("what cannot be understood is as if it was not there", () => {
   const none = parse("?lang=en");
 
   test.each([
-    "?lang=en&region=../secret", "?lang=en&region=Hubei", "?lang=en&source=a/b", "?lang=en&var=cape", "?lang=en&lead=soon", "?lang=en&lead=-3", "?lang=en&lead=",
+    "?lang=en&region=../secret", "?lang=en&region=Hubei", "?lang=en&source=a/b", "?lang=en&cycle=../../x", "?lang=en&cycle=2026-11-22", "?lang=en&var=cape", "?lang=en&lead=soon", "?lang=en&lead=-3", "?lang=en&lead=",
     "?lang=en&lat=30", "?lang=en&lat=91&lon=0", "?lang=en&lat=&lon=", "?lang=en&lat=30&lon=NaN", "?lang=en&split=2", "?lang=en&split=Infinity", "?lang=en&nonsense",
   ])("%s", (search) => {
     expect(parse(search)).toEqual(none);
@@ -43,7 +43,7 @@ describe("what cannot be understood is as if it was not there", () => {
   });
 
   test("temperature, stations shown, the lead time that is valid next", () => {
-    expect(none).toEqual({ region: null, source: null, quantity: "t2m", lead: null, point: null, split: null, stations: true, corrections: false, barbs: false, language: "en" });
+    expect(none).toEqual({ region: null, source: null, cycle: null, quantity: "t2m", lead: null, point: null, split: null, stations: true, corrections: false, barbs: false, language: "en" });
   });
 });
 

@@ -1,10 +1,16 @@
 import { describe, expect, test } from "vitest";
-import { beside, clock, compass, dayOf, local, moment, number, place, short, zoneOf } from "../src/text";
+import display from "../src/display.json";
+import cases from "./rounding.json";
+import { bearing, beside, clock, compass, dayOf, local, moment, number, place, short, zoneOf } from "../src/text";
 
 describe("numbers", () => {
   test.each([
-    [1.25, 1, false, "1.3"],
-    [-1.25, 1, false, "−1.3"], // a minus, not a hyphen
+    [1.25, 1, false, "1.2"], // as Python: to the even one
+    [1.75, 1, false, "1.8"],
+    [-1.25, 1, false, "−1.2"], // a minus, not a hyphen
+    [12.5, 0, false, "12"],
+    [13.5, 0, false, "14"],
+    [1e22, 1, false, "1e+22"],
     [-0.04, 1, false, "0.0"], // a rounded zero has no sign
     [-0.04, 1, true, "0.0"],
     [2, 0, true, "+2"],
@@ -14,6 +20,15 @@ describe("numbers", () => {
   ])("%f with %i decimals, signed %s: %s", (value, decimals, signed, text) => {
     expect(number(value, decimals, signed)).toBe(text);
   });
+});
+
+test.each(cases as [keyof typeof display.variables, number, string][])("%s %f is %s, as finescale point has it", (variable, value, text) => {
+  const { scale, offset, decimals } = display.variables[variable];
+  expect(number(Math.fround(value) * scale + offset, decimals).replace("−", "-")).toBe(text);
+});
+
+test("wind from the north comes from 360 degrees", () => {
+  expect([0, 0.4, 359.6, 1, 90].map(bearing)).toEqual(["360°", "360°", "360°", "1°", "90°"]);
 });
 
 describe("times", () => {
@@ -52,14 +67,15 @@ describe("times", () => {
 
 describe("places", () => {
   test.each([
-    [30.6, 114.3, "30.60° N  114.30° E"],
-    [-16.1, 180.5, "16.10° S  179.50° W"],
-    [-16.1, -180.5, "16.10° S  179.50° E"],
-    [0, 0, "0.00° N  0.00° E"],
-    [-33.9, -70.66, "33.90° S  70.66° W"],
-    [51.5, 359.9, "51.50° N  0.10° W"],
-  ])("%f, %f: %s", (latitude, longitude, text) => {
-    expect(place(latitude, longitude)).toBe(text);
+    [30.59, 114.31, "30.59°N 114.31°E", "北纬30.59° 东经114.31°"],
+    [30.6, 114.3, "30.60°N 114.30°E", "北纬30.60° 东经114.30°"],
+    [-16.1, 180.5, "16.10°S 179.50°W", "南纬16.10° 西经179.50°"],
+    [-16.1, -180.5, "16.10°S 179.50°E", "南纬16.10° 东经179.50°"],
+    [0, 0, "0.00°N 0.00°E", "北纬0.00° 东经0.00°"],
+    [-33.9, -70.66, "33.90°S 70.66°W", "南纬33.90° 西经70.66°"],
+    [51.5, 359.9, "51.50°N 0.10°W", "北纬51.50° 西经0.10°"],
+  ])("%f, %f: %s, %s", (latitude, longitude, en, zh) => {
+    expect([place(latitude, longitude, "en"), place(latitude, longitude, "zh")]).toEqual([en, zh]);
   });
 });
 

@@ -8,6 +8,9 @@ const EN = {
   lowToHigh: "{name} {low} to {high} {unit}",
   upTo: "{name} up to {high} {unit}",
   inAll: "{name} {sum} {unit} in all",
+  force: "Bft {n}",
+  forceAbove: "Bft {n}+",
+  forceHead: "Bft",
   semicolon: "; ",
 };
 
@@ -19,6 +22,9 @@ const ZH: Record<keyof typeof EN, string> = {
   lowToHigh: "{name} {low} 至 {high} {unit}",
   upTo: "{name}最大 {high} {unit}",
   inAll: "{name}合计 {sum} {unit}",
+  force: "风力 {n} 级",
+  forceAbove: "风力 {n} 级以上",
+  forceHead: "风力等级",
   semicolon: "；",
 };
 
