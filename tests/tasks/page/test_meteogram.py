@@ -22,7 +22,8 @@ def label(page: Page) -> str:
 
 
 def shown(low: float, high: float) -> str:
-    return f"{low:.1f} to {high:.1f}".replace("-", "−")
+    """As `finescale point` writes them: from three decimals."""
+    return f"{round(float(low), 3):.1f} to {round(float(high), 3):.1f}".replace("-", "−")
 
 
 def test_it_says_what_xarray_reads(published: Published, served: str, show: Opener) -> None:
