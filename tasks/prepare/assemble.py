@@ -49,7 +49,7 @@ class Assembled:
     @property
     def evidence(self) -> str:
         """What says which time an amount covers; empty where nothing does, or where there is none."""
-        return ", ".join(c.evidence for c in self.covered.values() if c.evidence)
+        return ", ".join(dict.fromkeys(c.evidence for c in self.covered.values() if c.evidence))
 
     @property
     def variables(self) -> list[str]:
