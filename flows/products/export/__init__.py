@@ -11,6 +11,7 @@ from uuid import uuid4
 
 from flows.products.boxes import parse_box
 from flows.products.choose import choose, variables_of
+from flows.products.export.gaps import notes
 from flows.products.export.wanted import Wanted
 from flows.products.places import Place, read_places
 from tasks.errors import BadInput, FinescaleError, StoreNotWritable
@@ -58,6 +59,8 @@ def export(
         chosen, variables_of(chosen.entry, variables), lead_hours, units == "common",
         parse_box(box) if box is not None else None, every_hour,
     )  # fmt: skip
+    for line in notes(wanted):
+        log.warning("%s", line)
     match format:
         case "netcdf":
             from flows.products.export.netcdf import write_netcdf
