@@ -42,8 +42,16 @@ def test_a_box_is_cut_out_and_one_outside_is_told(tmp_path: Path) -> None:
     (grib,) = export("hubei", "grib2", store=store, output=f"{tmp_path}/b/", box="32.1,110.4,31.5,111.3")
     assert {eccodes.codes_get(eccodes.codes_new_from_message(m), "Ni") for m in messages(grib)} == {4}
     for box, why in (
+        (
+            "40,110,39,111",
+            r"0.25 and 0.25 degrees apart; --box is 39 to 40 north and 110 to 111 east: write n",
+        ),
         ("40,110,39,111", "no block of cells of hubei lies in it, which is 30.25 to 33 north"),
         ("31,110,32,111", r"write it as north,west,south,east like 32,110,30,112 \(.*must be above south"),
+        ("32,110,31", "has 3 of four numbers; write"),
+        ("31,110,32,111", "that looks like south,west,north,east: did you mean 32,110,31,111?"),
+        ("110,31,111,32", "that looks like west,south,east,north: did you mean 32,110,31,111?"),
+        ("32,111,31,110", "did you mean 32,110,31,111, or, across the date line, 32,111,31,470?"),
         ("32,110,31", "write it as north,west,south,east like 32,110,30,112$"),
         ("32,110,31,east", "write it as north,west,south,east like 32,110,30,112$"),
     ):
