@@ -102,9 +102,9 @@ class Wanted:
             box = self.box
             raise BadInput(
                 f"--box: no block of cells of {self.chosen.entry.region} lies in it, which is {latitude[-1]:g} to "
-                f"{latitude[0]:g} north and {longitude[0]:g} to {longitude[-1]:g} east, points {_apart(latitude):g} and "
-                f"{_apart(longitude):g} degrees apart; --box is {box.south:g} to {box.north:g} north and {box.west:g} to "
-                f"{box.east:g} east: write north,west,south,east of a part of it"
+                f"{latitude[0]:g} north and {longitude[0]:g} to {longitude[-1]:g} east, points {_apart(latitude):g} "
+                f"and {_apart(longitude):g} degrees apart; --box is {box.south:g} to {box.north:g} north and "
+                f"{box.west:g} to {box.east:g} east: write north,west,south,east of a part of it"
             )
         return product.isel(latitude=slice(rows[0], rows[-1] + 1), longitude=slice(cols[0], cols[-1] + 1))
 
