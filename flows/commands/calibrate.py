@@ -101,22 +101,22 @@ def _show(found: Archive, region: str | None, picture: str | None) -> None:
     )
     typer.echo("RMSE of forecasts, corrected by what each run knew when it began:")
     show_table(
-        ["variable", "unit", "day", "stations", "pairs", "days", "simple", "raw", "left out", "with its own", "gain",
-         "95 %", "used"],
+        ["variable", "day", "stations", "pairs", "days", "simple", "raw", "left out", "with its own", "gain",
+         "95 %", "unit", "used"],
         [
-            [p.variable, _shown(p).unit, f"{p.day}", f"{p.stations}", f"{p.count}", f"{p.times}",
+            [p.variable, f"{p.day}", f"{p.stations}", f"{p.count}", f"{p.times}",
              *_figures(p, p.simple, p.raw, p.corrected, p.own), _percent(p.gain), _interval(p.low, p.high),
-             "yes" if p.used else f"no: {p.why}"]
+             _shown(p).unit, "yes" if p.used else f"no: {p.why}"]
             for p in found.proofs
         ],
     )  # fmt: skip
     if found.same_hour:
         typer.echo("RMSE corrected by the errors of all other stations at the same hour, which no forecast knows:")
         show_table(
-            ["variable", "unit", "valid (UTC)", "stations", "simple", "raw", "left out"],
+            ["variable", "valid (UTC)", "stations", "simple", "raw", "left out", "unit"],
             [
-                [s.variable, _shown(s).unit, f"{s.time:%Y-%m-%d %H}", f"{s.stations}",
-                 *_figures(s, s.simple, s.raw, s.corrected)]
+                [s.variable, f"{s.time:%Y-%m-%d %H}", f"{s.stations}",
+                 *_figures(s, s.simple, s.raw, s.corrected), _shown(s).unit]
                 for s in found.same_hour
             ],
         )  # fmt: skip
@@ -138,9 +138,9 @@ def _show_ranges(found: Archive) -> None:
         shown = [
             c for r in (one, other) for c in ([*_figures(r, r.mae, r.crps), _percent(r.inside)] if r else [""] * 3)
         ]
-        table.append([variable, _shown(one).unit, f"{day}", f"{one.count}", *shown])
+        table.append([variable, f"{day}", f"{one.count}", *shown, _shown(one).unit])
     header = ["MAE", "CRPS", "in 10-90 %"]
-    show_table(["variable", "unit", "day", "pairs", *header, *(f"{h}, own" for h in header)], table)
+    show_table(["variable", "day", "pairs", *header, *(f"{h}, own" for h in header), "unit"], table)
 
 
 def _tenths(found: Archive) -> dict[str, dict[int, list[float]]]:

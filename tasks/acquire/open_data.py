@@ -99,8 +99,8 @@ def served(region: Region, source: str) -> list[str]:
     lacking = LACKING.get(source, set())
     if wanted := [n for n in region.required or [] if n in lacking]:
         raise BadInput(
-            f"{source}: has no {', '.join(wanted)}; name what there has to be under `required` in the YAML of region "
-            f"{region.name}, without it"
+            f"{source}: has no {', '.join(wanted)}; it was asked for by `required` in {region.folder / 'region.yaml'}; "
+            f"write there what there has to be, without it"
         )
     return [n for n in region.variables if n not in lacking]
 
@@ -161,7 +161,9 @@ def fetch_lead_time(
     for variable in needed(variables, step):
         entry = entries.get(variable.param)
         if entry is None:
-            raise IncompleteDownload(f"{label}: {variable.param} is not in the index; wait for it, or another mirror")
+            raise IncompleteDownload(
+                f"{label}: {variable.param} is not in the index {base}.index; wait for it, or another mirror"
+            )
         try:
             data = read_bytes(f"{base}.grib2", entry.offset, entry.offset + entry.length)
         except FileNotFoundError:
