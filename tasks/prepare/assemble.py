@@ -264,15 +264,10 @@ def assemble(
     grid = _target(headers, target_of)
     lacking = [n for n in required if n not in messages]
     if lacking:
-        there = [n for n in wanted if n in messages]
-        raise MissingField(
-            f"{', '.join(lacking)} not in the input (found: {', '.join([*messages, *scan.others])}); fetch them, or "
-            + (
-                f"write `required: [{', '.join(there)}]` in {document}"
-                if document
-                else f"--variables {','.join(there)}"
-            )
-        )
+        kept = [n for n in wanted if n in messages]
+        fewer = f"write `required: [{', '.join(kept)}]` in {document}" if document else f"--variables {','.join(kept)}"
+        held = ", ".join([*messages, *scan.others])
+        raise MissingField(f"{', '.join(lacking)} not in the input (found: {held}); fetch them, or {fewer}")
     analysis = all(h.analysis for h in headers)
     inits: dict[datetime, str] = {}
     for header in headers:
