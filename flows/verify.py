@@ -116,9 +116,10 @@ def _verify(region: Region, store: str, source: str | None, cycle: str | None, g
         for entry in chosen:
             try:
                 _score(region, store, entry, observed, folder, given is not None, now, report)
-            except BadInput:  # a file that has nothing for this one
+            except BadInput as error:  # a file that has nothing for this one
                 if cycle is not None:
                     raise
+                log.warning("verify: %s", error)
                 report.unchanged.append(entry.cycle)
             except Exception as error:  # a product that cannot be read keeps no other from its verdict
                 log.error("verify: %s: %s: %s", entry.cycle, type(error).__name__, error)
@@ -189,7 +190,7 @@ def _score(
     product = in_store(store, entry.product)
     found: Validated = score(entry.cycle, product, entry.scorecard, region, seen, folder)
     if given and not _count(found.scorecard):
-        why = why_unmatched(read_parquet(observed.uri), open_product(product))
+        why = why_unmatched(read_parquet(observed.uri), open_product(product), observed.read)
         raise BadInput(
             f"{entry.cycle}: no usable observation at its valid times and in its box among those given: {why}"
         )

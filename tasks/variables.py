@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from difflib import get_close_matches
 
 from tasks.errors import UnknownVariable, short
 
@@ -44,6 +45,8 @@ JUMPS_SEEN = {
     "t2m": 29.5, "d2m": 31.3, "u10": 14.3, "v10": 12.0, "sp": 25300.0, "msl": 1790.0, "tp": 0.25,
     "u100": 24.6, "v100": 21.8, "fg10": 23.6, "tcwv": 31.1, "tcc": 1.0, "sd": 10.0,
 }  # fmt: skip
+
+MOST_LETTERS = 3  # of a name like t2m; longer ones are words
 
 # what is made of two components -> these
 WINDS = {"wind_speed": ("u10", "v10"), "wind_speed_100": ("u100", "v100")}
@@ -134,9 +137,36 @@ TERRAIN = Variable(
 )
 
 
+# what commands make of variables of a product, which `--variables` names by these
+DERIVED = {
+    **WINDS, **{speed.replace("speed", "direction"): uv for speed, uv in WINDS.items()}, "rh": ("t2m", "d2m"),
+}  # fmt: skip
+
+
 def known(names: list[str]) -> list[Variable]:
-    """The variables of these names; UnknownVariable if one is not in the table."""
+    """The variables of these names; UnknownVariable if one is not in the table, with what may be meant."""
     for name in names:
         if name not in VARIABLES:
-            raise UnknownVariable(f"unknown variable {short(name)!r}; known are: {', '.join(VARIABLES)}")
+            raise UnknownVariable(f"unknown variable {short(name)!r}{meant(name)}; known are: {', '.join(VARIABLES)}")
     return [VARIABLES[n] for n in names]
+
+
+def meant(name: str) -> str:
+    """What somebody may mean who writes an unknown name, as the middle of a sentence; "" where nothing is like it."""
+    plain = name.strip().lower().replace(" ", "_").replace("-", "_")
+    derived = plain if plain in DERIVED else None
+    if derived is None:
+        derived = {"wind": "wind_speed", "humidity": "rh", "relative_humidity": "rh"}.get(plain)
+    if derived is not None:
+        of = ",".join(DERIVED[derived])
+        return (
+            f": {derived} is made of {of}; write {of}, of which `point`, `districts`, csv-point and `export --units "
+            "common` make it"
+        )
+    words = plain.replace("_", " ")
+    others = {by: v.name for v in VARIABLES.values() for by in (v.param, v.standard_name, v.name)}
+    like = [others[plain]] if plain in others else []
+    if not like and len(words) > MOST_LETTERS:
+        like = [v.name for v in VARIABLES.values() if words in v.long_name.lower()][:3]
+    like = like or get_close_matches(plain, VARIABLES, 2, 0.6)
+    return f": did you mean {' or '.join(like)}?" if like else ""

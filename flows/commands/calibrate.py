@@ -15,6 +15,10 @@ from flows.commands.terminal import one_line_errors, show_steps, show_table
 
 if TYPE_CHECKING:
     from flows.products.calibrate import Archive, Progress
+    from tasks.calibrate.reliability import Reliability
+    from tasks.calibrate.same_hour import SameHour
+    from tasks.handover.scorecard import Proof
+    from tasks.present.display import Display
 
 
 def calibrate(
@@ -97,12 +101,12 @@ def _show(found: Archive, region: str | None, picture: str | None) -> None:
     )
     typer.echo("RMSE of forecasts, corrected by what each run knew when it began:")
     show_table(
-        ["variable", "day", "stations", "pairs", "days", "simple", "raw", "left out", "with its own", "gain", "95 %",
-         "unit", "used"],
+        ["variable", "day", "stations", "pairs", "days", "simple", "raw", "left out", "with its own", "gain",
+         "95 %", "unit", "used"],
         [
-            [p.variable, f"{p.day}", f"{p.stations}", f"{p.count}", f"{p.times}", *map(_figure, (p.simple, p.raw,
-             p.corrected, p.own)), _percent(p.gain), _interval(p.low, p.high), p.units,
-             "yes" if p.used else f"no: {p.why}"]
+            [p.variable, f"{p.day}", f"{p.stations}", f"{p.count}", f"{p.times}",
+             *_figures(p, p.simple, p.raw, p.corrected, p.own), _percent(p.gain), _interval(p.low, p.high),
+             _shown(p).unit, "yes" if p.used else f"no: {p.why}"]
             for p in found.proofs
         ],
     )  # fmt: skip
@@ -111,8 +115,8 @@ def _show(found: Archive, region: str | None, picture: str | None) -> None:
         show_table(
             ["variable", "valid (UTC)", "stations", "simple", "raw", "left out", "unit"],
             [
-                [s.variable, f"{s.time:%Y-%m-%d %H}", f"{s.stations}", *map(_figure, (s.simple, s.raw, s.corrected)),
-                 s.units]
+                [s.variable, f"{s.time:%Y-%m-%d %H}", f"{s.stations}",
+                 *_figures(s, s.simple, s.raw, s.corrected), _shown(s).unit]
                 for s in found.same_hour
             ],
         )  # fmt: skip
@@ -131,9 +135,10 @@ def _show_ranges(found: Archive) -> None:
     table = []
     for (variable, day), one in ways[0].items():
         other = ways[1].get((variable, day))
-        values = [v for r in (one, other) for v in ((r.mae, r.crps, r.inside) if r else (None, None, None))]
-        shown = [(_percent if i % 3 == 2 else _figure)(v) for i, v in enumerate(values)]
-        table.append([variable, f"{day}", f"{one.count}", *shown, one.units])
+        shown = [
+            c for r in (one, other) for c in ([*_figures(r, r.mae, r.crps), _percent(r.inside)] if r else [""] * 3)
+        ]
+        table.append([variable, f"{day}", f"{one.count}", *shown, _shown(one).unit])
     header = ["MAE", "CRPS", "in 10-90 %"]
     show_table(["variable", "day", "pairs", *header, *(f"{h}, own" for h in header), "unit"], table)
 
@@ -145,8 +150,17 @@ def _tenths(found: Archive) -> dict[str, dict[int, list[float]]]:
     return out
 
 
-def _figure(value: float | None) -> str:
-    return "" if value is None else f"{value:.4g}"
+def _shown(score: Proof | SameHour | Reliability) -> Display:
+    """How errors of its variable are shown."""
+    from tasks.present import display
+
+    return display.of_difference(score.variable, score.units)
+
+
+def _figures(score: Proof | SameHour | Reliability, *errors: float | None) -> list[str]:
+    """Errors in SI as they are shown; "" where there is none."""
+    scale = _shown(score).scale
+    return ["" if e is None else f"{e * scale:.4g}" for e in errors]
 
 
 def _percent(value: float | None) -> str:

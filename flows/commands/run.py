@@ -66,6 +66,8 @@ def run(
 
 
 def _show(outcome: Outcome, seconds: float) -> None:
+    from tasks.present.score_rows import TRUTH, truth_rows
+
     entry = outcome.entry
     job = sum(entry.timings.values())
     steps = ", ".join(f"{k} {v:.1f}" for k, v in entry.timings.items())
@@ -82,12 +84,4 @@ def _show(outcome: Outcome, seconds: float) -> None:
         typer.echo(f"left out    {', '.join(entry.absent)}: not in the input")
     if entry.scorecard.truth:
         typer.echo("RMSE against the 0.1 degree forecast that the input was sampled from:")
-        rows = [
-            [s.variable, *(_figure(v) for v in (s.product, s.bilinear, s.bicubic, s.at_height)), s.units]
-            for s in entry.scorecard.truth
-        ]
-        show_table(["", "product", "bilinear", "bicubic", "at the terrain's height", "unit"], rows)
-
-
-def _figure(value: float | None) -> str:
-    return "" if value is None else f"{value:.4g}"
+        show_table(TRUTH, truth_rows(entry.scorecard.truth))

@@ -9,12 +9,15 @@ at most.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 
 import numpy as np
 
 from tasks.errors import BadInput
 from tasks.variables import VARIABLES
+
+log = logging.getLogger(__name__)
 
 # Mean cosine of the sun's zenith distance in the hour before each of these hours since the start: (hour, place)
 Sunshine = Callable[[np.ndarray], np.ndarray]
@@ -39,6 +42,17 @@ def hourly(
         raise BadInput(f"--hourly: lead times are to be whole hours, {LONGEST:g} apart at most")
     every = np.arange(known[0], known[-1] + 1)
     return every.tolist(), {n: _between(n, known, every, values, starts, sun) for n, values in fields.items()}
+
+
+def warn_of_sums_before(known: Sequence[float], first: float, starts: np.ndarray | None, names: Sequence[str]) -> None:
+    """Log which part of sums is in no hour, where hours begin with the product's first lead time, `first`."""
+    amounts = [n for n in names if VARIABLES[n].amount]
+    if starts is None or not amounts or len(known) < 2 or first > known[0] or starts[0] >= known[0] - 1:
+        return
+    log.warning(
+        "--hourly: %s of %g to %g h, before the first lead time's last hour, is in no hour: hours begin at %g h",
+        ", ".join(amounts), starts[0], known[0] - 1, known[0],
+    )  # fmt: skip
 
 
 def _between(

@@ -57,7 +57,10 @@ def new_region(
     """
     wanted, folder = parse_box(box), Path(parent).expanduser() / name
     if folder.exists():
-        raise BadInput(f"{folder} is there already; take another name, or change its region.yaml")
+        raise BadInput(
+            f"{folder} is there already; take another name, or another --folder, or change its region.yaml, which "
+            f"`finescale regions check {folder}` checks"
+        )
     if (known := folder_of(name)) is not None:
         raise BadInput(f"{name} is a region already, in {known}; their products would replace each other: take another")
     files = {key: FILES[key] for key, file in given.items() if file is not None}
@@ -80,7 +83,15 @@ def new_region(
         raise StoreNotWritable(f"{folder}: cannot be made ({error.strerror or error})") from None
     finally:
         shutil.rmtree(making, ignore_errors=True)
-    return folder, [f"no {key}: {WHENCE[key]}" for key in FILES if key not in files]
+    lacking = [key for key in FILES if key not in files]
+    lines = [f"no {key}: {WHENCE[key]}" for key in lacking]
+    if lacking:
+        named = ", ".join(FILES[key] for key in lacking)
+        lines.append(
+            f"to add one: remove {folder} and make it again with the option; or put {named} there, take the # from its "
+            f"line in region.yaml, then finescale regions check {folder}"
+        )
+    return folder, lines
 
 
 def _scalar(text: str) -> str:

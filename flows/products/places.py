@@ -20,6 +20,7 @@ NUMBERS = ("number", "station", "station_id", "id", "wmo", "站号", "区站号"
 LATITUDES = ("latitude", "lat", "纬度")
 LONGITUDES = ("longitude", "lon", "long", "lng", "经度")
 ELEVATIONS = ("elevation", "height", "altitude", "alt", "海拔")
+HEADER = "name,latitude,longitude,elevation"  # the last may be missing
 LOWEST, HIGHEST = -500.0, 9000.0  # m; the Dead Sea, Everest
 SEPARATORS = ",;\t"
 SHOWN = 3  # rows of which an error says what is wrong
@@ -64,6 +65,11 @@ def read_places(file: Path) -> list[Place]:
     except (OSError, UnreadableFile) as error:
         why = error.strerror if isinstance(error, OSError) else error
         raise BadInput(f"{file}: {why}; give a CSV table of places (docs/clients.md)") from None
+    if text.lstrip().startswith(("{", "[")):
+        raise BadInput(
+            f"{file}: is JSON, as GeoJSON is; give places as a CSV table with the first line {HEADER} (QGIS writes "
+            "one; polygons in GeoJSON are for `finescale districts`)"
+        )
     # spreadsheets separate by semicolons where a comma is the decimal sign, and copy tables with tabs
     first = text.partition("\n")[0]
     rows = csv.DictReader(io.StringIO(text), delimiter=max(SEPARATORS, key=first.count))
@@ -82,6 +88,7 @@ def read_places(file: Path) -> list[Place]:
         raise BadInput(
             f"{file}: its first line has to name columns latitude and longitude, and "
             + (f"names {', '.join(columns)[:200]}" if columns else "there is none")
+            + f"; write it like {HEADER}"
         )
     places, wrong = [], []
     for line, row in lines:

@@ -25,6 +25,8 @@ HEADINGS = {
 PLACE = ["place", "latitude", "longitude", "height [m]"]  # columns of tables
 SHOWN = (0.1, 0.9)  # quantiles that people are shown
 FOLLOWED = ("t2m", "tp", "wind_speed")  # from run to run, in the table for people
+RADIATION = ("ssrd", "strd")
+MJ_PER_WATT_HOUR = 0.0036
 DIRECTIONS = {"wind_direction", "wind_direction_100"}
 
 
@@ -116,7 +118,17 @@ def _sums(found: PointForecast) -> str:
     over = f"{spans[-1]:g} h" if len(set(spans[1:] or spans)) == 1 else "time since the lead time"
     gaps = any(e - span > before + 1e-6 for before, e, span in zip(ends, ends[1:], spans[1:], strict=False))
     between = "; what comes in between is in none of these times" if gaps else ""
-    return f"{', '.join(names)}: of the {over} before each time{between}"
+    return f"{', '.join(names)}: of the {over} before each time{between}{_mean_flux(found)}"
+
+
+def _mean_flux(found: PointForecast) -> str:
+    """How sums of radiation become means, beside whose W/m² they would be held."""
+    here = [heading(n) for n in found.units if n in RADIATION]
+    if not here:
+        return ""
+    hours = set(found.sum_hours[1:] or found.sum_hours)
+    by = f"{MJ_PER_WATT_HOUR * hours.pop():g}" if len(hours) == 1 else f"{MJ_PER_WATT_HOUR:g} and these hours"
+    return f"; {', '.join(here)} in MJ/m² is a sum, divided by {by} a mean in W/m²"
 
 
 def _cell(found: PointForecast, i: int, name: str, value: float) -> str:

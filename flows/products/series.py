@@ -16,7 +16,7 @@ import zarr
 
 from flows.products.at_height import at_height, relative_humidity
 from flows.products.choose import Chosen, steps_of
-from flows.products.hourly import hourly
+from flows.products.hourly import hourly, warn_of_sums_before
 from flows.products.places import Place
 from flows.products.sun import sun_over
 from flows.products.sure import NOTHING, Sure, how_sure
@@ -157,11 +157,12 @@ def read_series(
     if every_hour:
         at = (np.array([getattr(p, axis) for p in places]) for axis in ("latitude", "longitude"))
         sun = sun_over(chosen.cycle.time, *at)
-        hours, raw = hourly(hours, raw, _starts(product), sun)
+        hours, raw = hourly(hours, raw, starts := _starts(product), sun)
         begins = [max(h - 1, begins[0]) for h in hours]
     steps = steps_of(hours, lead_hours, chosen.entry.cycle)
     if every_hour:
         steps = list(range(steps[0], steps[-1] + 1))
+        warn_of_sums_before(its_hours, hours[steps[0]], starts, names)
     sure = how_sure(product, its_hours, len(cells), partial(_columns, cells=cells))
     raw = {n: v[steps] for n, v in raw.items()}
     hours, begins = [hours[i] for i in steps], [begins[i] for i in steps]

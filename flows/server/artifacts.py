@@ -30,6 +30,7 @@ from tasks.handover.cycle import Cycle, RawFile
 from tasks.handover.scorecard import Check
 from tasks.present.report.tables import comparisons, main_group
 from tasks.present.report.words import percent
+from tasks.present.score_rows import truth_rows
 from tasks.storage import read_bytes
 from tasks.store.ledger import LedgerEntry
 
@@ -101,14 +102,10 @@ def scores(entry: LedgerEntry) -> UUID:
     holds = f"{len(entry.lead_hours)} lead times; left out: {', '.join(entry.absent) or 'nothing'}"
     lines = [f"## {entry.region} {entry.cycle}: {entry.quality}", f"{checked}; {holds}"]
     if card.truth:
-        rows = [
-            f"| {s.variable} | {_number(s.product)} | {_number(s.bilinear)} | {_number(s.bicubic)} | "
-            f"{_number(s.at_height)} | {s.units} |"
-            for s in card.truth
-        ]
+        rows = [f"| {' | '.join(cell or '–' for cell in row)} |" for row in truth_rows(card.truth)]
         head = [
-            "| RMSE | product | bilinear | bicubic | at the terrain's height | unit |",
-            "|---|---:|---:|---:|---:|---|",
+            "| RMSE | unit | product | bilinear | bicubic | at the terrain's height |",
+            "|---|---|---:|---:|---:|---:|",
         ]
         lines += ["", *head, *rows]
     lines += ["", *_checks(card.checks)]

@@ -22,7 +22,7 @@ from prefect.exceptions import ObjectNotFound
 from flows.server.health import DeploymentHealth, PoolHealth, PrefectHealth
 from flows.server.names import CATCH_UP_DEPLOYMENT, CPU, GPU, TAG
 from flows.server.orchestrator import REFUSAL, is_refused
-from flows.server.waiting import WAITING, waiting_runs
+from flows.server.waiting import WAITING, is_in_turn, waiting_runs
 from tasks.region.document import Region
 
 BAD = {StateType.FAILED, StateType.CRASHED}
@@ -68,18 +68,25 @@ def _deployments(client: SyncPrefectClient, region: Region, now: datetime) -> li
             sort=FlowRunSort.EXPECTED_START_TIME_DESC,
             limit=1,
         )
-        rows.append(
-            _row(f"{flows[deployment.flow_id]}/{deployment.name}", deployment.paused, runs[0] if runs else None, now)
-        )
+        run = runs[0] if runs else None
+        name = f"{flows[deployment.flow_id]}/{deployment.name}"
+        rows.append(_row(name, deployment.paused, run, stuck=run is not None and _is_stuck(client, run, now)))
     return sorted(rows, key=lambda row: row.name)
 
 
-def _row(name: str, paused: bool, run: FlowRun | None, now: datetime) -> DeploymentHealth:
+def _is_stuck(client: SyncPrefectClient, run: FlowRun, now: datetime) -> bool:
+    """Whether a run is not being taken, or does not begin: one that waits for others' end is neither."""
+    if run.state is None or run.state.type not in (StateType.SCHEDULED, StateType.PENDING):
+        return False
+    # of one that a worker has taken, since then: before that it may have waited for its turn
+    since = run.state.timestamp if run.state.type == StateType.PENDING else run.expected_start_time
+    return since is not None and now - since > LATE and not is_in_turn(client, run, now)
+
+
+def _row(name: str, paused: bool, run: FlowRun | None, *, stuck: bool) -> DeploymentHealth:
     if run is None or run.state is None:
         return DeploymentHealth(name=name, state="", paused=paused, ok=not paused)
     when = datetime.fromtimestamp(run.state.timestamp.timestamp(), UTC)
-    due = run.expected_start_time
-    stuck = run.state.type in (StateType.SCHEDULED, StateType.PENDING) and due is not None and now - due > LATE
     message = (run.state.message or "").splitlines()
     return DeploymentHealth(
         name=name,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 
 from prefect.client.orchestration import SyncPrefectClient
@@ -45,43 +46,57 @@ def waiting_runs(client: SyncPrefectClient, region: Region, now: datetime) -> li
     return [
         WaitingRun(
             name=run.name, flow=flows.get(run.flow_id, ""), since=plain(run.expected_start_time or now),
-            waits_for=_waits_for(client, run, now),
+            waits_for=_hold(client, run, now).words,
         )
         for run in mine[:SHOWN]
     ]  # fmt: skip
 
 
-def _waits_for(client: SyncPrefectClient, run: FlowRun, now: datetime) -> str:
+def is_in_turn(client: SyncPrefectClient, run: FlowRun, now: datetime) -> bool:
+    """Whether nothing is wrong with a run that has not begun: others are at work, whose end it waits for."""
+    return _hold(client, run, now).in_turn
+
+
+@dataclass(frozen=True)
+class Hold:
+    """What a run waits for, in words; `in_turn`: that others end, and nothing that somebody has to look after."""
+
+    words: str
+    in_turn: bool = False
+
+
+def _hold(client: SyncPrefectClient, run: FlowRun, now: datetime) -> Hold:
     """The first of what holds it: its deployment's turn, a worker, a pause, its queue's limit, a free place."""
     if run.state_type == StateType.PENDING and run.state is not None:
         minutes = (now - plain(run.state.timestamp)).total_seconds() / 60
-        return f"its process to begin, {minutes:.0f} min after a worker took it"
+        return Hold(f"its process to begin, {minutes:.0f} min after a worker took it")
     if run.state_name == "AwaitingConcurrencySlot" and run.deployment_id is not None:
         others = _at_work(client, FlowRunFilter(state=AT_WORK, deployment_id=_of(run)))
-        return f"its turn, one at a time{_now(others)}"
+        return Hold(f"its turn, one at a time{_now(others)}", in_turn=True)
     if run.work_pool_name is None or run.work_queue_id is None:
-        return "the process that it was made by"
+        return Hold("the process that it was made by")
     try:
         pool = client.read_work_pool(run.work_pool_name)
         queue = client.read_work_queue(run.work_queue_id)
     except ObjectNotFound:
-        return f"work pool {run.work_pool_name}, which is not there"
+        return Hold(f"work pool {run.work_pool_name}, which is not there")
     workers = client.read_workers_for_work_pool(pool.name)
     if not any(w.status == WorkerStatus.ONLINE for w in workers):
-        return f"a worker of pool {pool.name}: none answers"
+        return Hold(f"a worker of pool {pool.name}: none answers")
     for what, thing in (("pool", pool), ("queue", queue)):
         if thing.is_paused:
-            return f"{what} {thing.name}, which is paused"
+            return Hold(f"{what} {thing.name}, which is paused")
     wanted = WorkQueueFilter(id=WorkQueueFilterId(any_=[queue.id]))
     same_queue = _at_work(client, FlowRunFilter(state=AT_WORK), queue=wanted)
     if queue.concurrency_limit is not None and len(same_queue) >= queue.concurrency_limit:
-        return f"queue {queue.name}, which runs {queue.concurrency_limit} at a time{_now(same_queue)}"
+        words = f"queue {queue.name}, which runs {queue.concurrency_limit} at a time{_now(same_queue)}"
+        return Hold(words, in_turn=True)
     if same_queue:
-        return f"a free place at a worker of queue {queue.name}{_now(same_queue)}"
+        return Hold(f"a free place at a worker of queue {queue.name}{_now(same_queue)}", in_turn=True)
     same_pool = _at_work(client, FlowRunFilter(state=AT_WORK), pool=pool.name)
     if same_pool:
-        return f"a worker of pool {pool.name} that serves queue {queue.name}{_now(same_pool)}"
-    return f"a worker of pool {pool.name} to ask for it"
+        return Hold(f"a worker of pool {pool.name} that serves queue {queue.name}{_now(same_pool)}")
+    return Hold(f"a worker of pool {pool.name} to ask for it")
 
 
 def _of(run: FlowRun) -> FlowRunFilterDeploymentId:

@@ -44,13 +44,13 @@ def served(region: Region, cycle: Cycle) -> list[str]:
     asked = region.of_ensemble.chosen(region.variables) if cycle.source == "ens" else region.variables
     if wanted := [n for n in region.required or [] if n in absent and n in asked]:
         raise BadInput(
-            f"{_whose(cycle, wanted)} has no {', '.join(wanted)}{_from_when(cycle, wanted)}; name what there has to be "
-            f"under `required` in the YAML of region {region.name}, without it"
+            f"{_whose(cycle, wanted)} has no {', '.join(wanted)}{_from_when(cycle, wanted)}; it was asked for by "
+            f"`required` in {region.folder / 'region.yaml'}; write there what there has to be, without it"
         )
     if not (found := [n for n in asked if n not in absent]):
         raise BadInput(
             f"{_whose(cycle, asked)} has none of {', '.join(asked)}{_from_when(cycle, asked)}; ask for others under "
-            f"`variables` in the YAML of region {region.name}, or take another source"
+            f"`variables` in {region.folder / 'region.yaml'}, or take another source"
         )
     return found
 

@@ -143,7 +143,9 @@ def fetch_lead_time(
     for variable in needed(variables, step):
         entry = entries.get(variable.param)
         if entry is None:
-            raise IncompleteDownload(f"{label}: {variable.param} is not in the index; wait for it, or another mirror")
+            raise IncompleteDownload(
+                f"{label}: {variable.param} is not in the index {base}.index; wait for it, or another mirror"
+            )
         try:
             data = read_bytes(f"{base}.grib2", entry.offset, entry.offset + entry.length)
         except FileNotFoundError:

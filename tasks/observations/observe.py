@@ -14,6 +14,7 @@ from tasks.observations.networks.files import read_observations
 from tasks.observations.networks.sources import fetch
 from tasks.observations.networks.table import rejected, table
 from tasks.observations.quality import quality_control
+from tasks.observations.unmatched import read
 from tasks.region.document import Region
 from tasks.steps import step
 from tasks.storage import join, write_parquet
@@ -31,6 +32,7 @@ class Observed(BaseModel):
     sources: list[str]
     problems: list[str]  # sources that gave nothing, and why
     count: int
+    read: str = ""  # of a given file: what it holds beside what is of those times, in words
 
 
 @step("observe", "observe {region.name}", retries=1, timeout_seconds=3600)
@@ -42,11 +44,12 @@ def observe(region: Region, first: datetime, last: datetime, folder: str, given:
     """
     settings, cache = region.observations, Path(observations_folder())
     start, end = (t.astimezone(UTC).replace(tzinfo=None) for t in (first - BEFORE, last))
-    parts, sources, problems = [], [], []
+    parts, sources, problems, whole = [], [], [], ""
     if given is not None:
         found = read_observations(given)
         parts.append(found[found["time"].between(start, end)])
         sources.append(given.rsplit("/", 1)[-1])
+        whole = read(found)
     else:
         services = {str(name): address for name, address in settings.services.items()}
         around = region.box.around(AROUND)
@@ -72,4 +75,4 @@ def observe(region: Region, first: datetime, last: datetime, folder: str, given:
         ", ".join(sources) or "nowhere",
         lost,
     )
-    return Observed(uri=uri, sources=sources, problems=problems, count=len(judged))
+    return Observed(uri=uri, sources=sources, problems=problems, count=len(judged), read=whole)

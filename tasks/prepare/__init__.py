@@ -86,6 +86,12 @@ def prepare_files(files: list[str], region: Region, halo: int) -> tuple[Assemble
         return assembled, prepared
 
 
+def say_intervals(assembled: Assembled) -> None:
+    """Log what says which time rain covers; where nothing does a warning has gone before."""
+    if assembled.evidence:
+        log.info("rain's intervals are by %s", assembled.evidence)
+
+
 def _warn(region: Region, assembled: Assembled, available: int, halo: int) -> None:
     say_spacing(region, assembled.file_grids, assembled.grid)
     if available < halo:
@@ -94,6 +100,7 @@ def _warn(region: Region, assembled: Assembled, available: int, halo: int) -> No
         log.warning("not in the input, left out of the product: %s", ", ".join(assembled.absent))
     if assembled.averaged:
         log.warning("means over time, which the product takes for moments: %s", ", ".join(assembled.averaged))
+    say_intervals(assembled)
     if assembled.others:
         log.info("not used of the input: %s", ", ".join(assembled.others))
     if region.terrain_file is None:

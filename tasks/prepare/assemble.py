@@ -49,7 +49,7 @@ class Assembled:
     @property
     def evidence(self) -> str:
         """What says which time an amount covers; empty where nothing does, or where there is none."""
-        return ", ".join(c.evidence for c in self.covered.values() if c.evidence)
+        return ", ".join(dict.fromkeys(c.evidence for c in self.covered.values() if c.evidence))
 
     @property
     def variables(self) -> list[str]:
@@ -244,14 +244,14 @@ def assemble(
     required: list[str],
     rain_interval: Rule | None = None,
     inside: Grid | None = None,
-    document: str = "the region's YAML",
+    document: str | None = None,
 ) -> Assembled:
     """Order fields by variable and lead time; `target_of`: the grid to use for a source grid (the same: as it is).
 
     Raises MissingField, MixedCycles and BadInput, each naming the message. Nothing is decoded, but amounts whose
     headers do not say what they cover: that is seen by how they go in time. `rain_interval`: what the user knows.
     `inside`: points around which nothing may be missing; what is farther out is edge. Default: nothing anywhere.
-    `document`: where `required` is written, for the error.
+    `document`: where `required` is written, for the error; None: nowhere, but on the command line.
     """
     headers = scan.headers
     messages = _by_time(headers)
@@ -264,10 +264,10 @@ def assemble(
     grid = _target(headers, target_of)
     lacking = [n for n in required if n not in messages]
     if lacking:
-        raise MissingField(
-            f"{', '.join(lacking)} not in the input (found: {', '.join([*messages, *scan.others])}); fetch them, or "
-            f"write `required: [{', '.join(n for n in wanted if n in messages)}]` in {document}"
-        )
+        kept = [n for n in wanted if n in messages]
+        fewer = f"write `required: [{', '.join(kept)}]` in {document}" if document else f"--variables {','.join(kept)}"
+        held = ", ".join([*messages, *scan.others])
+        raise MissingField(f"{', '.join(lacking)} not in the input (found: {held}); fetch them, or {fewer}")
     analysis = all(h.analysis for h in headers)
     inits: dict[datetime, str] = {}
     for header in headers:

@@ -107,6 +107,12 @@ def of(variable: str, unit: str = "") -> Display:
     return TABLE.get(variable) or Display(variable, unit)
 
 
+def of_difference(variable: str, unit: str = "") -> Display:
+    """The same of errors and scores: those of a temperature are in K, as nobody takes for a temperature."""
+    how = of(variable, unit)
+    return replace(how, unit="K", offset=0.0) if how.offset else how
+
+
 def title(variable: str, period: float) -> str:
     """2 metre temperature; precipitation, 6 h. `period`: hours that amounts are summed over, 0 of what is no amount."""
     return of(variable).title + (f", {period:g} h" if period else "")

@@ -39,7 +39,7 @@ from tasks.region.settings import (
 )
 from tasks.storage import has_userinfo
 from tasks.timezones import zone_of
-from tasks.variables import VARIABLES
+from tasks.variables import VARIABLES, meant
 
 POINT_MEMORY = 24  # bytes a point: terrain and land in float64 while they are read, and their copies; measured: globe
 BLOCK_MEMORY = 1700  # bytes a point of a block of seven variables: 1.7 GB of 1024 x 1024
@@ -135,7 +135,7 @@ class Region(BaseModel):
     def _known(cls, names: list[str] | None) -> list[str] | None:
         for name in names or []:
             if name not in VARIABLES:
-                raise ValueError(f"{short(name)!r} is not one of {', '.join(VARIABLES)}")
+                raise ValueError(f"{short(name)!r} is not one of {', '.join(VARIABLES)}{meant(name)}")
         return once(names) if names is not None else None
 
     @model_validator(mode="after")

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 from tasks.errors import short
 from tasks.passing import Passing
 from tasks.region.settings import once
-from tasks.variables import VARIABLES, WINDS
+from tasks.variables import VARIABLES, WINDS, meant
 
 MEMBERS = 50  # that ECMWF perturbs
 
@@ -30,7 +30,7 @@ class EnsembleSettings(BaseModel):
     def _known(cls, names: list[str]) -> list[str]:
         for name in names:
             if name not in VARIABLES:
-                raise ValueError(f"{short(name)!r} is not one of {', '.join(VARIABLES)}")
+                raise ValueError(f"{short(name)!r} is not one of {', '.join(VARIABLES)}{meant(name)}")
         return once(names)
 
     @field_validator("thresholds")

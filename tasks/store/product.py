@@ -33,6 +33,8 @@ COORDINATES: dict[str, dict[str, str]] = {
     "time": {"standard_name": "forecast_reference_time", "long_name": "start of the forecast", **LEAP_SECONDS},
     "valid_time": {"standard_name": "time", "long_name": "valid time", "axis": "T", **LEAP_SECONDS},
 }
+# in the long names of amounts: which time they are of
+SINCE, UNSTATED = "since the previous lead time", "of a time that its input does not state"
 STATIC_COORDINATES: dict[str, dict[str, str]] = {
     ALTITUDE: {"standard_name": "surface_altitude", "long_name": "height of the terrain", "units": "m"},
     LAND: {"standard_name": "land_area_fraction", "long_name": "fraction of land", "units": "1"},
@@ -62,7 +64,7 @@ def variable_attributes(name: str, sampling: Sampling, bounded: bool) -> dict[st
     of_time = f" step: {method}" if bounded or not variable.amount else ""
     return {
         "standard_name": variable.standard_name,
-        "long_name": variable.long_name if of_time else "Total precipitation of a time that its input does not state",
+        "long_name": variable.long_name if of_time else variable.long_name.replace(SINCE, UNSTATED),
         "units": variable.units,
         "cell_methods": f"area: {AREA[sampling]}{of_time}",
         "grid_mapping": "crs",

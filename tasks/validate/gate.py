@@ -8,6 +8,7 @@ import pandas as pd
 
 from tasks.handover.candidates import ALL, Candidate
 from tasks.handover.scorecard import Check, MemberScore, Quality, Skill, Verification
+from tasks.present import display
 from tasks.region.limits import GateLimits
 
 # The surface variables of WMO-No. 485. Not surface pressure, which at a station is a matter of its height to the metre,
@@ -64,8 +65,9 @@ def _is_worse(skill: Skill, limits: GateLimits) -> bool:
 
 def _worse(skill: Skill) -> str:
     title = Candidate.parse(skill.best).title
+    how = display.of_difference(skill.variable, skill.units)
     return (
-        f"{skill.variable}: RMSE {skill.product:.4g} {skill.units}, {-skill.skill:.1%} above that of {title} "
+        f"{skill.variable}: RMSE {skill.product * how.scale:.4g} {how.unit}, {-skill.skill:.1%} above that of {title} "
         f"(95 %: {-skill.high:.1%} to {-skill.low:.1%}; {skill.count} pairs, {skill.stations} stations)"
     )
 
@@ -76,8 +78,9 @@ def unsure(score: MemberScore, limits: GateLimits) -> Iterator[str]:
         return
     pairs = f"{score.count} pairs, {score.stations} stations"
     if score.crps >= score.mae:
-        below = f"not below the mean's error {score.mae:.3g}"
-        yield f"{score.variable}: CRPS {score.crps:.3g} {score.units}, {below} ({pairs})"
+        how = display.of_difference(score.variable, score.units)
+        below = f"not below the mean's error {score.mae * how.scale:.3g}"
+        yield f"{score.variable}: CRPS {score.crps * how.scale:.3g} {how.unit}, {below} ({pairs})"
     low, high = limits.spread
     if not low <= score.spread_skill <= high:
         narrow = "narrow" if score.spread_skill < low else "wide"
@@ -108,7 +111,8 @@ def _outlying(verification: Verification, history: pd.DataFrame, limits: GateLim
             and skill.product > limits.history * highest
             and not (skill.variable == "tp" and skill.skill > 0)
         ):
+            how = display.of_difference(skill.variable, skill.units)
             yield (
-                f"{skill.variable}: RMSE {skill.product:.4g} {skill.units}, {skill.product / highest:.1f} times the "
-                f"highest of {len(past)} cycles ({highest:.4g}), limit {limits.history:g}"
+                f"{skill.variable}: RMSE {skill.product * how.scale:.4g} {how.unit}, {skill.product / highest:.1f} "
+                f"times the highest of {len(past)} cycles ({highest * how.scale:.4g}), limit {limits.history:g}"
             )

@@ -276,6 +276,10 @@ OPTIONS: dict[str, list[str]] = {  # the command line after `finescale` -> what 
     "run hubei --source gfs --store {store}": ["unknown source 'gfs'", "ifs, ens, aifs, ifs9km, era5, demo, hres"],
     "run hubei --source demo --store {grib}/store": ["demo.grib2/store: cannot be written", "--store"],
     "field {grib} {out}/fine.nc --scale 2 --variables t9m": ["unknown variable 't9m'", "t2m, d2m"],
+    "field {grib} {out}/fine.nc --scale 2 --variables t2m,tcwv": [
+        "tcwv not in the input",
+        "fetch them, or --variables t2m",
+    ],
     "field {grib} {out}/fine.nc --scale 0": ["--scale '0'", "from 1 to 100"],
     "field {grib} {out}/fine.nc --scale -3": ["--scale '-3'", "from 1 to 100"],
     "field {grib} {out}/fine.nc --scale abc": ["--scale 'abc'", "from 1 to 100"],

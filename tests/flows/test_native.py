@@ -187,7 +187,7 @@ def test_a_region_that_requires_what_is_not_there_is_told(
 ) -> None:
     region = make_region(variables=["t2m", "sp"], acquire={"native": bucket.url})
     result = finescale("run", region, "--source", "ifs9km", "--store", tmp_path / "s", "--cycle", "2026-11-20T00")
-    assert "ifs9km: has no sp; name what there has to be under `required`" in result.stderr
+    assert "ifs9km: has no sp; it was asked for by `required`" in result.stderr
 
 
 def test_without_the_reader_of_its_files_a_run_says_what_to_install(

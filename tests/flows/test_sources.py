@@ -111,7 +111,7 @@ def test_aifs_says_what_it_does_not_have(
     region = make_region(variables=["t2m", "tcwv"], acquire=QUICK | {"mirrors": ["ecmwf"]})
     result = finescale("run", region, "--source", "aifs", "--store", tmp_path / "s", "--cycle", "2026-11-20T00")
     assert result.exit_code == 2
-    assert "aifs: has no tcwv; name what there has to be under `required`" in result.stderr
+    assert "aifs: has no tcwv; it was asked for by `required`" in result.stderr
     before = finescale("run", region, "--source", "aifs", "--store", tmp_path / "s", "--cycle", "2024-11-20T06")
     assert "aifs begins with 2025-02-25T06; name a later cycle" in before.stderr
 

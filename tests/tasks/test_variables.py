@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -115,3 +116,19 @@ def test_unknown_variable_is_refused_with_the_known_ones() -> None:
         UnknownVariable, match=r"unknown variable 'rain'; known are: t2m, d2m, u10, v10, sp, msl, tp, u100, v100, "
     ):
         known(["t2m", "rain"])
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("wind_speed", "'wind_speed': wind_speed is made of u10,v10; write u10,v10, of which `point`, "),
+        ("wind_direction_100", ": wind_direction_100 is made of u100,v100; "),
+        ("Wind", ": wind_speed is made of u10,v10; "), ("rh", ": rh is made of t2m,d2m; "),
+        ("2t", "'2t': did you mean t2m?; known are: t2m, "), ("T2M", ": did you mean t2m?"),
+        ("precipitation", ": did you mean tp?"), ("solar radiation", ": did you mean ssrd?"),
+        ("u_10", ": did you mean u10"), ("foo", "unknown variable 'foo'; known are: t2m"),
+    ],
+)  # fmt: skip
+def test_an_unknown_name_is_answered_by_what_may_be_meant(name: str, hint: str) -> None:
+    with pytest.raises(UnknownVariable, match=re.escape(hint)):
+        known([name])

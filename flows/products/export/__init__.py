@@ -6,11 +6,13 @@ import logging
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from difflib import get_close_matches
 from pathlib import Path
 from uuid import uuid4
 
 from flows.products.boxes import parse_box
 from flows.products.choose import choose, variables_of
+from flows.products.export.gaps import notes
 from flows.products.export.wanted import Wanted
 from flows.products.places import Place, read_places
 from tasks.errors import BadInput, FinescaleError, StoreNotWritable
@@ -20,6 +22,10 @@ log = logging.getLogger(__name__)
 
 UNITS = ("si", "common")
 FORMATS = ("netcdf", "geotiff", "grib2", "micaps", "micaps-points", "csv-point")
+OTHERS = {  # what people call them
+    "nc": "netcdf", "nc4": "netcdf", "netcdf4": "netcdf", "tif": "geotiff", "tiff": "geotiff", "grib": "grib2",
+    "grb": "grib2", "grb2": "grib2", "points": "micaps-points", "csv-points": "csv-point",
+}  # fmt: skip
 
 
 def export(
@@ -58,6 +64,8 @@ def export(
         chosen, variables_of(chosen.entry, variables), lead_hours, units == "common",
         parse_box(box) if box is not None else None, every_hour,
     )  # fmt: skip
+    for line in notes(wanted):
+        log.warning("%s", line)
     match format:
         case "netcdf":
             from flows.products.export.netcdf import write_netcdf
@@ -101,7 +109,7 @@ def _assert_consistent(
 ) -> None:  # fmt: skip
     """BadInput for options that contradict each other, or of which one would not be heard."""
     if format not in FORMATS:
-        raise BadInput(f"--format {format!r} is not one of {', '.join(FORMATS)}")
+        raise BadInput(f"--format {format!r} is not one of {', '.join(FORMATS)}{_meant(format)}")
     if format == "csv-point" and (None in at) == (places is None):
         raise BadInput("csv-point is of one place, --lat and --lon, or of many, --places FILE")
     if format != "csv-point" and at != (None, None):
@@ -118,6 +126,17 @@ def _assert_consistent(
         raise BadInput("micaps-points needs --places FILE, a CSV table of stations")
     if places is not None and format not in ("micaps-points", "csv-point"):
         raise BadInput(f"--places goes with csv-point and micaps-points; {format} has the whole region")
+
+
+def _meant(format: str) -> str:
+    """Which format somebody may mean, as the end of an error; "" where none is like it."""
+    plain = format.strip().lower().lstrip(".")
+    if plain == "csv":
+        return "; did you mean csv-point? It is a table of one place, --lat and --lon, or of many, --places FILE"
+    if plain == "zarr":
+        return "; a product is Zarr as it is, where `finescale status` says"
+    near = OTHERS.get(plain) or next(iter(get_close_matches(plain, FORMATS, 1)), None)
+    return f"; did you mean {near}?" if near else ""
 
 
 def _file(output: str | None, name: str) -> Path:

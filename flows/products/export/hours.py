@@ -10,7 +10,7 @@ import xarray as xr
 
 from flows.products.choose import steps_of
 from flows.products.export.wanted import Column, Wanted
-from flows.products.hourly import hourly
+from flows.products.hourly import hourly, warn_of_sums_before
 from flows.products.sun import sun_over
 
 HOUR = np.timedelta64(1, "h")
@@ -36,6 +36,7 @@ class Hours:
         starts = product["step_bounds"].values[:, 0] / HOUR if "step_bounds" in product else None
         every, _ = hourly(known, {}, starts, _nobody)
         kept = steps_of(every, wanted.lead_hours, wanted.chosen.entry.cycle)
+        warn_of_sums_before(known, every[kept[0]], starts, wanted.names)
         return cls(known, every[kept[0] : kept[-1] + 1], starts, wanted.chosen.cycle.time)
 
     def coordinates(self, product: xr.Dataset) -> xr.Dataset:

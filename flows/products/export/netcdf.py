@@ -13,8 +13,14 @@ from flows.products.export.hours import COMMENT, Hours
 from flows.products.export.wanted import Wanted
 from flows.products.valid_time import along_valid_time, time_encoding
 from tasks.store.metadata import CHECKSUM
+from tasks.store.product import SINCE
 from tasks.version import VERSION
 
+# what the sums of radiation are, beside what models and meters have
+FLUX = {
+    unit: f"a sum, not a mean: {scaled}divided by the seconds between its time_bounds it is the mean flux in W m-2"
+    for unit, scaled in {"J m-2": "", "MJ m-2": "times 1e6 and "}.items()
+}
 ROWS = 64  # of a field, of which every hour is in memory
 LEFT_OUT = ("scorecard", "ledger", CHECKSUM)  # of the product as Zarr, for programs
 
@@ -42,7 +48,7 @@ def write_netcdf(wanted: Wanted, path: Path) -> None:
                 complevel=4,
                 shuffle=True,
             )  # fmt: skip; deflate and shuffle: every reader of NetCDF-4 has these
-            variable.setncatts(_attributes(column.attributes, skeleton))
+            variable.setncatts(_attributes(column.attributes, skeleton, wanted.hourly))
             if hours is None:
                 for i, field in column.fields(product):
                     variable[i] = field
@@ -64,9 +70,13 @@ def _skeleton(bare: xr.Dataset, product: xr.Dataset, wanted: Wanted) -> xr.Datas
     return ds
 
 
-def _attributes(of_product: dict[str, Any], skeleton: xr.Dataset) -> dict[str, Any]:
+def _attributes(of_product: dict[str, Any], skeleton: xr.Dataset, hourly: bool) -> dict[str, Any]:
     # `quantization` names a variable of the product that is not exported
     attributes = {k: v for k, v in of_product.items() if k not in ("coordinates", "quantization")}
     attributes["cell_methods"] = attributes["cell_methods"].replace("step:", "time:")
+    if hourly:
+        attributes["long_name"] = attributes["long_name"].replace(SINCE, "in the hour before")
+    if attributes["units"] in FLUX and "time: sum" in attributes["cell_methods"]:
+        attributes["comment"] = FLUX[attributes["units"]]
     beside = [str(n) for n in skeleton.coords if n not in ("time", "latitude", "longitude", "crs")]
     return attributes | {"coordinates": " ".join(beside)}

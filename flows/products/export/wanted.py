@@ -99,9 +99,12 @@ class Wanted:
         rows = np.flatnonzero((latitude >= self.box.south) & (latitude <= self.box.north))
         cols = np.flatnonzero(east <= self.box.east - self.box.west)
         if not rows.size or not cols.size or np.any(np.diff(cols) > 1):
+            box = self.box
             raise BadInput(
                 f"--box: no block of cells of {self.chosen.entry.region} lies in it, which is {latitude[-1]:g} to "
-                f"{latitude[0]:g} north and {longitude[0]:g} to {longitude[-1]:g} east; write north,west,south,east"
+                f"{latitude[0]:g} north and {longitude[0]:g} to {longitude[-1]:g} east, points {_apart(latitude):g} "
+                f"and {_apart(longitude):g} degrees apart; --box is {box.south:g} to {box.north:g} north and "
+                f"{box.west:g} to {box.east:g} east: write north,west,south,east of a part of it"
             )
         return product.isel(latitude=slice(rows[0], rows[-1] + 1), longitude=slice(cols[0], cols[-1] + 1))
 
@@ -130,6 +133,11 @@ class Wanted:
                 attributes.pop("units_metadata", None)
             found.append(Column(name, attributes, of, common=True))
         return found
+
+
+def _apart(axis: np.ndarray) -> float:
+    """Degrees between a product's points."""
+    return round(abs(float(axis[1] - axis[0])), 6) if len(axis) > 1 else 0.0
 
 
 def _convert_rounding(attributes: dict[str, Any], name: str) -> None:

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from models.constants import KELVIN
+from tasks.counted import counted
 from tasks.errors import BadInput
 from tasks.observations.limits import LIMITS
 from tasks.observations.networks.columns import (
@@ -66,12 +67,24 @@ def read_rows(uri: str, raw: pd.DataFrame) -> pd.DataFrame:
         long = {"variable", "value"} <= {str(c).casefold() for c in raw}
         raw = canonical(raw, COLUMNS if long else REPORT)
         found = _long(raw, uri) if long else _wide(raw, uri)
+        if found.empty and len(raw):
+            raise BadInput(_all_missing(raw, long))
     except BadInput as error:
         raise BadInput(f"{uri}: {error}") from None
     except (ValueError, TypeError) as error:
         raise BadInput(f"{uri}: a column holds something else than it should ({error}); {FORMS}") from None
     _name_unread(uri, raw, {*COLUMNS, *LONG_NEEDS} if long else set(REPORT))
     return found
+
+
+def _all_missing(raw: pd.DataFrame, long: bool) -> str:
+    """What is wrong with a table whose rows have no value."""
+    columns = ["value"] if long else [c for c in [*WIDE, *OTHER_UNITS, RAIN] if c in raw]
+    stations = counted(raw["station" if long else "station_id"].nunique(), "station")
+    return (
+        f"holds no observation of {', '.join(OBSERVED)}: of {counted(len(raw), 'row')} at {stations} all values are "
+        f"missing, in {', '.join(columns)}: empty, a sentinel like -9999, or of no possible place; fill them in"
+    )
 
 
 def _name_unread(uri: str, raw: pd.DataFrame, read: set[str]) -> None:

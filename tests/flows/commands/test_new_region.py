@@ -36,12 +36,17 @@ def test_a_folder_with_terrain_cut_out_of_a_larger_file_and_the_files_that_were_
         assert cut.sizes["latitude"] < 100
     assert "no boundary: geoBoundaries" in made.stdout
     assert "no terrain" not in made.stdout
+    assert "or put boundary.geojson there, take the # from its line in region.yaml" in made.stdout
 
 
 @pytest.mark.parametrize(
     ("more", "why"),
     [
-        (("guizhou", "--box", "29,107,24"), "--box '29,107,24': write it as north,west,south,east"),
+        (
+            ("guizhou", "--box", "29,107,24"),
+            "--box '29,107,24': has 3 of four numbers; write it as north,west,south,east",
+        ),
+        (("guizhou", "--box", "107,24,112,29"), "west,south,east,north: did you mean 29,107,24,112?"),
         (("Guizhou", "--box", BOX), "String should match pattern"),
         (("a: b", "--box", BOX), "String should match pattern"),
         (("guizhou", "--box", BOX, "--timezone", "UTC\nmodel: x"), "timezone"),
@@ -67,4 +72,5 @@ def test_what_is_there_is_left_alone(tmp_path: Path, finescale: CommandLine) -> 
     refused = finescale("regions", "new", "guizhou", "--box", BOX, "--folder", tmp_path)
     assert (refused.exit_code, refused.stderr.count("\n")) == (2, 1)
     assert "is there already" in refused.stderr
+    assert f"finescale regions check {tmp_path}/guizhou" in refused.stderr
     assert [f.name for f in (tmp_path / "guizhou").iterdir()] == ["mine"]

@@ -11,7 +11,7 @@ import numpy as np
 
 from flows.products.daily import daily
 from flows.products.point import PointCell, PointForecast
-from flows.products.point_tables import csv_days, table_of_days
+from flows.products.point_tables import csv_days, heading_lines, table_of_days
 from flows.products.series import Cell, Series, compass
 from tasks.timezones import zone_of
 from tests.flows.conftest import CommandLine
@@ -113,3 +113,15 @@ def test_lead_times_that_cover_no_day_are_told(tmp_path: Path, finescale: Comman
     told = finescale("point", "hubei", "Wuhan", "--daily", "--store", store)
     assert told.exit_code == 2
     assert "covers no day: its lead times span less than 15 hours of any" in told.output
+
+
+def test_a_table_says_that_radiation_is_a_sum_and_how_it_becomes_a_mean() -> None:
+    found = forecast(series([3, 6], tp=np.ones(2))).model_copy(update={"units": {"tp": "mm", "ssrd": "MJ/m²"}})
+    lines = heading_lines(found.model_copy(update={"sum_hours": [3.0, 3.0]}))
+    assert lines[2] == (
+        "rain, sun: of the 3 h before each time; sun in MJ/m² is a sum, divided by 0.0108 a mean in W/m²"
+    )
+    uneven = heading_lines(found.model_copy(update={"sum_hours": [3.0, 3.0, 6.0]}))
+    assert uneven[2].endswith("sun in MJ/m² is a sum, divided by 0.0036 and these hours a mean in W/m²")
+    rain = found.model_copy(update={"units": {"tp": "mm"}, "sum_hours": [3.0, 3.0]})
+    assert "MJ" not in heading_lines(rain)[2]

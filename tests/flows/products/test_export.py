@@ -231,6 +231,13 @@ def test_files_are_not_replaced_unasked(tmp_path: Path, made: tuple) -> None:
         ("export hubei --format netcdf --source era5", 3, "no good product of era5 in"),
         ("export hubei --format netcdf --cycle 2001-01-01T00", 2, "2001-01-01T00 is not in the ledger"),
         ("export hubei --format grib", 2, "--format 'grib' is not one of netcdf, geotiff, grib2, micaps,"),
+        ("export hubei --format grib", 2, "csv-point; did you mean grib2?"),
+        (
+            "export hubei --format csv",
+            2,
+            "; did you mean csv-point? It is a table of one place, --lat and --lon, or",
+        ),
+        ("export hubei --format zarr", 2, "a product is Zarr as it is"),
         ("export hubei --format netcdf --variables t2m,foo", 2, "unknown variable 'foo'; known are: t2m"),
         ("export hubei --format netcdf --variables msl", 2, "ifs/2026-11-22T00 has no msl; it has t2m, tp"),
         ("export hubei --format netcdf --variables ,", 2, "write them like t2m,tp"),
@@ -312,6 +319,11 @@ def test_tables_as_spreadsheets_leave_them_are_read(tmp_path: Path) -> None:
         ("lat,lon\n114.3E,30.6N\n", "is east or west: swapped"),
         ("lat,lon,alt\n30,114,77000\n", "is no height on land"),
         ("lat:lon\n30:114\n", "has to name columns latitude and longitude, and names lat:lon"),
+        ("lat:lon\n30:114\n", "; write it like name,latitude,longitude,elevation"),
+        (
+            '{"type": "FeatureCollection"}',
+            "is JSON, as GeoJSON is; give places as a CSV table with the first line n",
+        ),
         ('lat,lon\n"' + "x" * 200_000, "is a quotation mark open"),
     ):
         file.write_text(content)

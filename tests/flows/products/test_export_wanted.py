@@ -12,12 +12,16 @@ import rasterio
 import xarray as xr
 
 from flows.products.export import export
+from flows.products.export.netcdf import _attributes
 from flows.products.places import Place, read_places
 from flows.products.point import forecasts
+from models.operator import Sampling
 from tasks.errors import BadInput
 from tasks.observations.networks.files import read_observations
 from tasks.present import display
 from tasks.store.paths import in_store
+from tasks.store.product import variable_attributes
+from tests.flows.conftest import CommandLine
 from tests.grib import messages
 from tests.published import cycle_of, publish
 
@@ -38,8 +42,16 @@ def test_a_box_is_cut_out_and_one_outside_is_told(tmp_path: Path) -> None:
     (grib,) = export("hubei", "grib2", store=store, output=f"{tmp_path}/b/", box="32.1,110.4,31.5,111.3")
     assert {eccodes.codes_get(eccodes.codes_new_from_message(m), "Ni") for m in messages(grib)} == {4}
     for box, why in (
+        (
+            "40,110,39,111",
+            r"0.25 and 0.25 degrees apart; --box is 39 to 40 north and 110 to 111 east: write n",
+        ),
         ("40,110,39,111", "no block of cells of hubei lies in it, which is 30.25 to 33 north"),
         ("31,110,32,111", r"write it as north,west,south,east like 32,110,30,112 \(.*must be above south"),
+        ("32,110,31", "has 3 of four numbers; write"),
+        ("31,110,32,111", "that looks like south,west,north,east: did you mean 32,110,31,111?"),
+        ("110,31,111,32", "that looks like west,south,east,north: did you mean 32,110,31,111?"),
+        ("32,111,31,110", "did you mean 32,110,31,111, or, across the date line, 32,111,31,470?"),
         ("32,110,31", "write it as north,west,south,east like 32,110,30,112$"),
         ("32,110,31,east", "write it as north,west,south,east like 32,110,30,112$"),
     ):
@@ -114,3 +126,50 @@ def test_micaps_points_are_read_back_as_stations(tmp_path: Path) -> None:
         export("hubei", "micaps", **options)
     with pytest.raises(BadInput, match="micaps-points needs --places FILE"):
         export("hubei", "micaps-points", store=store)
+
+
+def bounded(store: str, hours: list[int]) -> str:
+    """A store with a product whose sums are of the time since the lead time before."""
+    uri = in_store(store, publish(store, cycle_of(datetime(2026, 11, 22, tzinfo=UTC)), hours=hours).product)
+    bounds = np.stack([[0, *hours[:-1]], hours], axis=1).astype("timedelta64[h]").astype("timedelta64[ns]")
+    ds = xr.Dataset({"step_bounds": (("step", "bounds"), bounds)})
+    encoding = {"step_bounds": {"units": "hours", "dtype": "float64"}}
+    ds.to_zarr(uri, mode="a", zarr_format=3, consolidated=True, encoding=encoding)
+    return store
+
+
+def test_sums_over_uneven_steps_have_their_bounds_and_gaps_are_said(tmp_path: Path, finescale: CommandLine) -> None:
+    store = bounded(str(tmp_path / "store"), [3, 6, 9, 12, 18, 24])
+    options = ("export", "hubei", "--format", "netcdf", "--store", store, "--output", f"{tmp_path}/g.nc", "--force")
+    done = finescale(*options, "--lead-hours", "3,6,24")
+    assert done.exit_code == 0, done.output
+    assert "gaps between lead times: tp of 6 to 18 h is in no sum that is written" in done.stderr
+    with xr.open_dataset(tmp_path / "g.nc", decode_timedelta=True) as nc:
+        begins, ends = ((nc.time_bounds[:, i] - nc.forecast_reference_time) / np.timedelta64(1, "h") for i in (0, 1))
+        assert (begins.values.tolist(), ends.values.tolist()) == ([0, 3, 18], [3, 6, 24])
+        assert [n for n in nc.variables if n not in ("crs", "time_bounds") and not nc[n].attrs.get("long_name")] == []
+    assert "gaps" not in finescale(*options).stderr
+    assert "gaps" not in finescale(*options, "--lead-hours", "3,6,24", "--variables", "t2m").stderr
+
+
+def test_hours_say_which_sums_they_do_not_have(tmp_path: Path, finescale: CommandLine) -> None:
+    store = bounded(str(tmp_path / "store"), [3, 6, 9])
+    point = ("point", "hubei", "--lat", "31", "--lon", "112", "--store", store, "--hourly")
+    told = "--hourly: tp of 0 to 2 h, before the first lead time's last hour, is in no hour: hours begin at 3 h"
+    assert told in finescale(*point).stderr
+    assert "is in no hour" not in finescale(*point, "--lead-hours", "6-9").stderr
+    file = ("export", "hubei", "--format", "netcdf", "--store", store, "--hourly", "--output", f"{tmp_path}/h.nc")
+    assert told in finescale(*file).stderr
+
+
+def test_radiation_says_that_it_is_a_sum_and_how_it_becomes_a_mean() -> None:
+    skeleton = xr.Dataset(coords={"time": [0], "height": 1.0})
+    of = variable_attributes("ssrd", Sampling.SAMPLES, bounded=True)
+    found = _attributes(of, skeleton, hourly=True)
+    assert found["cell_methods"] == "area: point time: sum"
+    assert found["long_name"] == "Solar radiation downwards at the surface in the hour before"
+    assert found["comment"].endswith("divided by the seconds between its time_bounds it is the mean flux in W m-2")
+    assert "times 1e6 and divided" in _attributes(of | {"units": "MJ m-2"}, skeleton, hourly=False)["comment"]
+    assert "comment" not in _attributes(variable_attributes("tp", Sampling.SAMPLES, bounded=True), skeleton, False)
+    unknown = variable_attributes("strd", Sampling.SAMPLES, bounded=False)
+    assert unknown["long_name"] == "Thermal radiation downwards at the surface of a time that its input does not state"

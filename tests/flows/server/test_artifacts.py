@@ -87,7 +87,7 @@ def test_input_table_lists_every_file() -> None:
 def test_scores_show_checks_and_truth_and_survive_nan(entry: LedgerEntry) -> None:
     in_a_flow(lambda: scores(entry))
     text = read("hubei-ifs-scores").data
-    assert "| t2m | 0.61 | 0.9 | 0.8 | – | K |" in text
+    assert "| t2m | K | 0.61 | 0.9 | 0.8 | – |" in text
     assert "| t2m | seam | 1.2 | 1.5 | passed |" in text
     assert "| tp | highest value | – | – | **FAILED** |" in text
 

@@ -34,7 +34,7 @@ def test_what_the_demo_lacks_is_absent_and_refused_only_where_it_is_required(tmp
     (raw,) = source.fetch(source.latest(optional, NOW), optional, str(tmp_path))
     assert [f.header.variable.name for f in decode(Path(raw.uri), set(more))] == hubei.variables
     needs = hubei.model_copy(update={"variables": more, "required": ["t2m", "ssrd"]})
-    with pytest.raises(BadInput, match=r"demo: has no ssrd; .*required"):
+    with pytest.raises(BadInput, match=r"demo: has no ssrd; .*`required` in .*hubei/region\.yaml; write"):
         source.fetch(source.latest(needs, NOW), needs, str(tmp_path))
 
 

@@ -1,5 +1,6 @@
 """What amounts cover, by every kind of evidence; what is made of a series are sums of the hours it was made of."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -7,6 +8,7 @@ import pytest
 import xarray as xr
 
 from tasks.errors import BadInput, MixedCycles, UnreadableFile
+from tasks.prepare import say_intervals
 from tasks.prepare.amounts import parse_rule
 from tasks.prepare.assemble import Assembled, assemble
 from tasks.prepare.decode import scanned
@@ -59,6 +61,19 @@ def test_era5_every_sixth_hour_is_of_one_hour(tmp_path, hourly) -> None:
     assert bounds(fields) == [[h - 1, h] for h in hours]
     np.testing.assert_allclose(fields.tp, hourly[[h - 1 for h in hours]], rtol=1e-6)
     assert "one hour" in assembled.covered["tp"].evidence
+
+
+def test_the_log_says_by_what_rain_has_its_intervals(tmp_path, hourly, caplog) -> None:
+    hours = [6, 12, 18, 24, 30, 36]
+    ds, path = written(tmp_path, hourly, hours)
+    with caplog.at_level("INFO", "tasks.prepare"):
+        say_intervals(read(ds.assign_attrs(history="reanalysis-era5-single-levels"), path)[0])
+        whole = read(ds, tmp_path / "other.nc", "6h")[0]
+        say_intervals(whole)
+        say_intervals(replace(whole, covered={}))
+    first, second = caplog.messages
+    assert first.startswith("rain's intervals are by ERA5")
+    assert second == "rain's intervals are by --rain-interval 6h"
 
 
 @pytest.mark.parametrize("hours", [list(range(1, 49)), list(range(1, 13)), [3, 6, 9, 12, 15, 18, 21, 24, 27]])

@@ -69,3 +69,9 @@ def test_a_map_is_reversed_by_its_name() -> None:
     assert colours.stops("deep_r") == colours.stops("deep")[::-1]
     with pytest.raises(KeyError):
         colours.stops("jet")
+
+
+def test_errors_of_temperatures_are_in_kelvin_and_all_else_in_its_units() -> None:
+    assert (display.of_difference("t2m").unit, display.of_difference("t2m").shown(1.5)) == ("K", 1.5)
+    assert (display.of_difference("tp").unit, display.of_difference("tp").shown(0.001)) == ("mm", 1.0)
+    assert display.of_difference("other", "m2") == display.of("other", "m2")
