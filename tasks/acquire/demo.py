@@ -6,7 +6,8 @@ import hashlib
 from datetime import UTC, datetime
 from pathlib import Path
 
-from tasks.acquire.open_data import fetch_lead_time, served
+from tasks.acquire.catalogue import served
+from tasks.acquire.open_data import fetch_lead_time
 from tasks.errors import BadInput, IncompleteDownload
 from tasks.handover.cycle import Cycle, RawFile
 from tasks.region.document import Region

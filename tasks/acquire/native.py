@@ -22,11 +22,11 @@ from datetime import datetime, timedelta
 import numpy as np
 
 from models.constants import GRAVITY, KELVIN
+from tasks.acquire.catalogue import served
 from tasks.acquire.era5_request import HALO_CELLS
 from tasks.acquire.ifs import IfsSource, assert_can_be
 from tasks.acquire.layout import between
 from tasks.acquire.om import Bucket, NoSuchFile
-from tasks.acquire.open_data import served
 from tasks.acquire.raw import RawFolder
 from tasks.errors import CycleNotReady, IncompleteDownload
 from tasks.grib.write import grib_message
