@@ -72,7 +72,7 @@ def _hold(client: SyncPrefectClient, run: FlowRun, now: datetime) -> Hold:
         return Hold(f"its process to begin, {minutes:.0f} min after a worker took it")
     if run.state_name == "AwaitingConcurrencySlot" and run.deployment_id is not None:
         others = _at_work(client, FlowRunFilter(state=AT_WORK, deployment_id=_of(run)))
-        return Hold(f"its turn, one at a time{_now(others)}", in_turn=True)
+        return Hold(f"its turn, one at a time{_now(others)}", in_turn=bool(others))  # a slot may outlive who had it
     if run.work_pool_name is None or run.work_queue_id is None:
         return Hold("the process that it was made by")
     try:

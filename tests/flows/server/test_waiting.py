@@ -96,7 +96,10 @@ def test_who_waits_for_its_turn_is_not_late(make_region: RegionMaker) -> None:
         turn = Scheduled(name="AwaitingConcurrencySlot", scheduled_time=datetime.now(UTC))
         client.set_flow_run_state(waits, turn, force=True)
         (run,) = client.read_flow_runs(flow_run_filter=late)
+        assert _is_stuck(client, run, datetime.now(UTC) + later), "nobody is at work, and the slot is not free"
+        client.set_flow_run_state(other, Running(), force=True)
         assert not _is_stuck(client, run, datetime.now(UTC) + later), "one at a time"
+        client.set_flow_run_state(other, Completed(), force=True)
         client.set_flow_run_state(waits, Pending(), force=True)
         (run,) = client.read_flow_runs(flow_run_filter=late)
         assert not _is_stuck(client, run, datetime.now(UTC) + timedelta(minutes=10)), "taken a moment ago"
