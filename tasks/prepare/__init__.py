@@ -100,7 +100,6 @@ def _warn(region: Region, assembled: Assembled, available: int, halo: int) -> No
         log.warning("not in the input, left out of the product: %s", ", ".join(assembled.absent))
     if assembled.averaged:
         log.warning("means over time, which the product takes for moments: %s", ", ".join(assembled.averaged))
-    say_intervals(assembled)
     if assembled.others:
         log.info("not used of the input: %s", ", ".join(assembled.others))
     if region.terrain_file is None:
@@ -136,6 +135,7 @@ def prepare(
         except BaseException:
             remove(uri)
             raise
+        say_intervals(assembled)
         info = PreparedInfo(
             product=uri, terrain=terrain, grid=assembled.grid, operator=operator, init=f"{assembled.init:%Y-%m-%dT%H}",
             lead_hours=assembled.lead_hours, variables=assembled.variables, deviations=filled.deviations,

@@ -299,11 +299,14 @@ def test_wanted_but_absent_is_told_and_required_but_absent_is_refused() -> None:
     out = together([field("t2m"), field("sp")], ["t2m", "d2m", "sp"], required=["t2m"])
     assert out.absent == ["d2m"]
     assert list(out.fields.data_vars) == ["t2m", "sp"]
+    names, given = ["t2m", "d2m", "sp"], Scan([field("t2m"), field("sp")])
     with pytest.raises(
         MissingField,
         match=r"d2m not in .*\(found: t2m, sp\); .*`required: \[t2m, sp\]` in the region's",
     ):
-        together([field("t2m"), field("sp")], ["t2m", "d2m", "sp"], required=["t2m", "d2m"])
+        assemble(given, lambda grid: grid, names, ["t2m", "d2m"], document="the region's YAML")
+    with pytest.raises(MissingField, match=r"d2m not in .*\(found: t2m, sp\); fetch them, or --variables t2m,sp$"):
+        assemble(given, lambda grid: grid, names, ["t2m", "d2m"])
 
 
 def test_nothing_at_all_is_refused() -> None:
