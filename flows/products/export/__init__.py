@@ -126,6 +126,8 @@ def _assert_consistent(
         raise BadInput("micaps-points needs --places FILE, a CSV table of stations")
     if places is not None and format not in ("micaps-points", "csv-point"):
         raise BadInput(f"--places goes with csv-point and micaps-points; {format} has the whole region")
+    if places is not None and output is not None and Path(output).expanduser().resolve() == places.resolve():
+        raise BadInput(f"--output {output} is the list of places itself; name another file")
 
 
 def _meant(format: str) -> str:

@@ -435,6 +435,16 @@ def test_a_table_that_names_no_places_is_one_line_that_says_where(
     assert not [w for w in words if w not in done.output], done.output
 
 
+def test_a_list_of_places_is_not_written_over(finescale: CommandLine, tmp_path: Path) -> None:
+    list_of = tmp_path / "parks.csv"
+    list_of.write_text("name,latitude,longitude\nA,30.6,114.3\n")
+    to = ("--places", list_of, "--output", list_of, "--force")
+    result = finescale("export", "hubei", "--format", "csv-point", "--store", tmp_path / "none", *to)
+    assert result.exit_code == 2
+    assert "is the list of places itself; name another file" in result.stderr
+    assert list_of.read_text().startswith("name,")
+
+
 def test_of_several_places_those_outside_are_left_out_and_named(
     finescale: CommandLine, made: tuple, tmp_path: Path
 ) -> None:
