@@ -1,6 +1,6 @@
 """Every command of README.md and docs/, as it stands there, one after the other: which of them work.
 
-    python -m benchmarks.runs.documented             # all pages, a quarter of an hour; prints a table in Markdown
+    python -m benchmarks.runs.documented             # all pages, long; prints a table in Markdown
     python -m benchmarks.runs.documented docs/clients.md README.md
 
 A page's commands run in their order in a folder of their own, with files of the names that the page uses (real fields,
@@ -48,7 +48,7 @@ ELSEWHERE = {
     r"--source ifs9km": "tests/flows/test_native.py does",
     r"--source era5|--refresh-preliminary": "tests/flows/test_era5.py does",
     r"^finescale (serve|collect)": "runs until it is ended: tests/tasks/page, tests/tasks/observations/wis2",
-    r"^finescale regrid": "tests/tasks/regrid do, with a model's own grid",
+    r"^finescale regrid": "tests/cases/test_gaussian.py does, with a model's own grid",
     r"^(for e in|make bench)|models\.training|tasks\.datasets|benchmarks\.|models\.experiments": "hours, or data",
     r"--chance .*wind_speed": "wants months of stations: tests/flows/test_calibrate.py",
     r"^finescale backfill": "tests/flows/test_backfill.py does",
