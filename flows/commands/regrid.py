@@ -19,9 +19,11 @@ def regrid(
     """Bring a GRIB file from its model's own grid to one that every other command reads, by ECMWF's MIR."""
     show_steps()
     with one_line_errors():
+        from flows.products.outputs import assert_not_given
         from tasks.errors import BadInput
         from tasks.prepare.gaussian import to_latitudes
 
+        assert_not_given(output, input)
         if Path(output).exists() and not force:
             raise BadInput(f"{output} is there already; --force replaces it")
         count = to_latitudes(Path(input), Path(output), spacing)

@@ -15,6 +15,7 @@ from uuid import uuid4
 import numpy as np
 import xarray as xr
 
+from flows.products.outputs import assert_not_given
 from flows.products.valid_time import along_valid_time, time_encoding
 from models.followers import unknown_to
 from models.following import following
@@ -210,6 +211,7 @@ def super_resolve_file(
         raise BadInput(f"{output}: unknown kind of output; end it with one of {', '.join(SUFFIXES)}")
     if not Path(output).parent.is_dir():
         raise StoreNotWritable(f"{output}: cannot be written, {Path(output).parent} is not a folder")
+    assert_not_given(output, source, terrain, like)
     if Path(output).exists() and not force:
         raise BadInput(f"{output} is there already; --force replaces it")
     sampling_of(input_is)  # before anything is read

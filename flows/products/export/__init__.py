@@ -14,6 +14,7 @@ from flows.products.boxes import parse_box
 from flows.products.choose import choose, variables_of
 from flows.products.export.gaps import notes
 from flows.products.export.wanted import Wanted
+from flows.products.outputs import assert_not_given
 from flows.products.places import Place, read_places
 from tasks.errors import BadInput, FinescaleError, StoreNotWritable
 from tasks.storage import is_remote, room_for
@@ -126,8 +127,8 @@ def _assert_consistent(
         raise BadInput("micaps-points needs --places FILE, a CSV table of stations")
     if places is not None and format not in ("micaps-points", "csv-point"):
         raise BadInput(f"--places goes with csv-point and micaps-points; {format} has the whole region")
-    if places is not None and output is not None and Path(output).expanduser().resolve() == places.resolve():
-        raise BadInput(f"--output {output} is the list of places itself; name another file")
+    if output is not None:
+        assert_not_given(output, places)
 
 
 def _meant(format: str) -> str:

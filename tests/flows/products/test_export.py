@@ -441,7 +441,7 @@ def test_a_list_of_places_is_not_written_over(finescale: CommandLine, tmp_path: 
     to = ("--places", list_of, "--output", list_of, "--force")
     result = finescale("export", "hubei", "--format", "csv-point", "--store", tmp_path / "none", *to)
     assert result.exit_code == 2
-    assert "is the list of places itself; name another file" in result.stderr
+    assert "is a file that is read here, and would be lost; write to another" in result.stderr
     assert list_of.read_text().startswith("name,")
 
 
