@@ -20,9 +20,8 @@ from models.downscaler import Downscaler
 from models.dressing import LENGTH, Dressing, crps, logistic, noise
 from models.geometry import mean_scale
 from models.package import ModelPackage
-from models.training.data import Dataset, load
+from models.training.data import EVERYWHERE, Dataset, load
 from models.training.dress import height_of
-from models.training.evaluate import EVERYWHERE
 from models.training.scenes import box_scene
 from models.training.spectra import radial_spectrum
 

@@ -23,11 +23,10 @@ from models.following import following
 from models.interpolation import bicubic, bilinear
 from models.package import ModelPackage
 from models.training.batches import Batch
-from models.training.data import VALIDATION, Box, Dataset, load
-from models.training.evaluate import EVERYWHERE
+from models.training.data import EVERYWHERE, Box, Dataset, load
 from models.training.scenes import box_scene
 from tasks.datasets.evaluation import IFS_KM
-from tasks.datasets.training import of_model, pack, read_fields, statics_0p1, with_statics
+from tasks.datasets.training import SPLIT, of_model, pack, read_fields, statics_0p1, with_statics
 from tasks.packages import SHIPPED
 from tasks.variables import VARIABLES
 
@@ -40,7 +39,7 @@ FITTED = {
     "alps": Box(52, 38, -5, 22), "norway": Box(72, 57, 4, 32), "caucasus": Box(45, 28, 34, 54),
     "japan": Box(46, 30, 128, 148), "alaska": Box(66, 52, -165, -130), "mexico": Box(27, 14, -108, -85),
     "atlas": Box(37, 28, -10, 12), "ethiopia": Box(16, 2, 33, 48), "indochina": Box(17.5, 8, 97, 110),
-    "mongolia": Box(54, 43.5, 85, 120), "validation": VALIDATION,
+    "mongolia": Box(54, 43.5, 85, 120), "validation": SPLIT.validation,
 }  # fmt: skip
 
 
@@ -57,7 +56,7 @@ def datasets(data: Path) -> dict[str, Dataset]:
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "boxes.npz"
         pack({name: of_model(with_statics(box.rename(ours), statics), IFS_KM) for name, box in boxes.items()}, out)
-        return load(out, held_out=())
+        return load(out)
 
 
 @torch.inference_mode()

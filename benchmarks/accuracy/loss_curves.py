@@ -25,6 +25,8 @@ def draw(out: Path, runs: list[Path]) -> None:
         steps = [h["step"] for h in history]
         left.plot(steps, [h["loss"] for h in history], color=color, label=run.name)
         for name, style in zip(VALIDATED, ("-", "--", "-.", ":"), strict=True):
+            if name not in names:
+                continue
             label = name if run == runs[0] else None
             values = [h["ratio"][names.index(name)] for h in history]
             right.plot(steps, values, style, color=color, label=label)

@@ -33,8 +33,7 @@ from models.operator import Operator, Sampling
 from models.package import ModelPackage
 from models.statics import FINE_MARGIN, HEIGHT
 from models.training.batches import Batch, Batches, BatchSettings
-from models.training.data import load
-from models.training.evaluate import EVERYWHERE
+from models.training.data import EVERYWHERE, load
 from models.training.scenes import box_scene
 from tasks.combine.dressed import DRY
 

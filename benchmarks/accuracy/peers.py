@@ -19,8 +19,7 @@ import torch
 from benchmarks.accuracy.operators import FINE, ROOT, open_model, within_limits
 from models.downscaler import Downscaler
 from models.operator import Sampling
-from models.training.data import Dataset, load
-from models.training.evaluate import EVERYWHERE
+from models.training.data import EVERYWHERE, Dataset, load
 from models.training.scenes import box_scene
 
 RESULTS = ROOT / "benchmarks" / "results" / "peers.json"

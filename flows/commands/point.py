@@ -21,7 +21,7 @@ from flows.commands.options import (
     Timezone,
     Utc,
 )
-from flows.commands.terminal import one_line_errors, show_steps, show_table
+from flows.commands.terminal import one_line_errors, show_line, show_steps, show_table
 from tasks.errors import BadInput
 
 
@@ -92,9 +92,9 @@ def point(
             typer.echo(line, nl=False)
     else:
         for line in heading_lines(found[0], by_day):
-            typer.echo(line)
+            show_line(line)
         if len(found[0].earlier) < runs:
-            typer.echo(f"{len(found[0].earlier)} of {runs} earlier runs are there")
+            show_line(f"{len(found[0].earlier)} of {runs} earlier runs are there")
         assert table is not None
         show_table(*table)
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from flows.commands.options import Json, Region, Store
-from flows.commands.terminal import one_line_errors, show_table
+from flows.commands.terminal import one_line_errors, show_line, show_table
 
 if TYPE_CHECKING:
     from flows.products.status import RegionStatus
@@ -39,13 +39,13 @@ def _show(region: str, found: RegionStatus) -> None:
     from flows.products.status import cycle_notes, cycle_rows, health_lines, score_rows
 
     for line in health_lines(found):
-        typer.echo(line)
+        show_line(line)
     if scores := score_rows(found):
-        typer.echo("against stations, the last 30 days:")
+        show_line("against stations, the last 30 days:")
         show_table(SCORES, scores)
     if not found.cycles:
-        typer.echo(f"{region}: nothing published in {found.store}")
+        show_line(f"{region}: nothing published in {found.store}")
         return
     show_table(CYCLES, cycle_rows(found))
     for note in cycle_notes(found, region):
-        typer.echo(note)
+        show_line(note)

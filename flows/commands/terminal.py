@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from flows.commands.language import localised
+
 if TYPE_CHECKING:
     from tasks.errors import FinescaleError
     from tasks.handover.scorecard import Verification
@@ -71,8 +73,16 @@ def _line(text: str) -> str:
     return line if len(line) <= LONGEST else f"{line[: LONGEST - 400]} ... {line[-400:]}"
 
 
+def show_line(line: str) -> None:
+    """A line for people, in the language of the shell."""
+    typer.echo(localised(line))
+
+
 def show_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Plain columns, those of numbers to the right; as wide as they are, without frames or trailing blanks."""
+    """Plain columns, those of numbers to the right; as wide as they are, without frames or trailing blanks.
+
+    In the language of the shell.
+    """
     from rich.console import Console
     from rich.table import Table
 
@@ -80,9 +90,9 @@ def show_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     for title, cells in zip(header, zip(*rows, strict=True) if rows else [()] * len(header), strict=True):
         filled = [c for c in cells if c]
         numbers = bool(filled) and all(NUMBER.fullmatch(c) for c in filled)
-        table.add_column(title, justify="right" if numbers else "left", no_wrap=True)
+        table.add_column(localised(title), justify="right" if numbers else "left", no_wrap=True)
     for row in rows:
-        table.add_row(*row)
+        table.add_row(*map(localised, row))
     # bold on a terminal; nothing in a cell is markup, an emoji or to be coloured
     console = Console(width=WIDEST, highlight=False, markup=False, emoji=False)
     with console.capture() as captured:

@@ -1,14 +1,14 @@
 """Training data: one .npz of int16 fields with scale and offset, and random windows from it.
 
-Needs numpy only, so that it can travel to a machine that has torch and nothing else. `tasks.datasets.training`
-writes it.
+Needs numpy only, so that it can travel to a machine that has torch and nothing else. `tasks.datasets.training` writes
+it of the files that the shipped packages are made of, `tasks.datasets.own` of anybody's.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -29,9 +29,43 @@ class Box:
     east: float
 
 
-VALIDATION = Box(45, 25, 55, 80)  # never trained on, used to choose
-# never trained on, whatever the data set: the test box with its margin, East China and the British Isles of ERA5
-HELD_OUT = (VALIDATION, Box(42, 18, 98, 127), Box(59, 49, -11, 3))
+class Mismatch(ValueError):
+    """Data, statistics, settings and checkpoint that do not belong together; a line says what to do."""
+
+
+EVERYWHERE = Box(90, -90, -180, 180)
+
+
+@dataclass(frozen=True)
+class Split:
+    """What of a pack is not trained on. It lies in the pack: whatever is fitted to these data keeps to it."""
+
+    validation: Box | None = None  # used to choose; None: everywhere, at the last times
+    held_out: tuple[Box, ...] = ()  # nor used to choose
+    last: float = 0.0  # share of the times, the last of a data set, that are used to choose
+
+    @property
+    def boxes(self) -> tuple[Box, ...]:
+        """Where nothing is trained on."""
+        return (*(() if self.validation is None else (self.validation,)), *self.held_out)
+
+    def first(self, times: int) -> int:
+        """How many of so many times are trained on, the first ones."""
+        return times - min(round(self.last * times), times - 1)
+
+    def to_json(self) -> str:
+        """For the pack."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def of(cls, path: Path) -> Split:
+        """That of a pack; Mismatch for one that says nothing."""
+        with np.load(path) as archive:
+            if "split" not in archive:
+                raise Mismatch(f"{path}: does not say what must not be trained on; pack its fields again")
+            found = json.loads(str(archive["split"]))
+        validation, held_out = found["validation"], (Box(**b) for b in found["held_out"])
+        return cls(validation and Box(**validation), tuple(held_out), found["last"])
 
 
 @dataclass(frozen=True)
@@ -68,6 +102,10 @@ class Dataset:
         """Number of times."""
         return len(self.fields[self.variables[0]])
 
+    def first(self, times: int) -> Dataset:
+        """The same at so many times, the first ones."""
+        return replace(self, fields={n: f[:times] for n, f in self.fields.items()})
+
     def latitudes(self, top: int, height: int) -> np.ndarray:
         """Latitudes of rows top..top + height."""
         return self.north - self.spacing * np.arange(top, top + height)
@@ -100,8 +138,9 @@ def digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def load(path: Path, held_out: tuple[Box, ...] = HELD_OUT) -> dict[str, Dataset]:
-    """Every data set of a pack by name; cells of the boxes held out are marked as not usable."""
+def load(path: Path, held_out: tuple[Box, ...] | None = None) -> dict[str, Dataset]:
+    """Every data set of a pack by name; cells of the boxes held out, by default its own, are marked as not usable."""
+    held_out = Split.of(path).boxes if held_out is None else held_out
     archive = np.load(path)
     out = {}
     for meta in json.loads(str(archive["meta"])):
@@ -131,11 +170,12 @@ class WindowSampler:
         self._area = np.cos(np.deg2rad(dataset.latitudes(0, dataset.shape[0]))).clip(0)
 
     def fits(self, size: int, places: int = 100) -> bool:
-        """Whether a square window of `size` cells a side lies whole in usable cells at so many places or more."""
+        """Whether square windows of `size` cells a side lie whole in usable cells at so many places and times or more."""
         s = self._bad
         if size > min(self.dataset.shape):
             return False
-        return int((s[size:, size:] - s[:-size, size:] - s[size:, :-size] + s[:-size, :-size] == 0).sum()) >= places
+        usable = s[size:, size:] - s[:-size, size:] - s[size:, :-size] + s[:-size, :-size] == 0
+        return int(usable.sum()) * self.dataset.times >= places
 
     def _usable(self, count: int, height: int, width: int) -> np.ndarray:
         """Corners (count, 2) of usable windows."""

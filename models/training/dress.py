@@ -24,13 +24,13 @@ from models.geometry import mean_scale
 from models.package import ModelPackage, seal
 from models.statics import FINE_MARGIN, HEIGHT
 from models.training.batches import Batch
-from models.training.data import VALIDATION, Box, Dataset, load
+from models.training.data import Box, Dataset, Split, load
 from models.training.scenes import box_scene
 
 log = logging.getLogger(__name__)
 
 BOXES = (
-    VALIDATION, Box(48, 30, -9, 20), Box(65, 45, 30, 60), Box(65, 45, 90, 120), Box(50, 30, -97, -70),
+    Box(48, 30, -9, 20), Box(65, 45, 30, 60), Box(65, 45, 90, 120), Box(50, 30, -97, -70),
     Box(20, 0, -5, 25), Box(17, 0, 98, 125), Box(30, 10, 70, 95),
 )  # fmt: skip
 SCALES = (2.0, 2.5, 3.0, 4.0)
@@ -85,16 +85,16 @@ def fit(terms: Tensor, error: Tensor) -> list[float]:
     return [round(float(w), 5) for w in found]
 
 
-def fitted(model: Downscaler, main: Dataset) -> dict[str, list[float]]:
-    """Variable -> coefficients, of the boxes and scales above."""
+def fitted(model: Downscaler, main: Dataset, boxes: tuple[Box, ...] = BOXES) -> dict[str, list[float]]:
+    """Variable -> coefficients, of boxes at the scales above."""
     parts: dict[str, list[Terms]] = defaultdict(list)
     for scale in SCALES:
-        for box in BOXES:
+        for box in boxes:
             scene = box_scene(main, box, 0, model.statistics.names, scale, scale)
             for name, (terms, error) in errors(model, scene).items():
                 some = [t.reshape(-1)[::EVERY] for t in terms]
                 parts[name].append((some, error.reshape(-1)[::EVERY]))
-        log.info("x%g: errors of %d boxes", scale, len(BOXES))
+        log.info("x%g: errors of %d boxes", scale, len(boxes))
     out = {}
     for name, found in parts.items():
         columns = [torch.cat([f[0][k] for f in found]) for k in range(len(TERMS))]
@@ -112,7 +112,9 @@ def main() -> None:
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     model = ModelPackage.open(args.package).load()
     file = args.package / "model.json"
-    metadata = json.loads(file.read_text()) | {"dressing": fitted(model, load(args.training)["hres"])}
+    validation = Split.of(args.training).validation
+    boxes = BOXES if validation is None else (validation, *BOXES)
+    metadata = json.loads(file.read_text()) | {"dressing": fitted(model, load(args.training)["hres"], boxes)}
     file.write_text(json.dumps(metadata, indent=2) + "\n")
     seal(args.package)
 

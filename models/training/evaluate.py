@@ -31,12 +31,11 @@ from models.package import ModelPackage
 from models.statistics import Statistics
 from models.training import metrics, spectra
 from models.training.batches import Batch
-from models.training.data import Box, Dataset, load
+from models.training.data import EVERYWHERE, Box, Dataset, load
 from models.training.experiment import Experiment
 from models.training.scenes import EDGE, box_scene, with_edges
 from models.training.train import Trainer
 
-EVERYWHERE = Box(90, -90, -180, 180)
 SMALLEST = 8  # input cells a side: below, a scene is all edge
 RAIN_THRESHOLD, RAIN_WINDOW = 1e-3, 5  # m, grid points: 1 mm, half a degree at 0.1
 BLOCK = 40  # grid points a side of the bootstrap's blocks: 4 degrees, beyond which errors hardly go together

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import tomllib
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from models.training.batches import BatchSettings
+from models.training.data import Mismatch
 
 
 @dataclass(frozen=True)
@@ -38,12 +39,20 @@ class Experiment:
     device: str = "auto"
     report_every: int = 250
     windows: int = 64  # to fit statistics to
-    regression_windows: int = 2000
+    regression_windows: int = 2000  # 0: the regression stays as it is in `start`
 
     @classmethod
     def read(cls, path: Path) -> Experiment:
-        """From TOML; unknown keys are a TypeError."""
-        config = tomllib.loads(path.read_text())
+        """From TOML; Mismatch for what is none, keys that are missing and such that nobody knows."""
+        try:
+            config = tomllib.loads(path.read_text())
+        except tomllib.TOMLDecodeError as error:
+            raise Mismatch(f"{path}: {error}") from None
+        for name, table, known in (("", config, cls), ("[batch] ", config.get("batch", {}), BatchSettings)):
+            if unknown := sorted(set(table) - {f.name for f in fields(known)}):
+                raise Mismatch(f"{path}: {name}{', '.join(unknown)}: no such setting")
+        if missing := [key for key in ("data", "out") if key not in config]:
+            raise Mismatch(f"{path}: {', '.join(missing)}: missing")
         for key in ("data", "out", "statistics", "start", "teacher"):
             if key in config:
                 config[key] = Path(config[key])

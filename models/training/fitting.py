@@ -25,13 +25,20 @@ WINDOWS = 16  # drawn together
 PATCH = 20  # input cells a side: at x8 a window of 18 degrees at 0.1
 
 
+# an absent variable's residual would be its whole value
+_ALL_THERE = BatchSettings(
+    size=WINDOWS, parts=1, patch=PATCH, drop_variable=0.0, alone=0.0, drop_static=0.0, steepened=0.0
+)
+
+
+def largest_scale(dataset: Dataset) -> float:
+    """Up to which a data set has windows to fit statistics to."""
+    return Batches(dataset, dataset.variables, _ALL_THERE, np.random.default_rng(0)).scale_high
+
+
 def fit_statistics(dataset: Dataset, names: list[str], windows: int, device: str = "cpu") -> Statistics:
     """Mean, standard deviation and residual law of every variable, from fixed windows of the training data."""
-    # an absent variable's residual would be its whole value
-    settings = BatchSettings(
-        size=WINDOWS, parts=1, patch=PATCH, drop_variable=0.0, alone=0.0, drop_static=0.0, steepened=0.0
-    )
-    batches = Batches(dataset, names, settings, np.random.default_rng(0), device)
+    batches = Batches(dataset, names, _ALL_THERE, np.random.default_rng(0), device)
     side = batches.extent(batches.scale_high)
     values: list[np.ndarray] = []
     for _ in range(max(windows // WINDOWS, 1)):

@@ -1,4 +1,7 @@
-"""A finished run becomes a package: `python -m models.training.release CONFIG.toml FOLDER --halo N --card CARD.md`."""
+"""A finished run becomes a package: `python -m models.training.release CONFIG.toml FOLDER [--halo N] [--card CARD.md]`.
+
+Of a run that began with a package the halo is that one's unless another is given, and so are the kinds of input that it knows.
+"""
 
 from __future__ import annotations
 
@@ -8,10 +11,31 @@ from pathlib import Path
 from models import package
 from models.downscaler import Downscaler
 from models.operator import Sampling
+from models.package import ModelPackage
 from models.training.batches import FOOTPRINTS
-from models.training.data import digest
+from models.training.data import Mismatch, digest
 from models.training.experiment import Experiment
 from models.training.train import Trainer
+
+
+def card_of(trainer: Trainer, name: str, start: ModelPackage | None) -> str:
+    """What a package's card says without anybody's words: what it comes of, what it was trained on and chosen by."""
+    main, score = trainer.validation.main, min(h["score"] for h in trainer.history)
+    south, east = main.latitudes(0, main.shape[0])[-1], main.west + main.spacing * (main.shape[1] - 1)
+    lines = [
+        f"# {name}",
+        f"{trainer.step} steps" + (f", which began with {start.model_id} ({start.digest[:16]})." if start else "."),
+        f"- **Data**: {', '.join(sorted(trainer.batches))}; above all {main.name}: {', '.join(main.variables)} at "
+        f"{main.times} times, {south:g} to {main.north:g} degrees north, {main.west:g} to {east:g} east, every "
+        f"{main.spacing:g} degree.",
+        f"- **Chosen by** the error on what was held out: {score:.3f} of the interpolation's, the geometric mean of all "
+        "scenes and variables. That is not a test: it was looked at.",
+    ]
+    if absent := [n for n in trainer.statistics.names if n not in main.fields]:
+        lines.append(f"- **Of {', '.join(absent)}** it has seen nothing lately: the regression alone makes them finer.")
+    if start is not None:
+        lines.append("- **Halo, kinds of input**: those of the package that it began with, not measured again.")
+    return "\n".join(lines) + "\n"
 
 
 def main() -> None:
@@ -19,23 +43,33 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("config", type=Path)
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--halo", type=int, required=True, help="from python -m benchmarks.accuracy.halo")
-    parser.add_argument("--card", type=Path, required=True)
+    parser.add_argument("--halo", type=int, help="from python -m benchmarks.accuracy.halo; default: that of `start`")
+    parser.add_argument("--card", type=Path, help="CARD.md; default: what is known of the run")
     args = parser.parse_args()
-    experiment = Experiment.read(args.config)
-    trainer = Trainer(experiment)
+    try:
+        experiment = Experiment.read(args.config)
+        trainer = Trainer(experiment)
+    except (Mismatch, package.PackageError, FileNotFoundError) as error:
+        parser.exit(2, f"{error}\n")
     if trainer.progress < 1:
         parser.error(f"the run is at step {trainer.step}, {trainer.progress:.0%}; train it to its end first")
     batch = experiment.batch
     if experiment.method != "inr" or not isinstance(trainer.average, Downscaler):
         parser.error(f"{args.config} trains {experiment.method}, which is a peer to compare with, not a product")
+    start = ModelPackage.open(experiment.start) if experiment.start and experiment.start.is_dir() else None
+    halo = args.halo if args.halo is not None else start and start.halo
+    if halo is None:
+        parser.error("--halo is missing: python -m benchmarks.accuracy.halo")
+    finest = [b.dataset.footprint for b in trainer.batches.values()]
+    if start is not None:
+        finest.append(start.metadata["operators"][Sampling.SAMPLES]["footprint"][0])
     package.write(
         args.folder,
         trainer.average,
-        halo=args.halo,
+        halo=halo,
         scale_range=(batch.scale_low, batch.scale_high),
-        footprints=(min(b.dataset.footprint for b in trainer.batches.values()), FOOTPRINTS[1]),
-        card=args.card.read_text(),
+        footprints=(min(finest), FOOTPRINTS[1]),
+        card=args.card.read_text() if args.card else card_of(trainer, args.folder.name, start),
         training={
             "steps": trainer.step,
             "learning_rate": experiment.learning_rate,

@@ -10,7 +10,6 @@ import json
 import math
 import sys
 import time
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,38 +18,22 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from models.baselines.published import Published
 from models.downscaler import Downscaler
-from models.interpolation import interpolant
-from models.operator import Sampling
-from models.package import ModelPackage
-from models.statistics import VARIABLES, Statistics
+from models.package import PackageError
 from models.training.batches import Batch, Batches
-from models.training.data import VALIDATION, Dataset, digest, load
+from models.training.beginning import assert_of_this_data, begin_with, open_teacher, statistics_of
+from models.training.data import Mismatch, Split, digest, load
 from models.training.experiment import Experiment
-from models.training.fitting import fit_regression, fit_shrinkage, fit_statistics
+from models.training.fitting import fit_regression, fit_shrinkage
 from models.training.loss import loss_of
 from models.training.methods import build
-from models.training.metrics import rmse
 from models.training.ranks import Ranks
-from models.training.scenes import box_scene
+from models.training.validation import Validation
 
 # of the gradient's norm, about its median: a batch of mountains has fifty times the gradient of one of sea, and without
 # it sets the step size of all
 CLIP = 0.05
-SMALLEST = 10  # input cells a side, that a data set must have in the validation box
-
-
-class Mismatch(ValueError):
-    """Data, statistics and checkpoint that do not belong together."""
-
-
-@torch.no_grad()
-def validate(model: Downscaler | Published, scene: Batch) -> tuple[Tensor, Tensor]:
-    """RMSE (V,) of interpolation and of the model over a scene; 0 for variables that are absent."""
-    s = scene.to(next(model.parameters()).device)
-    forecast = model(s.x, s.present, s.statics, s.rows, s.cols, s.seen).cpu() * scene.present[:, :, None, None]
-    return rmse(interpolant(scene.x, scene.seen)(scene.rows, scene.cols), scene.target), rmse(forecast, scene.target)
+LEAST_SCALE = 2.0  # that windows of a data set must reach
 
 
 class Trainer:
@@ -62,24 +45,30 @@ class Trainer:
         self.device = e.device if e.device != "auto" else "cuda" if torch.cuda.is_available() else "cpu"
         self.ranks = Ranks()
         self.rng = np.random.default_rng([e.seed, self.ranks.own] if self.ranks.count > 1 else e.seed)
-        datasets = load(e.data)
+        split, whole = Split.of(e.data), load(e.data)
+        datasets = {n: d.first(split.first(d.times)) for n, d in whole.items()}
+        if e.main_set not in whole:
+            raise Mismatch(f"{e.data} has no data set {e.main_set!r}; `main_set` has to be one of {', '.join(whole)}")
+        self.main = datasets[e.main_set]
+        self._assert_large_enough()
         if self.ranks.first:
             e.out.mkdir(parents=True, exist_ok=True)
             self._claim()
-        self.datasets, self.main = datasets, datasets[e.main_set]
-        if self.ranks.first:
-            self._statistics()
+            statistics_of(e, self.main, self.device)
         self.ranks.wait()
-        self.statistics = self._statistics()
-        self._check_statistics()
+        self.statistics = statistics_of(e, self.main, self.device)
+        assert_of_this_data(self.statistics, self.main, e)
         names = self.statistics.names
         batches = {n: Batches(d, names, e.batch, self.rng, self.device) for n, d in datasets.items()}
-        self.batches = {n: b for n, b in batches.items() if b.scale_high >= max(e.batch.ratio, 2)}
+        self.batches = {n: b for n, b in batches.items() if b.scale_high >= max(e.batch.ratio, LEAST_SCALE)}
+        some = {n: whole[n] for n in self.batches}
+        self.validation = Validation(some, whole[e.main_set], split, names, float(e.batch.ratio))
+        self.validation.assert_some()
         self.model = build(e.method, self.statistics, e.network, e.published)
-        self.teacher = self._teacher()
+        self.teacher = e.teacher and open_teacher(e.teacher, names, self.device)
         if e.start is not None and not self.checkpoint.exists():
-            self._begin_with(e.start)
-        if isinstance(self.model, Downscaler) and e.statics and not self.checkpoint.exists():
+            begin_with(self.model, e.start, regression=not e.regression_windows)
+        if isinstance(self.model, Downscaler) and e.statics and e.regression_windows and not self.checkpoint.exists():
             # solved, so it need not depend on the seed; of few windows it would, by several per cent of wind's error
             every = replace(e.batch, clean=1.0, drop_variable=0.0, drop_static=0.0)
             rng = np.random.default_rng(0)
@@ -105,29 +94,17 @@ class Trainer:
                     [e.seed, self.ranks.own, self.step]
                 ).bit_generator.state
 
-    def _teacher(self) -> Downscaler | None:
-        """The model whose word is half of the truth, on this run's device."""
-        folder = self.experiment.teacher
-        if folder is None:
-            return None
-        teacher = ModelPackage.open(folder).load(self.device)
-        if teacher.statistics.names != self.statistics.names:
-            raise Mismatch(f"{folder} has {teacher.statistics.names}, this run {self.statistics.names}")
-        return teacher
-
-    def _begin_with(self, start: Path) -> None:
-        """Take over a package's or a checkpoint's weights, those that have the same name and shape here."""
-        if start.is_dir():
-            state = ModelPackage.open(start).load().state_dict()
-        else:
-            state = torch.load(start, weights_only=True, map_location="cpu")["average"]
-        found = {k.removeprefix("network."): v for k, v in state.items() if k.startswith("network.")}
-        own = self.model.network.state_dict()
-        fits = {k: v for k, v in found.items() if k in own and v.shape == own[k].shape}
-        if not fits:
-            raise Mismatch(f"{start}: no weight of it fits this network")
-        self.model.network.load_state_dict({**own, **fits})
-        print(f"began with {len(fits)} of {len(own)} weights of {start}", flush=True)
+    def _assert_large_enough(self) -> None:
+        """Mismatch for data in which no window has room."""
+        e, (rows, cols) = self.experiment, self.main.shape
+        windows = Batches(self.main, self.main.variables, e.batch, np.random.default_rng(0))
+        least = max(e.batch.ratio, LEAST_SCALE)
+        if windows.scale_high < least:
+            usable = f", {self.main.usable.mean():.0%} of them known and not held out" * (not self.main.usable.all())
+            raise Mismatch(
+                f"{e.data}: {self.main.name} has {rows} x {cols} points{usable}; windows of {e.batch.patch} input cells at "
+                f"x{least:g} need {windows.extent(least)} a side; pack a larger area, or take a smaller `patch` in [batch]"
+            )
 
     @property
     def checkpoint(self) -> Path:
@@ -155,32 +132,6 @@ class Trainer:
                 f"{self.experiment.out} holds a run with other settings ({', '.join(changed)}); "
                 "set them back, or start in an empty `out`"
             )
-
-    def _statistics(self) -> Statistics:
-        """The run's own statistics, those it was told to use, or new ones."""
-        own = self.experiment.out / "stats.json"
-        given = self.experiment.statistics
-        if not own.exists():
-            if given is not None:
-                Statistics.load(given).save(own)
-            else:
-                fit_statistics(self.main, list(VARIABLES), self.experiment.windows, self.device).save(own)
-        return Statistics.load(own)
-
-    def _check_statistics(self) -> None:
-        """Refuse statistics that cannot be of this data."""
-        for name, statistics in self.statistics.variables.items():
-            if name not in self.main.fields:
-                raise Mismatch(f"{self.experiment.data}: {self.main.name} has no {name}, which the statistics list")
-            height, width = self.main.shape
-            stride = max(height // 100, 1)
-            sample = self.main.window(name, 0, 0, 0, height, width)[::stride, ::stride]
-            wrong = statistics.disagreement(torch.from_numpy(sample[self.main.usable[::stride, ::stride]]))
-            if wrong:
-                raise Mismatch(
-                    f"{self.experiment.data}: {name} does not match the statistics in {self.experiment.out}: {wrong}; "
-                    "use the statistics of this data, or delete stats.json and let it be fitted"
-                )
 
     @property
     def progress(self) -> float:
@@ -251,33 +202,9 @@ class Trainer:
                 a.lerp_(p, 1 - decay)
         return total
 
-    def scene(self, dataset: Dataset, scale: float, sampling: Sampling = Sampling.SAMPLES) -> Batch:
-        """The validation box of a data set."""
-        centred = sampling is Sampling.SAMPLES and bool(self.experiment.batch.ratio)
-        names = self.statistics.names
-        return box_scene(dataset, VALIDATION, 0, names, scale, scale, sampling=sampling, centred=centred)
-
-    def validation(self) -> Iterator[Batch]:
-        """The validation box of every data set that reaches there, and of the main one as means too."""
-        ratio = float(self.experiment.batch.ratio)
-        for name in self.batches:
-            dataset = self.datasets[name]
-            for scale in (ratio,) if ratio else (2.5, 4.0) if dataset is self.main else (2.0, 4.0):
-                if min(dataset.box(VALIDATION)[2:]) > SMALLEST * scale:
-                    yield self.scene(dataset, scale)
-                    if dataset is self.main:
-                        yield self.scene(dataset, scale, Sampling.MEANS)
-
     def score(self) -> float:
-        """RMSE over that of interpolation, the geometric mean of `validation` and its variables.
-
-        What is best on one winter's night is not on a summer's day.
-        """
-        logs = []
-        for scene in self.validation():
-            before, after = validate(self.average, scene)
-            logs.append((after / before)[before > 0].log())
-        return float(torch.cat(logs).mean().exp())
+        """Of the average, by `validation`."""
+        return self.validation.score(self.average)
 
     def run(self) -> None:
         """Train to the last step, with a line and a checkpoint every `report_every` steps.
@@ -285,6 +212,8 @@ class Trainer:
         The average ends as it was at the report whose `score` was lowest, shrunk to what holds in `validation`.
         """
         e, losses = self.experiment, []
+        if self.step == 0 and e.start is not None and self.ranks.first:
+            self.report(math.nan)  # what it began with is what it ends as, if nothing better comes
         began = self._since = time.monotonic()
         first, from_ = self.step, self.progress
         while self.progress < 1:
@@ -296,27 +225,30 @@ class Trainer:
                 bar = "#" * int(30 * self.progress)
                 print(f"\r{bar:.<30} step {self.step}, {left:.0f} min left ", end="", file=sys.stderr, flush=True)
             if (self.step % e.report_every == 0 or self.progress >= 1) and self.ranks.first:
-                scale = float(e.batch.ratio or 2.5)
-                before, after = validate(self.average, self.scene(self.main, scale))
-                ratio = (after / before).tolist()
-                score = self.score()
-                self.history.append(
-                    {"step": self.step, "loss": float(torch.stack(losses).mean()), "ratio": ratio, "score": score}
-                )
+                self.report(float(torch.stack(losses).mean()), f" ({per_step:.2f} s a step)")
                 losses = []
-                if score <= min(h["score"] for h in self.history):
-                    self.best = {k: v.clone() for k, v in self.average.state_dict().items()}
-                if self.progress >= 1:
-                    self.average.load_state_dict(self.best)
-                    if isinstance(self.average, Downscaler):
-                        fit_shrinkage(self.average, self.validation())
-                self.save()
-                figures = " ".join(f"{n} {r:.3f}" for n, r in zip(self.statistics.names, ratio, strict=True))
-                print(
-                    f"step {self.step} ({self.progress:.0%}) loss {self.history[-1]['loss']:.4f} "
-                    f"RMSE/interpolation x{scale:g}: {figures}; everywhere {score:.4f} ({per_step:.2f} s a step)",
-                    flush=True,
-                )
+
+    def report(self, loss: float, pace: str = "") -> None:
+        """A line and a checkpoint; at the end of the run the average as it was best."""
+        scale, ratio = self.validation.scales(self.validation.main)[0], self.validation.ratios(self.average)
+        score = self.score()
+        self.history.append({"step": self.step, "loss": loss, "ratio": ratio, "score": score})
+        if score <= min(h["score"] for h in self.history):
+            self.best = {k: v.clone() for k, v in self.average.state_dict().items()}
+        if self.progress >= 1:
+            self.average.load_state_dict(self.best)
+            if isinstance(self.average, Downscaler):
+                fit_shrinkage(self.average, self.validation.scenes())
+                absent = [i for i, n in enumerate(self.statistics.names) if n not in self.main.fields]
+                self.average.shrinkage[:, absent] = 0.0  # of these the network has heard nothing for long
+        self.save()
+        named = zip(self.statistics.names, ratio, strict=True)
+        figures = " ".join(f"{n} {r:.3f}" for n, r in named if not math.isnan(r))
+        print(
+            f"step {self.step} ({self.progress:.0%}) loss {loss:.4f} "
+            f"RMSE/interpolation x{scale:g}: {figures}; everywhere {score:.4f}{pace}",
+            flush=True,
+        )
 
 
 def main() -> None:
@@ -327,7 +259,7 @@ def main() -> None:
     args = parser.parse_args()
     try:
         Trainer(Experiment.read(args.config).seeded(args.seed)).run()
-    except Mismatch as error:
+    except (Mismatch, PackageError, FileNotFoundError) as error:
         parser.exit(2, f"{error}\n")
 
 

@@ -1,6 +1,7 @@
-"""Packs real HRES and ERA5 files into the one array file that `models.training.train` reads.
+"""Packs real HRES and ERA5 files into the one array file that the shipped packages are trained on.
 
-`python -m tasks.datasets.training FOLDER OUT.npz`, FOLDER holding `train/` and `static/`.
+`python -m tasks.datasets.training FOLDER OUT.npz`, FOLDER holding `train/` and `static/`. Fields of your own:
+`tasks.datasets.own`.
 """
 
 from __future__ import annotations
@@ -15,12 +16,14 @@ import xarray as xr
 from models.constants import GRAVITY, KELVIN
 from models.operator import ERA5
 from models.statistics import VARIABLES
-from models.training.data import MISSING, STATIC_FIELDS
+from models.training.data import MISSING, STATIC_FIELDS, Box, Split
 from tasks.prepare.assemble import assemble
 from tasks.prepare.decode import scanned
 
+# held out: the test box with its margin, East China and the British Isles of ERA5
+SPLIT = Split(validation=Box(45, 25, 55, 80), held_out=(Box(42, 18, 98, 127), Box(59, 49, -11, 3)))
 OPEN_DATA = {"ifs-july": "ifs_0p25_2t_20260630T00_0h.grib2", "ifs-tp": "ifs_0p25_tp_20260716T12_24h.grib2"}
-# around the Andes and the Alps of `tasks.datasets.evaluation`; what `models.training.data` holds out is out anyway
+# around the Andes and the Alps of `tasks.datasets.evaluation`; what SPLIT holds out is out anyway
 PARTS: tuple[dict[str, slice], ...] = (
     {"latitude": slice(70, -60), "longitude": slice(30, 179.75)},
     {"latitude": slice(70, 8), "longitude": slice(-179.75, -20)},
@@ -43,7 +46,7 @@ def encode(field: np.ndarray) -> tuple[np.ndarray, float, float]:
     return coded.astype(np.int16), scale, offset
 
 
-def pack(datasets: dict[str, xr.Dataset], out: Path) -> None:
+def pack(datasets: dict[str, xr.Dataset], out: Path, split: Split | None = None) -> None:
     """Write one .npz; fields (time, latitude falling, longitude rising), static `z` in m and `land` without time."""
     arrays: dict[str, np.ndarray] = {}
     meta = []
@@ -65,7 +68,7 @@ def pack(datasets: dict[str, xr.Dataset], out: Path) -> None:
                 "offset": offset,
             }
         )
-    arrays["meta"] = np.array(json.dumps(meta))
+    arrays["meta"], arrays["split"] = np.array(json.dumps(meta)), np.array((split or Split()).to_json())
     np.savez_compressed(out, allow_pickle=False, **arrays)
 
 
@@ -203,7 +206,7 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("out", type=Path)
     args = parser.parse_args()
-    pack(training_sets(args.folder), args.out)
+    pack(training_sets(args.folder), args.out, SPLIT)
     print(f"{args.out}: {args.out.stat().st_size / 1e6:.1f} MB")
 
 

@@ -22,8 +22,7 @@ from models.regression import PREDICTORS, TERMS, LeastSquares, StaticRegression,
 from models.statics import FINE_MARGIN, HEIGHT, Statics
 from models.statistics import VARIABLES
 from models.training.batches import Batch, Batches
-from models.training.data import Box, Dataset, load
-from models.training.evaluate import EVERYWHERE
+from models.training.data import EVERYWHERE, Box, Dataset, load
 from models.training.fitting import fit_regression, fit_statistics, predictors
 from models.training.methods import build
 from models.training.metrics import rmse

@@ -10,5 +10,6 @@ export default defineConfig({
     modulePreload: { polyfill: false },
     rolldownOptions: { checks: { bundlerTimings: false } },
   },
+  server: { fs: { allow: [".", "../../present"] } }, // words that reports have too
   worker: { format: "es" },
 });

@@ -18,7 +18,7 @@ CHINESE: dict[str, str] = json.loads((HERE / "zh.json").read_text(encoding="utf-
 # as the page has them: reasons of a verdict are written by the gate, and each kind has its pattern
 REASONS = [
     (re.compile(pattern), text)
-    for pattern, text in json.loads((HERE.parents[1] / "page/web/src/reasons.json").read_text(encoding="utf-8"))
+    for pattern, text in json.loads((HERE.parent / "reasons.json").read_text(encoding="utf-8"))
 ]
 HOURS = re.compile(r"(.+), (\S+ h)")  # a title with what its amounts are summed over
 PASSING = re.compile(r"(.+): (\S+ \S+) or more")

@@ -17,13 +17,15 @@ from models.operator import Sampling
 from models.package import write
 from models.statistics import VARIABLES
 from models.training.batches import Batches, BatchSettings
-from models.training.data import MISSING, Box, load
+from models.training.data import MISSING, Box, Mismatch, Split, load
 from models.training.experiment import Experiment
 from models.training.loss import FAR_OFF, bounded, loss_of
-from models.training.train import Mismatch, Trainer, validate
+from models.training.train import Trainer
+from models.training.validation import validate
 
 FIELDS = ("t2m", "d2m", "u10", "v10", "sp", "msl", "tp", "z", "land")
 BOX = Box(50.0, 40.0, 60.0, 70.0)
+SPLIT = Split(validation=Box(45.0, 25.0, 55.0, 80.0))
 
 
 def write_pack(path: Path, holes: bool = False) -> Path:
@@ -53,7 +55,7 @@ def write_pack(path: Path, holes: bool = False) -> Path:
             "offset": offset,
         }
     ]
-    np.savez(path, meta=np.array(json.dumps(meta)), **arrays)
+    np.savez(path, meta=np.array(json.dumps(meta)), split=np.array(SPLIT.to_json()), **arrays)
     return path
 
 
@@ -130,9 +132,12 @@ def test_a_run_ends_with_the_network_that_was_best_on_the_validation_box(tmp_pat
 
 def test_validation_is_of_samples_and_of_means(tmp_path: Path) -> None:
     trainer = Trainer(experiment(tmp_path, "cases", 3))
-    cases = [(s.seen.sampling, s.rows.scale) for s in trainer.validation()]
+    cases = [(s.seen.sampling, s.rows.scale) for s in trainer.validation.scenes()]
     assert cases == [(m, pytest.approx(scale)) for scale in (2.5, 4.0) for m in (Sampling.SAMPLES, Sampling.MEANS)]
-    logs = [torch.log(after / before) for before, after in (validate(trainer.average, s) for s in trainer.validation())]
+    logs = [
+        torch.log(after / before)
+        for before, after in (validate(trainer.average, s) for s in trainer.validation.scenes())
+    ]
     assert trainer.score() == pytest.approx(float(torch.cat(logs).mean().exp()))
 
 
@@ -223,7 +228,7 @@ def test_peers_train_at_their_ratio(published: bool, tmp_path: Path) -> None:
 
 def test_validation_scores_interpolation_and_model_on_the_same_points(tmp_path: Path) -> None:
     trainer = Trainer(replace(experiment(tmp_path, "validate", 6), windows=40, regression_windows=80))
-    scene = trainer.scene(trainer.main, 2.5)
+    scene = trainer.validation.scene(trainer.validation.main, 2.5)
     before, after = validate(trainer.average, scene)
     assert float(before.min()) > 0
     i = list(VARIABLES).index("t2m")

@@ -13,10 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.statistics import VARIABLES
-from models.training.data import HELD_OUT, MISSING, Box, Dataset, load
+from models.training.data import MISSING, Box, Dataset, load
 from tasks.datasets.evaluation import REGIONS, evaluation_sets
 from tasks.datasets.training import (
     MONTHS,
+    SPLIT,
     east_of_dateline,
     encode,
     of_model,
@@ -161,7 +162,7 @@ def real(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Real:
     sets, out = training_sets(shared_data), tmp_path_factory.mktemp("real") / "pack.npz"
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(np, "savez_compressed", np.savez)
-        pack(sets, out)
+        pack(sets, out, SPLIT)
     return sets, load(out)
 
 
@@ -170,7 +171,7 @@ def test_nothing_held_out_is_usable_in_any_real_set(real: Real) -> None:
     assert set(packed) == FINE | COARSE
     seen = 0
     for dataset in packed.values():
-        for box in HELD_OUT:
+        for box in SPLIT.boxes:
             top, left, height, width = dataset.box(box)
             seen += height * width
             assert not dataset.usable[top : top + height, left : left + width].any()

@@ -148,7 +148,7 @@ def test_the_message_names_the_stations_that_count() -> None:
 
 
 def test_the_page_has_every_reason_in_chinese() -> None:
-    kinds = json.loads((ROOT / "tasks/page/web/src/reasons.json").read_text())
+    kinds = json.loads((ROOT / "tasks/present/reasons.json").read_text())
     past, bad = history(*[1.0] * 20), verification(rmse=2.39)
     failed = [Check(name="seam", variable="t2m", value=1.9, limit=1.5, passed=False)]
     alone = verification().model_copy(update={"judged": []})

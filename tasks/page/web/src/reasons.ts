@@ -1,7 +1,7 @@
 /** Reasons of a verdict in the reader's language: the gate writes them in English, a table has how each kind reads in Chinese. */
 
 import type { Language } from "./i18n";
-import table from "./reasons.json";
+import table from "../../../present/reasons.json";
 
 const KINDS = table.map(([pattern = "", text = ""]) => [new RegExp(`^${pattern}$`, "u"), text] as const);
 
