@@ -1,7 +1,7 @@
 """What is shown to people, in Chinese where the shell's language is (LANG=zh_CN.UTF-8).
 
-`zh.json` has how each kind of line, heading and cell of `point` and `status` reads; a verdict's reasons are the page's. JSON,
-CSV, errors and the log are English whatever the language: programs read them, and people search for them.
+`zh.json` has how each kind of line, heading and cell of `point` and `status` reads; a verdict's reasons are the page's.
+JSON, CSV, errors and the log are English whatever the language: programs read them, and people search for them.
 """
 
 from __future__ import annotations

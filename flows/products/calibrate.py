@@ -83,6 +83,13 @@ def calibrate_archive(
         if region is None:
             raise BadInput("--products needs the region whose products they are")
         parts += list(_of_products(join(products), region, source, seen, start, end))
+    if not parts and products is not None:
+        since, until = (f" {w} {t:%Y-%m-%d %H:%M}" if t else "" for w, t in (("since", start), ("until", end)))
+        raise BadInput(
+            f"nothing to learn from: no product of {region} from {source} in {products} that began{since}{until} meets "
+            f"an observation; finescale status {region} --store {products} shows which there are (--source, --start, "
+            "--end)"
+        )
     if not parts:
         raise BadInput("nothing to learn from: give --forecasts FILE, or --products STORE with --observations FILE")
     found = pd.concat(parts, ignore_index=True)

@@ -54,8 +54,8 @@ def statistics_of(e: Experiment, main: Dataset, device: str) -> Statistics:
                 rows, cols = main.shape
                 raise Mismatch(
                     f"{e.data}: {main.name} has {rows} x {cols} points, too few to fit statistics at more than "
-                    f"x{largest:g}; begin with a package (`start`, and its stats.json as `statistics`), or pack a larger "
-                    "area"
+                    f"x{largest:g}; begin with a package (`start`, and its stats.json as `statistics`), or pack a "
+                    "larger area"
                 )
             fit_statistics(main, [n for n in VARIABLES if n in main.fields], e.windows, device).save(own)
     return Statistics.load(own)

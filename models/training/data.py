@@ -170,7 +170,7 @@ class WindowSampler:
         self._area = np.cos(np.deg2rad(dataset.latitudes(0, dataset.shape[0]))).clip(0)
 
     def fits(self, size: int, places: int = 100) -> bool:
-        """Whether square windows of `size` cells a side lie whole in usable cells at so many places and times or more."""
+        """Whether square windows of `size` cells a side lie in usable cells at so many places and times or more."""
         s = self._bad
         if size > min(self.dataset.shape):
             return False

@@ -1,6 +1,7 @@
 """A finished run becomes a package: `python -m models.training.release CONFIG.toml FOLDER [--halo N] [--card CARD.md]`.
 
-Of a run that began with a package the halo is that one's unless another is given, and so are the kinds of input that it knows.
+Of a run that began with a package the halo is that one's unless another is given, and so are the kinds of input that it
+knows.
 """
 
 from __future__ import annotations
@@ -25,11 +26,15 @@ def card_of(trainer: Trainer, name: str, start: ModelPackage | None) -> str:
     lines = [
         f"# {name}",
         f"{trainer.step} steps" + (f", which began with {start.model_id} ({start.digest[:16]})." if start else "."),
-        f"- **Data**: {', '.join(sorted(trainer.batches))}; above all {main.name}: {', '.join(main.variables)} at "
-        f"{main.times} times, {south:g} to {main.north:g} degrees north, {main.west:g} to {east:g} east, every "
-        f"{main.spacing:g} degree.",
-        f"- **Chosen by** the error on what was held out: {score:.3f} of the interpolation's, the geometric mean of all "
-        "scenes and variables. That is not a test: it was looked at.",
+        (
+            f"- **Data**: {', '.join(sorted(trainer.batches))}; above all {main.name}: {', '.join(main.variables)} at "
+            f"{main.times} times, {south:g} to {main.north:g} degrees north, {main.west:g} to {east:g} east, every "
+            f"{main.spacing:g} degree."
+        ),
+        (
+            f"- **Chosen by** the error on what was held out: {score:.3f} of the interpolation's, the geometric mean "
+            "of all scenes and variables. That is not a test: it was looked at."
+        ),
     ]
     if absent := [n for n in trainer.statistics.names if n not in main.fields]:
         lines.append(f"- **Of {', '.join(absent)}** it has seen nothing lately: the regression alone makes them finer.")

@@ -102,8 +102,9 @@ class Trainer:
         if windows.scale_high < least:
             usable = f", {self.main.usable.mean():.0%} of them known and not held out" * (not self.main.usable.all())
             raise Mismatch(
-                f"{e.data}: {self.main.name} has {rows} x {cols} points{usable}; windows of {e.batch.patch} input cells at "
-                f"x{least:g} need {windows.extent(least)} a side; pack a larger area, or take a smaller `patch` in [batch]"
+                f"{e.data}: {self.main.name} has {rows} x {cols} points{usable}; windows of {e.batch.patch} input "
+                f"cells at x{least:g} need {windows.extent(least)} a side; pack a larger area, or take a smaller "
+                "`patch` in [batch]"
             )
 
     @property

@@ -33,9 +33,10 @@ def validate(model: Downscaler | Published, scene: Batch) -> tuple[Tensor, Tenso
 
 @dataclass(frozen=True)
 class Validation:
-    """The validation box of every data set that reaches there, or all of it at its last times; of the main one as means
-    too. `ratio`: the only scale of a network that knows one.
-    """  # fmt: skip
+    """The validation box of every data set that reaches there, or all of it at its last times.
+
+    Of the main one as means too. `ratio`: the only scale of a network that knows one.
+    """
 
     datasets: dict[str, Dataset]  # at all of their times
     main: Dataset
@@ -99,7 +100,7 @@ class Validation:
                     )
 
     def ratios(self, model: Downscaler | Published) -> list[float]:
-        """RMSE over interpolation's of each variable, of samples of the main data set at its first scale; NaN: absent."""
+        """RMSE over interpolation's of each variable, of the main set's samples at its first scale; NaN: absent."""
         scale = self.scales(self.main)[0]
         pairs = [validate(model, s) for s in self.of(self.main, scale) if s.seen.sampling is Sampling.SAMPLES]
         before, after = (torch.stack(p).square().mean(dim=0).sqrt() for p in zip(*pairs, strict=True))

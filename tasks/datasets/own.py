@@ -4,7 +4,7 @@
     python -m tasks.datasets.own own.npz one.grib2 --terrain heights.nc --validation 32,112,30,116
 
 GRIB and NetCDF as `finescale field` reads them: fields that are as fine as products are to be, on one grid of latitudes
-and longitudes. The last fifth of the times is not trained on, and what a run is chosen by; where there are few times, a box.
+and longitudes. The last fifth of the times is not trained on, and what a run is chosen by; where times are few, a box.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ def together(files: Sequence[Path]) -> tuple[xr.Dataset, Grid]:
 
 
 def with_terrain(fields: xr.Dataset, grid: Grid, terrain: Path) -> xr.Dataset:
-    """Fields with height in m and land fraction as means over their cells; without a mask land is what is above 0 m."""
+    """Fields with height in m and land fraction as means over cells; without a mask land is what is above 0 m."""
     statics, source = read_statics(terrain)
     inside = source.north >= grid.north - grid.dlat and source.south <= grid.south + grid.dlat
     if not inside or source.west > grid.west + grid.dlon or source.east < grid.east - grid.dlon:
@@ -92,8 +92,8 @@ def split_of(times: int, validation: Box | None) -> Split:
     """The box, or the last times; BadInput where these are too few."""
     if validation is None and times < FEWEST_TIMES:
         raise BadInput(
-            f"{times} times are too few to keep some to choose by; give --validation NORTH,WEST,SOUTH,EAST, a part of the "
-            "area that is not trained on"
+            f"{times} times are too few to keep some to choose by; give --validation NORTH,WEST,SOUTH,EAST, a part of "
+            "the area that is not trained on"
         )
     return Split(validation) if validation is not None else Split(last=LAST)
 

@@ -203,7 +203,8 @@ def test_products_of_a_store_give_the_regions_history(
         by_file.pairs.sort_values(["variable", "station"])["forecast"].reset_index(drop=True), check_dtype=False,
     )  # fmt: skip
     late = finescale(*command, "--start", "2021-12-11")
-    assert (late.exit_code, "nothing to learn from" in late.stderr) == (2, True)
+    assert (late.exit_code, "no product of hubei from demo in" in late.stderr) == (2, True)
+    assert "that began since 2021-12-11 00:00 meets an observation" in late.stderr
 
 
 def test_a_store_without_products_is_no_archive(tmp_path: Path) -> None:

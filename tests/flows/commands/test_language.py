@@ -1,4 +1,4 @@
-"""What people read at the terminal, in Chinese where the shell is: nothing of it is left in English, programs see no change."""
+"""What people read at the terminal, in Chinese where the shell is: no English is left, programs see no change."""
 
 from __future__ import annotations
 

@@ -127,7 +127,7 @@ def test_a_run_on_ones_own_fields_begins_with_the_shipped_package_and_becomes_on
 
 def test_a_box_can_be_held_out_instead_of_times(tmp_path: Path, terrain: Path) -> None:
     fields = write_fields(tmp_path / "fields.nc", TIMES[:1])
-    with pytest.raises(BadInput, match="1 times are too few .* --validation"):
+    with pytest.raises(BadInput, match=r"1 times are too few .* --validation"):
         own.pack_own(tmp_path / "own.npz", [fields], terrain)
     own.pack_own(tmp_path / "own.npz", [fields], terrain, own.parse_box("33,109,31.5,115"))
     dataset = load(tmp_path / "own.npz")["own"]
@@ -151,11 +151,11 @@ def test_files_that_do_not_go_together_are_refused(tmp_path: Path, terrain: Path
         own.pack_own(tmp_path / "own.npz", [fields, tmp_path / "smaller.nc"], terrain)
     with pytest.raises(BadInput, match="2026-01-01T00:00: 10 times are there twice"):
         own.pack_own(tmp_path / "own.npz", [fields, fields], terrain)
-    with pytest.raises(BadInput, match="cells of 0.1 x 0.2 degree"):
+    with pytest.raises(BadInput, match=r"cells of 0\.1 x 0\.2 degree"):
         own.pack_own(tmp_path / "own.npz", [tmp_path / "wider.nc"], terrain)
     with xr.open_dataset(terrain) as ds:
         ds.isel(latitude=slice(0, 20)).to_netcdf(tmp_path / "part.nc")
-    with pytest.raises(BadInput, match="terrain part.nc covers"):
+    with pytest.raises(BadInput, match=r"terrain part\.nc covers"):
         own.pack_own(tmp_path / "own.npz", [fields], tmp_path / "part.nc")
     with pytest.raises(BadInput, match="another name"):
         own.pack_own(fields, [fields], terrain)
