@@ -1,10 +1,10 @@
-"""What ten minutes of training on fields of one's own give: by docs/train.md's first run, scored where it has not looked.
+"""What ten minutes of training on fields of one's own give: docs/train.md's first run, scored where it did not look.
 
-    python -m benchmarks.accuracy.own FOLDER     # real fields; prints tables, writes benchmarks/results/own.json; 25 min
+    python -m benchmarks.accuracy.own FOLDER     # real fields; a table, and benchmarks/results/own.json; 25 min
 
-Two regions that the shipped packages were not trained on. *Italy*: ERA5's temperature every three hours of two months, 0.25
-degree; trained on and chosen by the first four fifths, scored on the last. *Iran to Kashmir*: one HRES forecast of 0.1 degree
-and seven variables; scored in a box amid the area that is trained on.
+Two regions that the shipped packages were not trained on. *Italy*: ERA5's temperature every three hours of two months,
+0.25 degree; trained on and chosen by the first four fifths, scored on the last. *Iran to Kashmir*: one HRES forecast of
+0.1 degree and seven variables; scored in a box amid the area that is trained on.
 """
 
 from __future__ import annotations
