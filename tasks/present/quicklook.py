@@ -22,7 +22,7 @@ from tasks.grids.gridded import LAND
 from tasks.present import display
 from tasks.present.colours import stops
 from tasks.present.display import Display
-from tasks.variables import WINDS
+from tasks.variables import VARIABLES, WINDS
 
 # inches: a map; its heading and the picture's; between two maps, beside them, a bar of colours; numbers at an edge
 MAP_WIDTH, TITLE, HEADING, GAP, PAD, BAR, LABELS = 3.4, 0.25, 0.45, 0.3, 0.08, 0.12, 0.6
@@ -37,6 +37,12 @@ class Panel:
     how: Display
     coarse: np.ndarray
     fine: np.ndarray
+    hours: float = 0.0  # that a sum is over; 0: no sum, or nobody says
+
+    @property
+    def title(self) -> str:
+        """What it is, of sums with their hours."""
+        return self.how.title + (f" in {self.hours:g} h" if self.hours else "")
 
     @property
     def limits(self) -> tuple[float, float]:
@@ -102,9 +108,17 @@ def panels(coarse: xr.Dataset, fine: xr.Dataset) -> list[Panel]:
             if name == u:
                 out.append(Panel(display.of(wind), *(np.hypot(ds[u].values, ds[v].values) for ds in (coarse, fine))))
             continue
-        how = display.of(name)
-        out.append(Panel(how, *(how.shown(ds[name].values) for ds in (coarse, fine))))
+        how, hours = display.of(name), _hours(fine) if name in VARIABLES and VARIABLES[name].amount else 0.0
+        out.append(Panel(how, *(how.shown(ds[name].values) for ds in (coarse, fine)), hours))
     return out
+
+
+def _hours(lead_time: xr.Dataset) -> float:
+    """That the sums of a lead time are over; 0 where nothing says so."""
+    if "step_bounds" not in lead_time:
+        return 0.0
+    begin, end = lead_time["step_bounds"].values
+    return float((end - begin) / np.timedelta64(1, "h"))
 
 
 def edges(centres: np.ndarray) -> np.ndarray:
@@ -159,7 +173,7 @@ def quicklook(coarse: xr.Dataset, fine: xr.Dataset, boundary: Path | None, title
                 ax.plot(ring[:, 0], ring[:, 1], color="black", linewidth=0.7)
             coast(ax, fine)
             ax.set(xlim=(west, east), ylim=(south, north))
-            ax.set_title(f"{panel.how.title}, {which}", fontsize=9)
+            ax.set_title(f"{panel.title}, {which}", fontsize=9)
             ax.tick_params(labelsize=7, labelleft=k == 0 and col == 0, labelbottom=i + across >= len(shown))
         bar = figure.colorbar(mesh, cax=place(left + 2 * MAP_WIDTH + GAP + PAD, row, BAR), label=panel.how.unit)
         bar.ax.tick_params(labelsize=7)

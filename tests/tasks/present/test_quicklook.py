@@ -8,7 +8,7 @@ import xarray as xr
 from matplotlib.figure import Figure
 
 from tasks.grids.gridded import LAND
-from tasks.present.quicklook import coast
+from tasks.present.quicklook import coast, panels
 
 
 @pytest.mark.parametrize(("east", "lines"), [(0.0, 1), (1.0, 0)], ids=["sea in the east", "no sea"])
@@ -26,3 +26,13 @@ def test_product_that_knows_no_land_has_no_coast() -> None:
     there = Figure().subplots()
     coast(there, xr.Dataset(coords={"latitude": [1.0, 0.0], "longitude": [0.0, 1.0]}))
     assert not there.collections
+
+
+def test_a_sum_says_over_how_many_hours_it_is() -> None:
+    axes = {"latitude": [32.0, 31.0], "longitude": [10.0, 11.0, 12.0]}
+    fields = {n: (("latitude", "longitude"), np.full((2, 3), v)) for n, v in (("tp", 0.003), ("t2m", 280.0))}
+    ds = xr.Dataset(fields, coords=axes)
+    assert [p.title for p in panels(ds, ds)] == ["2 metre temperature", "precipitation"], "nobody says"
+    bounds = np.array([6, 9], "timedelta64[h]").astype("timedelta64[ns]")
+    timed = ds.assign(step_bounds=("bounds", bounds))
+    assert [p.title for p in panels(timed, timed)] == ["2 metre temperature", "precipitation in 3 h"]
