@@ -17,6 +17,7 @@ log = logging.getLogger(__name__)
 
 BUNDLE = Path(__file__).parent / "web" / "dist"
 PAGE, PARTS = "index.html", VIEWER
+PACKED = ".br"  # of a part, beside it; not in stores, from which nobody unpacks it
 HOW_TO_BUILD = "`make page` builds it, and needs Node.js 20 or newer (node and npm)"
 
 
@@ -46,7 +47,7 @@ def put_page(store: str) -> bool:
     if folder is None:
         log.info("page: not built, so the store has none; %s", HOW_TO_BUILD)
         return False
-    for part in sorted((folder / PARTS).iterdir()):
+    for part in sorted(p for p in (folder / PARTS).iterdir() if p.suffix != PACKED):
         uri = join(store, PARTS, part.name)
         if not exists(uri):
             write_bytes(uri, part.read_bytes())

@@ -20,7 +20,7 @@ from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, R
 from starlette.routing import Route
 
 from tasks import objects
-from tasks.page import PAGE, PARTS
+from tasks.page import PACKED, PAGE, PARTS
 from tasks.page.guard import LOOPBACK, Hardened
 from tasks.storage import is_remote, join, matching
 
@@ -33,7 +33,7 @@ FOR_EVER = "public, max-age=31536000, immutable"  # named by content
 REVALIDATE = "no-cache"  # kept, but asked for again each time: latest.json and verdicts change
 LONGEST = 255  # bytes of a name, on any file system
 TEXTS = frozenset({".css", ".geojson", ".html", ".js", ".json", ".md", ".svg"})  # a third or less of it, packed
-PACKED = 1024, 8 * 2**20  # bytes of a file that is worth it, least and most
+WORTH_IT = 1024, 8 * 2**20  # bytes of a file that is packed, least and most
 RANGE = re.compile(r"bytes=(\d*)-(\d*)")
 BYTES = "application/octet-stream"  # of chunks, which have no suffix
 
@@ -64,21 +64,26 @@ def span(header: str | None, size: int) -> tuple[int, int] | None:
 
 
 def packable(request: Request, name: str, size: int) -> bool:
-    """Whether a file goes out packed by gzip: text, wanted whole, by a client that takes it (RFC 9110, 12.5.3)."""
-    taken = {c.split(";")[0].strip(): c.replace(" ", "") for c in request.headers.get("accept-encoding", "").split(",")}
-    wanted = "gzip" in taken and not taken["gzip"].endswith((";q=0", ";q=0.0"))
+    """Whether a file goes out packed by gzip: text, wanted whole, by a client that takes it."""
     whole = request.method == "GET" and "range" not in request.headers
-    return wanted and whole and Path(name).suffix in TEXTS and PACKED[0] <= size <= PACKED[1]
+    worth = Path(name).suffix in TEXTS and WORTH_IT[0] <= size <= WORTH_IT[1]
+    return whole and worth and takes(request, "gzip")
 
 
-def packed(data: bytes, headers: dict[str, str], name: str) -> Response:
-    """An answer packed by gzip, whose tag is another than that of the file as it is."""
-    about = {"content-encoding": "gzip", "vary": "accept-encoding", "etag": _packed_tag(headers["etag"])}
+def takes(request: Request, coding: str) -> bool:
+    """Whether a client takes answers packed by it (RFC 9110, 12.5.3)."""
+    taken = {c.split(";")[0].strip(): c.replace(" ", "") for c in request.headers.get("accept-encoding", "").split(",")}
+    return coding in taken and not taken[coding].endswith((";q=0", ";q=0.0"))
+
+
+def packed(data: bytes, headers: dict[str, str], name: str, coding: str = "gzip") -> Response:
+    """An answer packed by gzip or Brotli, whose tag is another than that of the file as it is."""
+    about = {"content-encoding": coding, "vary": "accept-encoding", "etag": _packed_tag(headers["etag"], coding)}
     return Response(data, 200, headers | about, media_type(name))
 
 
-def _packed_tag(tag: str) -> str:
-    return f'{tag.removesuffix(chr(34))}-gzip"'
+def _packed_tag(tag: str, coding: str = "gzip") -> str:
+    return f'{tag.removesuffix(chr(34))}-{coding}"'
 
 
 @lru_cache(maxsize=64)
@@ -148,9 +153,12 @@ async def _file(request: Request, file: Path, cache: str) -> Response:
     state = file.stat()
     tag = f'"{hashlib.sha256(f"{state.st_mtime_ns}-{state.st_size}-{state.st_ino}".encode()).hexdigest()[:24]}"'
     headers = {"etag": tag, "cache-control": cache}
-    if request.headers.get("if-none-match") in (tag, _packed_tag(tag)):
+    if request.headers.get("if-none-match") in (tag, _packed_tag(tag), _packed_tag(tag, "br")):
         return Response(status_code=304, headers=headers)
     if packable(request, file.name, state.st_size):
+        beside = file.with_name(f"{file.name}{PACKED}")
+        if takes(request, "br") and beside.is_file():
+            return packed(await run_in_threadpool(beside.read_bytes), headers, file.name, "br")
         return packed(await run_in_threadpool(_packed_file, str(file), tag), headers, file.name)
     return FileResponse(file, headers=headers, media_type=media_type(file.name), stat_result=state)
 

@@ -124,6 +124,23 @@ def test_text_goes_out_packed_to_those_who_take_it(store: str, client: httpx.Cli
     assert "content-encoding" not in client.get("/hubei/ifs/latest.json").headers, "and short ones gain nothing"
 
 
+def test_parts_that_are_packed_by_brotli_go_out_so(client: httpx.Client, page: Path) -> None:
+    text, better = b"let a = 1;\n" * 500, b"as brotli has it"
+    (page / "viewer/index-long.js").write_bytes(text)
+    (page / "viewer/index-long.js.br").write_bytes(better)
+    path = "/viewer/index-long.js"
+    with client.stream("GET", path, headers={"Accept-Encoding": "gzip, deflate, br"}) as answer:
+        assert b"".join(answer.iter_raw()) == better
+    assert answer.headers["content-encoding"] == "br"
+    assert answer.headers["content-type"].startswith("text/javascript")
+    assert client.get(path, headers={"If-None-Match": answer.headers["etag"]}).status_code == 304
+    for others in ("gzip", "gzip, br;q=0", "identity"):
+        with client.stream("GET", path, headers={"Accept-Encoding": others}) as answer:
+            answer.read()
+        assert answer.headers.get("content-encoding") == ("gzip" if "gzip" in others else None)
+        assert answer.content == text
+
+
 def test_only_what_is_published_is_served(store: str, client: httpx.Client, page: Path) -> None:
     (page.parent / "secret.txt").write_text("secret")
     for name in ("_staging/a.zarr/zarr.json", "_quarantine/b.json", ".hidden/c", "hubei/.2026.json.lock"):

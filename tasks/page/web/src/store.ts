@@ -1,6 +1,7 @@
 /** The HTTP store of a product: consolidated metadata, joined ranges, and errors that say what is wrong with a server. */
 
 import { FetchStore, withConsolidatedMetadata, withRangeCoalescing } from "zarrita";
+import { readBlosc } from "./blosc";
 import { holdToChecksums } from "./checksum";
 import { Failure, isAbort } from "./failures";
 import { readZstd } from "./zstd";
@@ -38,6 +39,7 @@ export type Store = Awaited<ReturnType<typeof openStore>>;
 export async function openStore(url: URL) {
   holdToChecksums();
   readZstd();
+  readBlosc();
   const raw = new ProductStore(new URL(url), { fetch: answer, useSuffixRequest: true });
   try {
     return withRangeCoalescing(await withConsolidatedMetadata(raw, { format: "v3" }));

@@ -1,0 +1,59 @@
+import Packer from "numcodecs/blosc";
+import { beforeAll, expect, test } from "vitest";
+import { registry } from "zarrita";
+import { readBlosc } from "../src/blosc";
+
+type Decode = { decode(bytes: Uint8Array): Promise<Uint8Array> };
+let read: Decode["decode"];
+let fetched = 0;
+
+beforeAll(async () => {
+  const theirs = registry.get("blosc") as () => Promise<unknown>;
+  registry.set("blosc", (() => {
+    fetched += 1;
+    return theirs();
+  }) as never);
+  readBlosc();
+  const codec = (await registry.get("blosc")?.()) as unknown as { fromConfig(c: unknown, m: unknown): Decode };
+  const unpack = codec.fromConfig({ cname: "zstd", clevel: 1, shuffle: "bitshuffle", typesize: 4, blocksize: 0 }, {});
+  read = (bytes) => unpack.decode(bytes);
+});
+
+function field(points: number): Uint8Array {
+  const values = Float32Array.from({ length: points }, (_, i) => Math.fround(280 + 9 * Math.sin(i / 50) + (i % 7) / 64));
+  return new Uint8Array(values.buffer);
+}
+
+const SHUFFLES = { none: 0, bytes: 1, bits: 2 };
+
+// numcodecs packs values of one byte; those of four, in a real product, are read in product.test.ts
+test.each(Object.entries(SHUFFLES))("a chunk is read to the bit, shuffled: %s", async (_, shuffle) => {
+  for (const points of [8, 9, 14_151, 14_152, 300_000]) {
+    for (const blocksize of [0, 4096]) {
+      const packed = await Packer.fromConfig({ id: "blosc", cname: "zstd", clevel: 5, shuffle, blocksize } as never).encode(field(points));
+      expect(await read(packed)).toEqual(field(points));
+    }
+  }
+  expect(fetched).toBe(0);
+});
+
+test("what does not get smaller is copied", async () => {
+  const noise = crypto.getRandomValues(new Uint8Array(5000));
+  const packed = await Packer.fromConfig({ id: "blosc", cname: "zstd", clevel: 1, shuffle: 0 } as never).encode(noise);
+  expect(await read(packed)).toEqual(noise);
+});
+
+test("another codec, and a large chunk, are left to the module", async () => {
+  const before = fetched;
+  const lz4 = await Packer.fromConfig({ id: "blosc", cname: "lz4", clevel: 1, shuffle: 1 } as never).encode(field(1000));
+  expect(await read(lz4)).toEqual(field(1000));
+  const large = await Packer.fromConfig({ id: "blosc", cname: "zstd", clevel: 1, shuffle: 2 } as never).encode(field(1_200_000));
+  expect((await read(large)).length).toBe(4_800_000);
+  expect(fetched).toBe(before + 2);
+});
+
+test("a chunk that is cut off is an error", async () => {
+  const packed = await Packer.fromConfig({ id: "blosc", cname: "zstd", clevel: 1, shuffle: 2 } as never).encode(field(1000));
+  await expect(read(packed.subarray(0, -3))).rejects.toThrow("cut off");
+  await expect(read(new Uint8Array(4))).rejects.toThrow("cut off");
+});
