@@ -9,6 +9,7 @@ import eccodes
 from eccodes.highlevel.message import GRIBMessage
 
 from tasks.errors import FinescaleError
+from tasks.grib.keys import integer, text
 from tasks.names import WMO_UNITS, by_level, by_param_id, by_wmo
 from tasks.variables import Variable
 
@@ -63,23 +64,23 @@ class Header:
 def read_header(message: GRIBMessage, fault: type[FinescaleError], label: str, remedy: str) -> Header:
     """The header of a message; `fault` where a key does not decode or times contradict each other."""
     try:
-        param_id, short_name = int(message["paramId"]), str(message["shortName"])
-        level_type, level = str(message["typeOfLevel"]), int(message.get("level", 0))
-        step_type = _text(message, "stepType")
+        param_id, short_name = integer(message, "paramId"), text(message, "shortName")
+        level_type, level = text(message, "typeOfLevel"), integer(message, "level", 0)
+        step_type = text(message, "stepType", "")
         variable = by_param_id(param_id) or by_level(short_name, level_type, level) or _by_wmo(message)
         init, valid = _time(message, "data"), _time(message, "validity")
         start: datetime | None = valid
-        monthly = _text(message, "stream") in MONTHLY
+        monthly = text(message, "stream", "") in MONTHLY
         if monthly:
             start = valid = init
         elif variable is not None and variable.amount:
             start = _start(message, init, valid, step_type)
         header = Header(
             param_id=param_id, short_name=short_name, variable=variable, level_type=level_type, level=level,
-            init=init, start=start, valid=valid, grib_class=_text(message, "class"), grib_type=_text(message, "type"),
-            expver=_text(message, "expver"), member=int(message.get("perturbationNumber", 0)),
-            derived=message.get("derivedForecast", None, ktype=int), units=_units(message, variable),
-            step_type=step_type, monthly=monthly,
+            init=init, start=start, valid=valid, grib_class=text(message, "class", ""),
+            grib_type=text(message, "type", ""), expver=text(message, "expver", ""),
+            member=integer(message, "perturbationNumber", 0), derived=_derived(message),
+            units=_units(message, variable), step_type=step_type, monthly=monthly,
         )  # fmt: skip
     except (eccodes.CodesInternalError, KeyError, ValueError) as error:
         raise fault(f"{label}: header does not decode ({error}); {remedy}") from None
@@ -93,35 +94,34 @@ def read_header(message: GRIBMessage, fault: type[FinescaleError], label: str, r
 
 def _start(message: GRIBMessage, init: datetime, valid: datetime, step_type: str) -> datetime | None:
     """When the interval of an amount begins; None where the message is of one instant after the start."""
-    message["stepUnits"] = 0  # minutes: lead times need not be whole hours
-    start = init + timedelta(minutes=message.get("startStep", ktype=int))
+    message.set("stepUnits", 0, check_values=False)  # minutes: lead times need not be whole hours
+    start = init + timedelta(minutes=integer(message, "startStep"))
     whole = step_type in SUMS | MEANS or valid == init
     return start if whole and (start < valid or valid == init) else None
 
 
 def _units(message: GRIBMessage, variable: Variable | None) -> str:
     """Of the values; by WMO's table where ecCodes does not know the parameter."""
-    units = str(message.get("units", "unknown"))
+    units = text(message, "units", "unknown")
     if units not in ("unknown", "~") or variable is None:
         return units
-    key = message.get("parameterCategory", -1, ktype=int), message.get("parameterNumber", -1, ktype=int)
+    key = integer(message, "parameterCategory", -1), integer(message, "parameterNumber", -1)
     return WMO_UNITS.get(key, variable.units)
 
 
 def _by_wmo(message: GRIBMessage) -> Variable | None:
     """Of a GRIB2 message that ecCodes has no name for."""
-    if int(message["edition"]) != 2 or int(message["discipline"]) != 0:
+    if integer(message, "edition") != 2 or integer(message, "discipline") != 0:
         return None
     keys = "parameterCategory", "parameterNumber", "typeOfFirstFixedSurface", "level"
-    return by_wmo(*(message.get(key, -1, ktype=int) for key in keys))
+    return by_wmo(*(integer(message, key, -1) for key in keys))
 
 
-def _text(message: GRIBMessage, key: str) -> str:
-    """A key that not every centre's GRIB has."""
-    return str(message.get(key, ""))
+def _derived(message: GRIBMessage) -> int | None:
+    found = integer(message, "derivedForecast", -1)
+    return None if found == -1 else found
 
 
 def _time(message: GRIBMessage, which: str) -> datetime:
-    return datetime.strptime(f"{message[f'{which}Date']:08d}{message[f'{which}Time']:04d}", "%Y%m%d%H%M").replace(
-        tzinfo=UTC
-    )
+    date, time = integer(message, f"{which}Date"), integer(message, f"{which}Time")
+    return datetime.strptime(f"{date:08d}{time:04d}", "%Y%m%d%H%M").replace(tzinfo=UTC)

@@ -9,6 +9,7 @@ import numpy as np
 from eccodes.highlevel.message import GRIBMessage
 
 from tasks.errors import CorruptField, FinescaleError, UnreadableFile
+from tasks.grib.keys import integer, number, text
 from tasks.grids.grid import Canonical, canonical
 from tasks.units import Conversion
 
@@ -35,17 +36,18 @@ def _canonical(
 
 def _assert_increments(message: GRIBMessage, label: str) -> None:
     """First point, last point and increment agree: a wrong byte in one of them would move the field."""
-    unit = 1e-3 if message["edition"] == 1 else 1e-6  # degree, in which the edition writes coordinates
+    unit = 1e-3 if integer(message, "edition") == 1 else 1e-6  # degree, in which the edition writes coordinates
     for axis, n, which in (("i", "Ni", "longitude"), ("j", "Nj", "latitude")):
-        if not message[f"{axis}DirectionIncrementGiven"] or message[n] < 2:
+        count = integer(message, n)
+        if not integer(message, f"{axis}DirectionIncrementGiven") or count < 2:
             continue
-        first, last = (float(message[f"{which}Of{end}GridPointInDegrees"]) for end in ("First", "Last"))
+        first, last = (number(message, f"{which}Of{end}GridPointInDegrees") for end in ("First", "Last"))
         extent = abs(last - first)
-        step = float(message[f"{axis}DirectionIncrementInDegrees"])
+        step = number(message, f"{axis}DirectionIncrementInDegrees")
         extents = [extent, 360.0 - extent] if axis == "i" else [extent]
-        if all(abs(e / (message[n] - 1) - step) > 2 * unit for e in extents):
+        if all(abs(e / (count - 1) - step) > 2 * unit for e in extents):
             raise CorruptField(
-                f"{label}: {message[n]} points of {step:g} degree do not fit {which}s {first:g} to {last:g}; {AGAIN}"
+                f"{label}: {count} points of {step:g} degree do not fit {which}s {first:g} to {last:g}; {AGAIN}"
             )
 
 
@@ -63,18 +65,19 @@ def read_layout(message: GRIBMessage, label: str) -> Canonical:
     itself.
     """
     try:
-        if message["gridType"] != "regular_ll":
-            raise UnreadableFile(f"{label}: grid {message['gridType']}; {_remedy(str(message['gridType']))}")
-        if message["alternativeRowScanning"]:
+        kind = text(message, "gridType")
+        if kind != "regular_ll":
+            raise UnreadableFile(f"{label}: grid {kind}; {_remedy(kind)}")
+        if integer(message, "alternativeRowScanning"):
             raise UnreadableFile(f"{label}: rows scanned in alternating directions are not read")
-        ni, nj, points = message["Ni"], message["Nj"], message["numberOfDataPoints"]
+        ni, nj, points = (integer(message, key) for key in ("Ni", "Nj", "numberOfDataPoints"))
         if ni * nj != points:  # before coordinates are made: one wrong byte in Ni asks for gigabytes of them
             raise CorruptField(f"{label}: {points} points for a grid of {nj}x{ni}; {AGAIN}")
         _assert_increments(message, label)
         return _canonical(
-            message["latitudeOfFirstGridPointInDegrees"], message["latitudeOfLastGridPointInDegrees"], nj,
-            message["longitudeOfFirstGridPointInDegrees"], message["longitudeOfLastGridPointInDegrees"], ni,
-            message["jScansPositively"], message["iScansNegatively"],
+            *(number(message, f"latitudeOf{end}GridPointInDegrees") for end in ("First", "Last")), nj,
+            *(number(message, f"longitudeOf{end}GridPointInDegrees") for end in ("First", "Last")), ni,
+            integer(message, "jScansPositively"), integer(message, "iScansNegatively"),
         )  # fmt: skip
     except (eccodes.CodesInternalError, KeyError, ValueError) as error:
         raise CorruptField(f"{label}: header does not decode ({error}); {AGAIN}") from None
