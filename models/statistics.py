@@ -56,11 +56,17 @@ class VariableStatistics:
         """Sigma for samples of a field four times as fine."""
         return self.sigma(FOUR, 4.0)
 
-    def disagreement(self, sample: Tensor) -> str | None:
-        """What is wrong if values of this variable (any shape) cannot be from data like that of the statistics."""
+    def disagreement(self, sample: Tensor, part: bool = False) -> str | None:
+        """What is wrong if values of this variable (any shape) cannot be from data like that of the statistics.
+
+        `part`: of a province on a day, whose values may be all alike, and far from the mean of the world.
+        """
         x = self.normalise(sample.double())
         mean, std = float(x.mean()), float(x.std())
-        if abs(mean) > 2 or not 0.2 < std < 5:  # another continent or season passes, another unit or variable does not
+        most, least = (4.0, 0.0) if part else (2.0, 0.2)
+        if (
+            abs(mean) > most or not least <= std < 5
+        ):  # another continent or season passes, another unit or variable does not
             return f"normalised, its values have mean {mean:.3g} and standard deviation {std:.3g} instead of 0 and 1"
         return None
 

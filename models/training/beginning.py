@@ -31,6 +31,10 @@ def begin_with(model: Downscaler | Published, start: Path, regression: bool) -> 
     fits = {k: v for k, v in found.items() if k in own and v.shape == own[k].shape}
     if not any(k.startswith("network.") for k in fits):
         raise Mismatch(f"{start}: no weight of it fits this network")
+    if regression and len(fits) < len(own):  # which is that network's
+        raise Mismatch(
+            f"{start}: is of another size; with `regression_windows = 0` [network] is as its model.json has it"
+        )
     model.load_state_dict({**own, **fits})
     print(f"began with {len(fits)} of {len(own)} weights of {start}", flush=True)
 
@@ -73,7 +77,8 @@ def assert_of_this_data(statistics: Statistics, main: Dataset, e: Experiment) ->
         height, width = main.shape
         stride = max(height // 100, 1)
         sample = main.window(name, 0, 0, 0, height, width)[::stride, ::stride]
-        wrong = known.disagreement(torch.from_numpy(sample[main.usable[::stride, ::stride]]))
+        usable = torch.from_numpy(sample[main.usable[::stride, ::stride]])
+        wrong = known.disagreement(usable, part=e.statistics is not None)
         if wrong:
             raise Mismatch(
                 f"{e.data}: {name} does not match the statistics in {e.out}: {wrong}; "

@@ -21,7 +21,7 @@ from models.training.train import Trainer
 
 def card_of(trainer: Trainer, name: str, start: ModelPackage | None) -> str:
     """What a package's card says without anybody's words: what it comes of, what it was trained on and chosen by."""
-    main, score = trainer.validation.main, min(h["score"] for h in trainer.history)
+    main, score = trainer.main, min(h["score"] for h in trainer.history)
     south, east = main.latitudes(0, main.shape[0])[-1], main.west + main.spacing * (main.shape[1] - 1)
     lines = [
         f"# {name}",

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from tasks.errors import CorruptField, FinescaleError, UnreadableFile, readable
@@ -45,12 +46,11 @@ def scanned(paths: list[Path], wanted: set[str], member: int = 0) -> Iterator[Sc
     are read as if each had been handed in.
     """
     with ExitStack() as opened:
-        scan = Scan()
-        for path in _files(paths, opened):
-            with readable(f"{path.name}: a header does not decode"):
-                if path.is_file() and is_grib(path):
-                    found = scan_grib(path, wanted)
-                else:
+        scan, files = Scan(), list(_files(paths, opened))
+        of_gribs = in_order(partial(_of_grib, path, wanted) for path in files)
+        for path, found in zip(files, of_gribs, strict=True):
+            if found is None:
+                with readable(f"{path.name}: a header does not decode"):
                     found = scan_xarray(opened.enter_context(open_dataset(path)), wanted, path.name)
             scan.headers.extend(found.headers)
             scan.others.extend(o for o in found.others if o not in scan.others)
@@ -58,6 +58,12 @@ def scanned(paths: list[Path], wanted: set[str], member: int = 0) -> Iterator[Sc
         for header in scan.headers:
             _assert_in_our_time(header)
         yield _of_member(scan, member) if member else _of_one_member(scan)
+
+
+def _of_grib(path: Path, wanted: set[str]) -> Scan | None:
+    """None for a file of another kind."""
+    with readable(f"{path.name}: a header does not decode"):
+        return scan_grib(path, wanted) if path.is_file() and is_grib(path) else None
 
 
 def members_in(paths: list[Path]) -> list[int]:

@@ -25,7 +25,7 @@ from models.training.validation import validate
 
 FIELDS = ("t2m", "d2m", "u10", "v10", "sp", "msl", "tp", "z", "land")
 BOX = Box(50.0, 40.0, 60.0, 70.0)
-SPLIT = Split(validation=Box(45.0, 25.0, 55.0, 80.0))
+SPLIT = Split(Box(45.0, 25.0, 55.0, 80.0), (Box(42.0, 18.0, 98.0, 127.0), Box(59.0, 49.0, -11.0, 3.0)))
 
 
 def write_pack(path: Path, holes: bool = False) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -17,7 +18,7 @@ from models.training.experiment import Experiment
 from models.training.train import Trainer
 from models.training.validation import MOST_TIMES
 from tasks.datasets import own
-from tasks.errors import BadInput
+from tasks.errors import BadInput, CorruptField
 from tasks.packages import SHIPPED
 from tests.conftest import ROOT
 
@@ -169,7 +170,7 @@ def test_what_cannot_be_trained_on_is_refused_in_a_line(tmp_path: Path, terrain:
         "own.npz has no data set 'hres'; `main_set` has to be one of own": ('main_set = "own"', 'main_set = "hres"'),
         r"48 x 60 points; windows of 24 input cells at x2 need 66 a side": ("patch = 12", "patch = 24"),
         r"\[batch\] colour: no such setting": ("patch = 12", "patch = 12\ncolour = 1"),
-        "no weight of it fits": ("channels = 32", "channels = 24\nnarrow = 12\nhidden = 4"),
+        "is of another size; with": ("channels = 32", "channels = 24\nnarrow = 12\nhidden = 4"),
     }
     for message, (old, new) in cases.items():
         config = settings(tmp_path, data)
@@ -178,24 +179,32 @@ def test_what_cannot_be_trained_on_is_refused_in_a_line(tmp_path: Path, terrain:
         config.write_text(text.replace(old, new))
         with pytest.raises(Mismatch, match=message):
             Trainer(Experiment.read(config))
+    fields = write_fields(tmp_path / "celsius.nc")
+    with xr.open_dataset(fields) as ds:
+        celsius = (ds.load() - 273.15).assign_attrs(ds.attrs)
+    celsius.t2m.attrs["units"] = "degC"  # which is read as such
+    celsius.to_netcdf(tmp_path / "read.nc")
+    own.pack_own(tmp_path / "celsius.npz", [tmp_path / "read.nc"], terrain)
+    shutil.rmtree(tmp_path / "run")
+    Trainer(Experiment.read(settings(tmp_path, tmp_path / "celsius.npz")))
+    shutil.rmtree(tmp_path / "run")
     config = settings(tmp_path, data)
     config.write_text(config.read_text().replace('statistics = "', '# "').replace('start = "', '# "'))
     with pytest.raises(Mismatch, match="48 x 60 points, too few to fit statistics"):
         Trainer(Experiment.read(config))
     config.write_text(settings(tmp_path, data).read_text().replace('"own"', "own"))
-    with pytest.raises(Mismatch, match=r"own.toml: .*line 5"):
+    with pytest.raises(Mismatch, match=r"own.toml: .*line 4"):
         Experiment.read(config)
 
 
-def test_missing_values_by_which_nothing_can_be_chosen_are_refused(tmp_path: Path, terrain: Path) -> None:
+def test_missing_values_are_refused(tmp_path: Path, terrain: Path) -> None:
     path = write_fields(tmp_path / "fields.nc")
     with xr.open_dataset(path) as ds:
         holes = ds.load()
     holes.t2m[:, 40:, 50:] = np.nan
     holes.to_netcdf(tmp_path / "holes.nc")
-    own.pack_own(tmp_path / "own.npz", [tmp_path / "holes.nc"], terrain)
-    with pytest.raises(Mismatch, match=r"windows of|t2m has missing values in it"):
-        Trainer(Experiment.read(settings(tmp_path, tmp_path / "own.npz")))
+    with pytest.raises(CorruptField, match=r"holes\.nc t2m .* hand in a file without holes there"):
+        own.pack_own(tmp_path / "own.npz", [tmp_path / "holes.nc"], terrain)
 
 
 def test_the_command_line_says_what_is_wrong_in_a_line(tmp_path: Path, terrain: Path) -> None:

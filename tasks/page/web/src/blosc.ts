@@ -37,7 +37,7 @@ function header(bytes: Uint8Array): Header {
 
 /** Whether this reads it, and fast enough. */
 function isOurs({ flags, size }: Header): boolean {
-  return size <= LARGE && (flags & COPIED || flags >> 5 === ZSTD) !== 0;
+  return size <= LARGE && ((flags & COPIED) !== 0 || flags >> 5 === ZSTD);
 }
 
 function unpacked(bytes: Uint8Array, { flags, width, size, block }: Header): Uint8Array {
