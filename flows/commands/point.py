@@ -96,7 +96,7 @@ def point(
         if len(found[0].earlier) < runs:
             show_line(f"{len(found[0].earlier)} of {runs} earlier runs are there")
         assert table is not None
-        show_table(*table)
+        show_table(*table, local=True)
 
 
 def _assert_consistent(

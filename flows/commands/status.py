@@ -42,10 +42,10 @@ def _show(region: str, found: RegionStatus) -> None:
         show_line(line)
     if scores := score_rows(found):
         show_line("against stations, the last 30 days:")
-        show_table(SCORES, scores)
+        show_table(SCORES, scores, local=True)
     if not found.cycles:
         show_line(f"{region}: nothing published in {found.store}")
         return
-    show_table(CYCLES, cycle_rows(found))
+    show_table(CYCLES, cycle_rows(found), local=True)
     for note in cycle_notes(found, region):
         show_line(note)

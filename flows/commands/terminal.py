@@ -78,21 +78,22 @@ def show_line(line: str) -> None:
     typer.echo(localised(line))
 
 
-def show_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+def show_table(header: Sequence[str], rows: Sequence[Sequence[str]], local: bool = False) -> None:
     """Plain columns, those of numbers to the right; as wide as they are, without frames or trailing blanks.
 
-    In the language of the shell.
+    `local`: in the language of the shell.
     """
     from rich.console import Console
     from rich.table import Table
 
+    word = localised if local else str
     table = Table(box=None, padding=(0, 0, 0, 2), header_style="bold")
     for title, cells in zip(header, zip(*rows, strict=True) if rows else [()] * len(header), strict=True):
         filled = [c for c in cells if c]
         numbers = bool(filled) and all(NUMBER.fullmatch(c) for c in filled)
-        table.add_column(localised(title), justify="right" if numbers else "left", no_wrap=True)
+        table.add_column(word(title), justify="right" if numbers else "left", no_wrap=True)
     for row in rows:
-        table.add_row(*map(localised, row))
+        table.add_row(*map(word, row))
     # bold on a terminal; nothing in a cell is markup, an emoji or to be coloured
     console = Console(width=WIDEST, highlight=False, markup=False, emoji=False)
     with console.capture() as captured:
