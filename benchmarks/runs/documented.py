@@ -150,7 +150,8 @@ def try_page(page: Path, environment: dict[str, str]) -> list[Outcome]:
         first = [
             f"finescale run hubei --source {s}" for s in ("demo", f"ifs --cycle {NAMED:%Y-%m-%dT%H}", "ifs", "ens")
         ]
-        wants = any(re.match(r"finescale (point|districts|export|status|withdraw|verify)", c) for c in commands(page))
+        reads = r"finescale (point|districts|export|status|withdraw|verify|calibrate hubei --products)"
+        wants = any(re.match(reads, c) for c in commands(page))
         if page.name == "verify.md":
             first.append("finescale export hubei --source demo --format netcdf --output fine.nc")
         for command in [*(first if wants and name != "README.md" else []), *commands(page)]:
