@@ -11,6 +11,7 @@ from tests.conftest import DEMO_GRIB
 from tests.grib import messages
 
 HOUR = 3600.0
+OF_LAST_HOURS, LAST_HOURS = {"10fg", "mx2t3", "mn2t3"}, 3  # as IFS has them up to 144 h
 Fields = dict[str, np.ndarray]
 # short name -> (whose message, paramId, values at a lead time in hours, of all of the demo's)
 MADE: dict[str, tuple[str, int, Callable[[Fields, int], np.ndarray]]] = {
@@ -42,6 +43,9 @@ def follower_messages(hours: int) -> list[tuple[str, bytes]]:
         eccodes.codes_set(handle, "paramId", param_id)
         eccodes.codes_set(handle, "bitsPerValue", 16)
         eccodes.codes_set_values(handle, change(fields, hours))
+        if name in OF_LAST_HOURS:  # or ecCodes calls it the highest of 24 h where the lead time is that
+            eccodes.codes_set(handle, "startStep", max(hours - LAST_HOURS, 0))
+            eccodes.codes_set(handle, "endStep", hours)
         out.append((name, bytes(eccodes.codes_get_message(handle))))
         eccodes.codes_release(handle)
     for handle in of.values():
