@@ -62,9 +62,9 @@ def main() -> None:
     if experiment.method != "inr" or not isinstance(trainer.average, Downscaler):
         parser.error(f"{args.config} trains {experiment.method}, which is a peer to compare with, not a product")
     start = ModelPackage.open(experiment.start) if experiment.start and experiment.start.is_dir() else None
-    halo = args.halo if args.halo is not None else start and start.halo
-    if halo is None:
+    if args.halo is None and start is None:
         parser.error("--halo is missing: python -m benchmarks.accuracy.halo")
+    halo = args.halo if start is None or args.halo is not None else start.halo
     finest = [b.dataset.footprint for b in trainer.batches.values()]
     if start is not None:
         finest.append(start.metadata["operators"][Sampling.SAMPLES]["footprint"][0])

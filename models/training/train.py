@@ -65,7 +65,7 @@ class Trainer:
         self.validation = Validation(some, whole[e.main_set], split, names, float(e.batch.ratio))
         self.validation.assert_some()
         self.model = build(e.method, self.statistics, e.network, e.published)
-        self.teacher = e.teacher and open_teacher(e.teacher, names, self.device)
+        self.teacher = open_teacher(e.teacher, names, self.device) if e.teacher is not None else None
         if e.start is not None and not self.checkpoint.exists():
             begin_with(self.model, e.start, regression=not e.regression_windows)
         if isinstance(self.model, Downscaler) and e.statics and e.regression_windows and not self.checkpoint.exists():

@@ -109,7 +109,8 @@ def panels(coarse: xr.Dataset, fine: xr.Dataset) -> list[Panel]:
                 out.append(Panel(display.of(wind), *(np.hypot(ds[u].values, ds[v].values) for ds in (coarse, fine))))
             continue
         how, hours = display.of(name), _hours(fine) if name in VARIABLES and VARIABLES[name].amount else 0.0
-        out.append(Panel(how, *(how.shown(ds[name].values) for ds in (coarse, fine)), hours))
+        values = (how.shown(ds[name].values) for ds in (coarse, fine))
+        out.append(Panel(how, next(values), next(values), hours))
     return out
 
 
