@@ -82,11 +82,11 @@ class Validation:
     def assert_some(self) -> None:
         """Mismatch where nothing could be said of the main data set."""
         main, (_, _, height, width) = self.main, self.main.box(self.box)
-        where = "the validation box" if self.split.validation else "it"
+        scored = "the validation box" if self.split.validation else "it"
         if not self.scales(main):
             least = SMALLEST * (self.ratio or MAIN_SCALES[0])
             raise Mismatch(
-                f"{main.name}: {where} has {height} x {width} points, and a run is chosen on more than {least:.0f} a "
+                f"{main.name}: {scored} has {height} x {width} points, and a run is chosen on more than {least:.0f} a "
                 "side; pack a larger area, or give a larger --validation"
             )
         if self.split.validation is None and self.split.first(main.times) == main.times:
@@ -95,7 +95,7 @@ class Validation:
             for name in main.variables:
                 if not np.isfinite(main.window(name, time, *main.box(self.box))).all():
                     raise Mismatch(
-                        f"{main.name}: {name} has missing values in {where}, by which the run is chosen; pack it with "
+                        f"{main.name}: {name} has missing values in {scored}, by which the run is chosen; pack it with "
                         "another --validation, or cut the files to where they have values"
                     )
 

@@ -16,8 +16,14 @@ FIELD, AROUND, PANEL = np.s_[260:520, 150:700], np.s_[650:700, 600:850], np.s_[1
 
 def drawn(page: Page) -> np.ndarray:
     page.wait_for_selector("#panel[data-state=ready]")
-    page.wait_for_timeout(1500)  # MapLibre's worker draws in its own time
-    return picture(page)
+    page.wait_for_timeout(1500)  # MapLibre's worker draws in its own time, which may be longer
+    seen = [picture(page)]
+    while len(seen) < 40:
+        page.wait_for_timeout(500)
+        seen.append(picture(page))
+        if np.array_equal(seen[-1], seen[-2]):
+            return seen[-1]
+    raise AssertionError("the map does not come to rest")
 
 
 @pytest.mark.parametrize("quantity", ["t2m", "tp"])
