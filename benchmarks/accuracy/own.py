@@ -96,16 +96,20 @@ def errors(model: Downscaler, scenes: list[Batch]) -> Iterator[np.ndarray]:
         yield torch.stack(found).double().square().mean(dim=0).sqrt().numpy()
 
 
+REGIONS = {"Italy": italy, "Iran to Kashmir": mountains}
+
+
 def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
+    parser.add_argument("--only", choices=list(REGIONS), nargs="+", default=list(REGIONS))
     args = parser.parse_args()
     shipped = ModelPackage.open(SHIPPED / "inr-hres").load()
     names, result = shipped.statistics.names, {}
     print("| region | variable | interpolation | inr-hres | trained on it | over interpolation | over inr-hres |")
     print("|---|---|---:|---:|---:|---:|---:|")
-    for title, make in (("Italy", italy), ("Iran to Kashmir", mountains)):
+    for title, make in ((t, REGIONS[t]) for t in args.only):
         with tempfile.TemporaryDirectory() as scratch:
             place = make(args.folder, Path(scratch), names)
             interpolation, before = errors(shipped, place.scenes)
