@@ -168,8 +168,8 @@ def test_what_cannot_be_trained_on_is_refused_in_a_line(tmp_path: Path, terrain:
     own.pack_own(data, [write_fields(tmp_path / "fields.nc")], terrain)
     cases = {
         "own.npz has no data set 'hres'; `main_set` has to be one of own": ('main_set = "own"', 'main_set = "hres"'),
-        r"48 x 60 points; windows of 24 input cells at x2 need 66 a side": ("patch = 12", "patch = 24"),
-        r"\[batch\] colour: no such setting": ("patch = 12", "patch = 12\ncolour = 1"),
+        r"48 x 60 points; windows of 24 input cells at x2 need 66 a side": ("patch = 14", "patch = 24"),
+        r"\[batch\] colour: no such setting": ("patch = 14", "patch = 14\ncolour = 1"),
         "is of another size; with": ("channels = 32", "channels = 24\nnarrow = 12\nhidden = 4"),
     }
     for message, (old, new) in cases.items():
