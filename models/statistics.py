@@ -64,9 +64,8 @@ class VariableStatistics:
         x = self.normalise(sample.double())
         mean, std = float(x.mean()), float(x.std())
         most, least = (4.0, 0.0) if part else (2.0, 0.2)
-        if (
-            abs(mean) > most or not least <= std < 5
-        ):  # another continent or season passes, another unit or variable does not
+        # another continent or season passes, another unit or variable does not
+        if abs(mean) > most or not least <= std < 5:
             return f"normalised, its values have mean {mean:.3g} and standard deviation {std:.3g} instead of 0 and 1"
         return None
 

@@ -19,8 +19,8 @@ def regrid(
     """Bring a GRIB file from its model's own grid to one that every other command reads, by ECMWF's MIR."""
     show_steps()
     with one_line_errors():
-        from flows.products.outputs import assert_not_given
         from tasks.errors import BadInput
+        from tasks.outputs import assert_not_given
         from tasks.prepare.gaussian import to_latitudes
 
         assert_not_given(output, input)

@@ -15,7 +15,6 @@ from uuid import uuid4
 import numpy as np
 import xarray as xr
 
-from flows.products.outputs import assert_not_given
 from flows.products.valid_time import along_valid_time, time_encoding
 from models.followers import unknown_to
 from models.following import following
@@ -31,6 +30,7 @@ from tasks.grids.grid import Grid, lattice
 from tasks.grids.regrid import covers
 from tasks.handover.cycle import ATTRIBUTION
 from tasks.handover.prepared import Prepared, keep
+from tasks.outputs import assert_not_given
 from tasks.packages import assert_knows, open_package
 from tasks.prepare.agreement import disagreement
 from tasks.prepare.amounts import parse_rule

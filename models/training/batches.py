@@ -15,7 +15,7 @@ from models.geometry import Axis
 from models.operator import CELL_MEANS, Operator, Sampling, Seen
 from models.statics import FINE_MARGIN, Statics, cell_sizes
 from models.training import degradation
-from models.training.data import STATIC_FIELDS, Dataset, WindowSampler
+from models.training.data import STATIC_FIELDS, Dataset, Mismatch, WindowSampler
 from models.training.degradation import KERNELS, Lattice, Matrix, Native, both, degraded
 
 MIRRORED = {0: "v10", 1: "u10"}  # component that changes sign when the field is mirrored north-south, east-west
@@ -77,6 +77,12 @@ class BatchSettings:
     # worse than interpolation, since a blurred mountain's pressure is not the one of its terrain
     clean: float = 0.9
     bicubic: bool = False  # degrade by bicubic alone, as the published methods do
+
+    def __post_init__(self) -> None:
+        """Mismatch for windows without room for a query."""
+        least = 2 * max(self.margin + 2, FINE_MARGIN)
+        if self.patch < least:
+            raise Mismatch(f"[batch] patch = {self.patch} with margin = {self.margin}: has to be {least} or more")
 
 
 @dataclass(frozen=True)
@@ -242,6 +248,7 @@ class Batches:
         for fine, coarse in pairs:
             centres = fine.seen_from(coarse).centres
             inside = np.flatnonzero((centres > s.margin) & (centres < s.patch - 1 - s.margin))
+            inside = inside[(inside >= m) & (inside < len(centres) - m)]  # terrain is needed around them too
             count = min(s.queries, len(inside))
             start = int(inside[0] + rng.integers(len(inside) - count + 1))
             spans.append((start, start + count))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import zipfile
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -59,7 +60,11 @@ class Split:
 
     @classmethod
     def of(cls, path: Path) -> Split:
-        """That of a pack; Mismatch for one that says nothing."""
+        """That of a pack; Mismatch for what is none, or says nothing."""
+        if not path.is_file():
+            raise Mismatch(f"{path}: is not there; python -m tasks.datasets.own makes it")
+        if not zipfile.is_zipfile(path):
+            raise Mismatch(f"{path}: is no pack; python -m tasks.datasets.own makes one")
         with np.load(path) as archive:
             if "split" not in archive:
                 raise Mismatch(f"{path}: does not say what must not be trained on; pack its fields again")

@@ -46,7 +46,7 @@ class Experiment:
         """From TOML; Mismatch for what is none, keys that are missing and such that nobody knows."""
         try:
             config = tomllib.loads(path.read_text())
-        except tomllib.TOMLDecodeError as error:
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
             raise Mismatch(f"{path}: {error}") from None
         for name, table, known in (("", config, cls), ("[batch] ", config.get("batch", {}), BatchSettings)):
             if unknown := sorted(set(table) - {f.name for f in fields(known)}):

@@ -21,8 +21,9 @@ from models.operator import cell_km
 from models.statistics import VARIABLES
 from models.training.data import Box, Split
 from tasks.datasets.training import east_of_dateline, of_model, pack
-from tasks.errors import BadInput, FinescaleError, short
+from tasks.errors import BadInput, FinescaleError, StoreNotWritable, short
 from tasks.grids.grid import Grid
+from tasks.outputs import assert_not_given
 from tasks.prepare.assemble import assemble
 from tasks.prepare.decode import scanned
 from tasks.prepare.terrain import read_statics, smoothed
@@ -113,8 +114,9 @@ def pack_own(
     out: Path, files: Sequence[Path], terrain: Path, validation: Box | None = None, footprint: float | None = None
 ) -> str:
     """Write the pack; returns what is in it, as a line."""
-    if out in files or out == terrain:
-        raise BadInput(f"{out} is one of the files that are read; give the pack another name")
+    assert_not_given(out, *files, terrain)
+    if not out.parent.is_dir():
+        raise StoreNotWritable(f"{out}: cannot be written, {out.parent} is not a folder")
     fields, grid = together(files)
     split = split_of(fields.sizes["time"], validation)
     whole = of_model(with_terrain(fields, grid, terrain), footprint or cell_km(grid.dlat, grid.dlat))

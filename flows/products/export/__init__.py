@@ -14,9 +14,9 @@ from flows.products.boxes import parse_box
 from flows.products.choose import choose, variables_of
 from flows.products.export.gaps import notes
 from flows.products.export.wanted import Wanted
-from flows.products.outputs import assert_not_given
 from flows.products.places import Place, read_places
 from tasks.errors import BadInput, FinescaleError, StoreNotWritable
+from tasks.outputs import assert_not_given
 from tasks.storage import is_remote, room_for
 
 log = logging.getLogger(__name__)

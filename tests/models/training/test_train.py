@@ -13,10 +13,11 @@ import torch
 
 from models.geometry import mean_scale
 from models.interpolation import interpolant
-from models.operator import Sampling
+from models.operator import CELL_MEANS, Operator, Sampling
 from models.package import write
+from models.statics import FINE_MARGIN
 from models.statistics import VARIABLES
-from models.training.batches import Batches, BatchSettings
+from models.training.batches import Batches, BatchSettings, Recipe
 from models.training.data import MISSING, Box, Mismatch, Split, load
 from models.training.experiment import Experiment
 from models.training.loss import FAR_OFF, bounded, loss_of
@@ -88,6 +89,19 @@ def test_batches_avoid_holes_and_line_up_with_their_coarse_fields(tmp_path: Path
         deviation = (batch.target * there).std(dim=(2, 3))
         assert (error <= deviation + 1e-4).all()  # a shifted grid would be worse than the mean
         assert batch.present.sum(dim=1).min() >= 1
+
+
+def test_a_small_window_at_scale_one_holds_the_terrain_around_its_queries(tmp_path: Path) -> None:
+    dataset = load(write_pack(tmp_path / "pack.npz"), ())["hres"]
+    settings = BatchSettings(size=2, parts=1, patch=12, margin=3, queries=24)
+    batches = Batches(dataset, list(VARIABLES), settings, np.random.default_rng(2))
+    for scales in ((1.0, 1.0), (1.0, 1.3), (2.0, 2.0)):
+        for aligned in (True, False):
+            for operator in (CELL_MEANS, Operator(Sampling.SAMPLES, dataset.footprint)):
+                batch = batches.draw(Recipe(operator, dataset.footprint, 1, scales, aligned, clean=True))
+                asked = batch.target.shape[-2:]
+                assert min(asked) > 0
+                assert batch.statics.fine.shape[-2:] == tuple(n + 2 * FINE_MARGIN for n in asked)
 
 
 def test_a_resumed_run_equals_an_unbroken_one(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from models.training.experiment import Experiment
 from models.training.train import Trainer
 from models.training.validation import MOST_TIMES
 from tasks.datasets import own
-from tasks.errors import BadInput, CorruptField
+from tasks.errors import BadInput, CorruptField, StoreNotWritable
 from tasks.packages import SHIPPED
 from tests.conftest import ROOT
 
@@ -158,8 +158,10 @@ def test_files_that_do_not_go_together_are_refused(tmp_path: Path, terrain: Path
         ds.isel(latitude=slice(0, 20)).to_netcdf(tmp_path / "part.nc")
     with pytest.raises(BadInput, match=r"terrain part\.nc covers"):
         own.pack_own(tmp_path / "own.npz", [fields], tmp_path / "part.nc")
-    with pytest.raises(BadInput, match="another name"):
-        own.pack_own(fields, [fields], terrain)
+    with pytest.raises(BadInput, match="is a file that is read here"):
+        own.pack_own(fields, [tmp_path / "." / "fields.nc"], terrain)
+    with pytest.raises(StoreNotWritable, match="is not a folder"):
+        own.pack_own(tmp_path / "none/own.npz", [fields], terrain)
     assert not (tmp_path / "own.npz").exists()
 
 
@@ -168,8 +170,9 @@ def test_what_cannot_be_trained_on_is_refused_in_a_line(tmp_path: Path, terrain:
     own.pack_own(data, [write_fields(tmp_path / "fields.nc")], terrain)
     cases = {
         "own.npz has no data set 'hres'; `main_set` has to be one of own": ('main_set = "own"', 'main_set = "hres"'),
-        r"48 x 60 points; windows of 24 input cells at x2 need 66 a side": ("patch = 14", "patch = 24"),
-        r"\[batch\] colour: no such setting": ("patch = 14", "patch = 14\ncolour = 1"),
+        r"48 x 60 points; windows of 24 input cells at x2 need 66 a side": ("patch = 12", "patch = 24"),
+        r"patch = 8 with margin = 3: has to be 10 or more": ("patch = 12", "patch = 8"),
+        r"\[batch\] colour: no such setting": ("patch = 12", "patch = 12\ncolour = 1"),
         "is of another size; with": ("channels = 32", "channels = 24\nnarrow = 12\nhidden = 4"),
     }
     for message, (old, new) in cases.items():
@@ -217,4 +220,4 @@ def test_the_command_line_says_what_is_wrong_in_a_line(tmp_path: Path, terrain: 
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 2
     assert done.stderr.count("\n") == 1
-    assert "none.npz" in done.stderr
+    assert "none.npz: is not there" in done.stderr
