@@ -28,12 +28,11 @@ from models.training.fitting import fit_regression, fit_shrinkage
 from models.training.loss import loss_of
 from models.training.methods import build
 from models.training.ranks import Ranks
-from models.training.validation import Validation
+from models.training.validation import LEAST_SCALE, Validation
 
 # of the gradient's norm, about its median: a batch of mountains has fifty times the gradient of one of sea, and without
 # it sets the step size of all
 CLIP = 0.05
-LEAST_SCALE = 2.0  # that windows of a data set must reach
 
 
 class Trainer:
@@ -62,7 +61,9 @@ class Trainer:
         batches = {n: Batches(d, names, e.batch, self.rng, self.device) for n, d in datasets.items()}
         self.batches = {n: b for n, b in batches.items() if b.scale_high >= max(e.batch.ratio, LEAST_SCALE)}
         some = {n: whole[n] for n in self.batches}
-        self.validation = Validation(some, whole[e.main_set], split, names, float(e.batch.ratio))
+        small = {n: b.scale_high for n, b in self.batches.items() if b.scale_high < e.batch.scale_high}
+        highest = {n: small.get(n, math.inf) for n in self.batches}
+        self.validation = Validation(some, whole[e.main_set], split, names, highest, float(e.batch.ratio))
         self.validation.assert_some()
         self.model = build(e.method, self.statistics, e.network, e.published)
         self.teacher = open_teacher(e.teacher, names, self.device) if e.teacher is not None else None

@@ -20,7 +20,7 @@ from models.training.scenes import box_scene
 
 SMALLEST = 10  # input cells a side, that a scene must have more of
 MOST_TIMES = 6  # of a data set, evenly spaced
-MAIN_SCALES, OTHER_SCALES = (2.5, 4.0), (2.0, 4.0)
+MAIN_SCALES, OTHER_SCALES, LEAST_SCALE = (2.5, 4.0), (2.0, 4.0), 2.0
 
 
 @torch.no_grad()
@@ -42,6 +42,7 @@ class Validation:
     main: Dataset
     split: Split
     names: list[str]
+    highest: dict[str, float]  # scale that a small data set's windows reach: it was trained up to there
     ratio: float = 0.0
 
     @property
@@ -57,8 +58,9 @@ class Validation:
         return sorted({int(t) for t in np.linspace(first, dataset.times - 1, MOST_TIMES).round()})
 
     def scales(self, dataset: Dataset) -> list[float]:
-        """At which there are enough cells."""
-        some = (self.ratio,) if self.ratio else MAIN_SCALES if dataset is self.main else OTHER_SCALES
+        """At which there are enough cells, and windows of a small data set."""
+        some = [self.ratio] if self.ratio else list(MAIN_SCALES if dataset is self.main else OTHER_SCALES)
+        some = [s for s in some if s <= self.highest[dataset.name]] or [LEAST_SCALE]
         return [s for s in some if min(dataset.box(self.box)[2:]) > SMALLEST * s]
 
     def scene(self, dataset: Dataset, scale: float, sampling: Sampling = Sampling.SAMPLES, time: int = 0) -> Batch:
@@ -84,7 +86,7 @@ class Validation:
         main, (_, _, height, width) = self.main, self.main.box(self.box)
         scored = "the validation box" if self.split.validation else "it"
         if not self.scales(main):
-            least = SMALLEST * (self.ratio or MAIN_SCALES[0])
+            least = SMALLEST * (self.ratio or LEAST_SCALE)
             raise Mismatch(
                 f"{main.name}: {scored} has {height} x {width} points, and a run is chosen on more than {least:.0f} a "
                 "side; pack a larger area, or give a larger --validation"

@@ -106,6 +106,7 @@ def test_a_run_on_ones_own_fields_begins_with_the_shipped_package_and_becomes_on
     shipped = ModelPackage.open(SHIPPED / "inr-hres").load().state_dict()
     assert all((trainer.model.state_dict()[k] == v).all() for k, v in shipped.items())
     assert trainer.main.times == 8, "the last fifth of the times is not trained on"
+    assert trainer.validation.scales(trainer.validation.main) == [2.5], "x4 was not trained on"
     scenes = list(trainer.validation.scenes())
     assert {s.seen.sampling for s in scenes} == {"samples", "means"}
     assert len(scenes) == 2 * min(MOST_TIMES, 2) * len(trainer.validation.scales(trainer.validation.main))
