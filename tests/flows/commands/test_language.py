@@ -76,6 +76,7 @@ def test_a_places_forecast_is_all_in_chinese(options: tuple[str, ...], tmp_path:
     assert shown.exit_code == 0, shown.output
     assert english(shown.stdout) == [], shown.stdout
     assert "气温" in shown.stdout
+    assert "武汉：格点 北纬 30.5，东经 114.25；地形高度 100 米" in shown.stdout
 
 
 @pytest.mark.usefixtures("chinese")
